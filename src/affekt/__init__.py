@@ -1,0 +1,2 @@
+"""Recognise emotion in natural speech."""
+__version__ = "0.1.0"

@@ -1,0 +1,192 @@
+"""Any recording to a mono 16 kHz float32 wave.
+
+libsndfile reads wav, flac, ogg, opus, mp3, aiff and more; what it does not know goes to
+PyAV (extra ``media``). Files are decoded block by block, so that memory follows the
+16 kHz result and not the size of the file.
+"""
+
+import io
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import AudioError
+from .segments import SAMPLE_RATE, SEGMENT
+
+Wave = NDArray[np.float32]
+Source = str | os.PathLike[str] | bytes | BinaryIO
+
+MAX_HOURS = 12.0
+RATES = (1_000, 768_000)  # Hz
+BLOCK = 1 << 18  # frames decoded at a time
+SILENCE = 1e-4  # RMS, -80 dBFS: below it there is nothing to hear or to normalise
+TARGET_RMS = 0.1  # -20 dBFS
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One decoded recording.
+
+    Attributes:
+        name: The file's path, or ``<bytes>``, ``<stream>``, ``<array>``.
+        wave: Samples ``(samples,)``, float32, mono, 16 kHz, at the recorded level.
+        warnings: What to know before trusting a result.
+    """
+
+    name: str
+    wave: Wave
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return len(self.wave) / SAMPLE_RATE
+
+
+def read(source: Source) -> Recording:
+    """Decode a path, the bytes of a file, or an open binary file.
+
+    Raises:
+        AudioError: The file is missing, empty, not audio, damaged, has NaN or infinite
+            samples, or is longer than 12 hours; the message names it and says which.
+    """
+    name, file = _named(source)
+    try:
+        with soundfile.SoundFile(file) as sound:
+            return _recording(name, sound.samplerate, _blocks(sound), sound.frames)
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
+        if isinstance(file, io.BytesIO):
+            file.seek(0)
+        return _read_media(name, file, str(error))
+
+
+def from_array(samples: ArrayLike, rate: int | None) -> Recording:
+    """Take samples ``(samples,)`` or ``(samples, channels)``, integers or floats in ±1.
+
+    Raises:
+        ValueError: The rate is missing, or the array has another shape or type.
+        AudioError: There are no samples, or NaN or infinite ones.
+    """
+    array = np.asarray(samples)
+    if rate is None:
+        raise ValueError("an array needs its sampling rate, for instance rate=16000")
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] > max(64, len(array))):
+        raise ValueError(f"array of shape {array.shape}: give (samples,) or (samples, channels)")
+    if array.dtype.kind == "i":
+        array = array / -float(np.iinfo(array.dtype).min)
+    elif array.dtype.kind != "f":
+        raise ValueError(f"array of {array.dtype}: give signed integers or floats in ±1")
+    return _recording("<array>", rate, [array.reshape(len(array), -1)], len(array))
+
+
+def level(wave: Wave) -> Wave:
+    """Remove the offset and scale to an RMS of -20 dBFS; silence stays silence.
+
+    log(mel + 0.01) saturates on quiet recordings, and how loud someone was recorded says
+    more about the microphone than about the emotion.
+    """
+    centred = wave - wave.mean(dtype=np.float64)
+    rms = np.sqrt(np.mean(np.square(centred)))
+    return (centred * (TARGET_RMS / rms if rms > SILENCE else 1.0)).astype(np.float32)
+
+
+def _named(source: Source) -> tuple[str, str | io.BytesIO]:
+    if isinstance(source, bytes):
+        return "<bytes>", io.BytesIO(source)
+    if not isinstance(source, str | os.PathLike):
+        return str(getattr(source, "name", "<stream>")), io.BytesIO(source.read())
+    name = os.fspath(source)
+    try:
+        with open(name, "rb") as file:
+            empty = not file.read(1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(f"{name}: cannot be opened: {reason}") from None
+    if empty:
+        raise AudioError(f"{name}: the file is empty")
+    return name, name
+
+
+def _blocks(sound: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
+    while len(block := sound.read(BLOCK, dtype="float32", always_2d=True)):
+        yield block
+
+
+def _read_media(name: str, file: str | io.BytesIO, reason: str) -> Recording:
+    try:
+        import av
+    except ModuleNotFoundError:
+        raise AudioError(
+            f"{name}: not a format that libsndfile reads ({reason}); "
+            "for video and m4a: pip install 'affekt[media]'"
+        ) from None
+    try:
+        with av.open(file, metadata_errors="replace") as container:
+            if not container.streams.audio:
+                raise AudioError(f"{name}: has no sound track")
+            stream = container.streams.audio[0]
+            # Only the sample format changes here: FFmpeg's own downmix weighs channels.
+            to_float = av.AudioResampler(format="fltp")
+            blocks = (
+                out.to_ndarray().T
+                for frame in container.decode(stream)
+                for out in to_float.resample(frame)
+            )
+            return _recording(name, stream.rate, blocks, None)
+    except (av.FFmpegError, ValueError, EOFError) as error:
+        detail = getattr(error, "strerror", None) or error
+        raise AudioError(f"{name}: not a recording, or damaged ({detail})") from None
+
+
+def _recording(
+    name: str, rate: int, blocks: Iterable[NDArray[np.floating]], promised: int | None
+) -> Recording:
+    """Mean of the channels, 16 kHz, and what is odd about the result."""
+    if not RATES[0] <= rate <= RATES[1]:
+        raise AudioError(f"{name}: sampled at {rate} Hz; {RATES[0]} to {RATES[1]} Hz can be read")
+    if promised is not None and promised > MAX_HOURS * 3600 * rate:
+        raise AudioError(f"{name}: longer than {MAX_HOURS:.0f} hours; cut it into parts")
+    resampler = None
+    if rate != SAMPLE_RATE:
+        resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+    parts, decoded = [], 0
+    for block in blocks:
+        mono = block.mean(axis=1, dtype=np.float64).astype(np.float32)
+        if not np.isfinite(mono).all():
+            at = (decoded + int(np.argmin(np.isfinite(mono)))) / rate
+            raise AudioError(f"{name}: has NaN or infinite samples, the first at {at:.2f} s")
+        decoded += len(mono)
+        if decoded > MAX_HOURS * 3600 * rate:
+            raise AudioError(f"{name}: longer than {MAX_HOURS:.0f} hours; cut it into parts")
+        parts.append(resampler.resample_chunk(mono) if resampler else mono)
+    if decoded == 0:
+        raise AudioError(f"{name}: has no samples")
+    if resampler:
+        parts.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
+    wave = np.concatenate(parts)
+    if not len(wave):
+        raise AudioError(f"{name}: has no samples")
+    warnings = list(_oddities(wave))
+    if promised is not None and decoded < 0.99 * promised:
+        warnings.append(
+            f"truncated: {decoded / rate:.2f} s of the {promised / rate:.2f} s that its header promises"
+        )
+    return Recording(name, wave, tuple(warnings))
+
+
+def _oddities(wave: Wave) -> Iterator[str]:
+    peak, offset = float(np.abs(wave).max()), float(wave.mean(dtype=np.float64))
+    if float(np.sqrt(np.mean(np.square(wave - offset), dtype=np.float64))) < SILENCE:
+        yield "silent: a constant offset and no sound" if abs(offset) > SILENCE else "silent"
+    elif peak > 2:
+        yield f"peaks at {peak:.0f}, far beyond ±1: integer samples stored as floats?"
+    elif np.mean(np.abs(wave) >= 0.999 * max(peak, 0.5)) > 0.01:
+        yield "clipped: more than 1 % of the samples are at full scale"
+    if len(wave) < SEGMENT * SAMPLE_RATE:
+        yield f"short: {len(wave) / SAMPLE_RATE:.2f} s, less than one segment of {SEGMENT:.2f} s"

@@ -1,0 +1,136 @@
+"""A model on disk: a folder with config.json, model.safetensors and README.md (its card).
+
+Written whole or not at all, never over another model, never pickled. Tensors that float16
+holds exactly, as those of a frozen Whisper, are stored as such: half the size, same bits.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from . import __version__
+from .config import Config, explain
+from .encoders.vggish import VGGish
+from .encoders.whisper import Whisper
+from .errors import CheckpointError
+from .model import EmotionModel
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model with all that is needed to use it and to know where it came from.
+
+    Attributes:
+        model: The network, in evaluation mode.
+        labels: Class names in the order of its logits.
+        config: Settings it was trained with.
+        name: What results call it.
+        note: One sentence on what it is good for and what not.
+        training: Data, speakers, seed, epochs, score; for the card and the curious.
+    """
+
+    model: EmotionModel
+    labels: list[str]
+    config: Config
+    name: str
+    note: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
+    """Write a model folder.
+
+    Raises:
+        CheckpointError: The folder exists and is not empty, or cannot be written.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise CheckpointError(f"{folder}: exists and is not empty; choose another folder")
+    about = {
+        "format": FORMAT,
+        "affekt": __version__,
+        "name": checkpoint.name,
+        "labels": checkpoint.labels,
+        "note": checkpoint.note,
+        "encoder_origin": checkpoint.model.encoder.origin,
+        "training": dict(checkpoint.training),
+        "config": checkpoint.config.model_dump(mode="json"),
+    }
+    tensors = {name: _compact(t) for name, t in checkpoint.model.state_dict().items()}
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from None
+    try:
+        save_file(tensors, temporary / "model.safetensors")
+        (temporary / "config.json").write_text(
+            json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8"
+        )
+        (temporary / "README.md").write_text(card, "utf-8")
+        temporary.chmod(0o755)
+        os.replace(temporary, folder)
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read a model folder.
+
+    Raises:
+        CheckpointError: No model there, a damaged or foreign one, or one of a newer affekt.
+    """
+    try:
+        about = json.loads((folder / "config.json").read_text("utf-8"))
+        tensors = load_file(folder / "model.safetensors")
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{folder}: no model here ({Path(error.filename).name} is missing)") from None
+    except (OSError, ValueError, SafetensorError) as error:
+        raise CheckpointError(f"{folder}: damaged model ({error})") from None
+    if not isinstance(about, dict) or "format" not in about:
+        raise CheckpointError(f"{folder}: config.json is not of an affekt model")
+    if about["format"] != FORMAT:
+        raise CheckpointError(
+            f"{folder}: model format {about['format']}, this affekt reads {FORMAT}; update affekt"
+        )
+    try:
+        config = Config.model_validate(about["config"])
+        labels = [str(label) for label in about["labels"]]
+        model = EmotionModel(config, len(labels), _encoder(config, tensors))
+        model.encoder.origin = str(about["encoder_origin"])
+        model.load_state_dict({name: t.float() for name, t in tensors.items()})
+    except ValidationError as error:
+        raise CheckpointError(f"{folder}: config.json: {explain(error)}") from None
+    except (KeyError, TypeError, RuntimeError) as error:
+        reason = str(error).split("\n")[0]
+        raise CheckpointError(f"{folder}: weights and config do not fit ({reason})") from None
+    note, training = about.get("note", ""), about.get("training", {})
+    return Checkpoint(model.eval(), labels, config, about.get("name", folder.name), note, training)
+
+
+def _encoder(config: Config, tensors: Mapping[str, Tensor]) -> VGGish | Whisper:
+    """The encoder without weights, sized as in the file."""
+    settings = config.encoder
+    if settings.name == "vggish":
+        return VGGish(padding=settings.padding, final_relu=settings.final_relu)
+    d_model = len(tensors["encoder.conv1.bias"])
+    return Whisper(d_model, settings.layer, pooling=settings.pooling)
+
+
+def _compact(tensor: Tensor) -> Tensor:
+    half = tensor.to(torch.float16)
+    return (half if torch.equal(half.to(tensor.dtype), tensor) else tensor).contiguous()

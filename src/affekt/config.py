@@ -1,0 +1,177 @@
+"""Every setting of a run: frozen, typed, read from TOML, written beside each result.
+
+A run is a recipe plus overrides. The docstring under a field is its help on the command
+line, where ``--stage2.epochs 40`` sets it.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import AffektError
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Audio(Frozen):
+    level: Literal["rms", "none"] = "rms"
+    """Scale every recording to the same RMS (-20 dBFS), or leave its level."""
+
+
+class Segments(Frozen):
+    hop: float = Field(0.48, gt=0)
+    """Hop in seconds of the uniform segments that validation, test and predict use."""
+
+
+class Balance(Frozen):
+    plan: Literal["none", "auto", "baum1s", "cheavd2"] = "auto"
+    """How densely each class is cut for training."""
+    scope: Literal["encoder", "both"] = "encoder"
+    """Balance stage 1 only, or stage 2 too, where the sequence length then tells the class."""
+
+
+class Augment(Frozen):
+    speeds: tuple[float, ...] = (0.9, 1.1)
+    """Copies of the training clips at these speeds (pitch moves too): more voices."""
+
+
+class Encoder(Frozen):
+    name: Literal["whisper", "vggish"] = "whisper"
+    """Segment encoder."""
+    weights: str | None = None
+    """Pre-trained weights: a file; "download" (vggish); none for a random start."""
+    layer: int = Field(3, ge=1)
+    """(whisper) Cut after this layer."""
+    pooling: Literal["mean", "mean+sd"] = "mean+sd"
+    """(whisper) Statistics of the frames in a segment."""
+    padding: Literal["wave", "log-mel"] = "wave"
+    """(vggish) Fill a short clip with zero samples, or with zero log-mel frames."""
+    final_relu: bool = False
+    """(vggish) ReLU after the 128-D layer, as some ports have; kills units in fine-tuning."""
+
+    @model_validator(mode="after")
+    def _own_settings(self) -> "Encoder":
+        own = {"whisper": {"layer", "pooling"}, "vggish": {"padding", "final_relu"}}
+        for name in own.keys() - {self.name}:
+            for key in own[name] & self.model_fields_set:
+                if getattr(self, key) != type(self).model_fields[key].default:
+                    raise ValueError(f"{key} belongs to the encoder {name}, not {self.name}")
+        return self
+
+
+class Stage1(Frozen):
+    """Encoder and softmax head on balanced segments (equations 1 and 2)."""
+
+    freeze: bool = True
+    """Keep the encoder's weights and train only what stands on it."""
+    epochs: int = Field(30, ge=0)
+    """At most; 0 skips the stage."""
+    patience: int = Field(5, ge=1)
+    """Epochs without improvement on the validation speakers before stopping."""
+    batch: int = Field(32, ge=1)
+    """Segments a step."""
+    rate: float = Field(1e-5, gt=0)
+    """Adam's learning rate for the encoder."""
+    head_rate: float = Field(1e-3, gt=0)
+    """Adam's learning rate for projection and head."""
+
+
+class Stage2(Frozen):
+    """Sequence model on the segment vectors (equations 3 to 9)."""
+
+    cell: Literal["lstm", "peephole"] = "lstm"
+    """Standard LSTM, or equations 3-7 with peepholes."""
+    pooling: Literal["attention", "mean"] = "attention"
+    """Equations 8 and 9, or the mean of the hidden vectors."""
+    hidden: int = Field(128, ge=1)
+    """Units per direction."""
+    dropout: float = Field(0.5, ge=0, lt=1)
+    """On segment vectors and on the pooled vector."""
+    epochs: int = Field(60, ge=1)
+    """At most."""
+    patience: int = Field(10, ge=1)
+    """Epochs without improvement on the validation speakers before stopping."""
+    batch: int = Field(32, ge=1)
+    """Clips a step."""
+    rate: float = Field(1e-3, gt=0)
+    """Adam's learning rate."""
+    clip: float = Field(5.0, gt=0)
+    """Largest norm of the gradient."""
+
+
+class Protocol(Frozen):
+    """Who is trained on, who chooses, who is tested."""
+
+    folds: int = Field(5, ge=2)
+    """Speaker-independent test folds of evaluate."""
+    validation: float = Field(0.2, gt=0, lt=1)
+    """Share of the training speakers that form the inner validation set."""
+    refit: bool = True
+    """Train again on all training speakers for the number of epochs that validation chose."""
+    seeds: int = Field(3, ge=1)
+    """Runs of evaluate, each with its own seed."""
+    seed: int = 0
+    """First seed."""
+
+
+class Config(Frozen):
+    """All settings of a run."""
+
+    audio: Audio = Audio()
+    segments: Segments = Segments()
+    balance: Balance = Balance()
+    augment: Augment = Augment()
+    encoder: Encoder = Encoder()
+    stage1: Stage1 = Stage1()
+    stage2: Stage2 = Stage2()
+    protocol: Protocol = Protocol()
+    labels: dict[str, str] = {}
+    """Rename or merge classes (--labels.boredom neutral); "" leaves a class out."""
+
+
+def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = None) -> Config:
+    """The defaults, a TOML recipe over them, overrides over both.
+
+    Raises:
+        AffektError: The recipe cannot be read, or a key or value is not allowed; the
+            message names it and the nearest key there is.
+    """
+    values: dict[str, Any] = {}
+    if recipe is not None:
+        try:
+            values = tomllib.loads(recipe.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise AffektError(f"recipe {recipe}: {error}") from None
+    for section, settings in (overrides or {}).items():
+        if isinstance(settings, dict):
+            settings = {**values.get(section, {}), **settings}
+        values[section] = settings
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise AffektError(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """One sentence on the first thing wrong with a config."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"{key} = {first['input']!r}: {first['msg'].removeprefix('Value error, ')}"
+    near = difflib.get_close_matches(key, all_keys(), n=1)
+    return f"no setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def all_keys() -> list[str]:
+    """Every setting with its dots, ``stage2.epochs`` for instance."""
+    keys = []
+    for section, field in Config.model_fields.items():
+        model = field.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            keys += [f"{section}.{key}" for key in model.model_fields]
+    return [*keys, "labels"]

@@ -1,0 +1,59 @@
+"""VGGish (Hershey et al., 2017): the paper's segment encoder, 96 x 64 log-mel to 128-D."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .melspec import HOP, vggish_log_mel
+
+FRAMES = 96
+WINDOW = 400  # samples of one analysis window
+SAMPLES = (FRAMES - 1) * HOP + WINDOW  # 0.975 s of sound behind 96 frames
+
+
+class VGGish(nn.Module):
+    """6 convolutions, 4 max-pools, fully connected 4096-4096-128.
+
+    The 128-D vector is taken before any activation, as in Google's code, unless
+    `final_relu`. Parameters are named as in the torchvggish checkpoint.
+    """
+
+    dim = 128
+    contextual = False
+
+    def __init__(self, *, padding: str = "wave", final_relu: bool = False) -> None:
+        super().__init__()
+        self.padding = padding
+        self.origin = "random start"
+        layers: list[nn.Module] = []
+        channels = 1
+        for width in (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool"):
+            if isinstance(width, int):
+                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+                channels = width
+            else:
+                layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        dense: list[nn.Module] = [nn.Linear(512 * 6 * 4, 4096), nn.ReLU()]
+        dense += [nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, 128)]
+        self.embeddings = nn.Sequential(*dense, *([nn.ReLU()] if final_relu else []))
+
+    def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
+        """See `SegmentEncoder`."""
+        patches = [self.patches(w, s) for w, s in zip(waves, spans, strict=True)]
+        x = self.features(torch.cat(patches)[:, None])
+        return self.embeddings(x.permute(0, 2, 3, 1).flatten(1))  # NHWC, as the weights expect
+
+    def patches(self, wave: Tensor, spans: Tensor) -> Tensor:
+        """Log-mel ``(segments, 96, 64)`` of the segments of one clip."""
+        starts = (spans[:, 0] * 100).round().long()
+        if self.padding == "log-mel":  # "zero frames" read literally
+            enough = F.pad(wave, (0, max(0, WINDOW - len(wave))))
+            mel = vggish_log_mel(enough)
+            mel = F.pad(mel, (0, 0, 0, max(0, int(starts.max()) + FRAMES - len(mel))))
+        else:
+            needed = int(starts.max()) * HOP + SAMPLES
+            mel = vggish_log_mel(F.pad(wave, (0, max(0, needed - len(wave)))))
+        return mel.unfold(0, FRAMES, 1)[starts].transpose(1, 2)

@@ -1,0 +1,1 @@
+"""The harness in which every system is judged the same way."""

@@ -1,0 +1,59 @@
+"""Systems under test. Each is a `Method`; the runner knows nothing else of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio import Recording
+from ..checkpoint import Checkpoint
+from ..config import Config
+from ..recognizer import Recognizer
+from ..training.data import Clip
+from ..training.loop import Report
+from ..training.train import train
+
+
+class Method(Protocol):
+    """A system that learns from labelled clips and then predicts recordings.
+
+    Attributes:
+        labels: Classes in the order of the predicted columns, known after `fit`.
+        facts: What the run should record: chosen epochs, validation speakers, plan.
+    """
+
+    labels: list[str]
+    facts: dict[str, Any]
+
+    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+        """Learn, with every choice made inside `clips`."""
+        ...
+
+    def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
+        """Probabilities ``(recordings, classes)``; no label goes in, by type."""
+        ...
+
+
+class PaperMethod:
+    """The paper's system in the variant that a config describes."""
+
+    def __init__(self, config: Config, cache: Path | None) -> None:
+        self.config = config
+        self.cache = cache
+        self.labels: list[str] = []
+        self.facts: dict[str, Any] = {}
+
+    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+        """See `Method`."""
+        trained = train(clips, self.config, seed=seed, cache=self.cache, report=report)
+        self.labels, self.facts = trained.labels, trained.facts()
+        self._recognizer = Recognizer(
+            Checkpoint(trained.model, trained.labels, self.config, "under test")
+        )
+
+    def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
+        """See `Method`."""
+        predictions = self._recognizer.recognise(recordings)
+        return np.array([list(p.probabilities.values()) for p in predictions])

@@ -1,0 +1,194 @@
+"""Score a method on unheard speakers: folds x seeds, then metrics.json and predictions.parquet."""
+
+import json
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..config import Config
+from ..corpora import Corpus
+from ..files import new_folder, write
+from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores
+from ..splits import speaker_folds
+from ..training.data import Clip, load_clips
+from ..training.loop import Event, Report, silent
+from .methods import Method
+
+PROTOCOL = (
+    "Test speakers in no training, validation or statistic; {folds} folds by speaker; every "
+    "choice (epochs) on inner validation speakers ({validation:.0%} of the training speakers); "
+    "uniform segments at test; {seeds} seeds, mean over seeds of scores pooled over folds; "
+    "intervals: 95 % percentile bootstrap over speakers."
+)
+
+
+def evaluate(
+    corpus: Corpus,
+    make_method: Callable[[], Method],
+    config: Config,
+    out: Path,
+    report: Report = silent,
+) -> dict[str, Any]:
+    """Run every fold with every seed and write the results to `out`.
+
+    ``predictions.parquet`` grows with each fold; ``metrics.json`` comes last.
+
+    Returns:
+        What metrics.json holds.
+
+    Raises:
+        AffektError: `out` is not empty or cannot be written, a recording cannot be read, or
+            there are too few speakers.
+    """
+    new_folder(out)
+    folds = speaker_folds(corpus.utterances, config.protocol.folds)
+    clips = load_clips(corpus.utterances, report)
+    seeds = range(config.protocol.seed, config.protocol.seed + config.protocol.seeds)
+    rows: list[pd.DataFrame] = []
+    facts = []
+    for seed in seeds:
+        for fold, speakers in enumerate(folds):
+            name = f"seed {seed - seeds.start + 1}/{len(seeds)} fold {fold + 1}/{len(folds)}"
+            method = make_method()
+            rows.append(_fold(clips, speakers, method, corpus.labels, seed, _under(name, report)))
+            rows[-1].insert(2, "fold", fold)
+            facts.append({"seed": seed, "fold": fold, **method.facts})
+            table = pd.concat(rows, ignore_index=True)
+            write(out / "predictions.parquet", lambda path, t=table: t.to_parquet(path, index=False))
+    metrics = measure(table, corpus.labels, folds)
+    metrics["protocol"] = PROTOCOL.format(**dict(config.protocol))
+    metrics["runs"] = facts
+    metrics |= provenance(corpus, config)
+    write(out / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    return metrics
+
+
+def _under(name: str, report: Report) -> Report:
+    return lambda event: report(event._replace(stage=f"{name}, {event.stage}"))
+
+
+def _fold(
+    clips: Sequence[Clip],
+    test_speakers: Sequence[str],
+    method: Method,
+    labels: Sequence[str],
+    seed: int,
+    report: Report,
+) -> pd.DataFrame:
+    training = [c for c in clips if c.utterance.speaker not in test_speakers]
+    test = [c for c in clips if c.utterance.speaker in test_speakers]
+    method.fit(training, seed, report)
+    probabilities = method.predict([c.recording for c in test])
+    rows = pd.DataFrame(
+        {
+            "utterance": [c.utterance.id for c in test],
+            "speaker": [c.utterance.speaker for c in test],
+            "seed": seed,
+            "label": [c.label for c in test],
+            "predicted": [method.labels[i] for i in probabilities.argmax(1)],
+        }
+    )
+    for label in labels:  # a class that no training speaker had is never predicted
+        known = label in method.labels
+        rows[f"prob_{label}"] = probabilities[:, method.labels.index(label)] if known else 0.0
+    return rows
+
+
+def measure(
+    table: pd.DataFrame, labels: Sequence[str], folds: Sequence[Sequence[str]]
+) -> dict[str, Any]:
+    """All scores from the table of predictions, and nothing else."""
+    by_seed = [
+        confusion_by_speaker(labels, rows["label"], rows["predicted"], rows["speaker"])
+        for _, rows in table.groupby("seed")
+    ]
+    speakers = sorted(by_seed[0])
+    # (speakers, seeds, classes, classes)
+    confusions = np.array([[matrices[s] for matrices in by_seed] for s in speakers])
+    pooled = scores(confusions.sum(0))
+    total = confusions.sum((0, 1))
+    recall = np.diagonal(total) / np.maximum(total.sum(1), 1)
+    precision = np.diagonal(total) / np.maximum(total.sum(0), 1)
+    first = table[table["seed"] == table["seed"].min()]
+    return {
+        **rounded({name: pooled[name].mean() for name in SCORES}),
+        "majority": round(_majority(first, folds), 4),
+        "chance_UAR": round(1 / len(labels), 4),
+        "sd": rounded({name: pooled[name].std() for name in SCORES}),
+        "ci95": intervals(confusions),
+        "seeds": len(by_seed),
+        "clips": len(first),
+        "folds": [
+            {"test_speakers": list(group)}
+            | rounded(
+                {
+                    name: values.mean()
+                    for name, values in scores(
+                        confusions[[speakers.index(s) for s in group]].sum(0)
+                    ).items()
+                }
+            )
+            for group in folds
+        ],
+        "per_class": {
+            label: {"recall": round(float(r), 4), "precision": round(float(p), 4), "clips": int(n)}
+            for label, r, p, n in zip(
+                labels, recall, precision, total.sum(1) / len(by_seed), strict=True
+            )
+        },
+        "per_speaker": {
+            s: rounded({n: v.mean() for n, v in scores(confusions[i]).items()})
+            | {"clips": int(confusions[i, 0].sum())}
+            for i, s in enumerate(speakers)
+        },
+        "confusion": {"labels": list(labels), "counts": total.tolist()},
+    }
+
+
+def _majority(table: pd.DataFrame, folds: Sequence[Sequence[str]]) -> float:
+    """Accuracy of always saying the most frequent class of the training part."""
+    hits = 0
+    for group in folds:
+        test = table["speaker"].isin(group)
+        most = Counter(table.loc[~test, "label"]).most_common(1)[0][0]
+        hits += int((table.loc[test, "label"] == most).sum())
+    return hits / len(table)
+
+
+def provenance(corpus: Corpus, config: Config) -> dict[str, Any]:
+    """What was run on what, by which versions; the weights by name, not by their path."""
+    settings = config.model_dump(mode="json")
+    if config.encoder.weights:
+        settings["encoder"]["weights"] = Path(config.encoder.weights).name
+    return {
+        "corpus": {
+            "name": corpus.name,
+            "clips": len(corpus.utterances),
+            "speakers": len(corpus.speakers),
+            "labels": dict(sorted(Counter(u.label for u in corpus.utterances).items())),
+            "terms": corpus.terms,
+        },
+        "config": settings,
+        "versions": {
+            "affekt": version("affekt"),
+            "commit": _commit(),
+            "python": platform.python_version(),
+            "torch": version("torch"),
+        },
+    }
+
+
+def _commit() -> str:
+    """Commit of the checkout that affekt runs from, or "" outside one."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, timeout=5).stdout.strip()
+    except OSError:
+        return ""

@@ -1,0 +1,61 @@
+"""Splits by speaker, never by clip or segment."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from .errors import CorpusError
+from .types import Utterance
+
+CANDIDATES = 8  # inner splits drawn; the best stratified is taken
+
+
+def speaker_folds(utterances: Sequence[Utterance], folds: int) -> list[list[str]]:
+    """Test speakers of each fold: the sorted speakers in consecutive groups of like size.
+
+    Raises:
+        CorpusError: There are fewer speakers than folds.
+    """
+    speakers = sorted({u.speaker for u in utterances})
+    if len(speakers) < folds:
+        raise CorpusError(
+            f"{len(speakers)} speakers cannot fill {folds} folds; "
+            f"set --protocol.folds {len(speakers)} or lower"
+            if len(speakers) > 1
+            else "only one speaker: no score on unheard voices can be given"
+        )
+    return [list(group) for group in np.array_split(speakers, folds)]
+
+
+def inner_validation(utterances: Sequence[Utterance], share: float, seed: int) -> set[str]:
+    """Speakers of the training part that stop training and make every choice.
+
+    Of a few random groups of about `share` of the speakers (at least one), the one whose
+    classes and genders are mixed most like the whole. A group without which a class would
+    vanish from training is taken only if there is no other.
+
+    Raises:
+        CorpusError: There is only one training speaker.
+    """
+    speakers = sorted({u.speaker for u in utterances})
+    if len(speakers) < 2:
+        raise CorpusError(
+            f"training needs 2 speakers or more, one of them for validation; got {len(speakers)}"
+        )
+    size = min(max(1, round(share * len(speakers))), len(speakers) - 1)
+    strata = Counter((u.label, u.gender) for u in utterances)
+    labels = {u.label for u in utterances}
+
+    def misfit(group: set[str]) -> tuple[int, float]:
+        inside = Counter((u.label, u.gender) for u in utterances if u.speaker in group)
+        lost = labels - {u.label for u in utterances if u.speaker not in group}
+        total = max(sum(inside.values()), 1)
+        distance = sum(
+            abs(inside[s] / total - count / len(utterances)) for s, count in strata.items()
+        )
+        return len(lost), distance
+
+    rng = np.random.default_rng(seed)
+    groups = [set(rng.choice(speakers, size, replace=False).tolist()) for _ in range(CANDIDATES)]
+    return min(groups, key=misfit)

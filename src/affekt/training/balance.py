@@ -1,0 +1,82 @@
+"""Data balance: how densely each class is cut into segments (section 1.1, Tables 1 and 2).
+
+Training only. The class of a clip decides its hop here, so the number of segments tells
+the class; whatever predicts must use ``affekt.segments.uniform`` instead.
+
+The paper calls 0.24 s and 0.48 s "overlap length", but its tables show growth by 3.5,
+which an overlap of 0.24 s (hop 0.72 s, at most 4/3 in the long run) cannot give: they are
+hops.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from ..segments import SEGMENT, Spans, head_and_tail, hopped
+from ..types import Utterance
+
+Tier = float | str
+ENDS = "ends"  # the first and the last segment only
+TIERS: tuple[Tier, ...] = (ENDS, 0.96, 0.48, 0.24)
+Plan = dict[str, Tier]
+
+PRESETS: dict[str, Plan] = {
+    "baum1s": {  # the text of section 1.1
+        "happiness": ENDS, "sadness": ENDS,
+        "anger": 0.48, "disgust": 0.48,
+        "fear": 0.24, "surprise": 0.24,
+    },
+    "cheavd2": {  # from Table 2
+        "neutral": ENDS,
+        "anger": 0.96, "happiness": 0.96, "sadness": 0.96, "worry": 0.96,
+        "anxiety": 0.48,
+        "disgust": 0.24, "surprise": 0.24,
+    },
+}
+SPELLINGS = {
+    "angry": "anger", "joy": "happiness", "happy": "happiness", "sad": "sadness",
+    "surprised": "surprise", "fearful": "fear", "disgusted": "disgust",
+    "worried": "worry", "anxious": "anxiety",
+}  # fmt: skip
+
+
+def cut(seconds: float, tier: Tier) -> Spans:
+    """The training segments ``(segments, 2)`` of one clip whose class has this tier."""
+    return head_and_tail(seconds) if tier == ENDS else hopped(seconds, float(tier))
+
+
+def counts(lengths: Iterable[tuple[str, float]], plan: Plan) -> Counter[str]:
+    """Segments per class, from ``(label, seconds)`` of every clip."""
+    total: Counter[str] = Counter()
+    for label, seconds in lengths:
+        total[label] += len(cut(seconds, plan[label]))
+    return total
+
+
+def make_plan(name: str, lengths: Sequence[tuple[str, float]]) -> Plan:
+    """The plan `name` for training clips given as ``(label, seconds)``.
+
+    ``none`` is hop 0.96 for all; ``baum1s`` and ``cheavd2`` are the paper's; ``auto``
+    chooses for each class the tier whose number of segments lies nearest to the median
+    class at hop 0.96.
+
+    Raises:
+        ValueError: An unknown name, or a preset that lacks a class of the data.
+    """
+    labels = sorted({label for label, _ in lengths})
+    if name == "none":
+        return dict.fromkeys(labels, SEGMENT)
+    if name == "auto":
+        by_tier = {tier: counts(lengths, dict.fromkeys(labels, tier)) for tier in TIERS}
+        target = median(by_tier[SEGMENT].values())
+        return {c: min(TIERS, key=lambda t: abs(by_tier[t][c] - target)) for c in labels}
+    if name not in PRESETS:
+        raise ValueError(f"no balance plan {name!r}; choose none, auto, {', '.join(PRESETS)}")
+    preset = PRESETS[name]
+    plan = {c: preset.get(SPELLINGS.get(c.lower(), c.lower())) for c in labels}
+    if missing := [c for c, tier in plan.items() if tier is None]:
+        raise ValueError(
+            f"balance plan {name!r} has no {', '.join(missing)}; it knows {', '.join(preset)}. "
+            "Use auto, or map the labels"
+        )
+    return plan

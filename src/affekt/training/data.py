@@ -1,0 +1,135 @@
+"""Decoded utterances, and their segment vectors, cached on disk."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from .. import __version__, audio
+from ..audio import Recording, Wave
+from ..encoders import encode
+from ..errors import AudioError
+from ..segments import Spans
+from ..types import Utterance
+from .loop import Event, Report, silent
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A labelled utterance and its sound."""
+
+    utterance: Utterance
+    recording: Recording
+
+    @property
+    def label(self) -> str:
+        """The emotion."""
+        return self.utterance.label
+
+    @property
+    def seconds(self) -> float:
+        """Duration."""
+        return self.recording.seconds
+
+
+def load_clips(utterances: Sequence[Utterance], report: Report = silent) -> list[Clip]:
+    """Decode every utterance.
+
+    Raises:
+        AudioError: Some cannot be read; the message counts them and names the first.
+    """
+    clips, broken = [], []
+    for done, utterance in enumerate(utterances, 1):
+        try:
+            clips.append(Clip(utterance, audio.read(utterance.path)))
+        except AudioError as error:
+            broken.append(str(error))
+        report(Event("read recordings", done, len(utterances)))
+    if broken:
+        raise AudioError(
+            f"{len(broken)} of {len(utterances)} recordings cannot be used, the first: {broken[0]}"
+        )
+    return clips
+
+
+class VectorCache:
+    """Segment vectors on disk, one file for a clip, an encoder and a set of spans.
+
+    The key is a hash of the samples, the spans and everything that decides the encoder's
+    output, so a changed input finds nothing rather than something stale. Files are written
+    whole or not at all; several processes can share a folder.
+    """
+
+    def __init__(self, folder: Path | None, encoder: nn.Module) -> None:
+        self.folder = folder
+        self.encoder = encoder
+        self.fingerprint = fingerprint(encoder) if folder else b""
+
+    def encode(
+        self, waves: Sequence[Wave], spans: Sequence[Spans], report: Report = silent
+    ) -> list[Tensor]:
+        """Vectors ``(segments, dim)`` of each clip, from disk where they are known."""
+        vectors: dict[int, Tensor] = {}
+        paths = [self._path(w, s) for w, s in zip(waves, spans, strict=True)]
+        for i, path in enumerate(paths):
+            if (known := _read(path)) is not None:
+                vectors[i] = known
+        missing = [i for i in range(len(waves)) if i not in vectors]
+        fresh = encode(self.encoder, [waves[i] for i in missing], [spans[i] for i in missing])
+        for j, encoded in fresh:
+            i = missing[j]
+            vectors[i] = encoded.clone()
+            if (path := paths[i]) is not None:
+                _write(path, vectors[i])
+            report(Event("encode segments", len(vectors), len(waves)))
+        return [vectors[i] for i in range(len(waves))]
+
+    def _path(self, wave: Wave, spans: Spans) -> Path | None:
+        if self.folder is None:
+            return None
+        key = hashlib.sha256(self.fingerprint)
+        key.update(hashlib.sha256(wave.tobytes()).digest())
+        key.update(hashlib.sha256(np.ascontiguousarray(spans).tobytes()).digest())
+        name = key.hexdigest()
+        return self.folder / name[:2] / f"{name}.safetensors"
+
+
+def fingerprint(encoder: nn.Module) -> bytes:
+    """Hash of all that decides what an encoder gives: code version, settings, weights."""
+    settings = {k: v for k, v in vars(encoder).items() if isinstance(v, str | int | float)}
+    for irrelevant in ("training", "origin"):
+        settings.pop(irrelevant, None)
+    identity = f"{__version__} {type(encoder).__name__} {sorted(settings.items())}"
+    digest = hashlib.sha256(identity.encode())
+    for name, tensor in encoder.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().contiguous().numpy().tobytes())
+    return digest.digest()
+
+
+def _read(path: Path | None) -> Tensor | None:
+    if path is None or not path.exists():
+        return None
+    try:
+        return load_file(path)["vectors"]
+    except (SafetensorError, KeyError, OSError):
+        return None  # damaged: encoded anew and replaced
+
+
+def _write(path: Path, vectors: Tensor) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(save({"vectors": vectors}))
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,73 @@
+"""The plain values that the package takes and gives."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One labelled recording of a corpus.
+
+    Attributes:
+        id: Name of the utterance within its corpus: the path below the corpus' folder.
+        path: Audio file.
+        label: Emotion, as the corpus or the user's label map names it.
+        speaker: Who speaks; no speaker may stand in both training and test.
+        gender: As the corpus gives it, or "".
+        split: Official part ("train", "val", "test"), or "".
+    """
+
+    id: str
+    path: str
+    label: str
+    speaker: str
+    gender: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One 0.96 s segment of a recording.
+
+    Attributes:
+        start: Seconds from the beginning of the recording.
+        end: Seconds; never beyond the end of the recording.
+        label: The most probable class of this segment.
+        probabilities: By class, summing to 1.
+        attention: Share of this segment in the recording's result; the shares sum to 1.
+    """
+
+    start: float
+    end: float
+    label: str
+    probabilities: dict[str, float]
+    attention: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The emotion of one recording.
+
+    Attributes:
+        file: Path, or ``<array>``, ``<bytes>``, ``<stream>``.
+        duration: Seconds.
+        label: The most probable class.
+        confidence: Its probability; not calibrated, so not a chance of being right.
+        probabilities: By class, summing to 1.
+        segments: The timeline.
+        model: Name of the model.
+        warnings: What to know before trusting the result.
+    """
+
+    file: str
+    duration: float
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+    segments: list[Segment] = field(repr=False)
+    model: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that ``affekt predict --json`` prints."""
+        return asdict(self)
