@@ -24,7 +24,7 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 
 MAX_HOURS = 12.0
 RATES = (1_000, 768_000)  # Hz
-BLOCK = 1 << 18  # frames decoded at a time
+BLOCK = 1 << 14  # frames decoded at a time; of a damaged block all is lost
 SILENCE = 1e-4  # RMS, -80 dBFS: below it there is nothing to hear or to normalise
 TARGET_RMS = 0.1  # -20 dBFS
 
@@ -96,11 +96,21 @@ def level(wave: Wave) -> Wave:
     return (centred * (TARGET_RMS / rms if rms > SILENCE else 1.0)).astype(np.float32)
 
 
+class _Bytes(io.BytesIO):
+    """Damaged headers make libsndfile seek before the start, which Python would report."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return super().seek(offset, whence)
+        except ValueError:
+            return -1
+
+
 def _named(source: Source) -> tuple[str, str | io.BytesIO]:
     if isinstance(source, bytes):
-        return "<bytes>", io.BytesIO(source)
+        return "<bytes>", _Bytes(source)
     if not isinstance(source, str | os.PathLike):
-        return str(getattr(source, "name", "<stream>")), io.BytesIO(source.read())
+        return str(getattr(source, "name", "<stream>")), _Bytes(source.read())
     name = os.fspath(source)
     try:
         with open(name, "rb") as file:
@@ -118,6 +128,18 @@ def _blocks(sound: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
         yield block
 
 
+def _until_damage(blocks: Iterable[NDArray[np.floating]]) -> Iterator[NDArray[np.floating]]:
+    """What decodes before the first error; the error itself if that is nothing."""
+    decoded = False
+    try:
+        for block in blocks:
+            yield block
+            decoded = True
+    except Exception:  # whatever the decoders raise: PyAV's errors share no builtin base
+        if not decoded:
+            raise
+
+
 def _read_media(name: str, file: str | io.BytesIO, reason: str) -> Recording:
     try:
         import av
@@ -131,6 +153,8 @@ def _read_media(name: str, file: str | io.BytesIO, reason: str) -> Recording:
             if not container.streams.audio:
                 raise AudioError(f"{name}: has no sound track")
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise AudioError(f"{name}: its sound is in a format that nobody here decodes")
             # Only the sample format changes here: FFmpeg's own downmix weighs channels.
             to_float = av.AudioResampler(format="fltp")
             blocks = (
@@ -138,25 +162,26 @@ def _read_media(name: str, file: str | io.BytesIO, reason: str) -> Recording:
                 for frame in container.decode(stream)
                 for out in to_float.resample(frame)
             )
-            return _recording(name, stream.rate, blocks, None)
+            seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
+            return _recording(name, stream.rate, blocks, round(seconds * stream.rate))
     except (av.FFmpegError, ValueError, EOFError) as error:
         detail = getattr(error, "strerror", None) or error
         raise AudioError(f"{name}: not a recording, or damaged ({detail})") from None
 
 
 def _recording(
-    name: str, rate: int, blocks: Iterable[NDArray[np.floating]], promised: int | None
+    name: str, rate: int, blocks: Iterable[NDArray[np.floating]], promised: int
 ) -> Recording:
     """Mean of the channels, 16 kHz, and what is odd about the result."""
     if not RATES[0] <= rate <= RATES[1]:
         raise AudioError(f"{name}: sampled at {rate} Hz; {RATES[0]} to {RATES[1]} Hz can be read")
-    if promised is not None and promised > MAX_HOURS * 3600 * rate:
+    if promised > MAX_HOURS * 3600 * rate:
         raise AudioError(f"{name}: longer than {MAX_HOURS:.0f} hours; cut it into parts")
     resampler = None
     if rate != SAMPLE_RATE:
         resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
     parts, decoded = [], 0
-    for block in blocks:
+    for block in _until_damage(blocks):
         mono = block.mean(axis=1, dtype=np.float64).astype(np.float32)
         if not np.isfinite(mono).all():
             at = (decoded + int(np.argmin(np.isfinite(mono)))) / rate
@@ -173,7 +198,7 @@ def _recording(
     if not len(wave):
         raise AudioError(f"{name}: has no samples")
     warnings = list(_oddities(wave))
-    if promised is not None and decoded < 0.99 * promised:
+    if decoded < 0.99 * promised:
         warnings.append(
             f"truncated: {decoded / rate:.2f} s of the {promised / rate:.2f} s that its header promises"
         )

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
-FRAME = 0.01
+FRAMES_PER_SECOND = 100
 SEGMENT_FRAMES = 96
-SEGMENT = SEGMENT_FRAMES * FRAME
+SEGMENT = SEGMENT_FRAMES / FRAMES_PER_SECOND
 
 Spans = NDArray[np.float64]
 
 
 def frames(seconds: float) -> int:
     """Whole 10 ms frames in `seconds` (a guard keeps 0.96 s from being 95 frames)."""
-    return int(np.floor(seconds / FRAME + 1e-6))
+    return int(seconds * FRAMES_PER_SECOND + 1e-6)
 
 
 def hopped(seconds: float, hop: float) -> Spans:
@@ -32,9 +32,9 @@ def hopped(seconds: float, hop: float) -> Spans:
     Raises:
         ValueError: `hop` is not a positive multiple of 0.01 s.
     """
-    hop_frames = round(hop / FRAME)
-    if hop_frames < 1 or abs(hop_frames * FRAME - hop) > 1e-9:
-        raise ValueError(f"hop is {hop} s; it must be a positive multiple of {FRAME} s")
+    hop_frames = round(hop * FRAMES_PER_SECOND)
+    if hop_frames < 1 or abs(hop_frames / FRAMES_PER_SECOND - hop) > 1e-9:
+        raise ValueError(f"hop is {hop} s; it must be a positive multiple of 0.01 s")
     last = max(frames(seconds) - SEGMENT_FRAMES, 0)
     return _spans(np.arange(0, last + 1, hop_frames))
 
@@ -52,8 +52,9 @@ def uniform(seconds: float, hop: float) -> Spans:
     clip to within one frame.
     """
     regular, ends = hopped(seconds, hop), head_and_tail(seconds)
-    return np.unique(np.concatenate([regular, ends[-1:]]).round(2), axis=0)
+    return np.unique(np.concatenate([regular, ends[-1:]]), axis=0)
 
 
 def _spans(starts: NDArray[np.int64]) -> Spans:
-    return np.stack([starts, starts + SEGMENT_FRAMES], axis=1).round() * FRAME
+    # Division, not multiplication: equal times are then equal bits.
+    return np.stack([starts, starts + SEGMENT_FRAMES], axis=1) / FRAMES_PER_SECOND

@@ -12,7 +12,7 @@ from ..checkpoint import Checkpoint
 from ..config import Config
 from ..recognizer import Recognizer
 from ..training.data import Clip
-from ..training.loop import Report
+from ..progress import Report
 from ..training.train import train
 
 

@@ -1,11 +1,8 @@
 """Score a method on unheard speakers: folds x seeds, then metrics.json and predictions.parquet."""
 
 import json
-import platform
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +13,10 @@ from ..config import Config
 from ..corpora import Corpus
 from ..files import new_folder, write
 from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores
+from ..progress import Event, Report, silent
+from ..provenance import provenance
 from ..splits import speaker_folds
 from ..training.data import Clip, load_clips
-from ..training.loop import Event, Report, silent
 from .methods import Method
 
 PROTOCOL = (
@@ -53,6 +51,7 @@ def evaluate(
     seeds = range(config.protocol.seed, config.protocol.seed + config.protocol.seeds)
     rows: list[pd.DataFrame] = []
     facts = []
+    report(Event("folds", 0, len(seeds) * len(folds)))
     for seed in seeds:
         for fold, speakers in enumerate(folds):
             name = f"seed {seed - seeds.start + 1}/{len(seeds)} fold {fold + 1}/{len(folds)}"
@@ -61,6 +60,7 @@ def evaluate(
             rows[-1].insert(2, "fold", fold)
             facts.append({"seed": seed, "fold": fold, **method.facts})
             table = pd.concat(rows, ignore_index=True)
+            report(Event("folds", len(rows), len(seeds) * len(folds)))
             write(out / "predictions.parquet", lambda path, t=table: t.to_parquet(path, index=False))
     metrics = measure(table, corpus.labels, folds)
     metrics["protocol"] = PROTOCOL.format(**dict(config.protocol))
@@ -160,35 +160,3 @@ def _majority(table: pd.DataFrame, folds: Sequence[Sequence[str]]) -> float:
         most = Counter(table.loc[~test, "label"]).most_common(1)[0][0]
         hits += int((table.loc[test, "label"] == most).sum())
     return hits / len(table)
-
-
-def provenance(corpus: Corpus, config: Config) -> dict[str, Any]:
-    """What was run on what, by which versions; the weights by name, not by their path."""
-    settings = config.model_dump(mode="json")
-    if config.encoder.weights:
-        settings["encoder"]["weights"] = Path(config.encoder.weights).name
-    return {
-        "corpus": {
-            "name": corpus.name,
-            "clips": len(corpus.utterances),
-            "speakers": len(corpus.speakers),
-            "labels": dict(sorted(Counter(u.label for u in corpus.utterances).items())),
-            "terms": corpus.terms,
-        },
-        "config": settings,
-        "versions": {
-            "affekt": version("affekt"),
-            "commit": _commit(),
-            "python": platform.python_version(),
-            "torch": version("torch"),
-        },
-    }
-
-
-def _commit() -> str:
-    """Commit of the checkout that affekt runs from, or "" outside one."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    try:
-        return subprocess.run(git, capture_output=True, text=True, timeout=5).stdout.strip()
-    except OSError:
-        return ""

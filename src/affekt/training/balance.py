@@ -8,12 +8,12 @@ which an overlap of 0.24 s (hop 0.72 s, at most 4/3 in the long run) cannot give
 hops.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from statistics import median
+from dataclasses import dataclass
+from statistics import median, median_low
 
 from ..segments import SEGMENT, Spans, head_and_tail, hopped
-from ..types import Utterance
 
 Tier = float | str
 ENDS = "ends"  # the first and the last segment only
@@ -80,3 +80,41 @@ def make_plan(name: str, lengths: Sequence[tuple[str, float]]) -> Plan:
             "Use auto, or map the labels"
         )
     return plan
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a plan does to one class.
+
+    Attributes:
+        label: The class.
+        tier: Its hop, or `ENDS`.
+        clips: Its clips.
+        before: Its segments at hop 0.96 s.
+        after: Its segments under the plan.
+        median_seconds: Duration of its median clip.
+    """
+
+    label: str
+    tier: Tier
+    clips: int
+    before: int
+    after: int
+    median_seconds: float
+
+
+def summarise(name: str, lengths: Sequence[tuple[str, float]]) -> list[Row]:
+    """Tables 1 and 2 for any clips given as ``(label, seconds)``; see `make_plan`."""
+    plan = make_plan(name, lengths)
+    before, after = counts(lengths, dict.fromkeys(plan, SEGMENT)), counts(lengths, plan)
+    return [
+        Row(
+            label,
+            tier,
+            sum(c == label for c, _ in lengths),
+            before[label],
+            after[label],
+            median_low(seconds for c, seconds in lengths if c == label),
+        )
+        for label, tier in plan.items()
+    ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -16,9 +17,12 @@ from .. import __version__, audio
 from ..audio import Recording, Wave
 from ..encoders import encode
 from ..errors import AudioError
-from ..segments import Spans
+from ..segments import SAMPLE_RATE, Spans, uniform
 from ..types import Utterance
-from .loop import Event, Report, silent
+from ..progress import Event, Report, silent
+
+
+GRID = 0.24  # s; the finest hop of any balance plan, and a divisor of the others
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,25 @@ class VectorCache:
     def encode(
         self, waves: Sequence[Wave], spans: Sequence[Spans], report: Report = silent
     ) -> list[Tensor]:
-        """Vectors ``(segments, dim)`` of each clip, from disk where they are known."""
-        vectors: dict[int, Tensor] = {}
+        """Vectors ``(segments, dim)`` of each clip, from disk where they are known.
+
+        An encoder that hears the whole clip gives further segments almost for free: one
+        pass then serves every hop of every balance plan.
+        """
+        if not self.encoder.contextual:
+            return self._encode(waves, spans, report)
+        grids = [uniform(len(w) / SAMPLE_RATE, GRID) for w in waves]
+        rows = [_rows(grid, s) for grid, s in zip(grids, spans, strict=True)]
+        if any(r is None for r in rows):
+            return self._encode(waves, spans, report)
+        on_grid = self._encode(waves, grids, report)
+        return [vectors[r] for vectors, r in zip(on_grid, rows, strict=True)]
+
+    def _encode(
+        self, waves: Sequence[Wave], spans: Sequence[Spans], report: Report
+    ) -> list[Tensor]:
         paths = [self._path(w, s) for w, s in zip(waves, spans, strict=True)]
-        for i, path in enumerate(paths):
-            if (known := _read(path)) is not None:
-                vectors[i] = known
+        vectors = {i: known for i, p in enumerate(paths) if (known := _read(p)) is not None}
         missing = [i for i in range(len(waves)) if i not in vectors]
         fresh = encode(self.encoder, [waves[i] for i in missing], [spans[i] for i in missing])
         for j, encoded in fresh:
@@ -112,6 +129,12 @@ def fingerprint(encoder: nn.Module) -> bytes:
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().contiguous().numpy().tobytes())
     return digest.digest()
+
+
+def _rows(grid: Spans, spans: Spans) -> NDArray[np.intp] | None:
+    """Where the spans stand in the grid; None if one does not."""
+    rows = np.searchsorted(grid[:, 0], spans[:, 0]).clip(max=len(grid) - 1)
+    return rows if np.array_equal(grid[rows], spans) else None
 
 
 def _read(path: Path | None) -> Tensor | None:

@@ -17,7 +17,8 @@ from ..metrics import uar
 from ..model import VECTOR, EmotionModel, Projection
 from ..segments import SAMPLE_RATE, Spans
 from .data import VectorCache
-from .loop import History, Report, Score, fit, shuffled
+from ..progress import Report
+from .loop import History, Score, fit, shuffled
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from ..config import Stage2
 from ..metrics import uar
 from ..model import EmotionModel
-from .loop import History, Report, Score, fit, shuffled
+from ..progress import Report
+from .loop import History, Score, fit, shuffled
 
 
 def train_sequence(

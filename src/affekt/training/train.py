@@ -1,7 +1,7 @@
 """The whole training of one model: inner split, stage 1, stage 2, refit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from ..splits import inner_validation
 from .augment import with_speeds
 from .balance import Plan, cut, make_plan
 from .data import Clip, VectorCache
-from .loop import History, Report, silent
+from ..progress import Report, silent
+from .loop import History
 from .stage1 import Part, train_encoder
 from .stage2 import train_sequence
 
@@ -42,6 +43,11 @@ class Trained:
     stage2: History
     refit: bool
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended a stage early."""
+        return self.stage1.interrupted or self.stage2.interrupted
+
     def facts(self) -> dict[str, Any]:
         """What a result should record of its training."""
         return {
@@ -52,6 +58,7 @@ class Trained:
             "stage2_epochs": self.stage2.epochs,
             "validation_UAR": round(max(s.uar for s in self.stage2.validation), 4),
             "refit": self.refit,
+            "interrupted": self.interrupted,
         }
 
 
@@ -96,9 +103,9 @@ def _two_stages(
     first_epochs, second_epochs = epochs or (config.stage1.epochs, config.stage2.epochs)
     training = with_speeds(training, config.augment.speeds)
     plan = make_plan(config.balance.plan, [(c.label, c.seconds) for c in training])
-    balanced = _part(training, labels, config, plan)
-    even = _part(training, labels, config)
-    validation = _part(held_out, labels, config) if held_out else None
+    even = uniform_part(training, labels, config)
+    balanced = replace(even, spans=[cut(c.seconds, plan[c.label]) for c in training])
+    validation = uniform_part(held_out, labels, config) if held_out else None
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -129,12 +136,11 @@ def _two_stages(
     return model.eval(), plan, first, second
 
 
-def _part(
-    clips: Sequence[Clip], labels: list[str], config: Config, plan: Plan | None = None
-) -> Part:
-    """Cut clips by class with a plan, uniformly without one."""
+def uniform_part(clips: Sequence[Clip], labels: list[str], config: Config) -> Part:
+    """Clips levelled and cut with one hop for all."""
+    waves = [c.recording.wave for c in clips]
     return Part(
-        [level(c.recording.wave) if config.audio.level == "rms" else c.recording.wave for c in clips],
-        [cut(c.seconds, plan[c.label]) if plan else uniform(c.seconds, config.segments.hop) for c in clips],
-        torch.tensor([labels.index(c.label) for c in clips]),
+        waves=[level(w) for w in waves] if config.audio.level == "rms" else waves,
+        spans=[uniform(c.seconds, config.segments.hop) for c in clips],
+        targets=torch.tensor([labels.index(c.label) for c in clips]),
     )

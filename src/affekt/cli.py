@@ -1,0 +1,277 @@
+"""The command line: the only place that prints and sets exit codes.
+
+Heavy imports stand inside the commands, so that ``--help`` answers at once.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+from pydantic import ValidationError
+
+from . import __version__
+from .config import Config, explain, read_config
+from .errors import AffektError, AudioError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .audio import Recording
+    from .progress import Report
+    from .types import Prediction
+
+EXTRAS = {
+    "sklearn": "train", "pandas": "train", "pyarrow": "train", "matplotlib": "train",
+}  # fmt: skip
+
+app = App(
+    name="affekt",
+    version=__version__,
+    help="Recognise emotion in natural speech. It errs; it must not decide about people.",
+)
+Settings = Annotated[Config, Parameter(name="*")]
+
+
+@app.command
+def predict(
+    *files: str,
+    model: str = "default",
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    plot: Path | None = None,
+) -> int:
+    """Recognise the emotion of recordings.
+
+    Parameters
+    ----------
+    files:
+        wav, flac, ogg, opus, mp3, aiff; m4a, mp4, webm, avi with the extra media.
+    model:
+        Name of a bundled model, or a model folder.
+    as_json:
+        Print one JSON object a line.
+    plot:
+        Picture of waveform, emotion over time and attention (png, pdf, svg). With several
+        files the name of each is added.
+    """
+    if not files:
+        raise AffektError("predict needs a recording: affekt predict call.wav")
+    from . import audio
+    from .recognizer import load
+
+    recognizer = load(model)
+    failed = 0
+    for file in files:
+        try:
+            recording = audio.read(file)
+        except AudioError as error:
+            failed += 1
+            complain(error)
+            continue
+        [prediction] = recognizer.recognise([recording])
+        _show(prediction, as_json)
+        if plot:
+            named = plot.with_stem(f"{plot.stem}-{Path(file).stem}") if len(files) > 1 else plot
+            _picture(prediction, recording, named)
+    print(f"{recognizer.name}: {recognizer.note}", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def _show(prediction: "Prediction", as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(prediction.to_dict(), ensure_ascii=False), flush=True)
+        return
+    from .report.console import prediction_view
+
+    _console().print(prediction_view(prediction))
+
+
+def _picture(prediction: "Prediction", recording: "Recording", path: Path) -> None:
+    from .report import plots
+
+    plots.save(plots.recognition(prediction, recording.wave), path)
+    print(f"picture: {path}", file=sys.stderr)
+
+
+@app.command
+def balance(
+    source: str,
+    *,
+    recipe: Path | None = None,
+    plot: Path | None = None,
+    config: Settings = Config(),
+) -> None:
+    """Show how densely each class would be cut for training, and what that gives.
+
+    Parameters
+    ----------
+    source:
+        Manifest CSV (path, label, speaker) or corpus:FOLDER, for instance emodb:DIR.
+    recipe:
+        TOML file of settings; options override it.
+    plot:
+        Picture of the plan and the counts (the paper's Figures 2 and 3).
+    """
+    from .corpora import load_corpus
+    from .training.balance import summarise
+    from .training.data import load_clips
+
+    settings = _settings(recipe, config)
+    corpus = load_corpus(source, settings.labels)
+    with _progress() as report:
+        clips = load_clips(corpus.utterances, report)
+    summary = summarise(settings.balance.plan, [(c.label, c.seconds) for c in clips])
+    from .report.console import balance_table
+
+    _console().print(f"balance plan {settings.balance.plan}, {source}", highlight=False)
+    _console().print(balance_table(summary))
+    if plot:
+        from .report import plots
+
+        plots.save(plots.balance(summary, f"{corpus.name}, plan {settings.balance.plan}"), plot)
+        print(f"picture: {plot}", file=sys.stderr)
+
+
+@app.command
+def train(
+    source: str,
+    *,
+    out: Path,
+    recipe: Path | None = None,
+    evaluation: Path | None = None,
+    note: str | None = None,
+    cache: Path | None = None,
+    config: Settings = Config(),
+) -> int:
+    """Train a model on all speakers of a corpus. Ctrl-C ends a stage and keeps its best epoch.
+
+    Parameters
+    ----------
+    source:
+        Manifest CSV (path, label, speaker) or corpus:FOLDER, for instance emodb:DIR.
+    out:
+        New folder for the model.
+    recipe:
+        TOML file of settings; options override it.
+    evaluation:
+        metrics.json of an evaluation with the same corpus and settings, for the card.
+    note:
+        What the model is good for, for the card and every result.
+    cache:
+        Folder of segment vectors; $AFFEKT_CACHE/vectors or ~/.cache/affekt/vectors.
+    """
+    from .corpora import load_corpus
+    from .encoders.weights import cache_folder
+    from .training.folder import train_folder
+
+    settings = _settings(recipe, config)
+    corpus = load_corpus(source, settings.labels)
+    cache = cache or cache_folder() / "vectors"
+    with _progress() as report:
+        trained = train_folder(
+            corpus,
+            settings,
+            out,
+            cache=cache,
+            evaluation=evaluation,
+            note=note,
+            report=report,
+        )
+    if trained.interrupted:
+        print(f"interrupted; the best epoch so far is in {out}", file=sys.stderr)
+        return 130
+    print(f"model: {out}, classes {', '.join(trained.labels)}; its card is {out / 'README.md'}")
+    print(f"try it: affekt predict FILE --model {out}")
+    return 0
+
+
+@app.command
+def evaluate(
+    source: str,
+    *,
+    out: Path,
+    recipe: Path | None = None,
+    cache: Path | None = None,
+    config: Settings = Config(),
+) -> None:
+    """Score the system on unheard speakers: folds by speaker, several seeds, nested selection.
+
+    Parameters
+    ----------
+    source:
+        Manifest CSV (path, label, speaker) or corpus:FOLDER, for instance emodb:DIR.
+    out:
+        New folder for metrics.json, predictions.parquet and confusion.png.
+    recipe:
+        TOML file of settings; options override it.
+    cache:
+        Folder of segment vectors; $AFFEKT_CACHE/vectors or ~/.cache/affekt/vectors.
+    """
+    from .corpora import load_corpus
+    from .encoders.weights import cache_folder
+    from .experiments.methods import PaperMethod
+    from .experiments.runner import evaluate as run
+    from .report import plots
+    from .report.console import score_table
+
+    settings = _settings(recipe, config)
+    corpus = load_corpus(source, settings.labels)
+    vectors = cache or cache_folder() / "vectors"
+    with _progress() as report:
+        metrics = run(corpus, lambda: PaperMethod(settings, vectors), settings, out, report)
+    title = f"{corpus.name}: UAR {metrics['UAR']:.3f}, {metrics['seeds']} seeds pooled"
+    plots.save(plots.confusion(**metrics["confusion"], title=title), out / "confusion.png")
+    _console().print(score_table(metrics))
+    print(f"results: {out}")
+
+
+def _settings(recipe: Path | None, config: Config) -> Config:
+    """The recipe, and over it what was set on the command line."""
+    return read_config(recipe, config.model_dump(exclude_unset=True))
+
+
+def _console(stderr: bool = False) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=not stderr)
+
+
+@contextmanager
+def _progress() -> Iterator["Report"]:
+    from .report.console import ProgressBars
+
+    with ProgressBars(_console(stderr=True)) as bars:
+        yield bars
+
+
+def complain(problem: object) -> None:
+    """One line on standard error."""
+    print(f"affekt: {problem}", file=sys.stderr)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; 0 done, 1 our fault, 2 the user's mistake, 130 interrupted."""
+    try:
+        return app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or 0
+    except ValidationError as error:
+        complain(explain(error))
+    except (CycloptsError, AffektError, ValueError) as error:
+        complain(error)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        complain(f"this needs {error.name}: pip install 'affekt[{extra}]'")
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 130
+    except Exception as error:
+        if os.environ.get("AFFEKT_DEBUG"):
+            raise
+        complain(f"internal error, please report it ({type(error).__name__}: {error})")
+        return 1
+    return 2

@@ -1,0 +1,44 @@
+"""What was run on what, by which versions: written beside every result."""
+
+import platform
+import subprocess
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .config import Config
+from .corpora import Corpus
+
+
+def provenance(corpus: Corpus, config: Config) -> dict[str, Any]:
+    """Corpus, settings and versions; weights by their name, not by their path."""
+    settings = config.model_dump(mode="json")
+    if config.encoder.weights:
+        settings["encoder"]["weights"] = Path(config.encoder.weights).name
+    return {
+        "corpus": {
+            "name": corpus.name,
+            "clips": len(corpus.utterances),
+            "speakers": len(corpus.speakers),
+            "labels": dict(sorted(Counter(u.label for u in corpus.utterances).items())),
+            "terms": corpus.terms,
+        },
+        "config": settings,
+        "versions": {
+            "affekt": __version__,
+            "commit": _commit(),
+            "python": platform.python_version(),
+            "torch": version("torch"),
+        },
+    }
+
+
+def _commit() -> str:
+    """Commit of the checkout that affekt runs from, or "" outside one."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, timeout=5).stdout.strip()
+    except OSError:
+        return ""

@@ -1,0 +1,124 @@
+"""Results on the terminal, as a person wants to see them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from ..progress import Event
+from ..training.balance import ENDS, Row
+from ..types import Prediction
+
+STYLES = {
+    "anger": "red", "disgust": "green", "fear": "magenta", "happiness": "yellow",
+    "sadness": "blue", "surprise": "bright_yellow", "boredom": "cyan",
+}  # fmt: skip
+BLOCKS = " ▁▂▃▄▅▆▇█"
+WIDTH = 30
+
+
+def prediction_view(prediction: Prediction) -> RenderableType:
+    """Label, probabilities, and the timeline with its attention."""
+    style = STYLES.get(prediction.label, "bold")
+    head = Text.assemble(
+        (prediction.file, "bold"), f"  {prediction.duration:.2f} s  ", (prediction.label, f"bold {style}")
+    )
+    table = Table.grid(padding=(0, 1))
+    for label, p in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
+        table.add_row(label, f"{p:4.0%}", Text("█" * round(p * WIDTH), STYLES.get(label, "white")))
+    parts: list[RenderableType] = [head, Padding(table, (0, 2)), Padding(_timeline(prediction), (0, 2))]
+    parts += [Text(f"  warning: {w}", "yellow") for w in prediction.warnings]
+    return Group(*parts)
+
+
+def _timeline(prediction: Prediction, most: int = 12) -> Table:
+    """One row for each stretch of segments with the same label."""
+    table = Table.grid(padding=(0, 1))
+    segments = prediction.segments
+    highest = max(s.attention for s in segments)
+    stretches: list[list[int]] = []
+    for i, segment in enumerate(segments):
+        if stretches and segments[stretches[-1][0]].label == segment.label:
+            stretches[-1].append(i)
+        else:
+            stretches.append([i])
+    for stretch in stretches[:most]:
+        first, last = segments[stretch[0]], segments[stretch[-1]]
+        marks = "".join(
+            BLOCKS[round(8 * segments[i].attention / highest)] for i in stretch[:WIDTH]
+        )
+        times = f"{first.start:6.2f}-{last.end:.2f} s"
+        table.add_row(times, Text(first.label, STYLES.get(first.label, "white")), marks, "attention" if stretch is stretches[0] else "")
+    if len(stretches) > most:
+        table.add_row(f"... {len(stretches) - most} more stretches (--json or --plot)")
+    return table
+
+
+def balance_table(rows: Sequence[Row]) -> Table:
+    """The plan and the counts before and after (the paper's Tables 1 and 2)."""
+    table = Table(box=None, header_style="bold")
+    table.add_column("class")
+    for name in ("clips", "segments before", "after"):
+        table.add_column(name, justify="right")
+    table.add_column("rule")
+    for row in rows:
+        rule = "first and last segment" if row.tier == ENDS else f"hop {row.tier:.2f} s"
+        table.add_row(Text(row.label), str(row.clips), str(row.before), str(row.after), rule)
+    columns = zip(*((row.clips, row.before, row.after) for row in rows), strict=True)
+    ratios = (f"{max(counts) / min(counts):.2f}" for counts in columns)
+    table.add_row("largest / smallest", *ratios, style="dim")
+    return table
+
+
+def score_table(metrics: Mapping[str, Any]) -> RenderableType:
+    """The scores of an evaluation with their intervals, beside the majority line."""
+    table = Table(box=None, header_style="bold")
+    for name in ("score", "mean", "sd over seeds", "95 % over speakers"):
+        table.add_column(name, justify="left" if name == "score" else "right")
+    for name in ("WA", "UAR", "macro_f1", "MAP"):
+        low, high = metrics["ci95"][name]
+        table.add_row(
+            name, f"{metrics[name]:.3f}", f"{metrics['sd'][name]:.3f}", f"{low:.3f} - {high:.3f}"
+        )
+    table.add_row("majority (WA)", f"{metrics['majority']:.3f}", style="dim")
+    table.add_row("chance (UAR)", f"{metrics['chance_UAR']:.3f}", style="dim")
+    return table
+
+
+class ProgressBars:
+    """Draws `Event`s: one bar for the folds, one for what is being done now."""
+
+    def __init__(self, console: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", style="dim"),
+            console=console,
+            transient=True,
+        )
+        self.tasks: dict[bool, tuple[Any, str]] = {}
+
+    def __enter__(self) -> "ProgressBars":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show an event; a new stage replaces the bar of the one before it."""
+        whole = event.stage == "folds"
+        task, stage = self.tasks.get(whole, (None, ""))
+        if stage != event.stage:
+            if task is not None:
+                self.progress.remove_task(task)
+            task = self.progress.add_task(escape(event.stage), total=event.total, note="")
+            self.tasks[whole] = task, event.stage
+        self.progress.update(task, completed=event.done, total=event.total, note=event.note)

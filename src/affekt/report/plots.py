@@ -1,0 +1,140 @@
+"""Pictures (extra ``train``): a recognised recording, a confusion matrix, a balance plan.
+
+Colours are those of Okabe and Ito, told apart with any colour vision. User text is never
+read as mathematical markup.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from ..audio import Wave
+from ..files import write
+from ..segments import SAMPLE_RATE, SEGMENT
+from ..training.balance import Row, cut
+from ..types import Prediction
+
+COLOURS = {
+    "anger": "#D55E00",
+    "disgust": "#009E73",
+    "fear": "#CC79A7",
+    "happiness": "#E69F00",
+    "neutral": "#999999",
+    "sadness": "#0072B2",
+    "surprise": "#F0E442",
+    "boredom": "#56B4E9",
+}
+SPARE = ("#000000", "#7F3C8D", "#11A579", "#A5AA99", "#66461F", "#E73F74")
+
+
+def colours(labels: Sequence[str]) -> dict[str, str]:
+    """A colour for each class; the same class has the same colour in every picture."""
+    others = (label for label in labels if label not in COLOURS)
+    spare = {label: SPARE[i % len(SPARE)] for i, label in enumerate(others)}
+    return {label: COLOURS.get(label) or spare[label] for label in labels}
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure whole or not at all, in the format of its suffix (png, pdf, svg).
+
+    Raises:
+        AffektError: It cannot be written.
+    """
+    kind = path.suffix.lstrip(".") or "png"
+    write(path, lambda part: figure.savefig(part, format=kind, dpi=130))
+
+
+def recognition(prediction: Prediction, wave: Wave) -> Figure:
+    """Waveform, emotion over time and attention on one time axis."""
+    figure = Figure(figsize=(10, 6.4), layout="constrained")
+    sound, emotion, attention = figure.subplots(
+        3, 1, sharex=True, gridspec_kw={"height_ratios": [2, 3, 1.2]}
+    )
+    segments, colour = prediction.segments, colours(list(prediction.probabilities))
+    centres = [(s.start + s.end) / 2 for s in segments]
+    edges = [0.0, *np.convolve(centres, [0.5, 0.5], "valid"), prediction.duration]
+
+    _waveform(sound, wave)
+    for segment, left, right in zip(segments, edges[:-1], edges[1:], strict=True):
+        sound.axvspan(left, right, color=colour[segment.label], alpha=0.35, lw=0)
+    sound.set_ylabel("waveform")
+    sound.set_title(
+        f"{Path(prediction.file).name}: {prediction.label}, "
+        f"probability {prediction.confidence:.0%} (model {prediction.model})",
+        parse_math=False,
+    )
+    shares = np.array([list(s.probabilities.values()) for s in segments]).T
+    steps = np.repeat(shares, 2, axis=1)
+    emotion.stackplot(
+        np.repeat(edges, 2)[1:-1], steps, colors=list(colour.values()), labels=list(colour)
+    )
+    emotion.set(ylim=(0, 1), ylabel="probability")
+    emotion.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, reverse=True)
+    attention.stairs([s.attention for s in segments], edges, fill=True, color="#444444")
+    attention.set(ylabel="attention", xlabel="time (s)", xlim=(0, prediction.duration))
+    attention.set_ylim(bottom=0)
+    return figure
+
+
+def _waveform(axes: Axes, wave: Wave, columns: int = 2000) -> None:
+    """Extremes of each column of pixels, so that an hour draws as fast as a second."""
+    columns = min(columns, len(wave))
+    starts = np.linspace(0, len(wave), columns, endpoint=False).astype(int)
+    low, high = np.minimum.reduceat(wave, starts), np.maximum.reduceat(wave, starts)
+    axes.fill_between(starts / SAMPLE_RATE, low, high, color="#222222", lw=0.4)
+    peak = max(float(np.abs(wave).max()), 1e-3)
+    axes.set(ylim=(-peak, peak), yticks=[])
+
+
+def confusion(labels: Sequence[str], counts: ArrayLike, title: str) -> Figure:
+    """Pooled confusion matrix: recall in percent, truth in rows (Figures 4 and 5)."""
+    matrix: NDArray[np.float64] = np.asarray(counts, dtype=float)
+    share = 100 * matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    figure = Figure(figsize=(1.6 + 0.85 * len(labels), 1.4 + 0.75 * len(labels)), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    for row in range(len(labels)):
+        for column in range(len(labels)):
+            dark = share[row, column] > 55
+            axes.text(
+                column, row, f"{share[row, column]:.1f}",
+                ha="center", va="center", color="white" if dark else "black",
+            )  # fmt: skip
+    ticks = range(len(labels))
+    axes.set_xticks(ticks, labels, rotation=40, ha="right", parse_math=False)
+    axes.set_yticks(ticks, labels, parse_math=False)
+    axes.set(xlabel="recognised as", ylabel="true emotion")
+    axes.set_title(title, parse_math=False, fontsize=10)
+    figure.colorbar(image, ax=axes, label="% of the true class", shrink=0.8)
+    return figure
+
+
+def balance(rows: Sequence[Row], title: str) -> Figure:
+    """How each class is cut, and what that gives (the paper's Figures 2 and 3)."""
+    labels = [row.label for row in rows]
+    colour, places = colours(labels), np.arange(len(rows))
+    figure = Figure(figsize=(12, 1.6 + 0.75 * len(rows)), layout="constrained")
+    cuts, bars = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1.15, 1]})
+    cuts.barh(places, [r.median_seconds for r in rows], height=0.9, color="#EEEEEE")
+    for place, row in zip(places, rows, strict=True):
+        for k, start in enumerate(cut(row.median_seconds, row.tier)[:, 0]):
+            lane = place - 0.32 + 0.64 * (k % 4) / 3
+            cuts.barh(lane, SEGMENT, left=start, height=0.14, color=colour[row.label])
+    cuts.set_yticks(places, labels, parse_math=False)
+    cuts.invert_yaxis()
+    cuts.set_xlabel("time (s)")
+    cuts.set_title("segments of 0.96 s taken from the class's median clip", fontsize=10)
+    bars.barh(places - 0.2, [r.before for r in rows], height=0.38, color="#BBBBBB")
+    bars.barh(places + 0.2, [r.after for r in rows], height=0.38, color=list(colour.values()))
+    for place, row in zip(places, rows, strict=True):
+        bars.text(row.before, place - 0.2, f" {row.before}", va="center", fontsize=8)
+        bars.text(row.after, place + 0.2, f" {row.after}", va="center", fontsize=8)
+    bars.margins(x=0.12)
+    bars.set_xlabel("segments")
+    bars.set_title("before (grey) and after", fontsize=10)
+    figure.suptitle(title, fontsize=11, parse_math=False)
+    return figure

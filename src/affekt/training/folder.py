@@ -1,0 +1,71 @@
+"""Train a model and leave it as a folder that ``predict`` loads."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..checkpoint import Checkpoint, save_checkpoint
+from ..config import Config
+from ..corpora import Corpus
+from ..errors import AffektError
+from ..files import new_folder
+from ..progress import Report, silent
+from ..provenance import provenance
+from ..report.card import model_card
+from .data import load_clips
+from .train import Trained, train
+
+
+def train_folder(
+    corpus: Corpus,
+    config: Config,
+    out: Path,
+    *,
+    cache: Path | None,
+    evaluation: Path | None = None,
+    note: str | None = None,
+    report: Report = silent,
+) -> Trained:
+    """Train on a whole corpus and write config, weights and card to `out`.
+
+    Args:
+        corpus: Everything in it is trained on.
+        config: Settings.
+        out: New or empty folder; its name is the model's.
+        cache: Where segment vectors are kept.
+        evaluation: ``metrics.json`` of ``affekt evaluate`` with the same corpus and
+            settings, for the card.
+        note: One sentence on what the model is good for.
+        report: Progress.
+
+    Raises:
+        AffektError: `out` is not empty, a recording cannot be read, there are too few
+            speakers, or `evaluation` belongs to other data or settings.
+    """
+    new_folder(out)
+    origin = provenance(corpus, config)
+    score = _matching(evaluation, origin) if evaluation else None
+    seed = config.protocol.seed
+    trained = train(
+        load_clips(corpus.utterances, report), config, seed=seed, cache=cache, report=report
+    )
+    facts = {**trained.facts(), "seed": seed, **origin}
+    note = note or (
+        f"Trained on {corpus.name}: {len(corpus.speakers)} speakers. On other voices, languages "
+        "and microphones it may be wrong more often than right."
+    )
+    checkpoint = Checkpoint(trained.model, trained.labels, config, out.name, note, facts)
+    out.rmdir()
+    save_checkpoint(checkpoint, out, model_card(out.name, note, trained.labels, facts, score))
+    return trained
+
+
+def _matching(path: Path, origin: dict[str, Any]) -> dict[str, Any]:
+    try:
+        metrics: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        same = all(metrics[key] == origin[key] for key in ("corpus", "config"))
+    except (OSError, ValueError, KeyError) as error:
+        raise AffektError(f"{path}: not a metrics.json of affekt evaluate ({error})") from None
+    if not same:
+        raise AffektError(f"{path}: was made with another corpus or other settings")
+    return metrics
