@@ -94,11 +94,12 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     Raises:
         CheckpointError: No model there, a damaged or foreign one, or one of a newer affekt.
     """
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder}: no model here ({name} is missing)")
     try:
         about = json.loads((folder / "config.json").read_text("utf-8"))
         tensors = load_file(folder / "model.safetensors")
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{folder}: no model here ({Path(error.filename).name} is missing)") from None
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"{folder}: damaged model ({error})") from None
     if not isinstance(about, dict) or "format" not in about:

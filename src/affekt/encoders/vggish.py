@@ -39,6 +39,10 @@ class VGGish(nn.Module):
         dense: list[nn.Module] = [nn.Linear(512 * 6 * 4, 4096), nn.ReLU()]
         dense += [nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, 128)]
         self.embeddings = nn.Sequential(*dense, *([nn.ReLU()] if final_relu else []))
+        for layer in (*self.features, *self.embeddings):
+            if isinstance(layer, nn.Conv2d | nn.Linear):  # so that a random start can learn
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
 
     def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
         """See `SegmentEncoder`."""

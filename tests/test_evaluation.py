@@ -1,0 +1,139 @@
+"""The harness must not let a test speaker touch anything that is chosen or learned."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.tree import DecisionTreeClassifier
+
+from affekt import AffektError
+from affekt.corpora import load_corpus
+from affekt.experiments.methods import PaperMethod
+from affekt.experiments.runner import evaluate
+from affekt.segments import uniform
+
+KEYS = {"WA", "UAR", "macro_f1", "MAP", "majority", "ci95", "seeds", "folds"}
+
+
+@pytest.fixture(scope="module")
+def corpus(manifest):
+    return load_corpus(str(manifest))
+
+
+class Watched(PaperMethod):
+    """Records what it was given and what came of it."""
+
+    def fit(self, clips, seed, report):
+        super().fit(clips, seed, report)
+        self.seen.append(
+            {
+                "speakers": {c.utterance.speaker for c in clips},
+                "facts": self.facts,
+                "weights": self._recognizer._model.state_dict(),
+            }
+        )
+
+
+def run(corpus, config, out, seen):
+    def make():
+        method = Watched(config, None)
+        method.seen = seen
+        return method
+
+    return evaluate(corpus, make, config, out)
+
+
+@pytest.fixture(scope="module")
+def outcome(corpus, tiny_config, tmp_path_factory):
+    seen = []
+    out = tmp_path_factory.mktemp("run") / "out"
+    return out, run(corpus, tiny_config, out, seen), seen
+
+
+def test_metrics_and_predictions_have_the_promised_form(outcome, corpus):
+    out, metrics, _ = outcome
+    assert json.loads((out / "metrics.json").read_text()) == metrics
+    assert metrics.keys() >= KEYS
+    assert metrics["seeds"] == 1
+    low, high = metrics["ci95"]["UAR"]
+    assert low <= metrics["UAR"] <= high
+    assert metrics["majority"] == pytest.approx(1 / 3, abs=1e-3)
+    table = pd.read_parquet(out / "predictions.parquet")
+    probabilities = [f"prob_{label}" for label in corpus.labels]
+    columns = ["utterance", "speaker", "fold", "seed", "label", "predicted"]
+    assert list(table.columns) == columns + probabilities
+    assert len(table) == len(corpus.utterances)
+    assert np.allclose(table[probabilities].sum(1), 1)
+    best = table[probabilities].idxmax(axis=1).str.removeprefix("prob_")
+    assert (best == table["predicted"]).all()
+    assert metrics["WA"] == pytest.approx((table["label"] == table["predicted"]).mean(), abs=1e-4)
+    assert metrics["config"]["encoder"]["weights"] == "tiny.safetensors"
+
+
+def test_no_test_speaker_is_trained_on_or_chooses(outcome, corpus):
+    out, metrics, seen = outcome
+    table = pd.read_parquet(out / "predictions.parquet")
+    for fold, (group, record) in enumerate(zip(metrics["folds"], seen, strict=True)):
+        test = set(group["test_speakers"])
+        assert test.isdisjoint(record["speakers"])
+        assert test | record["speakers"] == set(corpus.speakers)
+        validation = set(record["facts"]["validation_speakers"])
+        assert validation < record["speakers"]
+        assert set(table.loc[table["fold"] == fold, "speaker"]) == test
+
+
+def test_test_labels_change_neither_the_chosen_epoch_nor_a_weight(
+    outcome, corpus, tiny_config, tmp_path
+):
+    _, metrics, seen = outcome
+    test = set(metrics["folds"][0]["test_speakers"])
+    turn = dict(zip(corpus.labels, corpus.labels[1:] + corpus.labels[:1], strict=True))
+    wrong = tuple(
+        dataclasses.replace(u, label=turn[u.label]) if u.speaker in test else u
+        for u in corpus.utterances
+    )
+    again = []
+    run(dataclasses.replace(corpus, utterances=wrong), tiny_config, tmp_path / "out", again)
+    for key in ("stage1_epochs", "stage2_epochs", "validation_speakers", "plan"):
+        assert again[0]["facts"][key] == seen[0]["facts"][key]
+    for name, value in seen[0]["weights"].items():
+        assert torch.equal(again[0]["weights"][name], value)
+    assert again[1]["facts"] != seen[1]["facts"]  # where they are trained on, they matter
+
+
+def test_the_number_of_segments_at_test_tells_nothing_of_the_class(manifest, tiny_config):
+    """A probe that sees only how many segments a test clip has stays at majority level."""
+    from affekt.training.balance import cut, make_plan
+    from affekt.training.data import load_clips
+
+    clips = load_clips(load_corpus(str(manifest)).utterances)
+    labels = np.array([c.label for c in clips])
+    plan = make_plan("auto", [(c.label, c.seconds) for c in clips])
+    plan |= {"anger": "ends", "neutral": 0.96, "sadness": 0.24}
+    even = np.array([[len(uniform(c.seconds, 0.48))] for c in clips])
+    by_class = np.array([[len(cut(c.seconds, plan[c.label]))] for c in clips])
+    train = np.array([c.utterance.speaker in ("s1", "s2", "s3", "s4") for c in clips])
+
+    def probe(counts):
+        tree = DecisionTreeClassifier(random_state=0).fit(counts[train], labels[train])
+        return (tree.predict(counts[~train]) == labels[~train]).mean()
+
+    assert probe(even) <= 1 / 3 + 0.15
+    assert probe(by_class) > 0.6  # the leak is real where segments are cut by class
+
+
+def test_a_class_unknown_to_a_fold_and_an_unclean_folder(corpus, tiny_config, tmp_path):
+    rare = tuple(
+        dataclasses.replace(u, label="rare") if u.speaker == "s6" and u.label == "anger" else u
+        for u in corpus.utterances
+    )
+    metrics = run(dataclasses.replace(corpus, utterances=rare), tiny_config, tmp_path / "a", [])
+    assert metrics["per_class"]["rare"]["recall"] == 0
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "precious.txt").write_text("mine")
+    with pytest.raises(AffektError, match="not empty"):
+        run(corpus, tiny_config, tmp_path / "b", [])
+    assert (tmp_path / "b" / "precious.txt").read_text() == "mine"

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from affekt.metrics import confusion_by_speaker, intervals, scores, uar
+
+
+def test_scores_by_hand():
+    # a: 3 of 4 right, b: 1 of 2, c: never predicted
+    values = scores(np.array([[3, 1, 0], [1, 1, 0], [2, 0, 0]]))
+    assert values["WA"] == pytest.approx(4 / 8)
+    assert values["UAR"] == pytest.approx((3 / 4 + 1 / 2 + 0) / 3)
+    assert values["MAP"] == pytest.approx((3 / 6 + 1 / 2 + 0) / 3)
+    assert values["macro_f1"] == pytest.approx((2 * 3 / 10 + 2 * 1 / 4 + 0) / 3)
+
+
+def test_scores_equal_scikit_learn():
+    rng = np.random.default_rng(0)
+    truth, said = rng.integers(0, 5, 200), rng.integers(0, 4, 200)
+    values = scores(reference.confusion_matrix(truth, said))
+    assert values["WA"] == pytest.approx(reference.accuracy_score(truth, said))
+    assert values["UAR"] == pytest.approx(reference.balanced_accuracy_score(truth, said))
+    assert values["UAR"] == pytest.approx(uar(truth, said))
+    many = {"average": "macro", "zero_division": 0}
+    assert values["macro_f1"] == pytest.approx(reference.f1_score(truth, said, **many))
+    assert values["MAP"] == pytest.approx(reference.precision_score(truth, said, **many))
+
+
+def test_absent_classes_do_not_count():
+    assert scores(np.diag([5, 0, 5]))["UAR"] == 1
+    assert uar([0, 0, 2, 2], [0, 0, 2, 1]) == pytest.approx(0.75)
+
+
+def test_intervals_are_over_speakers_and_not_over_clips():
+    good, bad = np.diag([50, 50]), np.array([[0, 50], [50, 0]])
+    same = np.array([[good + bad]] * 10)  # (speakers, seeds, classes, classes)
+    assert intervals(same)["UAR"] == [0.5, 0.5]
+    different = np.array([[good], [bad]] * 5)
+    low, high = intervals(different)["UAR"]
+    # the mean of ten fair coins: 0.2 to 0.8 with 95 % probability or slightly more
+    assert low == pytest.approx(0.2, abs=0.01)
+    assert high == pytest.approx(0.8, abs=0.01)
+
+
+def test_confusions_of_each_speaker():
+    by_speaker = confusion_by_speaker("ab", list("aabb"), list("abbb"), ["x", "x", "x", "y"])
+    assert by_speaker["x"].tolist() == [[1, 1], [0, 1]]
+    assert by_speaker["y"].tolist() == [[0, 0], [0, 1]]

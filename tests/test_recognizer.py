@@ -1,0 +1,138 @@
+import io
+import math
+
+import numpy as np
+import pytest
+import soundfile
+
+import affekt
+from affekt import AudioError, audio
+from affekt.recognizer import Recognizer
+from affekt.segments import SEGMENT
+
+RATE = 16_000
+
+
+def speech_like(seconds, seed=0):
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(seconds * RATE)) / RATE
+    envelope = 0.5 + 0.5 * np.sin(2 * np.pi * 3 * t)
+    return (envelope * rng.standard_normal(len(t)) * 0.1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def default():
+    return affekt.load()
+
+
+def assert_sound(prediction, labels):
+    assert list(prediction.probabilities) == labels
+    assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-9)
+    assert prediction.confidence == max(prediction.probabilities.values())
+    assert prediction.probabilities[prediction.label] == prediction.confidence
+    assert sum(s.attention for s in prediction.segments) == pytest.approx(1, abs=1e-9)
+    assert prediction.segments[0].start == 0
+    assert prediction.segments[-1].end == pytest.approx(prediction.duration, abs=0.011)
+    for segment in prediction.segments:
+        assert 0 < segment.end - segment.start <= SEGMENT + 1e-9
+        assert sum(segment.probabilities.values()) == pytest.approx(1, abs=1e-9)
+        assert segment.probabilities[segment.label] == max(segment.probabilities.values())
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.96, 2.7, 33.0])
+def test_a_prediction_is_whole_and_consistent(default, seconds):
+    prediction = default(speech_like(seconds), RATE)
+    assert prediction.duration == pytest.approx(seconds)
+    assert_sound(prediction, default.labels)
+    expected = {0.1: ["short"], 33.0: ["long"]}.get(seconds, [])
+    assert [w.split(":")[0] for w in prediction.warnings] == expected
+
+
+def test_the_clips_probabilities_follow_from_segments_and_attention(default):
+    prediction = default(speech_like(3.0), RATE)
+    mix = {
+        label: math.exp(
+            sum(s.attention * math.log(s.probabilities[label]) for s in prediction.segments)
+        )
+        for label in default.labels
+    }
+    total = sum(mix.values())
+    for label, p in prediction.probabilities.items():
+        assert p == pytest.approx(mix[label] / total, abs=1e-5)
+
+
+def test_many_gives_what_one_by_one_gives_in_the_same_order(default, tmp_path):
+    paths = []
+    for i, seconds in enumerate((2.0, 0.4, 5.5, 1.3)):
+        paths.append(tmp_path / f"{i}.wav")
+        soundfile.write(paths[-1], speech_like(seconds, i), RATE, subtype="FLOAT")
+    for path, prediction in zip(paths, default.many(paths), strict=True):
+        alone = default(path)
+        assert prediction.file == str(path)
+        assert prediction.label == alone.label
+        for label, p in alone.probabilities.items():
+            assert prediction.probabilities[label] == pytest.approx(p, abs=1e-5)
+
+
+def test_level_does_not_change_the_result(default):
+    wave = speech_like(2.0)
+    for scaled in (wave * 0.02, wave * 3):
+        for label, p in default(wave, RATE).probabilities.items():
+            assert default(scaled, RATE).probabilities[label] == pytest.approx(p, abs=1e-3)
+
+
+def test_every_kind_of_source(default, tmp_path):
+    wave = speech_like(1.5)
+    path = tmp_path / "a.flac"
+    soundfile.write(path, wave, RATE)
+    data = path.read_bytes()
+    expected = default(path).probabilities
+    for source in (str(path), data, io.BytesIO(data)):
+        assert default(source).probabilities == expected
+    with path.open("rb") as file:
+        assert default(file).probabilities == expected
+    with pytest.raises(ValueError, match="sampling rate"):
+        default(wave)
+    with pytest.raises(ValueError, match="knows its sampling rate"):
+        default(path, RATE)
+    with pytest.raises(AudioError, match="nothing.wav"):
+        default(tmp_path / "nothing.wav")
+
+
+@pytest.mark.parametrize(
+    ("samples", "warning"),
+    [(np.zeros(RATE), "silent"), (np.full(RATE, 0.4), "silent: a constant offset")],
+)
+def test_silence_gets_a_warning_and_still_adds_up(default, samples, warning):
+    prediction = default(samples, RATE)
+    assert_sound(prediction, default.labels)
+    assert prediction.warnings[0].startswith(warning)
+
+
+def test_eight_channels_at_192_khz(default):
+    eight = np.repeat(speech_like(1.0)[:, None], 8, axis=1)
+    assert_sound(default(np.repeat(eight, 12, axis=0), 192_000), default.labels)
+
+
+def test_the_default_model_says_what_it_is_good_for(default):
+    assert set(default.labels) <= {
+        "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise",
+    }  # fmt: skip
+    assert "EMO-DB" in default.note
+    assert "acted" in default.note
+
+
+def test_the_default_model_knows_the_speech_it_was_trained_on(default, emodb):
+    paths = sorted((emodb / "wav").glob("*.wav"))[::9]
+    names = {"W": "anger", "E": "disgust", "A": "fear", "F": "happiness", "N": "neutral",
+             "T": "sadness", "L": "neutral"}  # fmt: skip
+    right = [p.label == names[f.stem[5]] for f, p in zip(paths, default.many(paths), strict=True)]
+    assert np.mean(right) > 0.95
+
+
+def test_a_recognizer_takes_no_label():
+    import inspect
+
+    for method in (Recognizer.__call__, Recognizer.many, Recognizer.recognise):
+        assert not {"label", "labels", "utterance"} & inspect.signature(method).parameters.keys()
+    assert "label" not in {f for f in audio.Recording.__dataclass_fields__}

@@ -1,0 +1,53 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from affekt import CorpusError, Utterance
+from affekt.splits import inner_validation, speaker_folds
+
+speakers = st.lists(st.text("abcdef", min_size=1, max_size=3), min_size=2, max_size=40)
+
+
+def utterances(names, labels=("x", "y")):
+    return [
+        Utterance(f"{i}", f"{i}.wav", labels[i % len(labels)], speaker)
+        for i, speaker in enumerate(names)
+    ]
+
+
+@given(speakers, st.integers(2, 6))
+def test_every_speaker_is_tested_in_exactly_one_fold(names, folds):
+    data = utterances(names)
+    if len(set(names)) < folds:
+        with pytest.raises(CorpusError, match="speaker"):
+            speaker_folds(data, folds)
+        return
+    groups = speaker_folds(data, folds)
+    assert len(groups) == folds
+    assert sorted(s for group in groups for s in group) == sorted(set(names))
+
+
+@given(speakers, st.floats(0.01, 0.99), st.integers(0, 5))
+def test_validation_speakers_are_some_but_not_all_and_always_the_same(names, share, seed):
+    data = utterances(names)
+    if len(set(names)) < 2:
+        with pytest.raises(CorpusError, match="2 speakers"):
+            inner_validation(data, share, seed)
+        return
+    chosen = inner_validation(data, share, seed)
+    assert chosen
+    assert chosen < set(names)
+    assert inner_validation(data, share, seed) == chosen
+
+
+def test_emodbs_folds_are_pairs_of_neighbours():
+    names = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
+    pairs = [["03", "08"], ["09", "10"], ["11", "12"], ["13", "14"], ["15", "16"]]
+    assert speaker_folds(utterances(names), 5) == pairs
+
+
+def test_validation_keeps_every_class_in_training_if_it_can():
+    data = [Utterance("r", "r.wav", "rare", "only")]
+    data += utterances(["a", "b", "c", "only"] * 5)
+    for seed in range(5):
+        assert "only" not in inner_validation(data, 0.25, seed)

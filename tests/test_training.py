@@ -1,0 +1,200 @@
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from affekt.audio import Recording
+from affekt.corpora import load_corpus
+from affekt.encoders.weights import build_encoder
+from affekt.segments import uniform
+from affekt.training.augment import with_speeds
+from affekt.training.data import VectorCache, load_clips
+from affekt.training.loop import Score, fit, shuffled
+from affekt.training.train import train
+
+
+@pytest.fixture(scope="module")
+def clips(manifest):
+    return load_clips(load_corpus(str(manifest)).utterances)
+
+
+def weights(trained):
+    return trained.model.state_dict()
+
+
+def same(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(clips, tiny_config):
+    torch.manual_seed(99)  # the caller's random state must not matter
+    first = train(clips, tiny_config, seed=0)
+    torch.manual_seed(7)
+    again, other = (train(clips, tiny_config, seed=s) for s in (0, 1))
+    assert same(weights(first), weights(again))
+    assert not same(weights(first), weights(other))
+
+
+def test_a_frozen_encoder_stays_and_a_tuned_one_moves(clips, tiny_config):
+    start = build_encoder(tiny_config.encoder).state_dict()
+    assert same(start, train(clips, tiny_config, seed=0).model.encoder.state_dict())
+    tuned = tiny_config.model_copy(
+        update={"stage1": tiny_config.stage1.model_copy(update={"freeze": False, "epochs": 1})}
+    )
+    assert not same(start, train(clips, tuned, seed=0).model.encoder.state_dict())
+
+
+def test_it_learns(clips, tiny_config):
+    trained = train(clips, tiny_config, seed=0)
+    assert max(s.uar for s in trained.stage2.validation) > 0.6
+
+
+def test_training_and_validation_share_no_speaker(clips, tiny_config, monkeypatch):
+    parts = []
+
+    def spy(training, held_out, *rest, **more):
+        parts.append([{c.utterance.speaker for c in part} for part in (training, held_out)])
+        return original(training, held_out, *rest, **more)
+
+    from affekt.training import train as module
+
+    original = module._two_stages
+    monkeypatch.setattr(module, "_two_stages", spy)
+    trained = train(clips, tiny_config, seed=0)
+    (inner, held_out), (everyone, nobody) = parts
+    assert inner.isdisjoint(held_out)
+    assert held_out == set(trained.validation_speakers)
+    assert inner | held_out == everyone
+    assert nobody == set()
+
+
+class Cached(VectorCache):
+    """Counts what had to be encoded."""
+
+    def _encode(self, waves, spans, report):
+        before = set(self.folder.rglob("*.safetensors"))
+        vectors = super()._encode(waves, spans, report)
+        self.fresh = len(set(self.folder.rglob("*.safetensors")) - before)
+        return vectors
+
+
+def test_the_cache_serves_what_is_known_and_nothing_stale(tmp_path, tiny_config):
+    waves = [np.random.default_rng(i).standard_normal(20_000).astype(np.float32) for i in range(3)]
+    spans = [uniform(1.25, 0.24)] * 3
+    encoder = build_encoder(tiny_config.encoder).eval()
+    cache = Cached(tmp_path, encoder)
+    first = cache.encode(waves, spans)
+    assert cache.fresh == 3
+    for one, other in zip(first, cache.encode(waves, spans), strict=True):
+        assert torch.equal(one, other)
+    assert cache.fresh == 0
+
+    louder = [waves[0] * 1.001, *waves[1:]]
+    assert not torch.equal(cache.encode(louder, spans)[0], first[0])
+    assert cache.fresh == 1
+    coarse = cache.encode(waves, [s[::2] for s in spans])  # on the grid: served from it
+    assert cache.fresh == 0
+    assert torch.equal(coarse[0], first[0][::2])
+    cache.encode(waves, [s + 0.01 for s in spans])
+    assert cache.fresh == 3
+
+    with torch.no_grad():
+        next(encoder.parameters()).add_(1e-3)
+    changed = Cached(tmp_path, encoder)
+    assert not torch.equal(changed.encode(waves, spans)[0], first[0])
+    assert changed.fresh == 3
+    encoder.pooling = "mean"
+    assert Cached(tmp_path, encoder).fingerprint != changed.fingerprint
+
+
+def test_a_damaged_cache_file_is_encoded_anew(tmp_path, tiny_config):
+    encoder = build_encoder(tiny_config.encoder).eval()
+    wave, spans = np.ones(20_000, np.float32), uniform(1.25, 0.24)
+    cache = Cached(tmp_path, encoder)
+    [good] = cache.encode([wave], [spans])
+    [path] = tmp_path.rglob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:50])
+    assert torch.equal(cache.encode([wave], [spans])[0], good)
+    assert torch.equal(cache.encode([wave], [spans])[0], good)
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_speeds_add_shorter_and_longer_copies_with_their_label(clips):
+    few = clips[:2]
+    copies = with_speeds(few, (0.9, 1.1))
+    assert len(copies) == 6
+    assert copies[:2] == few
+    assert copies[2].seconds == pytest.approx(few[0].seconds / 0.9, abs=1e-3)
+    assert copies[4].seconds == pytest.approx(few[0].seconds / 1.1, abs=1e-3)
+    assert [c.label for c in copies] == [c.label for c in few] * 3
+    wave = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
+    tone = few[0].__class__(few[0].utterance, Recording("tone", wave))
+    faster = with_speeds([tone], [1.25])[1].recording.wave
+    assert np.argmax(np.abs(np.fft.rfft(faster))) * 16_000 / len(faster) == pytest.approx(1250, 5)
+
+
+def one_weight(values, patience, epochs=10, validate=True, interrupt_at=None):
+    """Train one number; validation sees the values given, one an epoch."""
+    model = nn.Linear(1, 1, bias=False)
+    seen = iter(values)
+    steps = iter(range(1000))
+
+    def loss(batch):
+        if next(steps) == interrupt_at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return (model.weight - 5).square().sum()
+
+    history = fit(
+        "test", model, torch.optim.SGD(model.parameters(), 0.1), lambda: [0], loss,
+        (lambda: Score(next(seen), 1.0)) if validate else None, epochs=epochs, patience=patience,
+    )  # fmt: skip
+    return model.weight.item(), history
+
+
+def after(epochs):
+    """The weight after so many steps of gradient descent from `start`."""
+    return lambda start: 5 - (5 - start) * 0.8**epochs
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_training(monkeypatch):
+    monkeypatch.setattr(nn.Linear, "reset_parameters", lambda self: nn.init.zeros_(self.weight))
+    weight, history = one_weight([0.1, 0.5, 0.9, 0.3, 0.2, 0.8], patience=2)
+    assert history.epochs == 3
+    assert len(history.loss) == 5
+    assert weight == pytest.approx(after(3)(0))
+
+
+def test_without_validation_every_epoch_is_run(monkeypatch):
+    monkeypatch.setattr(nn.Linear, "reset_parameters", lambda self: nn.init.zeros_(self.weight))
+    weight, history = one_weight([], patience=1, epochs=4, validate=False)
+    assert history.epochs == 4
+    assert weight == pytest.approx(after(4)(0))
+
+
+def test_ctrl_c_keeps_the_best_epoch_so_far(monkeypatch):
+    monkeypatch.setattr(nn.Linear, "reset_parameters", lambda self: nn.init.zeros_(self.weight))
+    weight, history = one_weight([0.1, 0.9, 0.2, 0.3], patience=9, interrupt_at=3)
+    assert history.interrupted
+    assert history.epochs == 2
+    assert weight == pytest.approx(after(2)(0))
+    with pytest.raises(KeyboardInterrupt):
+        one_weight([0.1], patience=9, interrupt_at=0)
+
+
+def test_equal_uar_is_decided_by_loss():
+    assert Score(0.5, 1.0).better_than(Score(0.5, 1.1))
+    assert Score(0.6, 9.0).better_than(Score(0.5, 0.1))
+    assert not Score(0.5, 1.0).better_than(Score(0.5, 1.0))
+
+
+def test_batches_hold_everything_once_and_enough():
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 9, 100).tolist()
+    batches = list(shuffled(sizes, 16, rng))
+    assert sorted(i for batch in batches for i in batch) == list(range(100))
+    assert all(sum(sizes[i] for i in batch) >= 16 for batch in batches[:-1])
+    assert [i for b in batches for i in b] != list(range(100))
+
