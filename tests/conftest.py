@@ -35,7 +35,7 @@ def voice(label: str, speaker: str, take: int, seconds: float) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six speakers, three classes, four clips each of 0.7 to 2.6 s, durations unrelated to class."""
+    """Six speakers, three classes, four clips of each; durations are unrelated to the class."""
     folder = tmp_path_factory.mktemp("corpus")
     rng = np.random.default_rng(0)
     with (folder / "manifest.csv").open("w", newline="") as file:

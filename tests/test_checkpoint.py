@@ -10,6 +10,7 @@ from affekt import CheckpointError
 from affekt.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.config import Config
 from affekt.model import EmotionModel
+from affekt.recognizer import Recognizer
 
 LABELS = ["anger", "neutral", "sadness"]
 
@@ -39,7 +40,7 @@ def test_a_saved_model_comes_back_bit_for_bit(checkpoint, folder):
     assert (again.labels, again.config) == (LABELS, checkpoint.config)
     assert again.note == "For tests."
     wave = np.random.default_rng(0).standard_normal(30_000).astype(np.float32)
-    ours = affekt.recognizer.Recognizer(checkpoint)(wave, 16_000)
+    ours = Recognizer(checkpoint)(wave, 16_000)
     theirs = affekt.load(folder)(wave, 16_000)
     assert ours == theirs
 

@@ -70,7 +70,9 @@ def test_whisper_equals_hugging_faces_encoder():
     theirs = WhisperEncoder(config).eval()
     theirs.layer_norm = nn.Identity()
     ours = Whisper(128, 3, pooling="mean").eval()
-    ours.load_state_dict({k: v for k, v in theirs.state_dict().items() if "layer_norm." not in k or "layers." in k})
+    ours.load_state_dict(
+        {k: v for k, v in theirs.state_dict().items() if "layer_norm." not in k or "layers." in k}
+    )
     wave = torch.tensor(noise(30 * 16_000 - 8_000))
     from affekt.encoders.melspec import whisper_log_mel
 

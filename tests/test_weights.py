@@ -57,7 +57,11 @@ class Evil:
     ("change", "name", "reason"),
     [
         (lambda t: t.update({"features.0.weight": torch.zeros(64, 1, 5, 5)}), None, "has shape"),
-        (lambda t: t.pop("embeddings.4.bias"), None, "lacks 1 tensors, the first embeddings.4.bias"),
+        (
+            lambda t: t.pop("embeddings.4.bias"),
+            None,
+            "lacks 1 tensors, the first embeddings.4.bias",
+        ),
         (lambda t: t.update(extra=torch.zeros(1)), None, "foreign"),
         (None, "vggish-10086976.pth", "its name says 10086976"),
         (lambda t: t.update(evil=Evil()), None, "not a VGGish checkpoint"),
@@ -118,12 +122,17 @@ def nhwc_forward(variables, patch):
             height, width, channels = x.shape
             x = x.reshape(height // 2, 2, width // 2, 2, channels).max((1, 3))
             continue
-        kernel, bias = (variables[f"vggish/{name}/{part}"].numpy() for part in ("weights", "biases"))
+        kernel, bias = (
+            variables[f"vggish/{name}/{part}"].numpy() for part in ("weights", "biases")
+        )
         around = sliding_window_view(np.pad(x, ((1, 1), (1, 1), (0, 0))), (3, 3), axis=(0, 1))
         x = np.maximum(np.tensordot(around, kernel, axes=([3, 4, 2], [0, 1, 2])) + bias, 0)
     x = x.reshape(-1)
     for name in ("fc1/fc1_1", "fc1/fc1_2", "fc2"):
-        x = x @ variables[f"vggish/{name}/weights"].numpy() + variables[f"vggish/{name}/biases"].numpy()
+        x = (
+            x @ variables[f"vggish/{name}/weights"].numpy()
+            + variables[f"vggish/{name}/biases"].numpy()
+        )
         x = x if name == "fc2" else np.maximum(x, 0)
     return x
 

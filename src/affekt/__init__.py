@@ -1,9 +1,9 @@
 """Recognise emotion in natural speech.
 
-    >>> import affekt
-    >>> recognizer = affekt.load()
-    >>> recognizer("call.wav").label
-    'anger'
+>>> import affekt
+>>> recognizer = affekt.load()
+>>> recognizer("call.wav").label
+'anger'
 """
 
 from typing import TYPE_CHECKING, Any

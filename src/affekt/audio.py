@@ -9,6 +9,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -113,7 +114,7 @@ def _named(source: Source) -> tuple[str, str | io.BytesIO]:
         return str(getattr(source, "name", "<stream>")), _Bytes(source.read())
     name = os.fspath(source)
     try:
-        with open(name, "rb") as file:
+        with Path(name).open("rb") as file:
             empty = not file.read(1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -149,7 +150,7 @@ def _read_media(name: str, file: str | io.BytesIO, reason: str) -> Recording:
             "for video and m4a: pip install 'affekt[media]'"
         ) from None
     try:
-        with av.open(file, metadata_errors="replace") as container:
+        with av.open(file, "r", metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise AudioError(f"{name}: has no sound track")
             stream = container.streams.audio[0]
@@ -158,11 +159,11 @@ def _read_media(name: str, file: str | io.BytesIO, reason: str) -> Recording:
             # Only the sample format changes here: FFmpeg's own downmix weighs channels.
             to_float = av.AudioResampler(format="fltp")
             blocks = (
-                out.to_ndarray().T
+                out.to_ndarray().T.astype(np.float32)
                 for frame in container.decode(stream)
                 for out in to_float.resample(frame)
             )
-            seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
+            seconds = float((stream.duration or 0) * (stream.time_base or 0))
             return _recording(name, stream.rate, blocks, round(seconds * stream.rate))
     except (av.FFmpegError, ValueError, EOFError) as error:
         detail = getattr(error, "strerror", None) or error
@@ -199,9 +200,8 @@ def _recording(
         raise AudioError(f"{name}: has no samples")
     warnings = list(_oddities(wave))
     if decoded < 0.99 * promised:
-        warnings.append(
-            f"truncated: {decoded / rate:.2f} s of the {promised / rate:.2f} s that its header promises"
-        )
+        found, header = decoded / rate, promised / rate
+        warnings.append(f"truncated: {found:.2f} s of the {header:.2f} s that its header promises")
     return Recording(name, wave, tuple(warnings))
 
 

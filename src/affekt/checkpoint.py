@@ -5,7 +5,6 @@ holds exactly, as those of a frozen Whisper, are stored as such: half the size, 
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from . import __version__
 from .config import Config, explain
+from .encoders.protocol import SegmentEncoder
 from .encoders.vggish import VGGish
 from .encoders.whisper import Whisper
 from .errors import CheckpointError
@@ -81,7 +81,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
         )
         (temporary / "README.md").write_text(card, "utf-8")
         temporary.chmod(0o755)
-        os.replace(temporary, folder)
+        temporary.replace(folder)
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from None
     finally:
@@ -123,7 +123,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(model.eval(), labels, config, about.get("name", folder.name), note, training)
 
 
-def _encoder(config: Config, tensors: Mapping[str, Tensor]) -> VGGish | Whisper:
+def _encoder(config: Config, tensors: Mapping[str, Tensor]) -> SegmentEncoder:
     """The encoder without weights, sized as in the file."""
     settings = config.encoder
     if settings.name == "vggish":

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 from pydantic import ValidationError
@@ -242,21 +242,26 @@ def _console(stderr: bool = False) -> "Console":
 
 @contextmanager
 def _progress() -> Iterator["Report"]:
-    from .report.console import ProgressBars
+    from .report.console import ProgressBars, ProgressLines
 
-    with ProgressBars(_console(stderr=True)) as bars:
-        yield bars
+    console = _console(stderr=True)
+    with (ProgressBars if console.is_terminal else ProgressLines)(console) as report:
+        yield report
 
 
 def complain(problem: object) -> None:
     """One line on standard error."""
-    print(f"affekt: {problem}", file=sys.stderr)
+    text = " ".join(str(problem).split())
+    print(f"affekt: {''.join(c if c.isprintable() else '?' for c in text)}", file=sys.stderr)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 0 done, 1 our fault, 2 the user's mistake, 130 interrupted."""
     try:
-        return app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or 0
+        return (
+            app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+            or 0
+        )
     except ValidationError as error:
         complain(explain(error))
     except (CycloptsError, AffektError, ValueError) as error:

@@ -15,20 +15,28 @@ from .errors import AffektError
 
 
 class Frozen(BaseModel):
+    """Immutable; unknown keys are errors; the docstring under a field is its help."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Audio(Frozen):
+    """What is done to a recording before it is cut."""
+
     level: Literal["rms", "none"] = "rms"
     """Scale every recording to the same RMS (-20 dBFS), or leave its level."""
 
 
 class Segments(Frozen):
-    hop: float = Field(0.48, gt=0)
+    """Segmentation wherever no label may be known."""
+
+    hop: float = Field(0.48, gt=0, multiple_of=0.01)
     """Hop in seconds of the uniform segments that validation, test and predict use."""
 
 
 class Balance(Frozen):
+    """Segmentation of the training part."""
+
     plan: Literal["none", "auto", "baum1s", "cheavd2"] = "auto"
     """How densely each class is cut for training."""
     scope: Literal["encoder", "both"] = "encoder"
@@ -36,11 +44,15 @@ class Balance(Frozen):
 
 
 class Augment(Frozen):
+    """Copies of the training clips."""
+
     speeds: tuple[float, ...] = (0.9, 1.1)
     """Copies of the training clips at these speeds (pitch moves too): more voices."""
 
 
 class Encoder(Frozen):
+    """What turns a segment into a vector."""
+
     name: Literal["whisper", "vggish"] = "whisper"
     """Segment encoder."""
     weights: str | None = None
@@ -77,7 +89,7 @@ class Stage1(Frozen):
     """Segments a step."""
     rate: float = Field(1e-5, gt=0)
     """Adam's learning rate for the encoder."""
-    head_rate: float = Field(1e-3, gt=0)
+    head_rate: float = Field(3e-4, gt=0)
     """Adam's learning rate for projection and head."""
 
 
@@ -98,7 +110,7 @@ class Stage2(Frozen):
     """Epochs without improvement on the validation speakers before stopping."""
     batch: int = Field(32, ge=1)
     """Clips a step."""
-    rate: float = Field(1e-3, gt=0)
+    rate: float = Field(3e-4, gt=0)
     """Adam's learning rate."""
     clip: float = Field(5.0, gt=0)
     """Largest norm of the gradient."""
@@ -148,9 +160,8 @@ def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = N
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise AffektError(f"recipe {recipe}: {error}") from None
     for section, settings in (overrides or {}).items():
-        if isinstance(settings, dict):
-            settings = {**values.get(section, {}), **settings}
-        values[section] = settings
+        nested = isinstance(settings, dict)
+        values[section] = {**values.get(section, {}), **settings} if nested else settings
     try:
         return Config.model_validate(values)
     except ValidationError as error:

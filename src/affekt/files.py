@@ -34,6 +34,7 @@ def write(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
         AffektError: It cannot be written.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
     except OSError as error:
         raise AffektError(f"{path}: cannot be written: {error.strerror}") from None

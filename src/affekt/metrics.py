@@ -28,7 +28,7 @@ def scores(confusion: NDArray[np.number]) -> dict[str, NDArray[np.float64]]:
     occurs = actual > 0
 
     def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.where(occurs, values, 0).sum(-1) / np.maximum(occurs.sum(-1), 1)
+        return np.asarray(np.where(occurs, values, 0).sum(-1) / np.maximum(occurs.sum(-1), 1))
 
     return {
         "WA": hits.sum(-1) / np.maximum(actual.sum(-1), 1),
@@ -40,9 +40,9 @@ def scores(confusion: NDArray[np.number]) -> dict[str, NDArray[np.float64]]:
 
 def confusion_by_speaker(
     labels: Sequence[str],
-    truth: Sequence[str],
-    predicted: Sequence[str],
-    speakers: Sequence[str],
+    truth: ArrayLike,
+    predicted: ArrayLike,
+    speakers: ArrayLike,
 ) -> dict[str, NDArray[np.int64]]:
     """One matrix ``(classes, classes)`` a speaker, truth in rows."""
     truth_, predicted_, speakers_ = map(np.asarray, (truth, predicted, speakers))

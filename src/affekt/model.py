@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from .config import Config
-from .encoders import SegmentEncoder
+from .encoders.protocol import SegmentEncoder
 from .encoders.weights import build_encoder
 from .sequence import Output, SequenceModel
 
@@ -20,6 +20,9 @@ class Projection(nn.Module):
     VGGish ends in such a layer of its own; pooled Whisper frames need one, and their
     dimensions differ in spread by orders of magnitude.
     """
+
+    mean: Tensor
+    sd: Tensor
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -41,7 +44,7 @@ class Projection(nn.Module):
 class EmotionModel(nn.Module):
     """Waves and spans in, the emotion of each clip and segment out."""
 
-    def __init__(self, config: Config, classes: int, encoder: nn.Module | None = None) -> None:
+    def __init__(self, config: Config, classes: int, encoder: SegmentEncoder | None = None) -> None:
         super().__init__()
         self.encoder = encoder if encoder is not None else build_encoder(config.encoder)
         dim = self.encoder.dim

@@ -39,6 +39,7 @@ def _commit() -> str:
     """Commit of the checkout that affekt runs from, or "" outside one."""
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
-        return subprocess.run(git, capture_output=True, text=True, timeout=5).stdout.strip()
+        done = subprocess.run(git, capture_output=True, text=True, timeout=5)  # noqa: S603
+        return done.stdout.strip()
     except OSError:
         return ""

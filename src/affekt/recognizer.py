@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -54,8 +55,8 @@ class Recognizer:
         if isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read"):
             if rate is not None:
                 raise ValueError("a file knows its sampling rate; give a rate only with samples")
-            return self.recognise([audio.read(source)])[0]
-        return self.recognise([audio.from_array(source, rate)])[0]
+            return self.recognise([audio.read(cast(Source, source))])[0]
+        return self.recognise([audio.from_array(cast(ArrayLike, source), rate)])[0]
 
     def many(self, sources: Iterable[Source]) -> list[Prediction]:
         """Recognise several recordings, batched; the same results as one by one.
@@ -70,7 +71,10 @@ class Recognizer:
 
     def recognise(self, recordings: Sequence[Recording]) -> list[Prediction]:
         """Recognise decoded recordings, in their order."""
-        waves = [r.wave if self._config.audio.level == "none" else audio.level(r.wave) for r in recordings]
+        waves = [
+            r.wave if self._config.audio.level == "none" else audio.level(r.wave)
+            for r in recordings
+        ]
         spans = [uniform(r.seconds, self._config.segments.hop) for r in recordings]
         results: dict[int, Prediction] = {}
         for i, vectors in encode(self._model.encoder, waves, spans):
@@ -82,8 +86,8 @@ class Recognizer:
         output = self._model.classify([vectors])
         clip = _softmax(output.logits[0])
         timeline = _softmax(output.segment_logits[0])
-        attention = output.attention[0].double()
-        attention = (attention / attention.sum()).tolist()
+        weights = output.attention[0].double()
+        attention: list[float] = (weights / weights.sum()).tolist()
         segments = [
             Segment(
                 float(start),
@@ -96,9 +100,7 @@ class Recognizer:
         ]
         warnings = list(recording.warnings)
         if recording.seconds > LONG:
-            warnings.append(
-                f"long: {recording.seconds:.0f} s in one label; the segments tell more"
-            )
+            warnings.append(f"long: {recording.seconds:.0f} s in one label; the segments tell more")
         return Prediction(
             file=recording.name,
             duration=recording.seconds,

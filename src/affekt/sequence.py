@@ -37,9 +37,9 @@ class BiLSTM(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """``(batch, segments, inputs)``, ``(batch,)`` to ``(batch, segments, 2 * hidden)``."""
         packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        return pad_packed_sequence(
-            self.lstm(packed)[0], batch_first=True, total_length=x.shape[1]
-        )[0]
+        return pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=x.shape[1])[
+            0
+        ]
 
 
 class PeepholeLSTM(nn.Module):
@@ -60,7 +60,7 @@ class PeepholeLSTM(nn.Module):
             nn.init.uniform_(weight, -(hidden**-0.5), hidden**-0.5)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """``(batch, segments, inputs)``, bool ``(batch, segments)`` to ``(batch, segments, hidden)``.
+        """``(batch, segments, inputs)`` and their mask to ``(batch, segments, hidden)``.
 
         Where the mask is false the state passes through unchanged.
         """
@@ -98,7 +98,7 @@ class AttentionPooling(nn.Module):
         self.score = nn.Linear(dim, 1, bias=False)
 
     def forward(self, h: Tensor, mask: Tensor) -> Tensor:
-        """``(batch, segments, dim)``, bool ``(batch, segments)`` to weights ``(batch, segments)``."""
+        """``(batch, segments, dim)`` and their mask to weights ``(batch, segments)``."""
         return self.score(h).squeeze(-1).masked_fill(~mask, -torch.inf).softmax(-1)
 
 
@@ -106,7 +106,7 @@ class MeanPooling(nn.Module):
     """The same weight for every segment: the system without attention."""
 
     def forward(self, h: Tensor, mask: Tensor) -> Tensor:
-        """``(batch, segments, dim)``, bool ``(batch, segments)`` to weights ``(batch, segments)``."""
+        """``(batch, segments, dim)`` and their mask to weights ``(batch, segments)``."""
         return mask / mask.sum(-1, keepdim=True)
 
 

@@ -1,48 +1,17 @@
-"""Segment encoders: waves and spans in, one vector a segment out. No encoder takes a label."""
+"""Segment encoders, and encoding any number of clips of any length with one of them."""
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ..audio import Wave
 from ..segments import SAMPLE_RATE, Spans
-from .vggish import VGGish
-from .whisper import Whisper
+from .protocol import SegmentEncoder
 
 WINDOW = 24.0  # s; longer clips are encoded window by window
 MARGIN = 1.0  # s of context on either side of a window
 BATCH = 64.0  # s of audio encoded at a time
-
-
-class SegmentEncoder(Protocol):
-    """What the rest of the package knows of an encoder; each is an ``nn.Module`` too.
-
-    Attributes:
-        dim: Length of a segment's vector.
-        contextual: Whether a segment's vector depends on the rest of its clip. If so a
-            clip's segments are trained on together: one at a time would cost far more.
-        origin: Where the weights came from: "random start", or a file and its hash.
-    """
-
-    dim: int
-    contextual: bool
-    origin: str
-
-    def __call__(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
-        """Encode every segment of a batch of clips.
-
-        A clip's vectors are the same alone and in any batch.
-
-        Args:
-            waves: One ``(samples,)`` a clip, 16 kHz, at most 29.5 s.
-            spans: One ``(segments, 2)`` a clip, seconds on a grid of 0.01 s.
-
-        Returns:
-            ``(segments of all clips, dim)``, clip after clip.
-        """
-        ...
 
 
 def encode(

@@ -48,7 +48,9 @@ def _tensors(data: memoryview) -> dict[str, Tensor]:
                 continue
             saved = _only(message, 2)
             name = bytes(_only(saved, 1)).decode()
-            floats = b"".join(bytes(value) for number, value in _fields(_only(saved, 3)) if number == 5)
+            floats = b"".join(
+                bytes(value) for number, value in _fields(_only(saved, 3)) if number == 5
+            )
             values = np.frombuffer(floats, "<f4")
             if values.size != math.prod(shapes[name]):
                 raise ValueError(f"{name}: {values.size} values for shape {shapes[name]}")

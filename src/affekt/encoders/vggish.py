@@ -7,13 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .melspec import HOP, vggish_log_mel
+from .protocol import SegmentEncoder
 
 FRAMES = 96
 WINDOW = 400  # samples of one analysis window
 SAMPLES = (FRAMES - 1) * HOP + WINDOW  # 0.975 s of sound behind 96 frames
 
 
-class VGGish(nn.Module):
+class VGGish(SegmentEncoder):
     """6 convolutions, 4 max-pools, fully connected 4096-4096-128.
 
     The 128-D vector is taken before any activation, as in Google's code, unless
@@ -26,7 +27,6 @@ class VGGish(nn.Module):
     def __init__(self, *, padding: str = "wave", final_relu: bool = False) -> None:
         super().__init__()
         self.padding = padding
-        self.origin = "random start"
         layers: list[nn.Module] = []
         channels = 1
         for width in (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool"):
@@ -42,7 +42,7 @@ class VGGish(nn.Module):
         for layer in (*self.features, *self.embeddings):
             if isinstance(layer, nn.Conv2d | nn.Linear):  # so that a random start can learn
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+                nn.init.constant_(layer.bias, 0.0)  # type: ignore[arg-type]
 
     def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
         """See `SegmentEncoder`."""

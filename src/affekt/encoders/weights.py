@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..config import Encoder as EncoderConfig
 from ..errors import CheckpointError
+from .protocol import SegmentEncoder
 from .tf_checkpoint import read_tf_checkpoint
 from .vggish import VGGish
 from .whisper import Whisper
@@ -25,7 +26,7 @@ VGGISH_FILE = "vggish-10086976.pth"  # sha256 starts with 10086976
 VGGISH_URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1/{VGGISH_FILE}"
 
 
-def build_encoder(config: EncoderConfig) -> VGGish | Whisper:
+def build_encoder(config: EncoderConfig) -> SegmentEncoder:
     """The encoder that a config describes, with its weights.
 
     Raises:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from .melspec import HOP, whisper_log_mel
+from .protocol import SegmentEncoder
 
 TAIL = 8_000  # samples of silence after a clip: the end of speech then has an after
 FRAMES_PER_SECOND = 50
@@ -49,7 +50,7 @@ class Block(nn.Module):
         return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
 
 
-class Whisper(nn.Module):
+class Whisper(SegmentEncoder):
     """Segment vectors: mean, or mean and standard deviation, of a segment's frames."""
 
     contextual = True
@@ -58,7 +59,6 @@ class Whisper(nn.Module):
         super().__init__()
         self.pooling = pooling
         self.dim = d_model * (2 if pooling == "mean+sd" else 1)
-        self.origin = "random start"
         self.conv1 = nn.Conv1d(80, d_model, 3, padding=1)
         self.conv2 = nn.Conv1d(d_model, d_model, 3, stride=2, padding=1)
         self.embed_positions = nn.Embedding(POSITIONS, d_model)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from ..audio import Recording
 from ..checkpoint import Checkpoint
 from ..config import Config
+from ..progress import Report
 from ..recognizer import Recognizer
 from ..training.data import Clip
-from ..progress import Report
 from ..training.train import train
 
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def evaluate(
             facts.append({"seed": seed, "fold": fold, **method.facts})
             table = pd.concat(rows, ignore_index=True)
             report(Event("folds", len(rows), len(seeds) * len(folds)))
-            write(out / "predictions.parquet", lambda path, t=table: t.to_parquet(path, index=False))
+            write(out / "predictions.parquet", partial(table.to_parquet, index=False))
     metrics = measure(table, corpus.labels, folds)
     metrics["protocol"] = PROTOCOL.format(**dict(config.protocol))
     metrics["runs"] = facts

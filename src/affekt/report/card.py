@@ -28,7 +28,8 @@ def model_card(
         "| | |",
         "|---|---|",
         f"| classes | {', '.join(labels)} |",
-        f"| trained on | {corpus['name']}: {corpus['clips']} clips, {corpus['speakers']} speakers ({counts}) |",
+        f"| trained on | {corpus['name']}: {corpus['clips']} clips, "
+        f"{corpus['speakers']} speakers ({counts}) |",
         f"| terms of the data | {corpus['terms']} |",
         f"| encoder | {training['encoder']} |",
         f"| balance plan | {', '.join(f'{c}: {t}' for c, t in training['plan'].items())} |",

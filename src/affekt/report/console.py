@@ -22,16 +22,27 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 WIDTH = 30
 
 
+def printable(name: str) -> str:
+    """A file name without the control characters that would steer a terminal."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in name)
+
+
 def prediction_view(prediction: Prediction) -> RenderableType:
     """Label, probabilities, and the timeline with its attention."""
     style = STYLES.get(prediction.label, "bold")
     head = Text.assemble(
-        (prediction.file, "bold"), f"  {prediction.duration:.2f} s  ", (prediction.label, f"bold {style}")
+        (printable(prediction.file), "bold"),
+        f"  {prediction.duration:.2f} s  ",
+        (prediction.label, f"bold {style}"),
     )
     table = Table.grid(padding=(0, 1))
     for label, p in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
         table.add_row(label, f"{p:4.0%}", Text("█" * round(p * WIDTH), STYLES.get(label, "white")))
-    parts: list[RenderableType] = [head, Padding(table, (0, 2)), Padding(_timeline(prediction), (0, 2))]
+    parts: list[RenderableType] = [
+        head,
+        Padding(table, (0, 2)),
+        Padding(_timeline(prediction), (0, 2)),
+    ]
     parts += [Text(f"  warning: {w}", "yellow") for w in prediction.warnings]
     return Group(*parts)
 
@@ -49,11 +60,14 @@ def _timeline(prediction: Prediction, most: int = 12) -> Table:
             stretches.append([i])
     for stretch in stretches[:most]:
         first, last = segments[stretch[0]], segments[stretch[-1]]
-        marks = "".join(
-            BLOCKS[round(8 * segments[i].attention / highest)] for i in stretch[:WIDTH]
-        )
+        marks = "".join(BLOCKS[round(8 * segments[i].attention / highest)] for i in stretch[:WIDTH])
         times = f"{first.start:6.2f}-{last.end:.2f} s"
-        table.add_row(times, Text(first.label, STYLES.get(first.label, "white")), marks, "attention" if stretch is stretches[0] else "")
+        table.add_row(
+            times,
+            Text(first.label, STYLES.get(first.label, "white")),
+            marks,
+            "attention" if stretch is stretches[0] else "",
+        )
     if len(stretches) > most:
         table.add_row(f"... {len(stretches) - most} more stretches (--json or --plot)")
     return table
@@ -122,3 +136,28 @@ class ProgressBars:
             task = self.progress.add_task(escape(event.stage), total=event.total, note="")
             self.tasks[whole] = task, event.stage
         self.progress.update(task, completed=event.done, total=event.total, note=event.note)
+
+
+class ProgressLines:
+    """For logs: one line for each stage that has ended, and for each fold."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.last: Event | None = None
+
+    def __enter__(self) -> "ProgressLines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+
+    def __call__(self, event: Event) -> None:
+        """Note an event; print the one before it if its stage is over."""
+        if self.last is not None and self.last.stage != event.stage:
+            self._flush()
+        self.last = event
+
+    def _flush(self) -> None:
+        if self.last is not None:
+            stage, done, total, note = self.last
+            self.console.print(Text(f"{stage}: {done}/{total} {note}".rstrip()))

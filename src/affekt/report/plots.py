@@ -94,7 +94,9 @@ def confusion(labels: Sequence[str], counts: ArrayLike, title: str) -> Figure:
     """Pooled confusion matrix: recall in percent, truth in rows (Figures 4 and 5)."""
     matrix: NDArray[np.float64] = np.asarray(counts, dtype=float)
     share = 100 * matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    figure = Figure(figsize=(1.6 + 0.85 * len(labels), 1.4 + 0.75 * len(labels)), layout="constrained")
+    figure = Figure(
+        figsize=(1.6 + 0.85 * len(labels), 1.4 + 0.75 * len(labels)), layout="constrained"
+    )
     axes = figure.subplots()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
     for row in range(len(labels)):

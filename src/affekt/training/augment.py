@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import soxr
 
+from ..audio import Wave
 from ..segments import SAMPLE_RATE
 from .data import Clip
 
@@ -23,5 +24,6 @@ def with_speeds(clips: Sequence[Clip], speeds: Iterable[float]) -> list[Clip]:
     return [*clips, *copies]
 
 
-def _faster(clip: Clip, speed: float):
-    return soxr.resample(clip.recording.wave, SAMPLE_RATE * speed, SAMPLE_RATE)
+def _faster(clip: Clip, speed: float) -> Wave:
+    wave: Wave = soxr.resample(clip.recording.wave, SAMPLE_RATE * speed, SAMPLE_RATE)
+    return wave

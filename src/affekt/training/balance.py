@@ -22,15 +22,22 @@ Plan = dict[str, Tier]
 
 PRESETS: dict[str, Plan] = {
     "baum1s": {  # the text of section 1.1
-        "happiness": ENDS, "sadness": ENDS,
-        "anger": 0.48, "disgust": 0.48,
-        "fear": 0.24, "surprise": 0.24,
+        "happiness": ENDS,
+        "sadness": ENDS,
+        "anger": 0.48,
+        "disgust": 0.48,
+        "fear": 0.24,
+        "surprise": 0.24,
     },
     "cheavd2": {  # from Table 2
         "neutral": ENDS,
-        "anger": 0.96, "happiness": 0.96, "sadness": 0.96, "worry": 0.96,
+        "anger": 0.96,
+        "happiness": 0.96,
+        "sadness": 0.96,
+        "worry": 0.96,
         "anxiety": 0.48,
-        "disgust": 0.24, "surprise": 0.24,
+        "disgust": 0.24,
+        "surprise": 0.24,
     },
 }
 SPELLINGS = {
@@ -73,13 +80,13 @@ def make_plan(name: str, lengths: Sequence[tuple[str, float]]) -> Plan:
     if name not in PRESETS:
         raise ValueError(f"no balance plan {name!r}; choose none, auto, {', '.join(PRESETS)}")
     preset = PRESETS[name]
-    plan = {c: preset.get(SPELLINGS.get(c.lower(), c.lower())) for c in labels}
-    if missing := [c for c, tier in plan.items() if tier is None]:
+    known = {c: SPELLINGS.get(c.lower(), c.lower()) for c in labels}
+    if missing := [c for c in labels if known[c] not in preset]:
         raise ValueError(
             f"balance plan {name!r} has no {', '.join(missing)}; it knows {', '.join(preset)}. "
             "Use auto, or map the labels"
         )
-    return plan
+    return {c: preset[known[c]] for c in labels}
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import __version__, audio
 from ..audio import Recording, Wave
 from ..encoders import encode
+from ..encoders.protocol import SegmentEncoder
 from ..errors import AudioError
+from ..progress import Event, Report, silent
 from ..segments import SAMPLE_RATE, Spans, uniform
 from ..types import Utterance
-from ..progress import Event, Report, silent
-
 
 GRID = 0.24  # s; the finest hop of any balance plan, and a divisor of the others
 
@@ -71,7 +71,7 @@ class VectorCache:
     whole or not at all; several processes can share a folder.
     """
 
-    def __init__(self, folder: Path | None, encoder: nn.Module) -> None:
+    def __init__(self, folder: Path | None, encoder: SegmentEncoder) -> None:
         self.folder = folder
         self.encoder = encoder
         self.fingerprint = fingerprint(encoder) if folder else b""
@@ -118,7 +118,7 @@ class VectorCache:
         return self.folder / name[:2] / f"{name}.safetensors"
 
 
-def fingerprint(encoder: nn.Module) -> bytes:
+def fingerprint(encoder: SegmentEncoder) -> bytes:
     """Hash of all that decides what an encoder gives: code version, settings, weights."""
     settings = {k: v for k, v in vars(encoder).items() if isinstance(v, str | int | float)}
     for irrelevant in ("training", "origin"):
@@ -152,7 +152,7 @@ def _write(path: Path, vectors: Tensor) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(save({"vectors": vectors}))
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

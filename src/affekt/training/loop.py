@@ -13,18 +13,14 @@ from ..progress import Event, Report, silent
 
 
 class Score(NamedTuple):
-    """Of the validation speakers; compared in this order."""
+    """Of the validation speakers.
 
-    uar: float
+    The loss chooses the epoch: on a few dozen clips the UAR jumps and ties, and its best
+    epoch is often a lucky one (measured: results/selection.md).
+    """
+
     loss: float
-
-    def better_than(self, other: "Score") -> bool:
-        """Higher UAR, or the same UAR at a lower loss."""
-        import os
-        k=os.environ.get('SEL','uar')
-        if k=='loss': return self.loss<other.loss
-        if k=='late': return (self.uar, 0) >= (other.uar, 0)
-        return (self.uar, -self.loss) > (other.uar, -other.loss)
+    uar: float
 
 
 @dataclass
@@ -88,7 +84,7 @@ def fit(
                 score = validate()
                 history.validation.append(score)
                 note += f", validation UAR {score.uar:.3f}"
-                if best_score is None or score.better_than(best_score):
+                if best_score is None or score.loss < best_score.loss:
                     best, best_score = copy.deepcopy(model.state_dict()), score
                     history.epochs = epoch
                 elif epoch - history.epochs >= patience:

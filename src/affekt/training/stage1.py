@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from ..audio import Wave
 from ..config import Stage1
 from ..encoders import windows
+from ..encoders.protocol import SegmentEncoder
 from ..encoders.vggish import SAMPLES
 from ..metrics import uar
 from ..model import VECTOR, EmotionModel, Projection
+from ..progress import Report
 from ..segments import SAMPLE_RATE, Spans
 from .data import VectorCache
-from ..progress import Report
 from .loop import History, Score, fit, shuffled
 
 
@@ -60,7 +61,7 @@ class Sounds:
     the segments of a clip go together.
     """
 
-    def __init__(self, encoder: nn.Module, part: Part) -> None:
+    def __init__(self, encoder: SegmentEncoder, part: Part) -> None:
         self.encoder = encoder
         self.items: list[tuple[Tensor, Tensor, Tensor]] = []
         for clip, spans, target in zip(part.waves, part.spans, part.targets, strict=True):
@@ -102,11 +103,13 @@ def train_encoder(
         start = Vectors(cache, training, report)
         model.projection.measure(start.vectors)
     if settings.freeze:
-        data, trained = start, on_top
+        data: Vectors | Sounds = start
+        trained = on_top
         optimizer = torch.optim.Adam(on_top.parameters(), settings.head_rate)
         fixed = Vectors(cache, validation, report).vectors if validation else None
     else:
-        data, trained = Sounds(model.encoder, training), nn.ModuleList([model.encoder, on_top])
+        data = Sounds(model.encoder, training)
+        trained = nn.ModuleList([model.encoder, on_top])
         groups = [(model.encoder, settings.rate), (on_top, settings.head_rate)]
         optimizer = torch.optim.Adam([{"params": m.parameters(), "lr": r} for m, r in groups])
         fixed = None
@@ -117,14 +120,15 @@ def train_encoder(
 
     @torch.inference_mode()
     def validate(part: Part) -> Score:
-        vectors = fixed if fixed is not None else torch.cat(
-            VectorCache(None, model.encoder).encode(part.waves, part.spans)
+        vectors = (
+            fixed
+            if fixed is not None
+            else torch.cat(VectorCache(None, model.encoder).encode(part.waves, part.spans))
         )
         logits = head(model.projection(vectors))
         targets = part.segment_targets()
-        return Score(
-            uar(targets.numpy(), logits.argmax(-1).numpy()), F.cross_entropy(logits, targets).item()
-        )
+        loss = F.cross_entropy(logits, targets).item()
+        return Score(loss, uar(targets.numpy(), logits.argmax(-1).numpy()))
 
     return fit(
         "stage 1 (encoder)",

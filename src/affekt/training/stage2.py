@@ -1,6 +1,8 @@
 """Stage 2: the sequence model on the encoder's segment vectors (equations 3 to 9)."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,23 +16,29 @@ from ..progress import Report
 from .loop import History, Score, fit, shuffled
 
 
+class Sequences(NamedTuple):
+    """Clips as the sequence model sees them.
+
+    Attributes:
+        vectors: The encoder's ``(segments, dim)`` of each clip.
+        targets: Class indices ``(clips,)``.
+    """
+
+    vectors: Sequence[Tensor]
+    targets: Tensor
+
+
 def train_sequence(
     model: EmotionModel,
-    training: tuple[Sequence[Tensor], Tensor],
-    validation: tuple[Sequence[Tensor], Tensor] | None,
+    training: Sequences,
+    validation: Sequences | None,
     settings: Stage2,
     *,
     epochs: int,
     rng: np.random.Generator,
     report: Report,
 ) -> History:
-    """Train projection and sequence model in place.
-
-    Args:
-        training: The encoder's vectors ``(segments, dim)`` of each clip, and the class
-            indices ``(clips,)``.
-        validation: The same of the validation speakers; None runs all `epochs`.
-    """
+    """Train projection and sequence model in place; without `validation` run all `epochs`."""
     vectors, targets = training
     trained = nn.ModuleList([model.projection, model.sequence])
 
@@ -39,13 +47,10 @@ def train_sequence(
         return F.cross_entropy(logits, targets[batch])
 
     @torch.inference_mode()
-    def validate() -> Score:
-        assert validation is not None
-        logits, expected = model.classify(validation[0]).logits, validation[1]
-        return Score(
-            uar(expected.numpy(), logits.argmax(-1).numpy()),
-            F.cross_entropy(logits, expected).item(),
-        )
+    def validate(held_out: Sequences) -> Score:
+        logits, expected = model.classify(held_out.vectors).logits, held_out.targets
+        loss = F.cross_entropy(logits, expected).item()
+        return Score(loss, uar(expected.numpy(), logits.argmax(-1).numpy()))
 
     return fit(
         "stage 2 (sequence)",
@@ -53,7 +58,7 @@ def train_sequence(
         torch.optim.Adam(trained.parameters(), settings.rate),
         lambda: shuffled([1] * len(vectors), settings.batch, rng),
         loss,
-        validate if validation else None,
+        partial(validate, validation) if validation else None,
         epochs=epochs,
         patience=settings.patience,
         clip=settings.clip,

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,15 +12,15 @@ import torch
 from ..audio import level
 from ..config import Config
 from ..model import EmotionModel
+from ..progress import Report, silent
 from ..segments import uniform
 from ..splits import inner_validation
 from .augment import with_speeds
 from .balance import Plan, cut, make_plan
 from .data import Clip, VectorCache
-from ..progress import Report, silent
 from .loop import History
 from .stage1 import Part, train_encoder
-from .stage2 import train_sequence
+from .stage2 import Sequences, train_sequence
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Trained:
         validation_speakers: Who stopped the training.
         stage1, stage2: What each stage did while validation watched.
         refit: Whether the weights saw the validation speakers in a second training.
+        interrupted: Whether Ctrl-C ended training early.
     """
 
     model: EmotionModel
@@ -42,11 +44,7 @@ class Trained:
     stage1: History
     stage2: History
     refit: bool
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether Ctrl-C ended a stage early."""
-        return self.stage1.interrupted or self.stage2.interrupted
+    interrupted: bool
 
     def facts(self) -> dict[str, Any]:
         """What a result should record of its training."""
@@ -56,7 +54,7 @@ class Trained:
             "validation_speakers": self.validation_speakers,
             "stage1_epochs": self.stage1.epochs,
             "stage2_epochs": self.stage2.epochs,
-            "validation_UAR": round(max(s.uar for s in self.stage2.validation), 4),
+            "validation_UAR": round(self.stage2.validation[self.stage2.epochs - 1].uar, 4),
             "refit": self.refit,
             "interrupted": self.interrupted,
         }
@@ -73,7 +71,8 @@ def train(
     """Train on `clips` in two stages, stopped by inner validation speakers.
 
     With ``protocol.refit`` the model is trained again from the start on all clips, for the
-    numbers of epochs that validation chose. The same seed gives the same weights.
+    numbers of epochs that validation chose; if that is interrupted, the first model stays.
+    The same seed gives the same weights.
 
     Raises:
         CorpusError: Fewer than two speakers.
@@ -82,25 +81,49 @@ def train(
     chosen = inner_validation([c.utterance for c in clips], config.protocol.validation, seed)
     inner = [c for c in clips if c.utterance.speaker not in chosen]
     held_out = [c for c in clips if c.utterance.speaker in chosen]
-    model, plan, first, second = _two_stages(inner, held_out, labels, config, seed, cache, report)
-    refit = config.protocol.refit and not (first.interrupted or second.interrupted)
-    if refit:
-        epochs = first.epochs, second.epochs
-        model, plan, _, _ = _two_stages(clips, [], labels, config, seed, cache, report, epochs)
-    return Trained(model, labels, plan, sorted(chosen), first, second, refit)
+    stages = partial(_two_stages, labels=labels, config=config, seed=seed, cache=cache)
+    run = stages(inner, held_out, report=report)
+    kept, refit, interrupted = run, False, run.interrupted
+    if config.protocol.refit and not interrupted:
+        epochs = run.stage1.epochs, run.stage2.epochs
+        try:
+            again = stages(clips, [], epochs=epochs, report=report)
+            interrupted = again.interrupted
+        except KeyboardInterrupt:
+            interrupted = True
+        if not interrupted:
+            kept, refit = again, True
+    return Trained(
+        kept.model, labels, kept.plan, sorted(chosen), run.stage1, run.stage2, refit, interrupted
+    )
+
+
+class Run(NamedTuple):
+    """Both stages on one training part."""
+
+    model: EmotionModel
+    plan: Plan
+    stage1: History
+    stage2: History
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended a stage early."""
+        return self.stage1.interrupted or self.stage2.interrupted
 
 
 def _two_stages(
     training: Sequence[Clip],
     held_out: Sequence[Clip],
+    *,
     labels: list[str],
     config: Config,
     seed: int,
     cache: Path | None,
     report: Report,
     epochs: tuple[int, int] | None = None,
-) -> tuple[EmotionModel, Plan, History, History]:
-    first_epochs, second_epochs = epochs or (config.stage1.epochs, config.stage2.epochs)
+) -> Run:
+    epochs = epochs or (config.stage1.epochs, config.stage2.epochs)
     training = with_speeds(training, config.augment.speeds)
     plan = make_plan(config.balance.plan, [(c.label, c.seconds) for c in training])
     even = uniform_part(training, labels, config)
@@ -117,23 +140,25 @@ def _two_stages(
             config.stage1,
             VectorCache(cache, model.encoder),
             classes=len(labels),
-            epochs=first_epochs,
+            epochs=epochs[0],
             rng=rng,
             report=report,
         )
-        vectors = VectorCache(cache, model.encoder)
-        sequences = balanced if config.balance.scope == "both" else even
+        tuned = VectorCache(cache, model.encoder)
+
+        def sequences(part: Part) -> Sequences:
+            return Sequences(tuned.encode(part.waves, part.spans, report), part.targets)
+
         second = train_sequence(
             model,
-            (vectors.encode(sequences.waves, sequences.spans, report), sequences.targets),
-            validation
-            and (vectors.encode(validation.waves, validation.spans, report), validation.targets),
+            sequences(balanced if config.balance.scope == "both" else even),
+            sequences(validation) if validation else None,
             config.stage2,
-            epochs=second_epochs,
+            epochs=epochs[1],
             rng=rng,
             report=report,
         )
-    return model.eval(), plan, first, second
+    return Run(model.eval(), plan, first, second)
 
 
 def uniform_part(clips: Sequence[Clip], labels: list[str], config: Config) -> Part:

@@ -1,0 +1,175 @@
+"""The command as a user runs it: a process, its output, its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+DEMO = sorted((Path(__file__).parents[1] / "demo").glob("*.flac"))
+
+
+def affekt(*arguments, **kwargs):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+    return subprocess.run(
+        [sys.executable, "-m", "affekt", *map(str, arguments)],
+        capture_output=True, text=True, timeout=300, env=environment, **kwargs,
+    )  # fmt: skip
+
+
+def settings(tiny_config):
+    """The tiny config as options."""
+    return [
+        "--encoder.weights", tiny_config.encoder.weights, "--encoder.layer", "2",
+        "--augment.empty-speeds", "--stage1.epochs", "3", "--stage2.epochs", "3",
+        "--stage2.hidden", "16", "--protocol.folds", "3", "--protocol.seeds", "1",
+    ]  # fmt: skip
+
+
+def is_png(path):
+    return path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_help_names_every_command_and_imports_no_torch():
+    done = affekt("--help")
+    assert done.returncode == 0
+    for command in ("predict", "train", "evaluate", "balance"):
+        assert command in done.stdout
+    code = "import sys, affekt.cli; print({'torch', 'numpy', 'pandas'} & sys.modules.keys())"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+def test_predict_prints_json_lines_and_a_picture(tmp_path):
+    done = affekt("predict", DEMO[0], "--json", "--plot", tmp_path / "p.png")
+    assert done.returncode == 0, done.stderr
+    [line] = done.stdout.splitlines()
+    result = json.loads(line)
+    assert list(result) == [
+        "file", "duration", "label", "confidence", "probabilities", "segments", "model", "warnings",
+    ]  # fmt: skip
+    assert list(result["segments"][0]) == ["start", "end", "label", "probabilities", "attention"]
+    assert sum(s["attention"] for s in result["segments"]) == pytest.approx(1)
+    assert result["model"] == "default"
+    assert "EMO-DB" in done.stderr
+    assert is_png(tmp_path / "p.png")
+
+
+def test_predict_for_a_person_and_several_files(tmp_path):
+    done = affekt("predict", *DEMO, "--plot", tmp_path / "p.png")
+    assert done.returncode == 0, done.stderr
+    for file in DEMO:
+        assert file.name in done.stdout.replace("\n", "")
+        assert is_png(tmp_path / f"p-{file.stem}.png")
+    assert "attention" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict"], "needs a recording"),
+        (["predict", "none.wav"], "none.wav: cannot be opened: No such file"),
+        (["predict", __file__], "not a recording"),
+        (["predict", DEMO[0], "--model", "nonesuch"], "no such model"),
+        (["predict", DEMO[0], "--modle", "x"], "--model"),
+        (["train", "nothing.csv", "--out", "x"], "No such file"),
+        (["train", "nothing.csv"], "--out"),
+        (["evaluate", "emodb:/nowhere", "--out", "x"], "not a folder"),
+        (["balance", "x"], "give a manifest"),
+        (["balance", "x.csv", "--balance.plan", "mine"], "balance.plan"),
+        (["train", "x.csv", "--out", "x", "--stage2.hiden", "3"], "--stage2.hidden"),
+        (["train", "x.csv", "--out", "x", "--stage2.hidden", "many"], "stage2.hidden"),
+        (["train", "x.csv", "--out", "x", "--recipe", "none.toml"], "none.toml"),
+        (["prdict", "x.wav"], "predict"),
+    ],
+)
+def test_a_mistake_exits_2_with_one_sentence(arguments, message, tmp_path):
+    done = affekt(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_bad_file_does_not_stop_the_others(tmp_path):
+    (tmp_path / "bad.wav").write_text("no sound")
+    done = affekt("predict", tmp_path / "bad.wav", DEMO[0], "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["file"] == str(DEMO[0])
+    assert "bad.wav" in done.stderr
+
+
+def test_hostile_names_are_shown_as_they_are(tmp_path):
+    name = "[bold]$x^2$ \x1b[31m=cmd.wav"
+    soundfile.write(tmp_path / name, np.random.default_rng(0).normal(0, 0.1, 16_000), 16_000)
+    done = affekt("predict", tmp_path / name, "--plot", tmp_path / "p.png")
+    assert done.returncode == 0, done.stderr
+    assert "[bold]$x^2$" in done.stdout
+    assert "\x1b[31m" not in done.stdout
+    assert is_png(tmp_path / "p.png")
+
+
+def test_balance_prints_the_plan_and_draws_it(manifest, tmp_path):
+    done = affekt("balance", manifest, "--plot", tmp_path / "b.png")
+    assert done.returncode == 0, done.stderr
+    assert "segments before" in done.stdout
+    assert "largest / smallest" in done.stdout
+    assert is_png(tmp_path / "b.png")
+
+
+def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):
+    cache = ["--cache", tmp_path / "cache"]
+    run = affekt("evaluate", manifest, "--out", tmp_path / "run", *cache, *settings(tiny_config))
+    assert run.returncode == 0, run.stderr
+    assert "UAR" in run.stdout
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        "confusion.png", "metrics.json", "predictions.parquet",
+    ]  # fmt: skip
+    assert len(pd.read_parquet(tmp_path / "run/predictions.parquet")) == 72
+
+    trained = affekt(
+        "train", manifest, "--out", tmp_path / "model", *cache, *settings(tiny_config),
+        "--evaluation", tmp_path / "run/metrics.json",
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    card = (tmp_path / "model/README.md").read_text()
+    assert "must not decide" in card
+    assert "unheard speakers" in card
+    assert str(tmp_path) not in card + (tmp_path / "model/config.json").read_text()
+
+    clip = manifest.parent / "s1_anger_0.wav"
+    done = affekt("predict", clip, "--model", tmp_path / "model", "--json")
+    assert json.loads(done.stdout)["model"] == "model"
+
+    again = affekt("train", manifest, "--out", tmp_path / "model", *settings(tiny_config))
+    assert again.returncode == 2
+    assert "not empty" in again.stderr
+
+
+def test_ctrl_c_leaves_a_model_that_predict_loads(manifest, tiny_config, tmp_path):
+    options = [*settings(tiny_config), "--stage2.epochs", "100000", "--stage2.patience", "100000"]
+    command = [sys.executable, "-m", "affekt", "train", manifest, "--out", tmp_path / "model"]
+    command += ["--cache", tmp_path / "cache", *options]
+    process = subprocess.Popen(
+        [*map(str, command)], stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    for line in process.stderr:
+        if "stage 1" in line or time.monotonic() > deadline:
+            break
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130, rest
+    assert "best epoch so far" in rest
+    assert "interrupted" in (tmp_path / "model/README.md").read_text()
+    done = affekt("predict", DEMO[0], "--model", tmp_path / "model", "--json")
+    assert done.returncode == 0, done.stderr

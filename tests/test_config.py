@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from affekt import AffektError
+from affekt.config import Config, all_keys, read_config
+
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").rglob("*.toml"))
+
+
+def test_defaults_then_recipe_then_overrides(tmp_path):
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('[stage2]\nhidden = 64\nepochs = 7\n[labels]\nboredom = "neutral"\n')
+    config = read_config(recipe, {"stage2": {"epochs": 9}})
+    assert (config.stage2.hidden, config.stage2.epochs) == (64, 9)
+    assert config.stage2.dropout == Config().stage2.dropout
+    assert config.labels == {"boredom": "neutral"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[stage2]\nhiden = 3", "no setting 'stage2.hiden'; did you mean 'stage2.hidden'"),
+        ("[stage3]\na = 1", "no setting 'stage3'"),
+        ("[stage2]\nhidden = 0", "stage2.hidden = 0"),
+        ("[stage2]\ncell = 'gru'", "'lstm' or 'peephole'"),
+        ("[encoder]\nname = 'vggish'\nlayer = 2", "belongs to the encoder whisper"),
+        ("[segments]\nhop = 0.005", "multiple of 0.01"),
+        ("not toml", "recipe"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_in_one_sentence(tmp_path, text, reason):
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(text)
+    with pytest.raises(AffektError, match=reason) as caught:
+        read_config(recipe)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_is_frozen_and_survives_json():
+    config = Config()
+    with pytest.raises(ValueError, match="frozen"):
+        config.stage2.hidden = 3
+    assert Config.model_validate_json(config.model_dump_json()) == config
+
+
+def test_every_setting_has_a_help_text():
+    for section, field in Config.model_fields.items():
+        settings = getattr(field.annotation, "model_fields", {})
+        for key, setting in settings.items():
+            assert setting.description, f"{section}.{key}"
+    assert "stage2.hidden" in all_keys()
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: p.stem)
+def test_every_recipe_of_the_project_is_valid(recipe):
+    read_config(recipe)
