@@ -143,7 +143,6 @@ def train(
     out: Path,
     recipe: Path | None = None,
     evaluation: Path | None = None,
-    note: str | None = None,
     cache: Path | None = None,
     config: Settings = Config(),
 ) -> int:
@@ -159,8 +158,6 @@ def train(
         TOML file of settings; options override it.
     evaluation:
         metrics.json of an evaluation with the same corpus and settings, for the card.
-    note:
-        What the model is good for, for the card and every result.
     cache:
         Folder of segment vectors; $AFFEKT_CACHE/vectors or ~/.cache/affekt/vectors.
     """
@@ -178,7 +175,6 @@ def train(
             out,
             cache=cache,
             evaluation=evaluation,
-            note=note,
             report=report,
         )
     if trained.interrupted:

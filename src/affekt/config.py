@@ -144,6 +144,8 @@ class Config(Frozen):
     protocol: Protocol = Protocol()
     labels: dict[str, str] = {}
     """Rename or merge classes (--labels.boredom neutral); "" leaves a class out."""
+    note: str = ""
+    """What a model trained so is good for and what not; in its card and beside its results."""
 
 
 def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = None) -> Config:
@@ -185,4 +187,4 @@ def all_keys() -> list[str]:
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             keys += [f"{section}.{key}" for key in model.model_fields]
-    return [*keys, "labels"]
+    return [*keys, "labels", "note"]

@@ -23,7 +23,6 @@ def train_folder(
     *,
     cache: Path | None,
     evaluation: Path | None = None,
-    note: str | None = None,
     report: Report = silent,
 ) -> Trained:
     """Train on a whole corpus and write config, weights and card to `out`.
@@ -35,7 +34,6 @@ def train_folder(
         cache: Where segment vectors are kept.
         evaluation: ``metrics.json`` of ``affekt evaluate`` with the same corpus and
             settings, for the card.
-        note: One sentence on what the model is good for.
         report: Progress.
 
     Raises:
@@ -50,7 +48,7 @@ def train_folder(
         load_clips(corpus.utterances, report), config, seed=seed, cache=cache, report=report
     )
     facts = {**trained.facts(), "seed": seed, **origin}
-    note = note or (
+    note = config.note or (
         f"Trained on {corpus.name}: {len(corpus.speakers)} speakers. On other voices, languages "
         "and microphones it may be wrong more often than right."
     )

@@ -55,7 +55,7 @@ def train_sequence(
     return fit(
         "stage 2 (sequence)",
         trained,
-        torch.optim.Adam(trained.parameters(), settings.rate),
+        torch.optim.Adam(trained.parameters(), settings.rate, fused=True),
         lambda: shuffled([1] * len(vectors), settings.batch, rng),
         loss,
         partial(validate, validation) if validation else None,
