@@ -24,11 +24,11 @@ def affekt(*arguments, **kwargs):
     )  # fmt: skip
 
 
-def settings(tiny_config):
+def settings(tiny_config, epochs=3):
     """The tiny config as options."""
     return [
         "--encoder.weights", tiny_config.encoder.weights, "--encoder.layer", "2",
-        "--augment.empty-speeds", "--stage1.epochs", "3", "--stage2.epochs", "3",
+        "--augment.empty-speeds", "--stage1.epochs", "3", "--stage2.epochs", epochs,
         "--stage2.hidden", "16", "--protocol.folds", "3", "--protocol.seeds", "1",
     ]  # fmt: skip
 
@@ -154,7 +154,7 @@ def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):
 
 
 def test_ctrl_c_leaves_a_model_that_predict_loads(manifest, tiny_config, tmp_path):
-    options = [*settings(tiny_config), "--stage2.epochs", "100000", "--stage2.patience", "100000"]
+    options = [*settings(tiny_config, epochs=100_000), "--stage2.patience", "100000"]
     command = [sys.executable, "-m", "affekt", "train", manifest, "--out", tmp_path / "model"]
     command += ["--cache", tmp_path / "cache", *options]
     process = subprocess.Popen(

@@ -81,6 +81,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
         )
         (temporary / "README.md").write_text(card, "utf-8")
         temporary.chmod(0o755)
+        (temporary / "model.safetensors").chmod(0o644)
         temporary.replace(folder)
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from None

@@ -77,7 +77,8 @@ def predict(
         if plot:
             named = plot.with_stem(f"{plot.stem}-{Path(file).stem}") if len(files) > 1 else plot
             _picture(prediction, recording, named)
-    print(f"{recognizer.name}: {recognizer.note}", file=sys.stderr)
+    if failed < len(files):
+        print(f"{recognizer.name}: {recognizer.note}", file=sys.stderr)
     return 2 if failed else 0
 
 

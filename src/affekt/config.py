@@ -56,7 +56,8 @@ class Encoder(Frozen):
     name: Literal["whisper", "vggish"] = "whisper"
     """Segment encoder."""
     weights: str | None = None
-    """Pre-trained weights: a file; "download" (vggish); none for a random start."""
+    """A file; "download" (vggish); "random". Unless set, whisper starts from the encoder
+    inside the package (3 layers of base) and vggish at random."""
     layer: int = Field(3, ge=1)
     """(whisper) Cut after this layer."""
     pooling: Literal["mean", "mean+sd"] = "mean+sd"

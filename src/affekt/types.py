@@ -1,6 +1,7 @@
 """The plain values that the package takes and gives."""
 
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 
@@ -67,6 +68,15 @@ class Prediction:
     segments: list[Segment] = field(repr=False)
     model: str = ""
     warnings: list[str] = field(default_factory=list)
+
+    def edges(self) -> list[float]:
+        """Seconds ``(segments + 1,)`` that part the recording among its overlapping segments.
+
+        Each moment goes to the segment whose centre is nearest.
+        """
+        centres = [(s.start + s.end) / 2 for s in self.segments]
+        inner = [(a + b) / 2 for a, b in pairwise(centres)]
+        return [0.0, *inner, self.duration]
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``affekt predict --json`` prints."""

@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from .tf_checkpoint import read_tf_checkpoint
 from .vggish import VGGish
 from .whisper import Whisper
 
+BUNDLED = str(resources.files("affekt") / "models/default/model.safetensors")
 VGGISH_FILE = "vggish-10086976.pth"  # sha256 starts with 10086976
 VGGISH_URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1/{VGGISH_FILE}"
 
@@ -34,12 +36,12 @@ def build_encoder(config: EncoderConfig) -> SegmentEncoder:
     """
     if config.name == "vggish":
         encoder = VGGish(padding=config.padding, final_relu=config.final_relu)
-        if config.weights is not None:
+        if config.weights not in (None, "random"):
             _load_vggish(encoder, download() if config.weights == "download" else config.weights)
         return encoder
-    if config.weights is None:
+    if config.weights == "random":
         return Whisper(512, config.layer, pooling=config.pooling)
-    return _load_whisper(Path(config.weights), config)
+    return _load_whisper(Path(config.weights or BUNDLED), config)
 
 
 def download() -> Path:
@@ -65,27 +67,29 @@ def cache_folder() -> Path:
 
 
 def _load_whisper(path: Path, config: EncoderConfig) -> Whisper:
+    """From an encoder's own file, or out of the weights of an affekt model."""
     digest = _sha256(path)
     try:
         with safe_open(path, framework="pt") as file:
-            sizes = file.metadata() or {}
-            names = set(file.keys())
-            tensors = {n: file.get_tensor(n) for n in names if _below(n, config.layer)}
-        d_model, layers = int(sizes["d_model"]), int(sizes["layers"])
+            names = {name.removeprefix("encoder."): name for name in file.keys()}  # noqa: SIM118
+            own = {n: file.get_tensor(key) for n, key in names.items() if _below(n, config.layer)}
+        d_model = len(own["conv1.bias"])
+        layers = 1 + max(int(n.split(".")[1]) for n in names if n.startswith("layers."))
     except (SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path}: not a Whisper encoder in safetensors ({error})") from None
     if config.layer > layers:
         raise CheckpointError(f"{path}: has {layers} layers; encoder.layer = {config.layer}")
     encoder = Whisper(d_model, config.layer, pooling=config.pooling)
-    _fill(encoder, tensors, path)
-    encoder.origin = f"{path.name} (sha256 {digest[:12]}), cut after layer {config.layer}"
+    _fill(encoder, own, path)
+    name = path.name if config.weights else "Whisper base, out of the bundled model"
+    encoder.origin = f"{name} (sha256 {digest[:12]}), cut after layer {config.layer}"
     return encoder
 
 
 def _below(name: str, layer: int) -> bool:
-    """Whether a tensor stands below the cut; the final norm belongs to the uncut encoder."""
+    """Whether a tensor of a Whisper encoder stands below the cut."""
     block = re.match(r"layers\.(\d+)\.", name)
-    return int(block[1]) < layer if block else not name.startswith("layer_norm.")
+    return int(block[1]) < layer if block else name.startswith(("conv1.", "conv2.", "embed_pos"))
 
 
 def _load_vggish(encoder: VGGish, weights: str | Path) -> None:

@@ -1,6 +1,7 @@
 """Results on the terminal, as a person wants to see them."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -41,6 +42,7 @@ def prediction_view(prediction: Prediction) -> RenderableType:
     parts: list[RenderableType] = [
         head,
         Padding(table, (0, 2)),
+        Text("  over time, with attention:", "dim"),
         Padding(_timeline(prediction), (0, 2)),
     ]
     parts += [Text(f"  warning: {w}", "yellow") for w in prediction.warnings]
@@ -48,28 +50,19 @@ def prediction_view(prediction: Prediction) -> RenderableType:
 
 
 def _timeline(prediction: Prediction, most: int = 12) -> Table:
-    """One row for each stretch of segments with the same label."""
+    """One row for each stretch of segments with the same label, and their attention."""
     table = Table.grid(padding=(0, 1))
-    segments = prediction.segments
+    table.add_column(justify="right")
+    segments, edges = prediction.segments, prediction.edges()
     highest = max(s.attention for s in segments)
-    stretches: list[list[int]] = []
-    for i, segment in enumerate(segments):
-        if stretches and segments[stretches[-1][0]].label == segment.label:
-            stretches[-1].append(i)
-        else:
-            stretches.append([i])
+    stretches = [list(g) for _, g in groupby(range(len(segments)), lambda i: segments[i].label)]
     for stretch in stretches[:most]:
-        first, last = segments[stretch[0]], segments[stretch[-1]]
-        marks = "".join(BLOCKS[round(8 * segments[i].attention / highest)] for i in stretch[:WIDTH])
-        times = f"{first.start:6.2f}-{last.end:.2f} s"
-        table.add_row(
-            times,
-            Text(first.label, STYLES.get(first.label, "white")),
-            marks,
-            "attention" if stretch is stretches[0] else "",
-        )
+        label = segments[stretch[0]].label
+        marks = (BLOCKS[round(8 * segments[i].attention / highest)] for i in stretch[:WIDTH])
+        times = f"{edges[stretch[0]]:.2f} - {edges[stretch[-1] + 1]:.2f} s"
+        table.add_row(times, Text(label, STYLES.get(label, "white")), "".join(marks))
     if len(stretches) > most:
-        table.add_row(f"... {len(stretches) - most} more stretches (--json or --plot)")
+        table.add_row("...", f"{len(stretches) - most} more: --json or --plot")
     return table
 
 

@@ -54,9 +54,8 @@ def recognition(prediction: Prediction, wave: Wave) -> Figure:
     sound, emotion, attention = figure.subplots(
         3, 1, sharex=True, gridspec_kw={"height_ratios": [2, 3, 1.2]}
     )
-    segments, colour = prediction.segments, colours(list(prediction.probabilities))
-    centres = [(s.start + s.end) / 2 for s in segments]
-    edges = [0.0, *np.convolve(centres, [0.5, 0.5], "valid"), prediction.duration]
+    segments, edges = prediction.segments, prediction.edges()
+    colour = colours(list(prediction.probabilities))
 
     _waveform(sound, wave)
     for segment, left, right in zip(segments, edges[:-1], edges[1:], strict=True):

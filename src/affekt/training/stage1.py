@@ -105,7 +105,7 @@ def train_encoder(
     if settings.freeze:
         data: Vectors | Sounds = start
         trained = on_top
-        groups = [(on_top, settings.head_rate)]
+        groups: list[tuple[nn.Module, float]] = [(on_top, settings.head_rate)]
         fixed = Vectors(cache, validation, report).vectors if validation else None
     else:
         data = Sounds(model.encoder, training)

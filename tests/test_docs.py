@@ -1,0 +1,106 @@
+"""Every command and example of the docs is run, as a reader would run it, on synthetic data."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from conftest import PITCH, RATE, SPEAKERS, voice
+from safetensors.torch import save_file
+
+from affekt.encoders.whisper import Whisper
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
+QUICK = ["--stage1.epochs", "1", "--stage2.epochs", "1", "--protocol.seeds", "1"]
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.S | re.M)
+
+
+def commands(page):
+    text = "".join(blocks(page, "sh")).replace("\\\n", " ")
+    return [line.split("#")[0].strip() for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A reader's folder: the files that the docs name, as synthetic stand-ins."""
+    desk = tmp_path_factory.mktemp("desk")
+    shutil.copytree(ROOT / "demo", desk / "demo", ignore=shutil.ignore_patterns("out"))
+    shutil.copytree(ROOT / "recipes", desk / "recipes")
+    rows = ["path,label,speaker"]
+    (desk / "emodb/wav").mkdir(parents=True)
+    letters = {"anger": "W", "sadness": "T", "neutral": "N"}
+    for number, speaker in enumerate(SPEAKERS[:5]):
+        for label in PITCH:
+            for take in range(2):
+                wave = voice(label, speaker, take, 1.2)
+                stem = f"{number + 10}a0{take + 1}{letters[label]}a"
+                soundfile.write(desk / f"emodb/wav/{stem}.wav", wave, RATE)
+                rows.append(f"emodb/wav/{stem}.wav,{label},{speaker}")
+    (desk / "my.csv").write_text("\n".join(rows) + "\n")
+    soundfile.write(desk / "call.wav", np.tile(voice("anger", "s1", 0, 1.3), 2), RATE)
+    torch.manual_seed(0)
+    tiny = {k: v.half() for k, v in Whisper(64, 3, pooling="mean").state_dict().items()}
+    save_file(tiny, desk / "whisper-base-encoder.safetensors")
+    return desk
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_run_as_written(page, desk):
+    for folder in ("runs", "models"):
+        shutil.rmtree(desk / folder, ignore_errors=True)
+    for line in commands(page):
+        if not line.startswith("affekt "):
+            assert re.match(r"(make|pip install|git clone|cd) |$", line), f"not tested: {line}"
+            continue
+        arguments = shlex.split(line)[1:]
+        if arguments[0] in ("train", "evaluate"):  # as written, only fewer epochs and seeds
+            arguments += QUICK if "vggish" not in line else [*QUICK, "--protocol.folds", "2"]
+        done = subprocess.run(
+            [sys.executable, "-m", "affekt", *arguments], cwd=desk, capture_output=True,
+            text=True, timeout=300, check=False,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "AFFEKT_CACHE": str(desk / "cache")},
+        )  # fmt: skip
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_python_examples_run_as_written(page, desk, monkeypatch):
+    monkeypatch.chdir(desk)
+    for example in blocks(page, "python"):
+        exec(compile(example, page.name, "exec"), {})
+
+
+def test_make_targets_of_the_docs_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    for page in PAGES:
+        assert set(re.findall(r"`?make ([a-z-]+)`?$", page.read_text("utf-8"), re.M)) <= targets
+
+
+def test_both_readmes_have_the_same_commands_pictures_and_numbers():
+    english, chinese = (ROOT / name for name in ("README.md", "README.zh.md"))
+    assert commands(english) == commands(chinese)
+    assert blocks(english, "python") == blocks(chinese, "python")
+    for pattern in (r"\]\(([^)#]+)\)", r"\d+\.\d+", r"^#+ ", r"^\|"):
+        ours, theirs = (re.findall(pattern, p.read_text("utf-8"), re.M) for p in (english, chinese))
+        if pattern.startswith(r"\]"):
+            ours, theirs = ({x.replace(".zh", "") for x in found} for found in (ours, theirs))
+            ours, theirs = ours - {"README.md"}, theirs - {"README.md"}
+        assert ours == theirs, pattern
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_to_files_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
