@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test lint clean results
+.PHONY: demo test lint clean results default-model benchmark
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -15,6 +15,27 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Long runs. Their last results are committed under results/; move them away to run again.
+CORPORA ?= $(or $(AFFEKT_CORPORA),../shared/corpora)
+WHISPER ?= ../shared/weights/whisper-base-encoder.safetensors
+EVALUATE = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate emodb:$(CORPORA)/emodb
+
+results: $(VENV)/dev.stamp
+	$(EVALUATE) --recipe recipes/emodb.toml --out runs/emodb/auto-attention
+	$(EVALUATE) --recipe recipes/emodb.toml --balance.plan none --out runs/emodb/none-attention
+	$(EVALUATE) --recipe recipes/emodb.toml --stage2.pooling mean --out runs/emodb/auto-mean
+	$(EVALUATE) --recipe recipes/emodb.toml --balance.plan none --stage2.pooling mean \
+	    --out runs/emodb/none-mean
+	$(EVALUATE) --recipe recipes/vggish.toml --out runs/emodb/vggish-random-start
+
+default-model: $(VENV)/dev.stamp
+	$(EVALUATE) --recipe recipes/default.toml --encoder.weights $(WHISPER) --out runs/default
+	$(BIN)/affekt train emodb:$(CORPORA)/emodb --recipe recipes/default.toml \
+	    --encoder.weights $(WHISPER) --evaluation runs/default/metrics.json --out models/default
+
+benchmark: $(VENV)/dev.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/speed.py $(wildcard $(CORPORA)/emodb/wav/0*.wav)
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

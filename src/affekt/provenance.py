@@ -12,11 +12,16 @@ from .config import Config
 from .corpora import Corpus
 
 
+def portable(config: Config) -> Config:
+    """The settings with the weights' file name for their path, which is nobody else's."""
+    if config.encoder.weights is None:
+        return config
+    encoder = config.encoder.model_copy(update={"weights": Path(config.encoder.weights).name})
+    return config.model_copy(update={"encoder": encoder})
+
+
 def provenance(corpus: Corpus, config: Config) -> dict[str, Any]:
-    """Corpus, settings and versions; weights by their name, not by their path."""
-    settings = config.model_dump(mode="json")
-    if config.encoder.weights:
-        settings["encoder"]["weights"] = Path(config.encoder.weights).name
+    """Corpus, settings and versions."""
     return {
         "corpus": {
             "name": corpus.name,
@@ -25,7 +30,7 @@ def provenance(corpus: Corpus, config: Config) -> dict[str, Any]:
             "labels": dict(sorted(Counter(u.label for u in corpus.utterances).items())),
             "terms": corpus.terms,
         },
-        "config": settings,
+        "config": portable(config).model_dump(mode="json"),
         "versions": {
             "affekt": __version__,
             "commit": _commit(),

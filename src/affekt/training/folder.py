@@ -10,7 +10,7 @@ from ..corpora import Corpus
 from ..errors import AffektError
 from ..files import new_folder
 from ..progress import Report, silent
-from ..provenance import provenance
+from ..provenance import portable, provenance
 from ..report.card import model_card
 from .data import load_clips
 from .train import Trained, train
@@ -52,7 +52,7 @@ def train_folder(
         f"Trained on {corpus.name}: {len(corpus.speakers)} speakers. On other voices, languages "
         "and microphones it may be wrong more often than right."
     )
-    checkpoint = Checkpoint(trained.model, trained.labels, config, out.name, note, facts)
+    checkpoint = Checkpoint(trained.model, trained.labels, portable(config), out.name, note, facts)
     out.rmdir()
     save_checkpoint(checkpoint, out, model_card(out.name, note, trained.labels, facts, score))
     return trained
