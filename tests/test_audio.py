@@ -100,8 +100,9 @@ def test_integers_are_scaled_by_their_range():
         (b"", "not a recording"),
         (b"%PDF-1.7 nothing to hear", "not a recording"),
         (encoded(np.zeros((0, 1))), "has no samples"),
-        (encoded(np.array([[0.1], [np.nan], [0.1]]), subtype="FLOAT"), "NaN or infinite"),
+        (encoded(np.array([[0.1], [np.nan], [0.1]]), subtype="FLOAT"), "NaN, infinite"),
         (encoded(np.full((100, 1), np.inf), subtype="FLOAT"), "first at 0.00 s"),
+        (encoded(np.full((100, 1), 3e38), 8_000, subtype="FLOAT"), "absurd"),
     ],
 )
 def test_what_is_no_sound_is_refused_with_name_and_reason(data, reason, tmp_path):
@@ -148,11 +149,31 @@ def test_ordinary_sound_has_no_warning():
     assert audio.read(encoded(tone())).warnings == ()
 
 
-def test_a_truncated_file_is_read_with_a_warning():
-    data = encoded(tone(3.0), kind="FLAC")
+@pytest.mark.parametrize("kind", ["FLAC", "WAV", "AIFF"])
+def test_a_truncated_file_is_read_with_a_warning(kind):
+    data = encoded(tone(3.0), kind=kind)
     recording = audio.read(data[: len(data) // 2])
-    assert recording.seconds < 2.9
+    assert 0.4 < recording.seconds < 2.9
     assert any("truncated" in w for w in recording.warnings)
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "WAV"])
+def test_a_streamed_file_without_a_length_is_read_without_a_warning(kind):
+    data = bytearray(encoded(tone(1.0), kind=kind))
+    if kind == "FLAC":
+        data[21] &= 0xF0  # STREAMINFO: 36 bits of total samples
+        data[22:26] = bytes(4)
+    else:
+        data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
+    recording = audio.read(bytes(data))
+    assert recording.seconds == pytest.approx(1.0)
+    assert recording.warnings == ()
+
+
+def test_an_empty_array_is_refused():
+    for empty in (np.zeros(0), np.zeros((0, 2))):
+        with pytest.raises(AudioError, match="no samples"):
+            audio.from_array(empty, RATE)
 
 
 def test_more_than_twelve_hours_are_refused_before_decoding():

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import affekt
-from affekt import CheckpointError
+from affekt import AffektError, CheckpointError
 from affekt.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.config import Config
 from affekt.model import EmotionModel
@@ -65,7 +65,7 @@ def test_every_variant_round_trips(name, tmp_path):
 
 def test_nothing_is_written_over(checkpoint, folder):
     before = (folder / "model.safetensors").read_bytes()
-    with pytest.raises(CheckpointError, match="not empty"):
+    with pytest.raises(AffektError, match="not empty"):
         save_checkpoint(checkpoint, folder, "# other")
     assert (folder / "model.safetensors").read_bytes() == before
     assert [p.name for p in folder.parent.iterdir()] == ["m"]

@@ -124,6 +124,38 @@ def test_balance_prints_the_plan_and_draws_it(manifest, tmp_path):
     assert is_png(tmp_path / "b.png")
 
 
+def test_settings_of_a_recipes_encoder_are_options_too(manifest):
+    recipe = Path(__file__).parents[1] / "recipes/vggish.toml"
+    done = affekt("balance", manifest, "--recipe", recipe, "--encoder.padding", "log-mel")
+    assert done.returncode == 0, done.stderr
+    wrong = affekt("balance", manifest, "--encoder.padding", "log-mel")
+    assert wrong.returncode == 2
+    assert "encoder.padding belongs to vggish" in wrong.stderr
+
+
+def test_hostile_labels_are_shown_as_they_are(tmp_path):
+    labels = ("[/x]", "$x^$", "愤怒")
+    rows = ["path,label,speaker"]
+    for i, label in enumerate(labels):
+        soundfile.write(tmp_path / f"{i}.wav", np.full(16_000, 0.1 * i), 16_000)
+        rows.append(f"{i}.wav,{label},s")
+    (tmp_path / "m.csv").write_text("\n".join(rows))
+    done = affekt("balance", tmp_path / "m.csv", "--plot", tmp_path / "b.svg")
+    assert done.returncode == 0, done.stderr
+    assert all(label in done.stdout for label in labels)
+    assert "3 recordings with warnings" in done.stderr
+    assert "Glyph" not in done.stderr
+    assert (tmp_path / "b.svg").exists()
+    assert affekt("balance", tmp_path / "m.csv", "--plot", tmp_path / "b.txt").returncode == 2
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    command = f"'{sys.executable}' -m affekt predict '{DEMO[0]}' '{DEMO[1]}' --json | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert "internal error" not in done.stderr
+
+
 def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):
     cache = ["--cache", tmp_path / "cache"]
     run = affekt("evaluate", manifest, "--out", tmp_path / "run", *cache, *settings(tiny_config))
@@ -134,6 +166,8 @@ def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):
     ]  # fmt: skip
     assert len(pd.read_parquet(tmp_path / "run/predictions.parquet")) == 72
 
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "model").symlink_to(tmp_path / "elsewhere")
     trained = affekt(
         "train", manifest, "--out", tmp_path / "model", *cache, *settings(tiny_config),
         "--evaluation", tmp_path / "run/metrics.json",
@@ -142,11 +176,14 @@ def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):
     card = (tmp_path / "model/README.md").read_text()
     assert "must not decide" in card
     assert "unheard speakers" in card
-    assert str(tmp_path) not in card + (tmp_path / "model/config.json").read_text()
+    texts = card + (tmp_path / "model/config.json").read_text()
+    texts += (tmp_path / "run/metrics.json").read_text()
+    for path in (tmp_path, Path(tiny_config.encoder.weights).parent, manifest.parent):
+        assert str(path) not in texts
 
     clip = manifest.parent / "s1_anger_0.wav"
     done = affekt("predict", clip, "--model", tmp_path / "model", "--json")
-    assert json.loads(done.stdout)["model"] == "model"
+    assert json.loads(done.stdout)["model"] == "elsewhere"
 
     again = affekt("train", manifest, "--out", tmp_path / "model", *settings(tiny_config))
     assert again.returncode == 2

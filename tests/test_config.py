@@ -24,8 +24,11 @@ def test_defaults_then_recipe_then_overrides(tmp_path):
         ("[stage3]\na = 1", "no setting 'stage3'"),
         ("[stage2]\nhidden = 0", "stage2.hidden = 0"),
         ("[stage2]\ncell = 'gru'", "'lstm' or 'peephole'"),
-        ("[encoder]\nname = 'vggish'\nlayer = 2", "belongs to the encoder whisper"),
+        ("[encoder]\nname = 'vggish'\nlayer = 2", "layer belongs to whisper"),
         ("[segments]\nhop = 0.005", "multiple of 0.01"),
+        ("[segments]\nhop = 1.2", "less than or equal to 0.96"),
+        ("[augment]\nspeeds = [0]", "augment.speeds.0 = 0"),
+        ("stage2 = 3", "stage2 = 3"),
         ("not toml", "recipe"),
     ],
 )

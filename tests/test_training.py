@@ -8,10 +8,11 @@ from torch import nn
 
 from affekt.audio import Recording
 from affekt.corpora import load_corpus
+from affekt.encoders.vggish import VGGish
 from affekt.encoders.weights import build_encoder
 from affekt.segments import uniform
 from affekt.training.augment import with_speeds
-from affekt.training.data import VectorCache, load_clips
+from affekt.training.data import VectorCache, fingerprint, load_clips
 from affekt.training.loop import Score, fit, shuffled
 from affekt.training.train import train
 
@@ -110,6 +111,23 @@ def test_the_cache_serves_what_is_known_and_nothing_stale(tmp_path, tiny_config)
     assert Cached(tmp_path, encoder).fingerprint != changed.fingerprint
 
 
+def test_every_switch_of_an_encoder_changes_its_key():
+    torch.manual_seed(0)
+    vggish = VGGish()
+    for setting, value in (("final_relu", True), ("padding", "log-mel")):
+        torch.manual_seed(0)
+        other = VGGish(**{setting: value})
+        assert same(vggish.state_dict(), other.state_dict())
+        assert fingerprint(vggish) != fingerprint(other)
+
+
+def test_weights_do_not_depend_on_what_the_cache_knew(clips, tiny_config, tmp_path):
+    fresh = weights(train(clips, tiny_config, seed=0, cache=tmp_path / "a"))
+    train(clips[:20], tiny_config, seed=0, cache=tmp_path / "b")
+    assert same(fresh, weights(train(clips, tiny_config, seed=0, cache=tmp_path / "b")))
+    assert same(fresh, weights(train(clips, tiny_config, seed=0)))
+
+
 def test_a_damaged_cache_file_is_encoded_anew(tmp_path, tiny_config):
     encoder = build_encoder(tiny_config.encoder).eval()
     wave, spans = np.ones(20_000, np.float32), uniform(1.25, 0.24)
@@ -133,7 +151,9 @@ def test_speeds_add_shorter_and_longer_copies_with_their_label(clips):
     wave = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
     tone = few[0].__class__(few[0].utterance, Recording("tone", wave))
     faster = with_speeds([tone], [1.25])[1].recording.wave
-    assert np.argmax(np.abs(np.fft.rfft(faster))) * 16_000 / len(faster) == pytest.approx(1250, 5)
+    assert np.argmax(np.abs(np.fft.rfft(faster))) * 16_000 / len(faster) == pytest.approx(
+        1250, abs=5
+    )
 
 
 def one_weight(values, patience, epochs=10, validate=True, interrupt_at=None):

@@ -7,6 +7,7 @@ PyAV (extra ``media``). Files are decoded block by block, so that memory follows
 
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 MAX_HOURS = 12.0
 RATES = (1_000, 768_000)  # Hz
 BLOCK = 1 << 14  # frames decoded at a time; of a damaged block all is lost
+MAX_PEAK = 1e10  # beyond what 32-bit integers stored as floats reach
 SILENCE = 1e-4  # RMS, -80 dBFS: below it there is nothing to hear or to normalise
 TARGET_RMS = 0.1  # -20 dBFS
 
@@ -60,7 +62,7 @@ def read(source: Source) -> Recording:
     name, file = _named(source)
     try:
         with soundfile.SoundFile(file) as sound:
-            return _recording(name, sound.samplerate, _blocks(sound), sound.frames)
+            return _recording(name, sound.samplerate, _blocks(sound), _promised(sound))
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
         if isinstance(file, io.BytesIO):
             file.seek(0)
@@ -83,7 +85,8 @@ def from_array(samples: ArrayLike, rate: int | None) -> Recording:
         array = array / -float(np.iinfo(array.dtype).min)
     elif array.dtype.kind != "f":
         raise ValueError(f"array of {array.dtype}: give signed integers or floats in ±1")
-    return _recording("<array>", rate, [array.reshape(len(array), -1)], len(array))
+    channels = array if array.ndim == 2 else array[:, None]
+    return _recording("<array>", rate, [channels], len(array))
 
 
 def level(wave: Wave) -> Wave:
@@ -92,9 +95,15 @@ def level(wave: Wave) -> Wave:
     log(mel + 0.01) saturates on quiet recordings, and how loud someone was recorded says
     more about the microphone than about the emotion.
     """
-    centred = wave - wave.mean(dtype=np.float64)
-    rms = np.sqrt(np.mean(np.square(centred)))
-    return (centred * (TARGET_RMS / rms if rms > SILENCE else 1.0)).astype(np.float32)
+    centred = wave - np.float32(wave.mean(dtype=np.float64))
+    rms = _rms(centred)
+    if rms > SILENCE:
+        centred *= np.float32(TARGET_RMS / rms)
+    return centred
+
+
+def _rms(wave: Wave) -> float:
+    return float(np.sqrt(np.mean(np.square(wave), dtype=np.float64)))
 
 
 class _Bytes(io.BytesIO):
@@ -129,16 +138,32 @@ def _blocks(sound: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
         yield block
 
 
-def _until_damage(blocks: Iterable[NDArray[np.floating]]) -> Iterator[NDArray[np.floating]]:
-    """What decodes before the first error; the error itself if that is nothing."""
+def _promised(sound: soundfile.SoundFile) -> int:
+    """Frames that the header promises; 0 if it does not say.
+
+    libsndfile corrects a WAV's or AIFF's length to what is there and leaves word in its log.
+    """
+    cut = re.search(r"(?:data|SSND) *: (\d+) \(should be (\d+)\)", sound.extra_info)
+    if cut and int(cut[1]) < 2**31 - 1:  # beyond stands for "unknown" in streamed files
+        return round(sound.frames * int(cut[1]) / max(int(cut[2]), 1))
+    return sound.frames if sound.frames < 2**62 else 0
+
+
+def _until_damage(
+    blocks: Iterable[NDArray[np.floating]], warnings: list[str]
+) -> Iterator[NDArray[np.floating]]:
+    """What decodes before the first error, and a warning; the error itself if that is nothing."""
     decoded = False
     try:
         for block in blocks:
             yield block
             decoded = True
-    except Exception:  # whatever the decoders raise: PyAV's errors share no builtin base
+    except AudioError:
+        raise
+    except Exception as error:  # whatever decoders raise: PyAV's errors share no builtin base
         if not decoded:
             raise
+        warnings.append(f"damaged: decoding stopped early ({error})")
 
 
 def _read_media(name: str, file: str | io.BytesIO, reason: str) -> Recording:
@@ -181,33 +206,35 @@ def _recording(
     resampler = None
     if rate != SAMPLE_RATE:
         resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-    parts, decoded = [], 0
-    for block in _until_damage(blocks):
-        mono = block.mean(axis=1, dtype=np.float64).astype(np.float32)
-        if not np.isfinite(mono).all():
-            at = (decoded + int(np.argmin(np.isfinite(mono)))) / rate
-            raise AudioError(f"{name}: has NaN or infinite samples, the first at {at:.2f} s")
+    parts: list[Wave] = []
+    warnings: list[str] = []
+    decoded = 0
+    for block in _until_damage(blocks, warnings):
+        mono = block.mean(axis=1, dtype=np.float64)
+        if not (np.abs(mono) < MAX_PEAK).all():
+            at = (decoded + int(np.argmin(np.abs(mono) < MAX_PEAK))) / rate
+            raise AudioError(
+                f"{name}: has NaN, infinite or absurd samples, the first at {at:.2f} s"
+            )
         decoded += len(mono)
         if decoded > MAX_HOURS * 3600 * rate:
             raise AudioError(f"{name}: longer than {MAX_HOURS:.0f} hours; cut it into parts")
+        mono = mono.astype(np.float32)
         parts.append(resampler.resample_chunk(mono) if resampler else mono)
-    if decoded == 0:
-        raise AudioError(f"{name}: has no samples")
-    if resampler:
+    if resampler and decoded:
         parts.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
-    wave = np.concatenate(parts)
+    wave = np.concatenate(parts) if parts else np.empty(0, np.float32)
     if not len(wave):
         raise AudioError(f"{name}: has no samples")
-    warnings = list(_oddities(wave))
     if decoded < 0.99 * promised:
         found, header = decoded / rate, promised / rate
         warnings.append(f"truncated: {found:.2f} s of the {header:.2f} s that its header promises")
-    return Recording(name, wave, tuple(warnings))
+    return Recording(name, wave, (*_oddities(wave), *warnings))
 
 
 def _oddities(wave: Wave) -> Iterator[str]:
     peak, offset = float(np.abs(wave).max()), float(wave.mean(dtype=np.float64))
-    if float(np.sqrt(np.mean(np.square(wave - offset), dtype=np.float64))) < SILENCE:
+    if _rms(wave - np.float32(offset)) < SILENCE:
         yield "silent: a constant offset and no sound" if abs(offset) > SILENCE else "silent"
     elif peak > 2:
         yield f"peaks at {peak:.0f}, far beyond ±1: integer samples stored as floats?"

@@ -1,12 +1,10 @@
 """A model on disk: a folder with config.json, model.safetensors and README.md (its card).
 
-Written whole or not at all, never over another model, never pickled. Tensors that float16
-holds exactly, as those of a frozen Whisper, are stored as such: half the size, same bits.
+Never written over another model, never pickled; each file is whole or not there. Tensors that
+float16 holds exactly, as those of a frozen Whisper, are stored as such: half the size, same bits.
 """
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from . import __version__
@@ -24,6 +22,7 @@ from .encoders.protocol import SegmentEncoder
 from .encoders.vggish import VGGish
 from .encoders.whisper import Whisper
 from .errors import CheckpointError
+from .files import new_folder, write
 from .model import EmotionModel
 
 FORMAT = 1
@@ -51,13 +50,11 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
-    """Write a model folder.
+    """Write a model folder; config.json comes last and makes it one.
 
     Raises:
-        CheckpointError: The folder exists and is not empty, or cannot be written.
+        AffektError: The folder is not empty, or cannot be written.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise CheckpointError(f"{folder}: exists and is not empty; choose another folder")
     about = {
         "format": FORMAT,
         "affekt": __version__,
@@ -69,24 +66,10 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
         "config": checkpoint.config.model_dump(mode="json"),
     }
     tensors = {name: _compact(t) for name, t in checkpoint.model.state_dict().items()}
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from None
-    try:
-        save_file(tensors, temporary / "model.safetensors")
-        (temporary / "config.json").write_text(
-            json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8"
-        )
-        (temporary / "README.md").write_text(card, "utf-8")
-        temporary.chmod(0o755)
-        (temporary / "model.safetensors").chmod(0o644)
-        temporary.replace(folder)
-    except OSError as error:
-        raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    new_folder(folder)
+    write(folder / "README.md", card)
+    write(folder / "model.safetensors", save(tensors))
+    write(folder / "config.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from .config import Config, explain, read_config
 from .errors import AffektError, AudioError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from rich.console import Console
 
     from .audio import Recording
@@ -65,6 +67,7 @@ def predict(
 
     recognizer = load(model)
     failed = 0
+    pictures: list[Path] = []
     for file in files:
         try:
             recording = audio.read(file)
@@ -75,11 +78,20 @@ def predict(
         [prediction] = recognizer.recognise([recording])
         _show(prediction, as_json)
         if plot:
-            named = plot.with_stem(f"{plot.stem}-{Path(file).stem}") if len(files) > 1 else plot
-            _picture(prediction, recording, named)
+            pictures.append(_named(plot, file, pictures) if len(files) > 1 else plot)
+            _picture(prediction, recording, pictures[-1])
     if failed < len(files):
-        print(f"{recognizer.name}: {recognizer.note}", file=sys.stderr)
+        say(f"{recognizer.name}: {recognizer.note}")
     return 2 if failed else 0
+
+
+def _named(plot: Path, file: str, taken: list[Path]) -> Path:
+    """The picture of one of several files; files of the same name are numbered."""
+    stem = f"{plot.stem}-{Path(file).stem}"
+    path, number = plot.with_stem(stem), 2
+    while path in taken:
+        path, number = plot.with_stem(f"{stem}-{number}"), number + 1
+    return path
 
 
 def _show(prediction: "Prediction", as_json: bool) -> None:
@@ -94,8 +106,15 @@ def _show(prediction: "Prediction", as_json: bool) -> None:
 def _picture(prediction: "Prediction", recording: "Recording", path: Path) -> None:
     from .report import plots
 
-    plots.save(plots.recognition(prediction, recording.wave), path)
-    print(f"picture: {path}", file=sys.stderr)
+    _save(plots.recognition(prediction, recording.wave), path)
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    from .report import plots
+
+    replaced = " (replaced)" if path.exists() else ""
+    plots.save(figure, path)
+    say(f"picture: {path}{replaced}")
 
 
 @app.command
@@ -119,7 +138,7 @@ def balance(
     """
     from .corpora import load_corpus
     from .training.balance import summarise
-    from .training.data import load_clips
+    from .training.data import audio_warnings, load_clips
 
     settings = _settings(recipe, config)
     corpus = load_corpus(source, settings.labels)
@@ -128,13 +147,13 @@ def balance(
     summary = summarise(settings.balance.plan, [(c.label, c.seconds) for c in clips])
     from .report.console import balance_table
 
-    _console().print(f"balance plan {settings.balance.plan}, {source}", highlight=False)
+    _console().print(f"balance plan {settings.balance.plan}", highlight=False)
     _console().print(balance_table(summary))
+    _tell_odd(audio_warnings(clips))
     if plot:
         from .report import plots
 
-        plots.save(plots.balance(summary, f"{corpus.name}, plan {settings.balance.plan}"), plot)
-        print(f"picture: {plot}", file=sys.stderr)
+        _save(plots.balance(summary, f"{corpus.name}, plan {settings.balance.plan}"), plot)
 
 
 @app.command
@@ -179,7 +198,7 @@ def train(
             report=report,
         )
     if trained.interrupted:
-        print(f"interrupted; the best epoch so far is in {out}", file=sys.stderr)
+        say(f"interrupted; the best epoch so far is in {out}")
         return 130
     print(f"model: {out}, classes {', '.join(trained.labels)}; its card is {out / 'README.md'}")
     print(f"try it: affekt predict FILE --model {out}")
@@ -223,7 +242,15 @@ def evaluate(
     title = f"{corpus.name}: UAR {metrics['UAR']:.3f}, {metrics['seeds']} seeds pooled"
     plots.save(plots.confusion(**metrics["confusion"], title=title), out / "confusion.png")
     _console().print(score_table(metrics))
+    _tell_odd(metrics["audio_warnings"])
     print(f"results: {out}")
+
+
+def _tell_odd(warnings: dict[str, list[str]]) -> None:
+    """Count the recordings of a corpus that sound odd, and show one."""
+    if warnings:
+        name, reasons = next(iter(warnings.items()))
+        say(f"{len(warnings)} recordings with warnings, for instance {name}: {'; '.join(reasons)}")
 
 
 def _settings(recipe: Path | None, config: Config) -> Config:
@@ -246,23 +273,31 @@ def _progress() -> Iterator["Report"]:
         yield report
 
 
+def say(text: str) -> None:
+    """One line on standard error, whatever characters a file's name may hold."""
+    line = " ".join(text.split())
+    print("".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
+
+
 def complain(problem: object) -> None:
-    """One line on standard error."""
-    text = " ".join(str(problem).split())
-    print(f"affekt: {''.join(c if c.isprintable() else '?' for c in text)}", file=sys.stderr)
+    """Say what went wrong."""
+    say(f"affekt: {problem}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 0 done, 1 our fault, 2 the user's mistake, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return (
-            app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-            or 0
-        )
+        return _run(arguments)
+    except AffektError as error:
+        complain(error)
+    except CycloptsError as error:
+        invalid = error.__cause__
+        complain(explain(invalid) if isinstance(invalid, ValidationError) else error)
     except ValidationError as error:
         complain(explain(error))
-    except (CycloptsError, AffektError, ValueError) as error:
-        complain(error)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
@@ -271,9 +306,18 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         if os.environ.get("AFFEKT_DEBUG"):
             raise
         complain(f"internal error, please report it ({type(error).__name__}: {error})")
         return 1
     return 2
+
+
+def _run(arguments: list[str] | None) -> int:
+    code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0

@@ -7,11 +7,13 @@ line, where ``--stage2.epochs 40`` sets it.
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import AffektError
+
+OWN_SETTINGS = {"whisper": {"layer", "pooling"}, "vggish": {"padding", "final_relu"}}
 
 
 class Frozen(BaseModel):
@@ -30,7 +32,7 @@ class Audio(Frozen):
 class Segments(Frozen):
     """Segmentation wherever no label may be known."""
 
-    hop: float = Field(0.48, gt=0, multiple_of=0.01)
+    hop: float = Field(0.48, gt=0, le=0.96, multiple_of=0.01)
     """Hop in seconds of the uniform segments that validation, test and predict use."""
 
 
@@ -46,7 +48,7 @@ class Balance(Frozen):
 class Augment(Frozen):
     """Copies of the training clips."""
 
-    speeds: tuple[float, ...] = (0.9, 1.1)
+    speeds: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = (0.9, 1.1)
     """Copies of the training clips at these speeds (pitch moves too): more voices."""
 
 
@@ -66,15 +68,6 @@ class Encoder(Frozen):
     """(vggish) Fill a short clip with zero samples, or with zero log-mel frames."""
     final_relu: bool = False
     """(vggish) ReLU after the 128-D layer, as some ports have; kills units in fine-tuning."""
-
-    @model_validator(mode="after")
-    def _own_settings(self) -> "Encoder":
-        own = {"whisper": {"layer", "pooling"}, "vggish": {"padding", "final_relu"}}
-        for name in own.keys() - {self.name}:
-            for key in own[name] & self.model_fields_set:
-                if getattr(self, key) != type(self).model_fields[key].default:
-                    raise ValueError(f"{key} belongs to the encoder {name}, not {self.name}")
-        return self
 
 
 class Stage1(Frozen):
@@ -163,12 +156,21 @@ def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = N
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise AffektError(f"recipe {recipe}: {error}") from None
     for section, settings in (overrides or {}).items():
-        nested = isinstance(settings, dict)
-        values[section] = {**values.get(section, {}), **settings} if nested else settings
+        below = values.get(section)
+        if isinstance(settings, dict) and isinstance(below, dict):
+            values[section] = {**below, **settings}
+        else:
+            values[section] = settings
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
         raise AffektError(explain(error)) from None
+    for name, keys in OWN_SETTINGS.items():
+        if name != config.encoder.name and (foreign := keys & config.encoder.model_fields_set):
+            raise AffektError(
+                f"encoder.{min(foreign)} belongs to {name}; the encoder is {config.encoder.name}"
+            )
+    return config
 
 
 def explain(error: ValidationError) -> str:

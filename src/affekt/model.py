@@ -6,9 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from .audio import Recording, Wave, level
 from .config import Config
 from .encoders.protocol import SegmentEncoder
+from .encoders.vggish import VGGish
 from .encoders.weights import build_encoder
+from .segments import Spans, uniform
 from .sequence import Output, SequenceModel
 
 VECTOR = 128  # the paper's length of a segment's vector
@@ -41,15 +44,22 @@ class Projection(nn.Module):
         return self.linear(self.norm((vectors - self.mean) / self.sd))
 
 
+def prepare(recordings: Sequence[Recording], config: Config) -> tuple[list[Wave], list[Spans]]:
+    """Level and cut recordings: the same in training, validation, test and use. No label."""
+    waves = [r.wave for r in recordings]
+    if config.audio.level == "rms":
+        waves = [level(wave) for wave in waves]
+    return waves, [uniform(r.seconds, config.segments.hop) for r in recordings]
+
+
 class EmotionModel(nn.Module):
-    """Waves and spans in, the emotion of each clip and segment out."""
+    """The encoder, and what stands on it: from segment vectors to the emotion of each clip."""
 
     def __init__(self, config: Config, classes: int, encoder: SegmentEncoder | None = None) -> None:
         super().__init__()
         self.encoder = encoder if encoder is not None else build_encoder(config.encoder)
-        dim = self.encoder.dim
-        plain = dim == VECTOR and not config.stage1.freeze
-        self.projection = nn.Identity() if plain else Projection(dim)
+        tuned_vggish = isinstance(self.encoder, VGGish) and not config.stage1.freeze
+        self.projection = nn.Identity() if tuned_vggish else Projection(self.encoder.dim)
         settings = config.stage2
         self.sequence = SequenceModel(
             VECTOR,
@@ -59,11 +69,6 @@ class EmotionModel(nn.Module):
             pooling=settings.pooling,
             dropout=settings.dropout,
         )
-
-    def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Output:
-        """One ``(samples,)`` and one ``(segments, 2)`` a clip; see `SegmentEncoder`."""
-        vectors = self.encoder(waves, spans)
-        return self.classify(vectors.split([len(s) for s in spans]))
 
     def classify(self, vectors: Sequence[Tensor]) -> Output:
         """The encoder's vectors ``(segments, dim)`` of each clip to its emotion."""

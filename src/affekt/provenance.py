@@ -42,9 +42,14 @@ def provenance(corpus: Corpus, config: Config) -> dict[str, Any]:
 
 def _commit() -> str:
     """Commit of the checkout that affekt runs from, or "" outside one."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    try:
-        done = subprocess.run(git, capture_output=True, text=True, timeout=5)  # noqa: S603
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5)  # noqa: S603
         return done.stdout.strip()
-    except OSError:
+
+    try:
+        ours = git("ls-files", Path(__file__).name)  # not some other project around a venv
+        return git("describe", "--always", "--dirty") if ours else ""
+    except (OSError, subprocess.SubprocessError):
         return ""

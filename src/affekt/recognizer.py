@@ -17,7 +17,8 @@ from .audio import Recording, Source
 from .checkpoint import Checkpoint, load_checkpoint
 from .encoders import encode
 from .errors import CheckpointError
-from .segments import Spans, uniform
+from .model import prepare
+from .segments import Spans
 from .types import Prediction, Segment
 
 CHUNK = 256  # recordings held in memory at a time
@@ -71,11 +72,7 @@ class Recognizer:
 
     def recognise(self, recordings: Sequence[Recording]) -> list[Prediction]:
         """Recognise decoded recordings, in their order."""
-        waves = [
-            r.wave if self._config.audio.level == "none" else audio.level(r.wave)
-            for r in recordings
-        ]
-        spans = [uniform(r.seconds, self._config.segments.hop) for r in recordings]
+        waves, spans = prepare(recordings, self._config)
         results: dict[int, Prediction] = {}
         for i, vectors in encode(self._model.encoder, waves, spans):
             results[i] = self._prediction(recordings[i], spans[i], vectors)

@@ -33,7 +33,7 @@ def inner_validation(utterances: Sequence[Utterance], share: float, seed: int) -
 
     Of a few random groups of about `share` of the speakers (at least one), the one whose
     classes and genders are mixed most like the whole. A group without which a class would
-    vanish from training is taken only if there is no other.
+    vanish from training is taken only if all that were drawn are such.
 
     Raises:
         CorpusError: There is only one training speaker.

@@ -81,3 +81,26 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """The object that ``affekt predict --json`` prints."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class ClassBalance:
+    """What a balance plan does to one class (a row of Tables 1 and 2).
+
+    Attributes:
+        label: The class.
+        rule: In words, how it is cut.
+        clips: Its clips.
+        before: Its segments at hop 0.96 s.
+        after: Its segments under the plan.
+        median_seconds: Duration of its median clip.
+        starts: Where the segments of that clip start, in seconds.
+    """
+
+    label: str
+    rule: str
+    clips: int
+    before: int
+    after: int
+    median_seconds: float
+    starts: tuple[float, ...]

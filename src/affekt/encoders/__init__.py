@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..audio import Wave
-from ..segments import SAMPLE_RATE, Spans
+from ..segments import SAMPLE_RATE, SEGMENT, Spans
 from .protocol import SegmentEncoder
 
 WINDOW = 24.0  # s; longer clips are encoded window by window
@@ -26,7 +26,10 @@ def encode(
     """
     batch: list[int] = []
     for i in sorted(range(len(waves)), key=lambda i: len(waves[i])):
-        if batch and (len(batch) + 1) * len(waves[i]) > BATCH * SAMPLE_RATE:
+        if len(waves[i]) > WINDOW * SAMPLE_RATE:
+            yield i, _encode_long(encoder, waves[i], spans[i])
+            continue
+        if (len(batch) + 1) * len(waves[i]) > BATCH * SAMPLE_RATE:
             yield from _encode_batch(encoder, waves, spans, batch)
             batch = []
         batch.append(i)
@@ -38,12 +41,15 @@ def encode(
 def _encode_batch(
     encoder: SegmentEncoder, waves: Sequence[Wave], spans: Sequence[Spans], batch: list[int]
 ) -> list[tuple[int, Tensor]]:
-    if len(batch) == 1:  # perhaps long: one window at a time
-        i = batch[0]
-        return [(i, torch.cat([encoder([w], [s]) for w, s in windows(waves[i], spans[i])]))]
-    pairs = [next(windows(waves[i], spans[i])) for i in batch]
-    vectors = encoder([w for w, _ in pairs], [s for _, s in pairs])
-    return list(zip(batch, vectors.split([len(s) for _, s in pairs]), strict=True))
+    vectors = encoder(
+        [torch.from_numpy(waves[i]) for i in batch], [torch.from_numpy(spans[i]) for i in batch]
+    )
+    return list(zip(batch, vectors.split([len(spans[i]) for i in batch]), strict=True))
+
+
+@torch.inference_mode()
+def _encode_long(encoder: SegmentEncoder, wave: Wave, spans: Spans) -> Tensor:
+    return torch.cat([encoder([part], [inside]) for part, inside in windows(wave, spans)])
 
 
 def windows(wave: Wave, spans: Spans) -> Iterator[tuple[Tensor, Tensor]]:
@@ -57,6 +63,6 @@ def windows(wave: Wave, spans: Spans) -> Iterator[tuple[Tensor, Tensor]]:
     which = spans[:, 0] // WINDOW
     for k in sorted(set(which)):
         offset = max(0.0, k * WINDOW - MARGIN)
-        stop = spans[which == k, 1].max() + MARGIN
+        stop = (k + 1) * WINDOW + SEGMENT + MARGIN
         part = wave[int(offset * SAMPLE_RATE) : int(stop * SAMPLE_RATE)]
         yield torch.from_numpy(part), torch.from_numpy(spans[which == k] - offset)

@@ -6,7 +6,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-SAMPLE_RATE = 16_000
+from ..segments import SAMPLE_RATE
+
 HOP = 160
 LOG_OFFSET = 0.01
 

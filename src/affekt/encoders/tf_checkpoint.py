@@ -31,7 +31,7 @@ def read_tf_checkpoint(path: Path) -> dict[str, Tensor]:
         raise ValueError("no TensorFlow V1 checkpoint, or truncated")
     try:
         return _tensors(data)
-    except (IndexError, KeyError, struct.error) as error:
+    except (IndexError, KeyError, TypeError, struct.error) as error:
         raise ValueError(f"TensorFlow V1 checkpoint with a broken table ({error!r})") from None
 
 

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..segments import SEGMENT_FRAMES
 from .melspec import HOP, vggish_log_mel
 from .protocol import SegmentEncoder
 
-FRAMES = 96
 WINDOW = 400  # samples of one analysis window
-SAMPLES = (FRAMES - 1) * HOP + WINDOW  # 0.975 s of sound behind 96 frames
+SAMPLES = (SEGMENT_FRAMES - 1) * HOP + WINDOW  # 0.975 s of sound behind 96 frames
 
 
 class VGGish(SegmentEncoder):
@@ -27,6 +27,7 @@ class VGGish(SegmentEncoder):
     def __init__(self, *, padding: str = "wave", final_relu: bool = False) -> None:
         super().__init__()
         self.padding = padding
+        self.final_relu = final_relu
         layers: list[nn.Module] = []
         channels = 1
         for width in (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool"):
@@ -54,10 +55,10 @@ class VGGish(SegmentEncoder):
         """Log-mel ``(segments, 96, 64)`` of the segments of one clip."""
         starts = (spans[:, 0] * 100).round().long()
         if self.padding == "log-mel":  # "zero frames" read literally
-            enough = F.pad(wave, (0, max(0, WINDOW - len(wave))))
-            mel = vggish_log_mel(enough)
-            mel = F.pad(mel, (0, 0, 0, max(0, int(starts.max()) + FRAMES - len(mel))))
+            mel = vggish_log_mel(F.pad(wave, (0, WINDOW - HOP)))  # every 10 ms has its frame
+            missing = int(starts.max()) + SEGMENT_FRAMES - len(mel)
+            mel = F.pad(mel, (0, 0, 0, max(0, missing)))
         else:
             needed = int(starts.max()) * HOP + SAMPLES
             mel = vggish_log_mel(F.pad(wave, (0, max(0, needed - len(wave)))))
-        return mel.unfold(0, FRAMES, 1)[starts].transpose(1, 2)
+        return mel.unfold(0, SEGMENT_FRAMES, 1)[starts].transpose(1, 2)

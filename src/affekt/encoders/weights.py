@@ -51,8 +51,8 @@ def download() -> Path:
     """
     path = cache_folder() / VGGISH_FILE
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(VGGISH_URL, str(path), hash_prefix="10086976")
         except (OSError, RuntimeError) as error:
             raise CheckpointError(

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from ..segments import SEGMENT_FRAMES
 from .melspec import HOP, whisper_log_mel
 from .protocol import SegmentEncoder
 
@@ -73,7 +74,7 @@ class Whisper(SegmentEncoder):
         hidden = self.frames(waves)
         starts = [(s[:, 0] * FRAMES_PER_SECOND).round().long() for s in spans]
         clip = torch.arange(len(starts)).repeat_interleave(torch.tensor([len(s) for s in starts]))
-        index = torch.cat(starts)[:, None] + torch.arange(48)  # 0.96 s
+        index = torch.cat(starts)[:, None] + torch.arange(SEGMENT_FRAMES // 2)
         segments = hidden[clip[:, None], index]
         mean = segments.mean(1)
         if self.pooling == "mean":

@@ -48,6 +48,8 @@ class PaperMethod:
     def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
         """See `Method`."""
         trained = train(clips, self.config, seed=seed, cache=self.cache, report=report)
+        if trained.interrupted:
+            raise KeyboardInterrupt  # a model cut short is no basis for a score
         self.labels, self.facts = trained.labels, trained.facts()
         self._recognizer = Recognizer(
             Checkpoint(trained.model, trained.labels, self.config, "under test")

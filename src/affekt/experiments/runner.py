@@ -17,7 +17,7 @@ from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores
 from ..progress import Event, Report, silent
 from ..provenance import provenance
 from ..splits import speaker_folds
-from ..training.data import Clip, load_clips
+from ..training.data import Clip, audio_warnings, load_clips
 from .methods import Method
 
 PROTOCOL = (
@@ -47,6 +47,7 @@ def evaluate(
             there are too few speakers.
     """
     new_folder(out)
+    origin = provenance(corpus, config)  # of the code as it is now, not after hours of work
     folds = speaker_folds(corpus.utterances, config.protocol.folds)
     clips = load_clips(corpus.utterances, report)
     seeds = range(config.protocol.seed, config.protocol.seed + config.protocol.seeds)
@@ -66,7 +67,8 @@ def evaluate(
     metrics = measure(table, corpus.labels, folds)
     metrics["protocol"] = PROTOCOL.format(**dict(config.protocol))
     metrics["runs"] = facts
-    metrics |= provenance(corpus, config)
+    metrics["audio_warnings"] = audio_warnings(clips)
+    metrics |= origin
     write(out / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
     return metrics
 

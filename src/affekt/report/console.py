@@ -12,8 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..progress import Event
-from ..training.balance import ENDS, Row
-from ..types import Prediction
+from ..types import ClassBalance, Prediction
 
 STYLES = {
     "anger": "red", "disgust": "green", "fear": "magenta", "happiness": "yellow",
@@ -34,11 +33,15 @@ def prediction_view(prediction: Prediction) -> RenderableType:
     head = Text.assemble(
         (printable(prediction.file), "bold"),
         f"  {prediction.duration:.2f} s  ",
-        (prediction.label, f"bold {style}"),
+        (printable(prediction.label), f"bold {style}"),
     )
     table = Table.grid(padding=(0, 1))
     for label, p in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
-        table.add_row(label, f"{p:4.0%}", Text("█" * round(p * WIDTH), STYLES.get(label, "white")))
+        table.add_row(
+            Text(printable(label)),
+            f"{p:4.0%}",
+            Text("█" * round(p * WIDTH), STYLES.get(label, "white")),
+        )
     parts: list[RenderableType] = [
         head,
         Padding(table, (0, 2)),
@@ -60,13 +63,13 @@ def _timeline(prediction: Prediction, most: int = 12) -> Table:
         label = segments[stretch[0]].label
         marks = (BLOCKS[round(8 * segments[i].attention / highest)] for i in stretch[:WIDTH])
         times = f"{edges[stretch[0]]:.2f} - {edges[stretch[-1] + 1]:.2f} s"
-        table.add_row(times, Text(label, STYLES.get(label, "white")), "".join(marks))
+        table.add_row(times, Text(printable(label), STYLES.get(label, "white")), "".join(marks))
     if len(stretches) > most:
         table.add_row("...", f"{len(stretches) - most} more: --json or --plot")
     return table
 
 
-def balance_table(rows: Sequence[Row]) -> Table:
+def balance_table(rows: Sequence[ClassBalance]) -> Table:
     """The plan and the counts before and after (the paper's Tables 1 and 2)."""
     table = Table(box=None, header_style="bold")
     table.add_column("class")
@@ -74,8 +77,9 @@ def balance_table(rows: Sequence[Row]) -> Table:
         table.add_column(name, justify="right")
     table.add_column("rule")
     for row in rows:
-        rule = "first and last segment" if row.tier == ENDS else f"hop {row.tier:.2f} s"
-        table.add_row(Text(row.label), str(row.clips), str(row.before), str(row.after), rule)
+        table.add_row(
+            Text(printable(row.label)), str(row.clips), str(row.before), str(row.after), row.rule
+        )
     columns = zip(*((row.clips, row.before, row.after) for row in rows), strict=True)
     ratios = (f"{max(counts) / min(counts):.2f}" for counts in columns)
     table.add_row("largest / smallest", *ratios, style="dim")

@@ -4,19 +4,22 @@ Colours are those of Okabe and Ito, told apart with any colour vision. User text
 read as mathematical markup.
 """
 
+import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from ..audio import Wave
+from ..errors import AffektError
 from ..files import write
 from ..segments import SAMPLE_RATE, SEGMENT
-from ..training.balance import Row, cut
-from ..types import Prediction
+from ..types import ClassBalance, Prediction
 
 COLOURS = {
     "anger": "#D55E00",
@@ -28,6 +31,14 @@ COLOURS = {
     "surprise": "#F0E442",
     "boredom": "#56B4E9",
 }
+FONTS = [  # the first that has a character draws it
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+]
 SPARE = ("#000000", "#7F3C8D", "#11A579", "#A5AA99", "#66461F", "#E73F74")
 
 
@@ -44,8 +55,13 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         AffektError: It cannot be written.
     """
-    kind = path.suffix.lstrip(".") or "png"
-    write(path, lambda part: figure.savefig(part, format=kind, dpi=130))
+    kind = path.suffix.lstrip(".").lower() or "png"
+    if kind not in ("png", "pdf", "svg"):
+        raise AffektError(f"{path}: pictures are png, pdf or svg")
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    with rc_context({"font.family": FONTS}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        write(path, lambda part: figure.savefig(part, format=kind, dpi=130))
 
 
 def recognition(prediction: Prediction, wave: Wave) -> Figure:
@@ -72,7 +88,11 @@ def recognition(prediction: Prediction, wave: Wave) -> Figure:
         np.repeat(edges, 2)[1:-1], steps, colors=list(colour.values()), labels=list(colour)
     )
     emotion.set(ylim=(0, 1), ylabel="probability")
-    emotion.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, reverse=True)
+    legend = emotion.legend(
+        loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, reverse=True
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     attention.stairs([s.attention for s in segments], edges, fill=True, color="#444444")
     attention.set(ylabel="attention", xlabel="time (s)", xlim=(0, prediction.duration))
     attention.set_ylim(bottom=0)
@@ -114,7 +134,7 @@ def confusion(labels: Sequence[str], counts: ArrayLike, title: str) -> Figure:
     return figure
 
 
-def balance(rows: Sequence[Row], title: str) -> Figure:
+def balance(rows: Sequence[ClassBalance], title: str) -> Figure:
     """How each class is cut, and what that gives (the paper's Figures 2 and 3)."""
     labels = [row.label for row in rows]
     colour, places = colours(labels), np.arange(len(rows))
@@ -122,7 +142,7 @@ def balance(rows: Sequence[Row], title: str) -> Figure:
     cuts, bars = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1.15, 1]})
     cuts.barh(places, [r.median_seconds for r in rows], height=0.9, color="#EEEEEE")
     for place, row in zip(places, rows, strict=True):
-        for k, start in enumerate(cut(row.median_seconds, row.tier)[:, 0]):
+        for k, start in enumerate(row.starts):
             lane = place - 0.32 + 0.64 * (k % 4) / 3
             cuts.barh(lane, SEGMENT, left=start, height=0.14, color=colour[row.label])
     cuts.set_yticks(places, labels, parse_math=False)

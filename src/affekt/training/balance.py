@@ -10,10 +10,11 @@ hops.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from statistics import median, median_low
 
+from ..errors import CorpusError
 from ..segments import SEGMENT, Spans, head_and_tail, hopped
+from ..types import ClassBalance
 
 Tier = float | str
 ENDS = "ends"  # the first and the last segment only
@@ -68,7 +69,8 @@ def make_plan(name: str, lengths: Sequence[tuple[str, float]]) -> Plan:
     class at hop 0.96.
 
     Raises:
-        ValueError: An unknown name, or a preset that lacks a class of the data.
+        ValueError: An unknown name.
+        CorpusError: A preset that lacks a class of the data.
     """
     labels = sorted({label for label, _ in lengths})
     if name == "none":
@@ -82,46 +84,30 @@ def make_plan(name: str, lengths: Sequence[tuple[str, float]]) -> Plan:
     preset = PRESETS[name]
     known = {c: SPELLINGS.get(c.lower(), c.lower()) for c in labels}
     if missing := [c for c in labels if known[c] not in preset]:
-        raise ValueError(
+        raise CorpusError(
             f"balance plan {name!r} has no {', '.join(missing)}; it knows {', '.join(preset)}. "
             "Use auto, or map the labels"
         )
     return {c: preset[known[c]] for c in labels}
 
 
-@dataclass(frozen=True)
-class Row:
-    """What a plan does to one class.
-
-    Attributes:
-        label: The class.
-        tier: Its hop, or `ENDS`.
-        clips: Its clips.
-        before: Its segments at hop 0.96 s.
-        after: Its segments under the plan.
-        median_seconds: Duration of its median clip.
-    """
-
-    label: str
-    tier: Tier
-    clips: int
-    before: int
-    after: int
-    median_seconds: float
-
-
-def summarise(name: str, lengths: Sequence[tuple[str, float]]) -> list[Row]:
+def summarise(name: str, lengths: Sequence[tuple[str, float]]) -> list[ClassBalance]:
     """Tables 1 and 2 for any clips given as ``(label, seconds)``; see `make_plan`."""
     plan = make_plan(name, lengths)
     before, after = counts(lengths, dict.fromkeys(plan, SEGMENT)), counts(lengths, plan)
-    return [
-        Row(
-            label,
-            tier,
-            sum(c == label for c, _ in lengths),
-            before[label],
-            after[label],
-            median_low(seconds for c, seconds in lengths if c == label),
+    rows = []
+    for label, tier in plan.items():
+        durations = [seconds for c, seconds in lengths if c == label]
+        middle = median_low(durations)
+        rows.append(
+            ClassBalance(
+                label,
+                "first and last segment" if tier == ENDS else f"hop {tier:.2f} s",
+                len(durations),
+                before[label],
+                after[label],
+                middle,
+                tuple(cut(middle, tier)[:, 0].tolist()),
+            )
         )
-        for label, tier in plan.items()
-    ]
+    return rows

@@ -1,10 +1,9 @@
 """Decoded utterances, and their segment vectors, cached on disk."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from .. import __version__, audio
+from .. import audio, encoders
 from ..audio import Recording, Wave
 from ..encoders import encode
 from ..encoders.protocol import SegmentEncoder
 from ..errors import AudioError
+from ..files import write
 from ..progress import Event, Report, silent
 from ..segments import SAMPLE_RATE, Spans, uniform
 from ..types import Utterance
@@ -63,6 +63,12 @@ def load_clips(utterances: Sequence[Utterance], report: Report = silent) -> list
     return clips
 
 
+def audio_warnings(clips: Sequence[Clip]) -> dict[str, list[str]]:
+    """What is odd about the sound of some utterances, by their id."""
+    odd = ((clip.utterance.id, clip.recording.warnings) for clip in clips)
+    return {name: list(warnings) for name, warnings in odd if warnings}
+
+
 class VectorCache:
     """Segment vectors on disk, one file for a clip, an encoder and a set of spans.
 
@@ -74,7 +80,11 @@ class VectorCache:
     def __init__(self, folder: Path | None, encoder: SegmentEncoder) -> None:
         self.folder = folder
         self.encoder = encoder
-        self.fingerprint = fingerprint(encoder) if folder else b""
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Hash of all that decides what the encoder gives: code, settings, weights."""
+        return fingerprint(self.encoder)
 
     def encode(
         self, waves: Sequence[Wave], spans: Sequence[Spans], report: Report = silent
@@ -98,13 +108,14 @@ class VectorCache:
     ) -> list[Tensor]:
         paths = [self._path(w, s) for w, s in zip(waves, spans, strict=True)]
         vectors = {i: known for i, p in enumerate(paths) if (known := _read(p)) is not None}
-        missing = [i for i in range(len(waves)) if i not in vectors]
-        fresh = encode(self.encoder, [waves[i] for i in missing], [spans[i] for i in missing])
-        for j, encoded in fresh:
-            i = missing[j]
+        for i in range(len(waves)):
+            if i in vectors:
+                continue
+            # One at a time: bits must not depend on what else was missing.
+            [(_, encoded)] = encode(self.encoder, [waves[i]], [spans[i]])
             vectors[i] = encoded.clone()
             if (path := paths[i]) is not None:
-                _write(path, vectors[i])
+                write(path, save({"vectors": vectors[i]}))
             report(Event("encode segments", len(vectors), len(waves)))
         return [vectors[i] for i in range(len(waves))]
 
@@ -119,12 +130,13 @@ class VectorCache:
 
 
 def fingerprint(encoder: SegmentEncoder) -> bytes:
-    """Hash of all that decides what an encoder gives: code version, settings, weights."""
+    """Hash of all that decides what an encoder gives: code, settings, weights."""
     settings = {k: v for k, v in vars(encoder).items() if isinstance(v, str | int | float)}
     for irrelevant in ("training", "origin"):
         settings.pop(irrelevant, None)
-    identity = f"{__version__} {type(encoder).__name__} {sorted(settings.items())}"
-    digest = hashlib.sha256(identity.encode())
+    digest = hashlib.sha256(f"{type(encoder).__name__} {sorted(settings.items())}".encode())
+    for source in sorted(Path(encoders.__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
     for name, tensor in encoder.state_dict().items():
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().contiguous().numpy().tobytes())
@@ -144,15 +156,3 @@ def _read(path: Path | None) -> Tensor | None:
         return load_file(path)["vectors"]
     except (SafetensorError, KeyError, OSError):
         return None  # damaged: encoded anew and replaced
-
-
-def _write(path: Path, vectors: Tensor) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(save({"vectors": vectors}))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -1,6 +1,7 @@
 """Train a model and leave it as a folder that ``predict`` loads."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..files import new_folder
 from ..progress import Report, silent
 from ..provenance import portable, provenance
 from ..report.card import model_card
-from .data import load_clips
+from .data import audio_warnings, load_clips
 from .train import Trained, train
 
 
@@ -40,20 +41,34 @@ def train_folder(
         AffektError: `out` is not empty, a recording cannot be read, there are too few
             speakers, or `evaluation` belongs to other data or settings.
     """
-    new_folder(out)
+    out = new_folder(out.resolve())
+    try:
+        return _train_into(out, corpus, config, cache, evaluation, report)
+    except BaseException:
+        with suppress(OSError):  # an empty folder is of no use to anyone
+            out.rmdir()
+        raise
+
+
+def _train_into(
+    out: Path,
+    corpus: Corpus,
+    config: Config,
+    cache: Path | None,
+    evaluation: Path | None,
+    report: Report,
+) -> Trained:
     origin = provenance(corpus, config)
     score = _matching(evaluation, origin) if evaluation else None
     seed = config.protocol.seed
-    trained = train(
-        load_clips(corpus.utterances, report), config, seed=seed, cache=cache, report=report
-    )
-    facts = {**trained.facts(), "seed": seed, **origin}
+    clips = load_clips(corpus.utterances, report)
+    trained = train(clips, config, seed=seed, cache=cache, report=report)
+    facts = {**trained.facts(), "seed": seed, "audio_warnings": audio_warnings(clips), **origin}
     note = config.note or (
         f"Trained on {corpus.name}: {len(corpus.speakers)} speakers. On other voices, languages "
         "and microphones it may be wrong more often than right."
     )
     checkpoint = Checkpoint(trained.model, trained.labels, portable(config), out.name, note, facts)
-    out.rmdir()
     save_checkpoint(checkpoint, out, model_card(out.name, note, trained.labels, facts, score))
     return trained
 
@@ -62,7 +77,7 @@ def _matching(path: Path, origin: dict[str, Any]) -> dict[str, Any]:
     try:
         metrics: dict[str, Any] = json.loads(path.read_text("utf-8"))
         same = all(metrics[key] == origin[key] for key in ("corpus", "config"))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise AffektError(f"{path}: not a metrics.json of affekt evaluate ({error})") from None
     if not same:
         raise AffektError(f"{path}: was made with another corpus or other settings")

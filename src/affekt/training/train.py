@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..audio import level
 from ..config import Config
-from ..model import EmotionModel
+from ..model import EmotionModel, prepare
 from ..progress import Report, silent
-from ..segments import uniform
 from ..splits import inner_validation
 from .augment import with_speeds
 from .balance import Plan, cut, make_plan
@@ -69,6 +67,8 @@ def train(
     report: Report = silent,
 ) -> Trained:
     """Train on `clips` in two stages, stopped by inner validation speakers.
+
+    Ctrl-C ends a stage and keeps its best epoch; what comes out can always be used.
 
     With ``protocol.refit`` the model is trained again from the start on all clips, for the
     numbers of epochs that validation chose; if that is interrupted, the first model stays.
@@ -144,28 +144,34 @@ def _two_stages(
             rng=rng,
             report=report,
         )
+        if first.interrupted and not validation:
+            raise KeyboardInterrupt  # a refit cut short is worth less than the model before it
         tuned = VectorCache(cache, model.encoder)
 
         def sequences(part: Part) -> Sequences:
             return Sequences(tuned.encode(part.waves, part.spans, report), part.targets)
 
-        second = train_sequence(
-            model,
-            sequences(balanced if config.balance.scope == "both" else even),
-            sequences(validation) if validation else None,
-            config.stage2,
-            epochs=epochs[1],
-            rng=rng,
-            report=report,
-        )
+        def stage2(epochs: int) -> History:
+            return train_sequence(
+                model,
+                sequences(balanced if config.balance.scope == "both" else even),
+                sequences(validation) if validation else None,
+                config.stage2,
+                epochs=epochs,
+                rng=rng,
+                report=report,
+            )
+
+        try:
+            second = stage2(epochs[1])
+        except KeyboardInterrupt:  # before its first epoch: one epoch saves hours of stage 1
+            if not validation:
+                raise
+            second = replace(stage2(1), interrupted=True)
     return Run(model.eval(), plan, first, second)
 
 
 def uniform_part(clips: Sequence[Clip], labels: list[str], config: Config) -> Part:
-    """Clips levelled and cut with one hop for all."""
-    waves = [c.recording.wave for c in clips]
-    return Part(
-        waves=[level(w) for w in waves] if config.audio.level == "rms" else waves,
-        spans=[uniform(c.seconds, config.segments.hop) for c in clips],
-        targets=torch.tensor([labels.index(c.label) for c in clips]),
-    )
+    """Clips cut as at test."""
+    waves, spans = prepare([c.recording for c in clips], config)
+    return Part(waves, spans, torch.tensor([labels.index(c.label) for c in clips]))
