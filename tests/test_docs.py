@@ -1,5 +1,6 @@
 """Every command and example of the docs is run, as a reader would run it, on synthetic data."""
 
+import importlib.util
 import os
 import re
 import shlex
@@ -104,3 +105,17 @@ def test_links_to_files_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_the_table_of_results_is_that_of_the_files():
+    spec = importlib.util.spec_from_file_location("table", ROOT / "results/table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert f"<!-- table -->\n{module.table()}\n<!-- end -->" in (
+        ROOT / "results/README.md"
+    ).read_text("utf-8")
+    for readme in ("README.md", "README.zh.md"):
+        for line in module.table().splitlines():
+            name, score = line.split("|")[1:3]
+            if name.strip() in ("emodb/auto-attention", "default"):
+                assert score.split("±")[0].strip() in (ROOT / readme).read_text("utf-8")
