@@ -1,22 +1,19 @@
-"""The command line: the only place that prints and sets exit codes.
+"""The commands: the only place that prints.
 
 Heavy imports stand inside the commands, so that ``--help`` answers at once.
 """
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, CycloptsError, Parameter
-from pydantic import ValidationError
+from cyclopts import App, Parameter
 
 from . import __version__
-from .config import Config, explain, read_config
+from .config import Config, read_config
 from .errors import AffektError, AudioError
 
 if TYPE_CHECKING:
@@ -26,10 +23,6 @@ if TYPE_CHECKING:
     from .audio import Recording
     from .progress import Report
     from .types import Prediction
-
-EXTRAS = {
-    "sklearn": "train", "pandas": "train", "pyarrow": "train", "matplotlib": "train",
-}  # fmt: skip
 
 app = App(
     name="affekt",
@@ -282,42 +275,3 @@ def say(text: str) -> None:
 def complain(problem: object) -> None:
     """Say what went wrong."""
     say(f"affekt: {problem}")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run a command; 0 done, 1 our fault, 2 the user's mistake, 130 interrupted."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        return _run(arguments)
-    except AffektError as error:
-        complain(error)
-    except CycloptsError as error:
-        invalid = error.__cause__
-        complain(explain(invalid) if isinstance(invalid, ValidationError) else error)
-    except ValidationError as error:
-        complain(explain(error))
-    except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        complain(f"this needs {error.name}: pip install 'affekt[{extra}]'")
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return 130
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        if os.environ.get("AFFEKT_DEBUG"):
-            raise
-        complain(f"internal error, please report it ({type(error).__name__}: {error})")
-        return 1
-    return 2
-
-
-def _run(arguments: list[str] | None) -> int:
-    code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-    sys.stdout.flush()
-    return code if isinstance(code, int) else 0
