@@ -54,7 +54,7 @@ def main(paths):
     recognizer = affekt.load()
     recordings = [audio.read(path) for path in paths]
     seconds = sum(r.seconds for r in recordings)
-    peer = VGG(make_layers()).eval()
+    peer = VGG(make_layers(), postprocess=False).eval()
 
     def one_by_one():
         for path in paths:
