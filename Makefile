@@ -34,8 +34,11 @@ default-model: $(VENV)/dev.stamp
 	$(BIN)/affekt train emodb:$(CORPORA)/emodb --recipe recipes/default.toml \
 	    --encoder.weights $(WHISPER) --evaluation runs/default/metrics.json --out models/default
 
+SPOKEN = $(wildcard $(CORPORA)/emodb/wav/0*.wav)
+
 benchmark: $(VENV)/dev.stamp
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/speed.py $(wildcard $(CORPORA)/emodb/wav/0*.wav)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/speed.py $(SPOKEN) > results/speed.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/long.py $(SPOKEN) > results/long.md
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -20,6 +20,7 @@ from torchvggish.torchvggish import VGG, make_layers
 
 import affekt
 from affekt import audio
+from affekt.encoders.onednn import OneDNNLinear
 
 RUNS = 5
 
@@ -41,22 +42,23 @@ def limit(recognizer):
     total = 0.0
     with torch.inference_mode():
         for outputs, inputs, times in ((3 * d, d, 1), (d, d, 1), (4 * d, d, 1), (d, 4 * d, 1)):
-            x, layer = torch.randn(1600, inputs), torch.nn.Linear(inputs, outputs)
-            total += times * median_seconds(lambda x=x, layer=layer: layer(x), 20) / 1600
-        x = torch.randn(1, 80, 3200)
-        convolutions = median_seconds(lambda: model.conv2(torch.relu(model.conv1(x))), 20) / 32
+            x, layer = torch.randn(800, inputs), OneDNNLinear(torch.nn.Linear(inputs, outputs))
+            total += times * median_seconds(lambda x=x, layer=layer: layer(x), 20) / 800
+        x = torch.randn(1, 80, 1600)
+        convolutions = median_seconds(lambda: model.conv2(torch.relu(model.conv1(x))), 20) / 16
     return 50 * total * len(model.layers) + convolutions
 
 
 def main(paths):
     """Print a Markdown table."""
     torch.set_num_threads(1)
-    recognizer = affekt.load()
+    recognizer, plain = affekt.load(), affekt.load()
+    plain._encoder = plain._model.encoder
     recordings = [audio.read(path) for path in paths]
     seconds = sum(r.seconds for r in recordings)
     peer = VGG(make_layers(), postprocess=False).eval()
 
-    def one_by_one():
+    def one_by_one(recognizer=recognizer):
         for path in paths:
             recognizer(path)
 
@@ -75,11 +77,17 @@ def main(paths):
     rows = [
         ("affekt, one file at a time", seconds / median_seconds(one_by_one), "x real time"),
         ("affekt, `many`", seconds / median_seconds(lambda: recognizer.many(paths)), "x real time"),
+        (
+            "the same, linear layers by MKL",
+            seconds / median_seconds(lambda: one_by_one(plain)),
+            "x real time",
+        ),
         ("torchvggish, vectors only", seconds / median_seconds(torchvggish, 2), "x real time"),
         ("limit of our encoder's arithmetic", 1 / limit(recognizer), "x real time"),
         ("`affekt predict` from a cold start", median_seconds(cold, 3), "s"),
         ("of it, `import torch`", median_seconds(torch_alone, 3), "s"),
     ]
+    print("# Speed on one core\n\n    make benchmark\n")
     print(f"{len(paths)} clips of {seconds / len(paths):.1f} s; one thread; median of {RUNS}")
     print(f"runs; {platform.processor() or platform.machine()}, torch {torch.__version__},")
     print(f"numpy {np.__version__}, affekt {affekt.__version__}\n")

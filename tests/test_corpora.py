@@ -49,6 +49,10 @@ def test_a_manifest_gives_its_rows(folder):
             [["path", "label", "speaker"], ["a.wav", "x", "s"], ["a.wav", "y", "s"]],
             "line 3: a.wav stands on line 2 too",
         ),
+        (
+            [["path", "label", "speaker", "split"], ["a.wav", "x", "s", "tset"]],
+            "line 2: split 'tset'; use train, val or test",
+        ),
         ([["path", "label", "speaker"]], "no recordings"),
         ([], "it has none"),
         ([["path", "label", "speaker"], ["a.wav", "x", "s"]], "only one class"),
@@ -105,3 +109,11 @@ def test_the_real_emodb_has_its_official_counts(emodb):
         "anger": 127, "boredom": 81, "neutral": 79, "happiness": 71, "fear": 69,
         "sadness": 62, "disgust": 46,
     }  # fmt: skip
+
+
+def test_what_is_marked_test_is_not_for_training(folder):
+    columns = ["path", "label", "speaker", "split"]
+    rows = [["a.wav", "x", "s1", "train"], ["b.wav", "y", "s2", ""], ["c d.wav", "y", "s3", "Test"]]
+    corpus = load_corpus(str(write(folder / "m.csv", [columns, *rows])))
+    assert corpus.speakers == ["s1", "s2", "s3"]
+    assert corpus.training().speakers == ["s1", "s2"]

@@ -7,6 +7,7 @@ from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from affekt.encoders import encode, windows
+from affekt.encoders.onednn import OneDNNLinear, for_inference
 from affekt.encoders.vggish import VGGish
 from affekt.encoders.whisper import Whisper
 from affekt.segments import uniform
@@ -99,6 +100,22 @@ def test_whisper_equals_hugging_faces_encoder():
         mel = whisper_log_mel(nn.functional.pad(wave, (0, 8_400))[None])[..., :3000]
         expected = theirs(mel).last_hidden_state
         assert torch.allclose(ours.frames([wave]), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("build", [lambda: Whisper(128, 2, pooling="mean+sd"), VGGish])
+def test_the_fast_copy_gives_the_same_and_leaves_the_original(build):
+    torch.manual_seed(0)
+    encoder = build().eval()
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    fast = for_inference(encoder)
+    assert any(isinstance(m, OneDNNLinear) for m in fast.modules())
+    waves = [noise(16_000), noise(41_234), noise(26 * 16_000)]
+    spans = [uniform(len(w) / 16_000, 0.48) for w in waves]
+    expected = dict(encode(encoder, waves, spans))
+    for i, vectors in encode(fast, waves, spans):
+        assert torch.allclose(vectors, expected[i], atol=1e-5, rtol=1e-4)
+    assert encoder.state_dict().keys() == before.keys()
+    assert all(torch.equal(encoder.state_dict()[name], tensor) for name, tensor in before.items())
 
 
 def test_whisper_pools_mean_and_deviation_of_48_frames():

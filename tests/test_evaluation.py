@@ -106,6 +106,22 @@ def test_test_labels_change_neither_the_chosen_epoch_nor_a_weight(
     assert again[1]["facts"] != seen[1]["facts"]  # where they are trained on, they matter
 
 
+def test_a_corpus_with_test_speakers_of_its_own_is_tested_on_them(corpus, tiny_config, tmp_path):
+    *_, val, test = corpus.speakers
+    parts = {val: "val", test: "test"}
+    marked = tuple(
+        dataclasses.replace(u, split=parts.get(u.speaker, "train")) for u in corpus.utterances
+    )
+    seen = []
+    own = dataclasses.replace(corpus, utterances=marked)
+    metrics = run(own, tiny_config, tmp_path / "out", seen)
+    assert [fold["test_speakers"] for fold in metrics["folds"]] == [[test]]
+    assert seen[0]["facts"]["validation_speakers"] == [val]
+    assert seen[0]["speakers"] == set(own.training().speakers)
+    assert "the test speakers of the corpus" in metrics["protocol"]
+    assert metrics["clips"] == len(own.utterances) - len(own.training().utterances)
+
+
 def test_ctrl_c_gives_no_score(corpus, tiny_config, tmp_path, monkeypatch):
     from affekt.experiments import methods
 

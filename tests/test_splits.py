@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from affekt import CorpusError, Utterance
-from affekt.splits import inner_validation, speaker_folds
+from affekt.splits import inner_validation, official, speaker_folds
 
 speakers = st.lists(st.text("abcdef", min_size=1, max_size=3), min_size=2, max_size=40)
 
@@ -51,3 +53,25 @@ def test_validation_keeps_every_class_in_training_if_it_can():
     data += utterances(["a", "b", "c", "only"] * 5)
     for seed in range(5):
         assert "only" not in inner_validation(data, 0.25, seed)
+
+
+def test_the_corpus_own_split_goes_before_ours():
+    parts = {"a": "train", "b": "train", "c": "val", "d": "test", "e": "test"}
+    data = [replace(u, split=parts[u.speaker]) for u in utterances("abcde" * 3)]
+    assert speaker_folds(data, 2) == [["d", "e"]]
+    assert inner_validation([u for u in data if u.split != "test"], 0.2, seed=0) == {"c"}
+    marked_all = [u for u in data if u.split == "val"] + utterances("f")
+    assert inner_validation(marked_all, 0.2, seed=0) == {"c"}
+
+
+def test_where_all_are_marked_val_some_are_trained_on_all_the_same():
+    data = [replace(u, split="val") for u in utterances("abcde" * 3)]
+    assert len(inner_validation(data, 0.2, seed=0)) == 1
+
+
+def test_a_speaker_in_two_parts_of_a_split_is_refused():
+    data = [replace(u, split=s) for u, s in zip(utterances("ab"), ("test", "train"), strict=True)]
+    assert official(data, "test") == {"a"}
+    data.append(replace(data[0], split="train"))
+    with pytest.raises(CorpusError, match="speaker a is marked test"):
+        speaker_folds(data, 2)

@@ -95,15 +95,19 @@ def level(wave: Wave) -> Wave:
     log(mel + 0.01) saturates on quiet recordings, and how loud someone was recorded says
     more about the microphone than about the emotion.
     """
-    centred = wave - np.float32(wave.mean(dtype=np.float64))
-    rms = _rms(centred)
+    offset, rms = _offset_and_rms(wave)
+    centred = wave - np.float32(offset)
     if rms > SILENCE:
         centred *= np.float32(TARGET_RMS / rms)
     return centred
 
 
-def _rms(wave: Wave) -> float:
-    return float(np.sqrt(np.mean(np.square(wave), dtype=np.float64)))
+def _offset_and_rms(wave: Wave) -> tuple[float, float]:
+    """Mean, and RMS about it, without a copy of what may be ten hours."""
+    offset = float(wave.mean(dtype=np.float64))
+    blocks = (wave[i : i + BLOCK] for i in range(0, len(wave), BLOCK))
+    energy = sum(float(np.square(b - offset, dtype=np.float64).sum()) for b in blocks)
+    return offset, (energy / len(wave)) ** 0.5
 
 
 class _Bytes(io.BytesIO):
@@ -224,6 +228,7 @@ def _recording(
     if resampler and decoded:
         parts.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
     wave = np.concatenate(parts) if parts else np.empty(0, np.float32)
+    parts.clear()  # of ten hours a second copy is 2.3 GB
     if not len(wave):
         raise AudioError(f"{name}: has no samples")
     if decoded < 0.99 * promised:
@@ -233,12 +238,13 @@ def _recording(
 
 
 def _oddities(wave: Wave) -> Iterator[str]:
-    peak, offset = float(np.abs(wave).max()), float(wave.mean(dtype=np.float64))
-    if _rms(wave - np.float32(offset)) < SILENCE:
+    (offset, rms), peak = _offset_and_rms(wave), float(max(wave.max(), -wave.min()))
+    full = 0.999 * max(peak, 0.5)
+    if rms < SILENCE:
         yield "silent: a constant offset and no sound" if abs(offset) > SILENCE else "silent"
     elif peak > 2:
         yield f"peaks at {peak:.0f}, far beyond ±1: integer samples stored as floats?"
-    elif np.mean(np.abs(wave) >= 0.999 * max(peak, 0.5)) > 0.01:
+    elif np.count_nonzero(wave >= full) + np.count_nonzero(wave <= -full) > 0.01 * len(wave):
         yield "clipped: more than 1 % of the samples are at full scale"
     if len(wave) < SEGMENT * SAMPLE_RATE:
         yield f"short: {len(wave) / SAMPLE_RATE:.2f} s, less than one segment of {SEGMENT:.2f} s"

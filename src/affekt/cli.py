@@ -134,7 +134,7 @@ def balance(
     from .training.data import audio_warnings, load_clips
 
     settings = _settings(recipe, config)
-    corpus = load_corpus(source, settings.labels)
+    corpus = load_corpus(source, settings.labels).training()
     with _progress() as report:
         clips = load_clips(corpus.utterances, report)
     summary = summarise(settings.balance.plan, [(c.label, c.seconds) for c in clips])

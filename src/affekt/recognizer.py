@@ -16,6 +16,7 @@ from . import audio
 from .audio import Recording, Source
 from .checkpoint import Checkpoint, load_checkpoint
 from .encoders import encode
+from .encoders.onednn import for_inference
 from .errors import CheckpointError
 from .model import prepare
 from .segments import Spans
@@ -36,6 +37,7 @@ class Recognizer:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._model = checkpoint.model.eval()
+        self._encoder = for_inference(self._model.encoder)
         self._config = checkpoint.config
         self.name = checkpoint.name
         self.labels = checkpoint.labels
@@ -74,7 +76,7 @@ class Recognizer:
         """Recognise decoded recordings, in their order."""
         waves, spans = prepare(recordings, self._config)
         results: dict[int, Prediction] = {}
-        for i, vectors in encode(self._model.encoder, waves, spans):
+        for i, vectors in encode(self._encoder, waves, spans):
             results[i] = self._prediction(recordings[i], spans[i], vectors)
         return [results[i] for i in range(len(recordings))]
 

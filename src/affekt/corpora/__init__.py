@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import CorpusError
+from ..splits import official
 from ..types import Utterance
 from . import emodb, manifest
 
@@ -38,6 +39,15 @@ class Corpus:
     def speakers(self) -> list[str]:
         """Speakers, sorted."""
         return sorted({u.speaker for u in self.utterances})
+
+    def training(self) -> "Corpus":
+        """What may be trained on: all that is not marked as test.
+
+        Raises:
+            CorpusError: A test speaker stands in another part too.
+        """
+        test = official(self.utterances, "test")
+        return replace(self, utterances=tuple(u for u in self.utterances if u.speaker not in test))
 
 
 def load_corpus(source: str, label_map: dict[str, str] | None = None) -> Corpus:

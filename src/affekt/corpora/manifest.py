@@ -1,6 +1,7 @@
 """A manifest: CSV with the columns path, label, speaker, and if you like gender and split.
 
-Paths are relative to the manifest. Further columns are allowed and ignored.
+Paths are relative to the manifest. A split is train, val or test; where none is given,
+folds and validation are drawn by speaker. Further columns are allowed and ignored.
 """
 
 import csv
@@ -10,14 +11,16 @@ from ..errors import CorpusError
 from ..types import Utterance
 
 REQUIRED = ("path", "label", "speaker")
+SPLITS = ("", "train", "val", "test")
 
 
 def load(path: Path) -> list[Utterance]:
     """The utterances that a manifest lists.
 
     Raises:
-        CorpusError: Not a readable CSV, a column or a value is missing, a path is listed
-            twice or does not exist; with line numbers and counts. Nothing is dropped.
+        CorpusError: Not a readable CSV, a column or a value is missing, a split is unknown, a
+            path is listed twice or does not exist; with line numbers and counts. Nothing is
+            dropped.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -35,6 +38,9 @@ def load(path: Path) -> list[Utterance]:
     for line, row in rows:
         if empty := [c for c in REQUIRED if not (row[c] or "").strip()]:
             raise CorpusError(f"{path}, line {line}: {', '.join(empty)} is empty")
+        split = (row.get("split") or "").strip().lower()
+        if split not in SPLITS:
+            raise CorpusError(f"{path}, line {line}: split {split!r}; use train, val or test")
         file_path = path.parent / row["path"]
         if file_path in first_line:
             raise CorpusError(
@@ -50,7 +56,7 @@ def load(path: Path) -> list[Utterance]:
                 row["label"].strip(),
                 row["speaker"].strip(),
                 (row.get("gender") or "").strip(),
-                (row.get("split") or "").strip(),
+                split,
             )
         )
     if absent:

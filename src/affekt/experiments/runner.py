@@ -18,11 +18,12 @@ from ..progress import Event, Report, silent
 from ..provenance import provenance
 from ..splits import speaker_folds
 from ..training.data import Clip, audio_warnings, load_clips
+from ..types import Utterance
 from .methods import Method
 
 PROTOCOL = (
-    "Test speakers in no training, validation or statistic; {folds} folds by speaker; every "
-    "choice (epochs) on inner validation speakers ({validation:.0%} of the training speakers); "
+    "Test speakers in no training, validation or statistic; {folds}; every "
+    "choice (epochs) on inner validation speakers ({validation}); "
     "uniform segments at test; {seeds} seeds, mean over seeds of scores pooled over folds; "
     "intervals: 95 % percentile bootstrap over speakers."
 )
@@ -65,7 +66,8 @@ def evaluate(
             report(Event("folds", len(rows), len(seeds) * len(folds)))
             write(out / "predictions.parquet", partial(table.to_parquet, index=False))
     metrics = measure(table, corpus.labels, folds)
-    metrics["protocol"] = PROTOCOL.format(**dict(config.protocol))
+    metrics["majority"] = round(_majority(corpus.utterances, folds), 4)
+    metrics["protocol"] = _protocol(corpus, config)
     metrics["runs"] = facts
     metrics["audio_warnings"] = audio_warnings(clips)
     metrics |= origin
@@ -122,7 +124,6 @@ def measure(
     first = table[table["seed"] == table["seed"].min()]
     return {
         **rounded({name: pooled[name].mean() for name in SCORES}),
-        "majority": round(_majority(first, folds), 4),
         "chance_UAR": round(1 / len(labels), 4),
         "sd": rounded({name: pooled[name].std() for name in SCORES}),
         "ci95": intervals(confusions),
@@ -155,11 +156,23 @@ def measure(
     }
 
 
-def _majority(table: pd.DataFrame, folds: Sequence[Sequence[str]]) -> float:
+def _majority(utterances: Sequence[Utterance], folds: Sequence[Sequence[str]]) -> float:
     """Accuracy of always saying the most frequent class of the training part."""
-    hits = 0
+    hits = clips = 0
     for group in folds:
-        test = table["speaker"].isin(group)
-        most = Counter(table.loc[~test, "label"]).most_common(1)[0][0]
-        hits += int((table.loc[test, "label"] == most).sum())
-    return hits / len(table)
+        training = Counter(u.label for u in utterances if u.speaker not in group)
+        test = Counter(u.label for u in utterances if u.speaker in group)
+        hits += test[training.most_common(1)[0][0]]
+        clips += test.total()
+    return hits / clips
+
+
+def _protocol(corpus: Corpus, config: Config) -> str:
+    marked = {u.split for u in corpus.utterances}
+    folds = f"{config.protocol.folds} folds by speaker"
+    if "test" in marked:
+        folds = "one fold, the test speakers of the corpus"
+    validation = f"{config.protocol.validation:.0%} of the training speakers"
+    if "val" in marked:
+        validation = "those of the corpus where they are in training"
+    return PROTOCOL.format(folds=folds, validation=validation, seeds=config.protocol.seeds)

@@ -65,9 +65,11 @@ def _score(training: Mapping[str, Any], evaluation: Mapping[str, Any] | None) ->
         low, high = evaluation["ci95"][score]
         mean, sd = evaluation[score], evaluation["sd"][score]
         rows.append(f"| {score} | {mean:.3f} | {sd:.3f} | {low:.3f} - {high:.3f} |")
+    own = "the corpus' test speakers, whom this model has not heard either:"
+    if evaluation["corpus"]["clips"] == training["corpus"]["clips"]:
+        own = "unheard speakers of the same corpus (this model itself was trained on all of them):"
     return [
-        "Of the same recipe on unheard speakers of the same corpus (this model itself was trained "
-        "on all of them):",
+        f"Of the same recipe on {own}",
         "",
         "| score | mean | sd over seeds | 95 % over speakers |",
         "|---|---|---|---|",

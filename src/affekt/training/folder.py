@@ -29,7 +29,7 @@ def train_folder(
     """Train on a whole corpus and write config, weights and card to `out`.
 
     Args:
-        corpus: Everything in it is trained on.
+        corpus: All of it is trained on but what it marks as test.
         config: Settings.
         out: New or empty folder; its name is the model's.
         cache: Where segment vectors are kept.
@@ -58,14 +58,15 @@ def _train_into(
     evaluation: Path | None,
     report: Report,
 ) -> Trained:
-    origin = provenance(corpus, config)
-    score = _matching(evaluation, origin) if evaluation else None
+    score = _matching(evaluation, provenance(corpus, config)) if evaluation else None
     seed = config.protocol.seed
-    clips = load_clips(corpus.utterances, report)
+    training = corpus.training()
+    origin = provenance(training, config)
+    clips = load_clips(training.utterances, report)
     trained = train(clips, config, seed=seed, cache=cache, report=report)
     facts = {**trained.facts(), "seed": seed, "audio_warnings": audio_warnings(clips), **origin}
     note = config.note or (
-        f"Trained on {corpus.name}: {len(corpus.speakers)} speakers. On other voices, languages "
+        f"Trained on {corpus.name}: {len(training.speakers)} speakers. On other voices, languages "
         "and microphones it may be wrong more often than right."
     )
     checkpoint = Checkpoint(trained.model, trained.labels, portable(config), out.name, note, facts)

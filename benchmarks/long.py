@@ -1,0 +1,55 @@
+"""What a recording of ten hours costs `affekt predict` on one core.
+
+    OMP_NUM_THREADS=1 python benchmarks/long.py FILE.wav... > results/long.md
+
+The files, all of one sampling rate, are repeated until they fill ten hours of FLAC.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from itertools import cycle
+from pathlib import Path
+
+import soundfile
+
+HOURS = 10
+
+
+def repeated(paths, target):
+    """Write the recordings one after another, over and over."""
+    rate = soundfile.info(paths[0]).samplerate
+    left = HOURS * 3600 * rate
+    with soundfile.SoundFile(target, "w", rate, channels=1) as out:
+        for path in cycle(paths):
+            samples = soundfile.read(path)[0][:left]
+            out.write(samples)
+            left -= len(samples)
+            if not left:
+                return
+
+
+def main(paths):
+    """Print a Markdown table."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "long.flac"
+        repeated(paths, target)
+        command = [sys.executable, "-m", "affekt", "predict", str(target), "--json"]
+        run = subprocess.run(command, check=True, capture_output=True, text=True)
+    result, used = json.loads(run.stdout), resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = used.ru_utime + used.ru_stime
+    print(f"# A recording of {HOURS} hours\n\n    make benchmark\n")
+    print("Corpus speech repeated, FLAC, 16 kHz mono, `affekt predict --json`, one core.\n")
+    print("| what | value |\n|---|---|")
+    print(f"| duration | {result['duration'] / 3600:.2f} h |")
+    print(f"| segments | {len(result['segments'])} |")
+    print(f"| processor time | {seconds / 60:.1f} min |")
+    print(f"| speed | {result['duration'] / seconds:.0f} x real time |")
+    print(f"| memory at the peak | {used.ru_maxrss / 2**20:.1f} GiB |")
+    print(f"| warnings | {'; '.join(result['warnings'])} |")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
