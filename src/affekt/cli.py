@@ -29,6 +29,14 @@ app = App(
     version=__version__,
     help="Recognise emotion in natural speech. It errs; it must not decide about people.",
 )
+Source = Annotated[
+    str, Parameter(help="Manifest CSV (path, label, speaker) or corpus:FOLDER, such as emodb:DIR.")
+]
+Recipe = Annotated[Path | None, Parameter(help="TOML file of settings; options override it.")]
+Cache = Annotated[
+    Path | None,
+    Parameter(help="Folder of segment vectors; $AFFEKT_CACHE/vectors or ~/.cache/affekt/vectors."),
+]
 Settings = Annotated[Config, Parameter(name="*")]
 
 
@@ -112,9 +120,9 @@ def _save(figure: "Figure", path: Path) -> None:
 
 @app.command
 def balance(
-    source: str,
+    source: Source,
     *,
-    recipe: Path | None = None,
+    recipe: Recipe = None,
     plot: Path | None = None,
     config: Settings = Config(),
 ) -> None:
@@ -122,10 +130,6 @@ def balance(
 
     Parameters
     ----------
-    source:
-        Manifest CSV (path, label, speaker) or corpus:FOLDER, for instance emodb:DIR.
-    recipe:
-        TOML file of settings; options override it.
     plot:
         Picture of the plan and the counts (the paper's Figures 2 and 3).
     """
@@ -151,28 +155,22 @@ def balance(
 
 @app.command
 def train(
-    source: str,
+    source: Source,
     *,
     out: Path,
-    recipe: Path | None = None,
+    recipe: Recipe = None,
     evaluation: Path | None = None,
-    cache: Path | None = None,
+    cache: Cache = None,
     config: Settings = Config(),
 ) -> int:
-    """Train a model on all speakers of a corpus. Ctrl-C ends a stage and keeps its best epoch.
+    """Train a model on a corpus, less what it marks test. Ctrl-C keeps the best epoch so far.
 
     Parameters
     ----------
-    source:
-        Manifest CSV (path, label, speaker) or corpus:FOLDER, for instance emodb:DIR.
     out:
         New folder for the model.
-    recipe:
-        TOML file of settings; options override it.
     evaluation:
         metrics.json of an evaluation with the same corpus and settings, for the card.
-    cache:
-        Folder of segment vectors; $AFFEKT_CACHE/vectors or ~/.cache/affekt/vectors.
     """
     from .corpora import load_corpus
     from .encoders.weights import cache_folder
@@ -200,25 +198,19 @@ def train(
 
 @app.command
 def evaluate(
-    source: str,
+    source: Source,
     *,
     out: Path,
-    recipe: Path | None = None,
-    cache: Path | None = None,
+    recipe: Recipe = None,
+    cache: Cache = None,
     config: Settings = Config(),
 ) -> None:
     """Score the system on unheard speakers: folds by speaker, several seeds, nested selection.
 
     Parameters
     ----------
-    source:
-        Manifest CSV (path, label, speaker) or corpus:FOLDER, for instance emodb:DIR.
     out:
         New folder for metrics.json, predictions.parquet and confusion.png.
-    recipe:
-        TOML file of settings; options override it.
-    cache:
-        Folder of segment vectors; $AFFEKT_CACHE/vectors or ~/.cache/affekt/vectors.
     """
     from .corpora import load_corpus
     from .encoders.weights import cache_folder
