@@ -15,7 +15,8 @@ def row(folder: Path) -> str:
     cells = [folder.relative_to(HERE).as_posix()]
     for score in ("UAR", "WA"):
         low, high = metrics["ci95"][score]
-        cells.append(f"{metrics[score]:.3f} ± {metrics['sd'][score]:.3f}")
+        sd = metrics["sd"][score]
+        cells.append(f"{metrics[score]:.3f}" + ("" if sd is None else f" ± {sd:.3f}"))
         cells.append(f"{low:.3f} - {high:.3f}")
     cells += [f"{metrics['majority']:.3f}", str(metrics["seeds"])]
     return "| " + " | ".join(cells) + " |"

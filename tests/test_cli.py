@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+
+from affekt.report.card import model_card
 
 DEMO = sorted((Path(__file__).parents[1] / "demo").glob("*.flac"))
 
@@ -154,6 +157,19 @@ def test_a_reader_that_leaves_early_is_no_error():
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert "Traceback" not in done.stderr
     assert "internal error" not in done.stderr
+
+
+def test_hostile_words_stay_inside_the_cards_table():
+    training = {
+        "corpus": {"name": "a|b", "labels": {"x|\ny": 1}, "clips": 1, "speakers": 1, "terms": "t"},
+        "encoder": "e", "plan": {"x|\ny": "ends"}, "stage1_epochs": 1, "stage2_epochs": 1,
+        "seed": 0,
+        "validation_speakers": ["<b>"], "validation_UAR": 0.5, "refit": False, "interrupted": False,
+    }  # fmt: skip
+    card = model_card("m", "note", ["x|\ny"], training, None)
+    rows = [line for line in card.splitlines() if line.startswith("|")]
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 3 for row in rows)
+    assert "<b>" not in card
 
 
 def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from affekt.metrics import confusion_by_speaker, intervals, scores, uar
+from affekt.metrics import confusion_by_speaker, intervals, scores, spread, uar
 
 
 def test_scores_by_hand():
@@ -40,6 +40,13 @@ def test_intervals_are_over_speakers_and_not_over_clips():
     # the mean of ten fair coins: 0.2 to 0.8 with 95 % probability or slightly more
     assert low == pytest.approx(0.2, abs=0.01)
     assert high == pytest.approx(0.8, abs=0.01)
+
+
+def test_of_one_speaker_or_seed_no_spread_is_known():
+    one = np.array([[np.diag([5, 5])]])
+    assert intervals(one)["UAR"] is None
+    assert spread(np.array([0.5])) is None
+    assert spread(np.array([0.1, 0.2, 0.3])) == pytest.approx(0.1)
 
 
 def test_confusions_of_each_speaker():

@@ -4,9 +4,13 @@ import math
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 import affekt
 from affekt import AudioError, audio
+from affekt.checkpoint import Checkpoint
+from affekt.config import Config
+from affekt.model import EmotionModel
 from affekt.recognizer import Recognizer
 from affekt.segments import SEGMENT
 
@@ -79,6 +83,25 @@ def test_level_does_not_change_the_result(default):
     for scaled in (wave * 0.02, wave * 3):
         for label, p in default(wave, RATE).probabilities.items():
             assert default(scaled, RATE).probabilities[label] == pytest.approx(p, abs=1e-3)
+
+
+def test_a_models_own_hop_and_level_are_used(tiny_config):
+    wave = speech_like(3.0) * 0.05
+    results = {}
+    for hop, kind in ((0.48, "rms"), (0.24, "rms"), (0.48, "none")):
+        torch.manual_seed(0)
+        config = Config.model_validate(
+            tiny_config.model_dump() | {"segments": {"hop": hop}, "audio": {"level": kind}}
+        )
+        model = EmotionModel(config, 2)
+        recognizer = Recognizer(Checkpoint(model, ["a", "b"], config, "own"))
+        results[hop, kind] = recognizer(wave, RATE), recognizer(wave * 10, RATE)
+    quiet, loud = results[0.24, "rms"]
+    assert [s.start for s in quiet.segments[:3]] == [0, 0.24, 0.48]
+    assert len(results[0.48, "rms"][0].segments) < len(quiet.segments)
+    assert quiet.confidence == pytest.approx(loud.confidence, abs=1e-6)
+    quiet, loud = results[0.48, "none"]
+    assert quiet.confidence != pytest.approx(loud.confidence, abs=1e-5)
 
 
 def test_every_kind_of_source(default, tmp_path):

@@ -6,12 +6,15 @@ import pytest
 import torch
 from torch import nn
 
+from affekt import AffektError
 from affekt.audio import Recording
+from affekt.config import Config
 from affekt.corpora import load_corpus
 from affekt.encoders.vggish import VGGish
 from affekt.encoders.weights import build_encoder
 from affekt.segments import uniform
 from affekt.training.augment import with_speeds
+from affekt.training.balance import cut
 from affekt.training.data import VectorCache, fingerprint, load_clips
 from affekt.training.loop import Score, fit, shuffled
 from affekt.training.train import train
@@ -70,6 +73,68 @@ def test_training_and_validation_share_no_speaker(clips, tiny_config, monkeypatc
     assert held_out == set(trained.validation_speakers)
     assert inner | held_out == everyone
     assert nobody == set()
+
+
+@pytest.fixture
+def stages(monkeypatch):
+    """What each stage was given and what it did, in order."""
+    from affekt.training import train as module
+
+    seen = []
+
+    def watch(name):
+        original = getattr(module, name)
+
+        def stage(model, training, validation, *rest, **more):
+            history = original(model, training, validation, *rest, **more)
+            seen.append((training, validation, more["epochs"], history.epochs))
+            return history
+
+        monkeypatch.setattr(module, name, stage)
+
+    watch("train_encoder")
+    watch("train_sequence")
+    return seen
+
+
+@pytest.mark.parametrize("scope", ["encoder", "both"])
+def test_classes_are_cut_by_the_plan_in_training_and_alike_elsewhere(
+    clips, tiny_config, stages, scope
+):
+    balance = tiny_config.balance.model_copy(update={"scope": scope})
+    trained = train(clips, tiny_config.model_copy(update={"balance": balance}), seed=0)
+    held_out = set(trained.validation_speakers)
+    inner = [c for c in clips if c.utterance.speaker not in held_out]
+    validation = [c for c in clips if c.utterance.speaker in held_out]
+    planned = [cut(c.seconds, trained.plan[c.label]) for c in inner]
+    even = [uniform(c.seconds, 0.48) for c in inner]
+    assert [len(s) for s in planned] != [len(s) for s in even]  # or nothing could be told apart
+
+    (encoder, encoder_checked, *_), (sequence, sequence_checked, *_) = stages[:2]
+    assert all(map(np.array_equal, encoder.spans, planned))
+    lengths = [len(vectors) for vectors in sequence.vectors]
+    assert lengths == [len(s) for s in (planned if scope == "both" else even)]
+    expected = [uniform(c.seconds, 0.48) for c in validation]
+    assert all(map(np.array_equal, encoder_checked.spans, expected))
+    assert [len(v) for v in sequence_checked.vectors] == [len(s) for s in expected]
+
+
+def test_the_second_training_runs_for_the_epochs_that_validation_chose(clips, tiny_config, stages):
+    config = tiny_config.model_dump()
+    config["stage1"] |= {"epochs": 30, "patience": 1, "head_rate": 0.1}
+    config["stage2"] |= {"epochs": 30, "patience": 1, "rate": 0.1}
+    trained = train(clips, Config.model_validate(config), seed=0)
+    chosen = [trained.stage1.epochs, trained.stage2.epochs]
+    assert [most for _, _, most, _ in stages] == [30, 30, *chosen]
+    assert chosen < [30, 30]
+    assert stages[2][1] is stages[3][1] is None  # nobody is left to watch
+
+
+def test_a_diverging_training_is_no_model(clips, tiny_config):
+    config = tiny_config.model_dump()
+    config["stage2"] |= {"rate": 1e30}
+    with pytest.raises(AffektError, match="stage 2.+lower the rate"):
+        train(clips, Config.model_validate(config), seed=0)
 
 
 class Cached(VectorCache):

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +28,8 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 MAX_HOURS = 12.0
 RATES = (1_000, 768_000)  # Hz
 BLOCK = 1 << 14  # frames decoded at a time; of a damaged block all is lost
+UNKNOWN_SIZE = 0x7F000000  # bytes; what piped WAV and AIFF promise (sox: 0x7FFFF000) and more
+DELAY = 0.1  # s that a codec may add to what a header promises
 MAX_PEAK = 1e10  # beyond what 32-bit integers stored as floats reach
 SILENCE = 1e-4  # RMS, -80 dBFS: below it there is nothing to hear or to normalise
 TARGET_RMS = 0.1  # -20 dBFS
@@ -60,33 +63,37 @@ def read(source: Source) -> Recording:
             samples, or is longer than 12 hours; the message names it and says which.
     """
     name, file = _named(source)
+    # Names need not be UTF-8, but libsndfile gets them so unless they are bytes.
+    target = os.fsencode(file) if isinstance(file, str) and os.name == "posix" else file
     try:
-        with soundfile.SoundFile(file) as sound:
+        with soundfile.SoundFile(target) as sound:
             return _recording(name, sound.samplerate, _blocks(sound), _promised(sound))
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
         if isinstance(file, io.BytesIO):
             file.seek(0)
-        return _read_media(name, file, str(error))
+            return _read_media(name, file, str(error))
+        with Path(file).open("rb") as stream:
+            return _read_media(name, stream, str(error))
 
 
-def from_array(samples: ArrayLike, rate: int | None) -> Recording:
-    """Take samples ``(samples,)`` or ``(samples, channels)``, integers or floats in ±1.
+def from_array(samples: ArrayLike, rate: float | None) -> Recording:
+    """Take samples ``(samples,)`` or ``(samples, channels)``, int16, int32 or floats in ±1.
 
     Raises:
-        ValueError: The rate is missing, or the array has another shape or type.
+        ValueError: The rate is missing or no number, or the array has another shape or type.
         AudioError: There are no samples, or NaN or infinite ones.
     """
     array = np.asarray(samples)
-    if rate is None:
-        raise ValueError("an array needs its sampling rate, for instance rate=16000")
+    if not isinstance(rate, Real):
+        raise ValueError(f"rate={rate!r}: an array needs its sampling rate, such as rate=16000")
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] > max(64, len(array))):
         raise ValueError(f"array of shape {array.shape}: give (samples,) or (samples, channels)")
-    if array.dtype.kind == "i":
+    if array.dtype.kind == "i" and array.dtype.itemsize <= 4:
         array = array / -float(np.iinfo(array.dtype).min)
     elif array.dtype.kind != "f":
-        raise ValueError(f"array of {array.dtype}: give signed integers or floats in ±1")
+        raise ValueError(f"array of {array.dtype}: give int16, int32 or floats in ±1")
     channels = array if array.ndim == 2 else array[:, None]
-    return _recording("<array>", rate, [channels], len(array))
+    return _recording("<array>", float(rate), [channels], len(array))
 
 
 def level(wave: Wave) -> Wave:
@@ -124,7 +131,10 @@ def _named(source: Source) -> tuple[str, str | io.BytesIO]:
     if isinstance(source, bytes):
         return "<bytes>", _Bytes(source)
     if not isinstance(source, str | os.PathLike):
-        return str(getattr(source, "name", "<stream>")), _Bytes(source.read())
+        data = source.read()
+        if not isinstance(data, bytes):
+            raise ValueError("a file opened as text; open it with mode 'rb'")
+        return str(getattr(source, "name", "<stream>")), _Bytes(data)
     name = os.fspath(source)
     try:
         with Path(name).open("rb") as file:
@@ -148,9 +158,9 @@ def _promised(sound: soundfile.SoundFile) -> int:
     libsndfile corrects a WAV's or AIFF's length to what is there and leaves word in its log.
     """
     cut = re.search(r"(?:data|SSND) *: (\d+) \(should be (\d+)\)", sound.extra_info)
-    if cut and int(cut[1]) < 2**31 - 1:  # beyond stands for "unknown" in streamed files
+    if cut and int(cut[1]) < UNKNOWN_SIZE:
         return round(sound.frames * int(cut[1]) / max(int(cut[2]), 1))
-    return sound.frames if sound.frames < 2**62 else 0
+    return sound.frames if not cut and sound.frames < 2**62 else 0
 
 
 def _until_damage(
@@ -170,7 +180,7 @@ def _until_damage(
         warnings.append(f"damaged: decoding stopped early ({error})")
 
 
-def _read_media(name: str, file: str | io.BytesIO, reason: str) -> Recording:
+def _read_media(name: str, file: BinaryIO, reason: str) -> Recording:
     try:
         import av
     except ModuleNotFoundError:
@@ -179,20 +189,25 @@ def _read_media(name: str, file: str | io.BytesIO, reason: str) -> Recording:
             "for video and m4a: pip install 'affekt[media]'"
         ) from None
     try:
-        with av.open(file, "r", metadata_errors="replace") as container:
+        # From an open file, and no protocol beside: a playlist must not make us fetch things.
+        with av.open(
+            file, "r", metadata_errors="replace", options={"protocol_whitelist": ""}
+        ) as container:
             if not container.streams.audio:
                 raise AudioError(f"{name}: has no sound track")
             stream = container.streams.audio[0]
             if stream.codec_context is None:
                 raise AudioError(f"{name}: its sound is in a format that nobody here decodes")
-            # Only the sample format changes here: FFmpeg's own downmix weighs channels.
-            to_float = av.AudioResampler(format="fltp")
+            # Only the sample format changes here: FFmpeg's own downmix weighs channels. Packed:
+            # PyAV reads beyond the planes of 8 channels or more.
+            to_float = av.AudioResampler(format="flt")
             blocks = (
-                out.to_ndarray().T.astype(np.float32)
+                out.to_ndarray().reshape(-1, out.layout.nb_channels).astype(np.float32)
                 for frame in container.decode(stream)
                 for out in to_float.resample(frame)
             )
             seconds = float((stream.duration or 0) * (stream.time_base or 0))
+            seconds = seconds or (container.duration or 0) / av.time_base
             return _recording(name, stream.rate, blocks, round(seconds * stream.rate))
     except (av.FFmpegError, ValueError, EOFError) as error:
         detail = getattr(error, "strerror", None) or error
@@ -200,7 +215,7 @@ def _read_media(name: str, file: str | io.BytesIO, reason: str) -> Recording:
 
 
 def _recording(
-    name: str, rate: int, blocks: Iterable[NDArray[np.floating]], promised: int
+    name: str, rate: float, blocks: Iterable[NDArray[np.floating]], promised: int
 ) -> Recording:
     """Mean of the channels, 16 kHz, and what is odd about the result."""
     if not RATES[0] <= rate <= RATES[1]:
@@ -231,7 +246,7 @@ def _recording(
     parts.clear()  # of ten hours a second copy is 2.3 GB
     if not len(wave):
         raise AudioError(f"{name}: has no samples")
-    if decoded < 0.99 * promised:
+    if decoded < 0.99 * promised - DELAY * rate:
         found, header = decoded / rate, promised / rate
         warnings.append(f"truncated: {found:.2f} s of the {header:.2f} s that its header promises")
     return Recording(name, wave, (*_oddities(wave), *warnings))

@@ -19,7 +19,9 @@ OWN_SETTINGS = {"whisper": {"layer", "pooling"}, "vggish": {"padding", "final_re
 class Frozen(BaseModel):
     """Immutable; unknown keys are errors; the docstring under a field is its help."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Audio(Frozen):
@@ -113,15 +115,15 @@ class Stage2(Frozen):
 class Protocol(Frozen):
     """Who is trained on, who chooses, who is tested."""
 
-    folds: int = Field(5, ge=2)
-    """Speaker-independent test folds of evaluate."""
+    folds: int | None = Field(None, ge=2)
+    """Speaker-independent test folds of evaluate; unless set, as usual for the corpus, or 5."""
     validation: float = Field(0.2, gt=0, lt=1)
     """Share of the training speakers that form the inner validation set."""
     refit: bool = True
     """Train again on all training speakers for the number of epochs that validation chose."""
     seeds: int = Field(3, ge=1)
     """Runs of evaluate, each with its own seed."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     """First seed."""
 
 

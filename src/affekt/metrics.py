@@ -56,8 +56,8 @@ def confusion_by_speaker(
 
 def intervals(
     confusions: NDArray[np.number], draws: int = 2000, seed: int = 0
-) -> dict[str, list[float]]:
-    """95 % percentile intervals of every score, by bootstrap over speakers.
+) -> dict[str, list[float] | None]:
+    """95 % percentile intervals of every score, by bootstrap over speakers; None for one.
 
     Clips of one speaker resemble each other, so speakers are drawn, not clips; with ten of
     them the interval is wide, and rightly so.
@@ -68,12 +68,19 @@ def intervals(
         draws: Bootstrap samples.
         seed: Of the bootstrap.
     """
-    rng = np.random.default_rng(seed)
     speakers = len(confusions)
+    if speakers == 1:
+        return dict.fromkeys(SCORES)
+    rng = np.random.default_rng(seed)
     times = rng.multinomial(speakers, [1 / speakers] * speakers, size=draws)
     drawn = scores(np.einsum("ds,s...->d...", times, confusions))
     bounds = {name: np.percentile(drawn[name].mean(-1), [2.5, 97.5]) for name in SCORES}
     return {name: [round(float(b), 4) for b in pair] for name, pair in bounds.items()}
+
+
+def spread(values: NDArray[np.floating]) -> float | None:
+    """Standard deviation over seeds; None for one seed, of which nothing is known."""
+    return round(float(values.std(ddof=1)), 4) if len(values) > 1 else None
 
 
 def rounded(values: dict[str, Any]) -> dict[str, float]:

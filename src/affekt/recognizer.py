@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Sequence
 from importlib import resources
-from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +21,7 @@ from .model import prepare
 from .segments import Spans
 from .types import Prediction, Segment
 
-CHUNK = 256  # recordings held in memory at a time
+CHUNK = 3600.0  # s of recordings held in memory at a time
 LONG = 30.0  # s; beyond this one label says little
 
 
@@ -67,10 +66,14 @@ class Recognizer:
         Raises:
             AudioError: One of them cannot be read as a recording.
         """
-        rest, predictions = iter(sources), list[Prediction]()
-        while chunk := [audio.read(source) for source in islice(rest, CHUNK)]:
-            predictions += self.recognise(chunk)
-        return predictions
+        predictions: list[Prediction] = []
+        chunk: list[Recording] = []
+        for source in sources:
+            chunk.append(audio.read(source))
+            if sum(recording.seconds for recording in chunk) > CHUNK:
+                predictions += self.recognise(chunk)
+                chunk = []
+        return predictions + self.recognise(chunk)
 
     def recognise(self, recordings: Sequence[Recording]) -> list[Prediction]:
         """Recognise decoded recordings, in their order."""

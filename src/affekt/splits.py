@@ -27,10 +27,13 @@ def official(utterances: Sequence[Utterance], part: str) -> set[str]:
     return inside
 
 
-def speaker_folds(utterances: Sequence[Utterance], folds: int) -> list[list[str]]:
+def speaker_folds(
+    utterances: Sequence[Utterance], folds: int, fixed: Sequence[Sequence[str]] = ()
+) -> list[list[str]]:
     """Test speakers of each fold: the sorted speakers in consecutive groups of like size.
 
-    A corpus that marks its test speakers has one fold, theirs.
+    A corpus that marks its test speakers has one fold, theirs. Groups in `fixed` come first
+    if all their speakers are there.
 
     Raises:
         CorpusError: There are fewer speakers than folds.
@@ -45,7 +48,9 @@ def speaker_folds(utterances: Sequence[Utterance], folds: int) -> list[list[str]
             if len(speakers) > 1
             else "only one speaker: no score on unheard voices can be given"
         )
-    return [list(group) for group in np.array_split(speakers, folds)]
+    first = [list(group) for group in fixed if set(group) <= set(speakers)][: folds - 1]
+    rest = [s for s in speakers if not any(s in group for group in first)]
+    return first + [list(group) for group in np.array_split(rest, folds - len(first))]
 
 
 def inner_validation(utterances: Sequence[Utterance], share: float, seed: int) -> set[str]:

@@ -1,6 +1,7 @@
 """Corpora: where the labels, speakers and splits of each come from.
 
-A source is a manifest CSV or ``corpus:ROOT``, for instance ``emodb:../emodb``.
+A source is a manifest, a folder that describes itself, or ``corpus:ROOT``, for instance
+``emodb:../emodb``.
 """
 
 from collections import Counter
@@ -10,10 +11,43 @@ from pathlib import Path
 from ..errors import CorpusError
 from ..splits import official
 from ..types import Utterance
-from . import emodb, manifest
+from . import (
+    ased,
+    baum1s,
+    casia,
+    cheavd2,
+    cremad,
+    emodb,
+    emospeech_india,
+    folder,
+    iemocap,
+    manifest,
+    nemo,
+    ravdess,
+    tess,
+    turev,
+    urdu,
+)
+from .known import Known
 
-CORPORA = {"emodb": emodb.load}
-TERMS = {"emodb": emodb.TERMS}
+CORPORA: dict[str, Known] = {
+    "ased": ased.CORPUS,
+    "baum1s": baum1s.CORPUS,
+    "casia": casia.CORPUS,
+    "cheavd2": cheavd2.CORPUS,
+    "cremad": cremad.CORPUS,
+    "emodb": emodb.CORPUS,
+    "emospeech-india": emospeech_india.CORPUS,
+    "iemocap": iemocap.FOUR_CLASSES,
+    "iemocap6": iemocap.SIX_CLASSES,
+    "nemo": nemo.CORPUS,
+    "ravdess": ravdess.CORPUS,
+    "tess": tess.CORPUS,
+    "turev": turev.CORPUS,
+    "urdu": urdu.CORPUS,
+}
+FOLDS = 5  # where no usual number is known
+OWN = "not stated: those of the recordings"
 
 
 @dataclass(frozen=True)
@@ -24,11 +58,17 @@ class Corpus:
         name: ``emodb``, or the file name of a manifest.
         utterances: In the order of the source; several hundred to many thousand.
         terms: Licence and obligations, as the owner states them.
+        notes: What the loader left out and why.
+        folds: Usual number of speaker-independent test folds.
+        fixed: Test speakers of the first folds, where they are published.
     """
 
     name: str
     utterances: tuple[Utterance, ...]
     terms: str
+    notes: tuple[str, ...] = ()
+    folds: int = FOLDS
+    fixed: tuple[tuple[str, ...], ...] = ()
 
     @property
     def labels(self) -> list[str]:
@@ -54,7 +94,7 @@ def load_corpus(source: str, label_map: dict[str, str] | None = None) -> Corpus:
     """Load a source and rename its labels.
 
     Args:
-        source: ``manifest.csv`` or ``corpus:ROOT``.
+        source: ``manifest.csv``, a folder, or ``corpus:ROOT``.
         label_map: New names by label; "" leaves the class out.
 
     Raises:
@@ -62,25 +102,32 @@ def load_corpus(source: str, label_map: dict[str, str] | None = None) -> Corpus:
     """
     name, _, root = source.partition(":")
     if name in CORPORA and root:
-        folder = Path(root)
-        if not folder.is_dir():
-            raise CorpusError(f"{source}: {folder} is not a folder")
-        utterances, terms = CORPORA[name](folder), TERMS[name]
-    elif Path(source).suffix.lower() == ".csv":
-        utterances, terms = manifest.load(Path(source)), "not stated: those of the recordings"
-        name = Path(source).stem
+        if not Path(root).is_dir():
+            raise CorpusError(f"{source}: {root} is not a folder")
+        known = CORPORA[name]
+        found = known.load(Path(root))
+        corpus = Corpus(name, tuple(found.utterances), known.terms, tuple(found.notes))
+        corpus = replace(corpus, folds=known.folds, fixed=known.fixed)
+    elif Path(source).suffix.lower() in manifest.SUFFIXES:
+        rows = manifest.load(Path(source))
+        corpus = Corpus(Path(source).stem, tuple(rows), OWN)
+    elif Path(source).is_dir():
+        found = folder.load(Path(source))
+        corpus = Corpus(
+            Path(source).resolve().name, tuple(found.utterances), OWN, tuple(found.notes)
+        )
     else:
         raise CorpusError(
-            f"{source}: give a manifest CSV (path, label, speaker) or one of "
-            + ", ".join(f"{known}:FOLDER" for known in CORPORA)
+            f"{source}: give a manifest (path, label, speaker; CSV, TSV, JSONL, Parquet), a folder "
+            f"with a folder for each class, or corpus:FOLDER with one of {', '.join(CORPORA)}"
         )
-    if not utterances:
+    if not corpus.utterances:
         raise CorpusError(f"{source}: no recordings found")
-    return Corpus(name, _renamed(source, utterances, label_map or {}), terms)
+    return replace(corpus, utterances=_renamed(source, corpus.utterances, label_map or {}))
 
 
 def _renamed(
-    source: str, utterances: list[Utterance], label_map: dict[str, str]
+    source: str, utterances: tuple[Utterance, ...], label_map: dict[str, str]
 ) -> tuple[Utterance, ...]:
     known = Counter(u.label for u in utterances)
     if unknown := sorted(label_map.keys() - known.keys()):

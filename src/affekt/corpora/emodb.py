@@ -1,15 +1,10 @@
-"""EMO-DB (Burkhardt et al., 2005): 535 German utterances, 10 actors, 7 emotions.
+"""EMO-DB: ``wav/03a01Fa.wav`` is speaker 03, text a01, emotion F, version a."""
 
-File names are ``03a01Fa``: speaker 03, text a01, emotion F, version a. Folder ``wav``.
-"""
-
+import re
 from pathlib import Path
 
-from ..errors import CorpusError
-from ..types import Utterance
+from .known import Download, Found, Known, Name, by_name
 
-TERMS = "EMO-DB, Technical University of Berlin: CC0-1.0 (also listed as CC BY 4.0)."
-OFFICIAL_COUNT = 535
 EMOTIONS = {
     "W": "anger",
     "L": "boredom",
@@ -22,20 +17,36 @@ EMOTIONS = {
 MEN = {"03", "10", "11", "12", "15"}
 
 
-def load(root: Path) -> list[Utterance]:
-    """The utterances under `root` or ``root/wav``, any audio suffix.
-
-    Raises:
-        CorpusError: No recordings, or a file whose name is not of this corpus.
-    """
+def load(root: Path) -> Found:
+    """The utterances under `root` or ``root/wav``."""
     folder = root / "wav" if (root / "wav").is_dir() else root
-    utterances = []
-    for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
-        stem = path.stem
-        if len(stem) != 7 or not stem[:2].isdigit() or stem[5] not in EMOTIONS:
-            raise CorpusError(
-                f"{path}: not a name of EMO-DB such as 03a01Fa.wav; remove it or use a manifest"
-            )
-        gender = "male" if stem[:2] in MEN else "female"
-        utterances.append(Utterance(path.name, str(path), EMOTIONS[stem[5]], stem[:2], gender))
-    return utterances
+    return Found(by_name(folder, parse, "EMO-DB", "03a01Fa.wav"), [])
+
+
+def parse(path: Path) -> Name | None:
+    """Speaker and emotion."""
+    match = re.fullmatch(r"(\d\d)[ab]\d\d([WLEAFTN])[a-z]", path.stem)
+    if not match:
+        return None
+    speaker, emotion = match.groups()
+    return Name(EMOTIONS[emotion], speaker, "male" if speaker in MEN else "female")
+
+
+CORPUS = Known(
+    title="EMO-DB (Burkhardt et al., 2005)",
+    about="German, 10 actors, 10 sentences",
+    terms="EMO-DB, Technical University of Berlin: CC0-1.0 (also listed as CC BY 4.0).",
+    obtain="Free: http://emodb.bilderbar.info/download/",
+    counts={
+        "anger": 127,
+        "boredom": 81,
+        "disgust": 46,
+        "fear": 69,
+        "happiness": 71,
+        "neutral": 79,
+        "sadness": 62,
+    },
+    load=load,
+    folds=5,
+    downloads=(Download("http://emodb.bilderbar.info/download/download.zip"),),
+)

@@ -13,7 +13,7 @@ import pandas as pd
 from ..config import Config
 from ..corpora import Corpus
 from ..files import new_folder, write
-from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores
+from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores, spread
 from ..progress import Event, Report, silent
 from ..provenance import provenance
 from ..splits import speaker_folds
@@ -49,7 +49,8 @@ def evaluate(
     """
     new_folder(out)
     origin = provenance(corpus, config)  # of the code as it is now, not after hours of work
-    folds = speaker_folds(corpus.utterances, config.protocol.folds)
+    number = config.protocol.folds or corpus.folds
+    folds = speaker_folds(corpus.utterances, number, corpus.fixed)
     clips = load_clips(corpus.utterances, report)
     seeds = range(config.protocol.seed, config.protocol.seed + config.protocol.seeds)
     rows: list[pd.DataFrame] = []
@@ -67,7 +68,7 @@ def evaluate(
             write(out / "predictions.parquet", partial(table.to_parquet, index=False))
     metrics = measure(table, corpus.labels, folds)
     metrics["majority"] = round(_majority(corpus.utterances, folds), 4)
-    metrics["protocol"] = _protocol(corpus, config)
+    metrics["protocol"] = _protocol(corpus, config, len(folds))
     metrics["runs"] = facts
     metrics["audio_warnings"] = audio_warnings(clips)
     metrics |= origin
@@ -125,7 +126,7 @@ def measure(
     return {
         **rounded({name: pooled[name].mean() for name in SCORES}),
         "chance_UAR": round(1 / len(labels), 4),
-        "sd": rounded({name: pooled[name].std() for name in SCORES}),
+        "sd": {name: spread(pooled[name]) for name in SCORES},
         "ci95": intervals(confusions),
         "seeds": len(by_seed),
         "clips": len(first),
@@ -167,9 +168,9 @@ def _majority(utterances: Sequence[Utterance], folds: Sequence[Sequence[str]]) -
     return hits / clips
 
 
-def _protocol(corpus: Corpus, config: Config) -> str:
+def _protocol(corpus: Corpus, config: Config, number: int) -> str:
     marked = {u.split for u in corpus.utterances}
-    folds = f"{config.protocol.folds} folds by speaker"
+    folds = f"{number} folds by speaker"
     if "test" in marked:
         folds = "one fold, the test speakers of the corpus"
     validation = f"{config.protocol.validation:.0%} of the training speakers"

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .console import printable, score_cells
+
 LIMITS = """\
 Emotion recognition errs. It hears how something was said, not what is felt; people, cultures
 and languages differ in how they sound; acted speech differs from everyday speech. Use the
@@ -19,7 +21,8 @@ def model_card(
 ) -> str:
     """Markdown of a model folder's README.md."""
     corpus = training["corpus"]
-    counts = ", ".join(f"{label} {count}" for label, count in corpus["labels"].items())
+    counts = ", ".join(f"{_cell(label)} {count}" for label, count in corpus["labels"].items())
+    plan = ", ".join(f"{_cell(label)}: {tier}" for label, tier in training["plan"].items())
     lines = [
         f"# {name}",
         "",
@@ -27,12 +30,12 @@ def model_card(
         "",
         "| | |",
         "|---|---|",
-        f"| classes | {', '.join(labels)} |",
-        f"| trained on | {corpus['name']}: {corpus['clips']} clips, "
+        f"| classes | {_cell(', '.join(labels))} |",
+        f"| trained on | {_cell(corpus['name'])}: {corpus['clips']} clips, "
         f"{corpus['speakers']} speakers ({counts}) |",
         f"| terms of the data | {corpus['terms']} |",
         f"| encoder | {training['encoder']} |",
-        f"| balance plan | {', '.join(f'{c}: {t}' for c, t in training['plan'].items())} |",
+        f"| balance plan | {plan} |",
         f"| epochs | stage 1: {training['stage1_epochs']}, stage 2: {training['stage2_epochs']} |",
         f"| seed | {training['seed']} |",
         "",
@@ -48,8 +51,13 @@ def model_card(
     return "\n".join(lines)
 
 
+def _cell(text: str) -> str:
+    """Text of a user's inside a table."""
+    return printable(text).replace("|", "\\|").replace("<", "&lt;")
+
+
 def _score(training: Mapping[str, Any], evaluation: Mapping[str, Any] | None) -> list[str]:
-    speakers = ", ".join(training["validation_speakers"])
+    speakers = _cell(", ".join(training["validation_speakers"]))
     optimistic = (
         f"UAR {training['validation_UAR']:.3f} on the validation speakers ({speakers}), who also "
         "chose the number of epochs: an optimistic figure, not a test."
@@ -62,9 +70,7 @@ def _score(training: Mapping[str, Any], evaluation: Mapping[str, Any] | None) ->
         return [optimistic, "", "For a test on unheard speakers run `affekt evaluate`."]
     rows = []
     for score in ("WA", "UAR", "macro_f1", "MAP"):
-        low, high = evaluation["ci95"][score]
-        mean, sd = evaluation[score], evaluation["sd"][score]
-        rows.append(f"| {score} | {mean:.3f} | {sd:.3f} | {low:.3f} - {high:.3f} |")
+        rows.append(f"| {score} | {' | '.join(score_cells(evaluation, score))} |")
     own = "the corpus' test speakers, whom this model has not heard either:"
     if evaluation["corpus"]["clips"] == training["corpus"]["clips"]:
         own = "unheard speakers of the same corpus (this model itself was trained on all of them):"

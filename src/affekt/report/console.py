@@ -92,13 +92,20 @@ def score_table(metrics: Mapping[str, Any]) -> RenderableType:
     for name in ("score", "mean", "sd over seeds", "95 % over speakers"):
         table.add_column(name, justify="left" if name == "score" else "right")
     for name in ("WA", "UAR", "macro_f1", "MAP"):
-        low, high = metrics["ci95"][name]
-        table.add_row(
-            name, f"{metrics[name]:.3f}", f"{metrics['sd'][name]:.3f}", f"{low:.3f} - {high:.3f}"
-        )
+        table.add_row(name, *score_cells(metrics, name))
     table.add_row("majority (WA)", f"{metrics['majority']:.3f}", style="dim")
     table.add_row("chance (UAR)", f"{metrics['chance_UAR']:.3f}", style="dim")
     return table
+
+
+def score_cells(metrics: Mapping[str, Any], name: str) -> tuple[str, str, str]:
+    """Mean, deviation over seeds and interval over speakers; a dash where there is only one."""
+    sd, interval = metrics["sd"][name], metrics["ci95"][name]
+    return (
+        f"{metrics[name]:.3f}",
+        "-" if sd is None else f"{sd:.3f}",
+        "-" if interval is None else f"{interval[0]:.3f} - {interval[1]:.3f}",
+    )
 
 
 class ProgressBars:

@@ -1,6 +1,7 @@
 """One loop for both stages: epochs, early stopping, the best weights kept, Ctrl-C ends it."""
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..errors import AffektError
 from ..progress import Event, Report, silent
 
 
@@ -58,6 +60,9 @@ def fit(
 ) -> History:
     """Train `model` in place and leave it with the weights of its best epoch.
 
+    Raises:
+        AffektError: The loss is no longer a number.
+
     Without `validate` all `epochs` are run and the last weights kept. Ctrl-C ends the
     stage with the best epoch so far, unless none is complete.
     """
@@ -75,6 +80,8 @@ def fit(
                     nn.utils.clip_grad_norm_(parameters, clip)
                 optimizer.step()
                 losses.append(value.item())
+                if not math.isfinite(losses[-1]):
+                    raise AffektError(f"{stage}: the loss is {losses[-1]}; lower the rate")
             model.eval()
             history.loss.append(sum(losses) / len(losses))
             note = f"loss {history.loss[-1]:.3f}"

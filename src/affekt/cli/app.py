@@ -1,0 +1,88 @@
+"""What all commands share: the app, its options, and the only ways to print."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import docstring_parser
+from cyclopts import App, Parameter
+
+from .. import __version__
+from ..config import Config, read_config
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+    from ..progress import Report
+
+# For every section of the settings cyclopts reads the source of pydantic's BaseModel anew:
+# half a second of each --help.
+docstring_parser.parse_from_object = cache(docstring_parser.parse_from_object)
+
+app = App(
+    name="affekt",
+    version=__version__,
+    help="Recognise emotion in natural speech. It errs; it must not decide about people.",
+)
+Source = Annotated[
+    str, Parameter(help="Manifest CSV (path, label, speaker) or corpus:FOLDER, such as emodb:DIR.")
+]
+Recipe = Annotated[Path | None, Parameter(help="TOML file of settings; options override it.")]
+Cache = Annotated[
+    Path | None,
+    Parameter(help="Folder of segment vectors; $AFFEKT_CACHE/vectors or ~/.cache/affekt/vectors."),
+]
+Settings = Annotated[Config, Parameter(name="*")]
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a picture, and say where."""
+    from ..report import plots
+
+    replaced = " (replaced)" if path.exists() else ""
+    plots.save(figure, path)
+    say(f"picture: {path}{replaced}")
+
+
+def tell_odd(warnings: dict[str, list[str]]) -> None:
+    """Count the recordings of a corpus that sound odd, and show one."""
+    if warnings:
+        name, reasons = next(iter(warnings.items()))
+        say(f"{len(warnings)} recordings with warnings, for instance {name}: {'; '.join(reasons)}")
+
+
+def settings(recipe: Path | None, config: Config) -> Config:
+    """The recipe, and over it what was set on the command line."""
+    return read_config(recipe, config.model_dump(exclude_unset=True))
+
+
+def console(stderr: bool = False) -> "Console":
+    """Standard output, or standard error."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=not stderr)
+
+
+@contextmanager
+def progress() -> Iterator["Report"]:
+    """Bars on a terminal, lines in a log."""
+    from ..report.console import ProgressBars, ProgressLines
+
+    screen = console(stderr=True)
+    with (ProgressBars if screen.is_terminal else ProgressLines)(screen) as report:
+        yield report
+
+
+def say(text: str) -> None:
+    """One line on standard error, whatever characters a file's name may hold."""
+    line = " ".join(text.split())
+    print("".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
+
+
+def complain(problem: object) -> None:
+    """Say what went wrong."""
+    say(f"affekt: {problem}")

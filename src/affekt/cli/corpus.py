@@ -1,0 +1,41 @@
+"""``affekt balance``: what lies in a corpus before anything is trained on it."""
+
+from pathlib import Path
+
+from ..config import Config
+from .app import Recipe, Settings, Source, app, console, progress, save, settings, tell_odd
+
+
+@app.command
+def balance(
+    source: Source,
+    *,
+    recipe: Recipe = None,
+    plot: Path | None = None,
+    config: Settings = Config(),
+) -> None:
+    """Show how densely each class would be cut for training, and what that gives.
+
+    Parameters
+    ----------
+    plot:
+        Picture of the plan and the counts (the paper's Figures 2 and 3).
+    """
+    from ..corpora import load_corpus
+    from ..training.balance import summarise
+    from ..training.data import audio_warnings, load_clips
+
+    chosen = settings(recipe, config)
+    corpus = load_corpus(source, chosen.labels).training()
+    with progress() as report:
+        clips = load_clips(corpus.utterances, report)
+    summary = summarise(chosen.balance.plan, [(c.label, c.seconds) for c in clips])
+    from ..report.console import balance_table
+
+    console().print(f"balance plan {chosen.balance.plan}", highlight=False)
+    console().print(balance_table(summary))
+    tell_odd(audio_warnings(clips))
+    if plot:
+        from ..report import plots
+
+        save(plots.balance(summary, f"{corpus.name}, plan {chosen.balance.plan}"), plot)

@@ -1,0 +1,86 @@
+"""``affekt train`` and ``affekt evaluate``."""
+
+from pathlib import Path
+
+from ..config import Config
+from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_odd
+
+
+@app.command
+def train(
+    source: Source,
+    *,
+    out: Path,
+    recipe: Recipe = None,
+    evaluation: Path | None = None,
+    cache: Cache = None,
+    config: Settings = Config(),
+) -> int:
+    """Train a model on a corpus, less what it marks test. Ctrl-C keeps the best epoch so far.
+
+    Parameters
+    ----------
+    out:
+        New folder for the model.
+    evaluation:
+        metrics.json of an evaluation with the same corpus and settings, for the card.
+    """
+    from ..corpora import load_corpus
+    from ..encoders.weights import cache_folder
+    from ..report.console import printable
+    from ..training.folder import train_folder
+
+    chosen = settings(recipe, config)
+    corpus = load_corpus(source, chosen.labels)
+    cache = cache or cache_folder() / "vectors"
+    with progress() as report:
+        trained = train_folder(
+            corpus,
+            chosen,
+            out,
+            cache=cache,
+            evaluation=evaluation,
+            report=report,
+        )
+    if trained.interrupted:
+        say(f"interrupted; the best epoch so far is in {out}")
+        return 130
+    classes = printable(", ".join(trained.labels))
+    print(f"model: {out}, classes {classes}; its card is {out / 'README.md'}")
+    print(f"try it: affekt predict FILE --model {out}")
+    return 0
+
+
+@app.command
+def evaluate(
+    source: Source,
+    *,
+    out: Path,
+    recipe: Recipe = None,
+    cache: Cache = None,
+    config: Settings = Config(),
+) -> None:
+    """Score the system on unheard speakers: folds by speaker, several seeds, nested selection.
+
+    Parameters
+    ----------
+    out:
+        New folder for metrics.json, predictions.parquet and confusion.png.
+    """
+    from ..corpora import load_corpus
+    from ..encoders.weights import cache_folder
+    from ..experiments.methods import PaperMethod
+    from ..experiments.runner import evaluate as run
+    from ..report import plots
+    from ..report.console import score_table
+
+    chosen = settings(recipe, config)
+    corpus = load_corpus(source, chosen.labels)
+    vectors = cache or cache_folder() / "vectors"
+    with progress() as report:
+        metrics = run(corpus, lambda: PaperMethod(chosen, vectors), chosen, out, report)
+    title = f"{corpus.name}: UAR {metrics['UAR']:.3f}, {metrics['seeds']} seeds pooled"
+    plots.save(plots.confusion(**metrics["confusion"], title=title), out / "confusion.png")
+    console().print(score_table(metrics))
+    tell_odd(metrics["audio_warnings"])
+    print(f"results: {out}")
