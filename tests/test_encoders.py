@@ -8,7 +8,7 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from affekt.encoders import encode, windows
 from affekt.encoders.onednn import OneDNNLinear, for_inference
-from affekt.encoders.vggish import VGGish
+from affekt.encoders.vggish import VGGish, patches
 from affekt.encoders.whisper import Whisper
 from affekt.segments import uniform
 
@@ -140,12 +140,12 @@ def test_vggish_has_the_papers_shape_and_googles_patches():
     wave = noise(16_000 * 3)
     expected = vggish_input.waveform_to_examples(wave, 16_000)[:, 0].detach()
     spans = torch.tensor([[0, 0.96], [0.96, 1.92], [1.92, 2.88]])
-    assert torch.allclose(vggish.patches(torch.tensor(wave), spans), expected, atol=1e-5)
+    assert torch.allclose(patches(torch.tensor(wave), spans), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("padding", "tail"), [("wave", np.log(0.01)), ("log-mel", 0.0)])
 def test_short_clips_are_padded_with_silence_or_with_zero_frames(padding, tail):
-    patch = VGGish(padding=padding).patches(torch.ones(1600), torch.tensor([[0, 0.96]]))
+    patch = patches(torch.ones(1600), torch.tensor([[0, 0.96]]), padding)
     assert patch.shape == (1, 96, 64)
     assert torch.allclose(patch[0, 20:], torch.tensor(tail, dtype=torch.float32), atol=1e-5)
 

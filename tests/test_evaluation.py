@@ -11,8 +11,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from affekt import AffektError
 from affekt.corpora import load_corpus
-from affekt.experiments.methods import PaperMethod
+from affekt.experiments.methods.paper import PaperMethod
 from affekt.experiments.runner import evaluate
+from affekt.experiments.systems import Maker
 from affekt.progress import silent
 from affekt.training.balance import cut
 from affekt.training.data import load_clips
@@ -123,17 +124,57 @@ def test_a_corpus_with_test_speakers_of_its_own_is_tested_on_them(corpus, tiny_c
 
 
 def test_ctrl_c_gives_no_score(corpus, tiny_config, tmp_path, monkeypatch):
-    from affekt.experiments import methods
+    from affekt.experiments.methods import paper
 
-    original = methods.train
+    original = paper.train
 
     def interrupted(*args, **kwargs):
         return dataclasses.replace(original(*args, **kwargs), interrupted=True)
 
-    monkeypatch.setattr(methods, "train", interrupted)
+    monkeypatch.setattr(paper, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(corpus, tiny_config, tmp_path / "out", [])
     assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+class Breaks(PaperMethod):
+    """Fails in the second of its calls; counts them all."""
+
+    calls = 0
+
+    def fit(self, clips, seed, report):
+        Breaks.calls += 1
+        if Breaks.calls == 2:
+            raise AffektError("broken")
+        super().fit(clips, seed, report)
+
+
+def test_a_broken_run_goes_on_where_it_ended(corpus, tiny_config, outcome, tmp_path):
+    out = tmp_path / "out"
+    Breaks.calls = 0
+    with pytest.raises(AffektError, match="broken"):
+        evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
+    assert not (out / "metrics.json").exists()
+
+    other = tiny_config.model_copy(update={"note": "other"})
+    with pytest.raises(AffektError, match="unfinished run of other data, settings or code"):
+        evaluate(corpus, lambda: Breaks(other, None), other, out)
+
+    metrics = evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
+    assert Breaks.calls == 4  # one, the broken one, and the two that were missing
+    whole, reference = outcome[0], outcome[1]
+    assert metrics == reference
+    table = pd.read_parquet(out / "predictions.parquet")
+    pd.testing.assert_frame_equal(table, pd.read_parquet(whole / "predictions.parquet"))
+    with pytest.raises(AffektError, match="not empty"):
+        evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
+
+
+def test_several_processes_give_the_same(corpus, tiny_config, outcome, tmp_path):
+    make = Maker("default", tiny_config, None)
+    evaluate(corpus, make, tiny_config, tmp_path / "out", workers=2)
+    table = pd.read_parquet(tmp_path / "out/predictions.parquet")
+    pd.testing.assert_frame_equal(table, pd.read_parquet(outcome[0] / "predictions.parquet"))
 
 
 def test_the_number_of_segments_at_test_tells_nothing_of_the_class(manifest, tiny_config):

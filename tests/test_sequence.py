@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from affekt.sequence import AttentionPooling, MeanPooling, PeepholeLSTM, SequenceModel
+from affekt.sequence import PeepholeLSTM, SequenceModel
 
 
 def sigmoid(x):
@@ -45,23 +45,10 @@ def test_without_peepholes_the_cell_is_pytorchs():
     assert torch.allclose(ours(x, mask), theirs(x)[0], atol=1e-6)
 
 
-def test_attention_by_hand():
-    """Equation 8: W h = (1, 2, 0.5) over three segments, the fourth is padding."""
-    pool = AttentionPooling(2)
-    with torch.no_grad():
-        pool.score.weight.copy_(torch.tensor([[1.0, 0.5]]))
-    h = torch.tensor([[[1.0, 0.0], [1.5, 1.0], [0.0, 1.0], [9.0, 9.0]]])
-    mask = torch.tensor([[True, True, True, False]])
-    total = math.exp(1) + math.exp(2) + math.exp(0.5)
-    expected = [math.exp(1) / total, math.exp(2) / total, math.exp(0.5) / total, 0.0]
-    assert pool(h, mask)[0].tolist() == pytest.approx(expected, abs=1e-6)
-    assert MeanPooling()(h, mask)[0].tolist() == pytest.approx([1 / 3] * 3 + [0])
-
-
 def model(cell, pooling):
     torch.manual_seed(1)
     settings = {"cell": cell, "hidden": 6, "pooling": pooling, "dropout": 0.5}
-    return SequenceModel(8, 3, **settings).eval()
+    return SequenceModel(8, 3, order=3, **settings).eval()
 
 
 @pytest.mark.parametrize("cell", ["lstm", "peephole"])

@@ -17,6 +17,8 @@ from affekt.training.augment import with_speeds
 from affekt.training.balance import cut
 from affekt.training.data import VectorCache, fingerprint, load_clips
 from affekt.training.loop import Score, fit, shuffled
+from affekt.training.stage1 import Part
+from affekt.training.stage2 import Live
 from affekt.training.train import train
 
 
@@ -49,6 +51,33 @@ def test_a_frozen_encoder_stays_and_a_tuned_one_moves(clips, tiny_config):
         update={"stage1": tiny_config.stage1.model_copy(update={"freeze": False, "epochs": 1})}
     )
     assert not same(start, train(clips, tuned, seed=0).model.encoder.state_dict())
+
+
+def test_end_to_end_the_encoder_learns_beneath_the_sequence_model(clips, tiny_config):
+    start = build_encoder(tiny_config.encoder).state_dict()
+    config = tiny_config.model_dump()
+    config["stage2"] |= {"end_to_end": True, "epochs": 2}
+    config["stage1"] |= {"rate": 1e-3}
+    config["protocol"] |= {"refit": False}
+    trained = train(clips, Config.model_validate(config), seed=0)
+    assert not same(start, trained.model.encoder.state_dict())
+    again = train(clips, Config.model_validate(config), seed=0)
+    assert same(weights(trained), weights(again))
+
+
+def test_heard_live_a_clip_has_the_vectors_that_the_cache_would_have(clips, tiny_config):
+    encoder = build_encoder(tiny_config.encoder).eval()
+    few = [clips[0], clips[5]]
+    waves = [np.tile(few[0].recording.wave, 30), few[1].recording.wave]  # one long, one short
+    spans = [uniform(len(w) / 16_000, 0.48) for w in waves]
+    live = Live(encoder, Part(waves, spans, torch.tensor([0, 1])))
+    expected = VectorCache(None, encoder).encode(waves, spans)
+    with torch.no_grad():
+        unwatched = live.look([1, 0])
+    for one, two, three in zip(live.look([1, 0]), unwatched, expected[::-1], strict=True):
+        assert one.requires_grad
+        assert torch.allclose(one, three, atol=1e-5)
+        assert torch.allclose(two, three, atol=1e-5)
 
 
 def test_it_learns(clips, tiny_config):

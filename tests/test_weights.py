@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from affekt.config import Encoder
 from affekt.encoders import weights
 from affekt.encoders.tf_checkpoint import read_tf_checkpoint
-from affekt.encoders.vggish import VGGish
+from affekt.encoders.vggish import VGGish, patches
 from affekt.errors import CheckpointError
 
 DATA = Path(__file__).parent / "data"
@@ -154,7 +154,7 @@ def test_googles_layout_is_turned_into_ours():
     spans = torch.tensor([[0, 0.96]])
     with torch.inference_mode():
         ours = encoder([wave], [spans])[0].numpy()
-    theirs = nhwc_forward(variables, encoder.patches(wave, spans)[0].numpy())
+    theirs = nhwc_forward(variables, patches(wave, spans)[0].numpy())
     assert np.abs(ours - theirs).max() < 1e-3 * np.abs(theirs).max()
 
 

@@ -43,11 +43,13 @@ class Recording:
         name: The file's path, or ``<bytes>``, ``<stream>``, ``<array>``.
         wave: Samples ``(samples,)``, float32, mono, 16 kHz, at the recorded level.
         warnings: What to know before trusting a result.
+        rate: Sampling rate in Hz before it was brought to 16 kHz.
     """
 
     name: str
     wave: Wave
     warnings: tuple[str, ...] = ()
+    rate: float = SAMPLE_RATE
 
     @property
     def seconds(self) -> float:
@@ -249,7 +251,7 @@ def _recording(
     if decoded < 0.99 * promised - DELAY * rate:
         found, header = decoded / rate, promised / rate
         warnings.append(f"truncated: {found:.2f} s of the {header:.2f} s that its header promises")
-    return Recording(name, wave, (*_oddities(wave), *warnings))
+    return Recording(name, wave, (*_oddities(wave), *warnings), rate)
 
 
 def _oddities(wave: Wave) -> Iterator[str]:

@@ -94,8 +94,18 @@ class Stage2(Frozen):
 
     cell: Literal["lstm", "peephole"] = "lstm"
     """Standard LSTM, or equations 3-7 with peepholes."""
-    pooling: Literal["attention", "mean"] = "attention"
-    """Equations 8 and 9, or the mean of the hidden vectors."""
+    pooling: Literal[
+        "attention",
+        "mean",
+        "multi-head",
+        "statistics",
+        "bilinear",
+        "covariance",
+        "higher-order",
+    ] = "attention"
+    """Equations 8 and 9, the mean of the hidden vectors, or another way to pool them."""
+    order: int = Field(3, ge=1, le=8)
+    """(higher-order pooling) Factors of the largest product."""
     hidden: int = Field(128, ge=1)
     """Units per direction."""
     dropout: float = Field(0.5, ge=0, lt=1)
@@ -108,6 +118,8 @@ class Stage2(Frozen):
     """Clips a step."""
     rate: float = Field(3e-4, gt=0)
     """Adam's learning rate."""
+    end_to_end: bool = False
+    """Let the encoder learn on beneath the sequence model, at stage1.rate."""
     clip: float = Field(5.0, gt=0)
     """Largest norm of the gradient."""
 

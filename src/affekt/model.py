@@ -67,6 +67,7 @@ class EmotionModel(nn.Module):
             cell=settings.cell,
             hidden=settings.hidden,
             pooling=settings.pooling,
+            order=settings.order,
             dropout=settings.dropout,
         )
 

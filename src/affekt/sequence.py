@@ -10,15 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from .pooling import make_pooling
+
 
 class Output(NamedTuple):
     """What the sequence model says of a batch.
 
     Attributes:
         logits: ``(batch, classes)``.
-        segment_logits: ``(batch, segments, classes)``, the classifier on each hidden
-            vector. The classifier is linear and attention sums to 1, so `logits` is their
-            mean weighted by `attention`: the timeline explains the label exactly.
+        segment_logits: ``(batch, segments, classes)``, pooling and classifier on each hidden
+            vector alone. With the paper's attention (or the mean) `logits` is their mean
+            weighted by `attention`: the timeline explains the label exactly.
         attention: ``(batch, segments)``, sums to 1 over each clip, 0 where it is padded.
     """
 
@@ -90,47 +92,41 @@ class BiPeepholeLSTM(nn.Module):
         return torch.cat([self.forth(x, mask), back], dim=-1) * mask[..., None]
 
 
-class AttentionPooling(nn.Module):
-    """Equation 8: mu_t = softmax over the clip of W h_t."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.score = nn.Linear(dim, 1, bias=False)
-
-    def forward(self, h: Tensor, mask: Tensor) -> Tensor:
-        """``(batch, segments, dim)`` and their mask to weights ``(batch, segments)``."""
-        return self.score(h).squeeze(-1).masked_fill(~mask, -torch.inf).softmax(-1)
-
-
-class MeanPooling(nn.Module):
-    """The same weight for every segment: the system without attention."""
-
-    def forward(self, h: Tensor, mask: Tensor) -> Tensor:
-        """``(batch, segments, dim)`` and their mask to weights ``(batch, segments)``."""
-        return mask / mask.sum(-1, keepdim=True)
-
-
 CELLS = {"lstm": BiLSTM, "peephole": BiPeepholeLSTM}
 
 
 class SequenceModel(nn.Module):
-    """Bi-LSTM, weighted sum of its hidden vectors (equation 9), linear classifier."""
+    """Bi-LSTM, pooling of its hidden vectors (equation 9), linear classifier."""
 
     def __init__(
-        self, inputs: int, classes: int, *, cell: str, hidden: int, pooling: str, dropout: float
+        self,
+        inputs: int,
+        classes: int,
+        *,
+        cell: str,
+        hidden: int,
+        pooling: str,
+        order: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.rnn = CELLS[cell](inputs, hidden)
-        self.pooling = AttentionPooling(2 * hidden) if pooling == "attention" else MeanPooling()
+        self.pooling = make_pooling(pooling, 2 * hidden, order)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(2 * hidden, classes)
+        self.classifier = nn.Linear(self.pooling.dim, classes)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Output:
         """Segment vectors ``(batch, segments, inputs)`` padded after ``lengths`` ``(batch,)``."""
         h = self.rnn(self.dropout(x), lengths)
-        attention = self.pooling(h, mask_of(lengths, h.shape[1]))
-        pooled = (attention[..., None] * h).sum(1)
-        return Output(self.classifier(self.dropout(pooled)), self.classifier(h), attention)
+        pooled, attention = self.pooling(h, mask_of(lengths, h.shape[1]))
+        logits = self.classifier(self.dropout(pooled))
+        return Output(logits, self._alone(h), attention)
+
+    def _alone(self, h: Tensor) -> Tensor:
+        """Logits ``(batch, segments, classes)`` of each segment as if it were the clip."""
+        each = h.flatten(0, 1)[:, None]
+        pooled, _ = self.pooling(each, torch.ones_like(each[..., 0], dtype=torch.bool))
+        return self.classifier(pooled).unflatten(0, h.shape[:2])
 
 
 def mask_of(lengths: Tensor, segments: int) -> Tensor:

@@ -58,6 +58,8 @@ def evaluate(
     out: Path,
     recipe: Recipe = None,
     cache: Cache = None,
+    system: str = "default",
+    workers: int = 1,
     config: Settings = Config(),
 ) -> None:
     """Score the system on unheard speakers: folds by speaker, several seeds, nested selection.
@@ -65,20 +67,26 @@ def evaluate(
     Parameters
     ----------
     out:
-        New folder for metrics.json, predictions.parquet and confusion.png.
+        New folder for metrics.json, predictions.parquet and confusion.png; an unfinished one
+        is gone on with.
+    system:
+        Which system of the study: affekt study --help lists them.
+    workers:
+        Processes, each with folds of its own.
     """
     from ..corpora import load_corpus
     from ..encoders.weights import cache_folder
-    from ..experiments.methods import PaperMethod
     from ..experiments.runner import evaluate as run
+    from ..experiments.systems import Maker
     from ..report import plots
     from ..report.console import score_table
 
     chosen = settings(recipe, config)
     corpus = load_corpus(source, chosen.labels)
     vectors = cache or cache_folder() / "vectors"
+    make = Maker(system, chosen, vectors)
     with progress() as report:
-        metrics = run(corpus, lambda: PaperMethod(chosen, vectors), chosen, out, report)
+        metrics = run(corpus, make, chosen, out, system=system, workers=workers, report=report)
     title = f"{corpus.name}: UAR {metrics['UAR']:.3f}, {metrics['seeds']} seeds pooled"
     plots.save(plots.confusion(**metrics["confusion"], title=title), out / "confusion.png")
     console().print(score_table(metrics))

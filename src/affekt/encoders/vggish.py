@@ -47,18 +47,19 @@ class VGGish(SegmentEncoder):
 
     def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
         """See `SegmentEncoder`."""
-        patches = [self.patches(w, s) for w, s in zip(waves, spans, strict=True)]
-        x = self.features(torch.cat(patches)[:, None])
+        both = zip(waves, spans, strict=True)
+        x = self.features(torch.cat([patches(w, s, self.padding) for w, s in both])[:, None])
         return self.embeddings(x.permute(0, 2, 3, 1).flatten(1))  # NHWC, as the weights expect
 
-    def patches(self, wave: Tensor, spans: Tensor) -> Tensor:
-        """Log-mel ``(segments, 96, 64)`` of the segments of one clip."""
-        starts = (spans[:, 0] * 100).round().long()
-        if self.padding == "log-mel":  # "zero frames" read literally
-            mel = vggish_log_mel(F.pad(wave, (0, WINDOW - HOP)))  # every 10 ms has its frame
-            missing = int(starts.max()) + SEGMENT_FRAMES - len(mel)
-            mel = F.pad(mel, (0, 0, 0, max(0, missing)))
-        else:
-            needed = int(starts.max()) * HOP + SAMPLES
-            mel = vggish_log_mel(F.pad(wave, (0, max(0, needed - len(wave)))))
-        return mel.unfold(0, SEGMENT_FRAMES, 1)[starts].transpose(1, 2)
+
+def patches(wave: Tensor, spans: Tensor, padding: str = "wave") -> Tensor:
+    """Log-mel ``(segments, 96, 64)`` of the segments of one clip ``(samples,)``."""
+    starts = (spans[:, 0] * 100).round().long()
+    if padding == "log-mel":  # "zero frames" read literally
+        mel = vggish_log_mel(F.pad(wave, (0, WINDOW - HOP)))  # every 10 ms has its frame
+        missing = int(starts.max()) + SEGMENT_FRAMES - len(mel)
+        mel = F.pad(mel, (0, 0, 0, max(0, missing)))
+    else:
+        needed = int(starts.max()) * HOP + SAMPLES
+        mel = vggish_log_mel(F.pad(wave, (0, max(0, needed - len(wave)))))
+    return mel.unfold(0, SEGMENT_FRAMES, 1)[starts].transpose(1, 2)

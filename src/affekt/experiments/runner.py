@@ -12,14 +12,16 @@ import pandas as pd
 
 from ..config import Config
 from ..corpora import Corpus
-from ..files import new_folder, write
+from ..files import write
 from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores, spread
-from ..progress import Event, Report, silent
+from ..progress import Report, silent
 from ..provenance import provenance
 from ..splits import speaker_folds
-from ..training.data import Clip, audio_warnings, load_clips
+from ..training.data import audio_warnings, load_clips
 from ..types import Utterance
-from .methods import Method
+from .folds import Finished, Job
+from .jobs import run_jobs
+from .methods.method import Method
 
 PROTOCOL = (
     "Test speakers in no training, validation or statistic; {folds}; every "
@@ -34,77 +36,53 @@ def evaluate(
     make_method: Callable[[], Method],
     config: Config,
     out: Path,
+    *,
+    system: str = "",
+    workers: int = 1,
     report: Report = silent,
 ) -> dict[str, Any]:
     """Run every fold with every seed and write the results to `out`.
 
-    ``predictions.parquet`` grows with each fold; ``metrics.json`` comes last.
+    Each finished fold is kept in ``out/folds``; called again with the same data, settings
+    and code, only the missing ones are run. ``metrics.json`` comes last.
+
+    Args:
+        corpus: All its speakers are tested, or those that it marks as test.
+        make_method: A fresh method; it must pickle if there are several `workers`.
+        config: Settings; the protocol is taken from here.
+        out: New folder, or one that an earlier call left unfinished.
+        system: What the method is called in the results.
+        workers: Processes; each runs whole folds.
+        report: Progress.
 
     Returns:
         What metrics.json holds.
 
     Raises:
-        AffektError: `out` is not empty or cannot be written, a recording cannot be read, or
-            there are too few speakers.
+        AffektError: `out` holds something else or cannot be written, a recording cannot be
+            read, or there are too few speakers.
     """
-    new_folder(out)
     origin = provenance(corpus, config)  # of the code as it is now, not after hours of work
-    number = config.protocol.folds or corpus.folds
-    folds = speaker_folds(corpus.utterances, number, corpus.fixed)
+    folds = speaker_folds(corpus.utterances, config.protocol.folds or corpus.folds, corpus.fixed)
+    first = config.protocol.seed
+    seeds = range(first, first + config.protocol.seeds)
+    jobs = [Job(seed, fold, group) for seed in seeds for fold, group in enumerate(folds)]
+    done = Finished(out, {"system": system, **origin})
     clips = load_clips(corpus.utterances, report)
-    seeds = range(config.protocol.seed, config.protocol.seed + config.protocol.seeds)
-    rows: list[pd.DataFrame] = []
-    facts = []
-    report(Event("folds", 0, len(seeds) * len(folds)))
-    for seed in seeds:
-        for fold, speakers in enumerate(folds):
-            name = f"seed {seed - seeds.start + 1}/{len(seeds)} fold {fold + 1}/{len(folds)}"
-            method = make_method()
-            rows.append(_fold(clips, speakers, method, corpus.labels, seed, _under(name, report)))
-            rows[-1].insert(2, "fold", fold)
-            facts.append({"seed": seed, "fold": fold, **method.facts})
-            table = pd.concat(rows, ignore_index=True)
-            report(Event("folds", len(rows), len(seeds) * len(folds)))
-            write(out / "predictions.parquet", partial(table.to_parquet, index=False))
+    run_jobs(clips, corpus.labels, make_method, jobs, done, workers, report)
+    table, facts = done.collect(jobs)
+    write(out / "predictions.parquet", partial(table.to_parquet, index=False))
     metrics = measure(table, corpus.labels, folds)
     metrics["majority"] = round(_majority(corpus.utterances, folds), 4)
+    metrics["system"] = system
     metrics["protocol"] = _protocol(corpus, config, len(folds))
+    metrics["notes"] = list(corpus.notes)
     metrics["runs"] = facts
     metrics["audio_warnings"] = audio_warnings(clips)
     metrics |= origin
     write(out / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    done.clear()
     return metrics
-
-
-def _under(name: str, report: Report) -> Report:
-    return lambda event: report(event._replace(stage=f"{name}, {event.stage}"))
-
-
-def _fold(
-    clips: Sequence[Clip],
-    test_speakers: Sequence[str],
-    method: Method,
-    labels: Sequence[str],
-    seed: int,
-    report: Report,
-) -> pd.DataFrame:
-    training = [c for c in clips if c.utterance.speaker not in test_speakers]
-    test = [c for c in clips if c.utterance.speaker in test_speakers]
-    method.fit(training, seed, report)
-    probabilities = method.predict([c.recording for c in test])
-    rows = pd.DataFrame(
-        {
-            "utterance": [c.utterance.id for c in test],
-            "speaker": [c.utterance.speaker for c in test],
-            "seed": seed,
-            "label": [c.label for c in test],
-            "predicted": [method.labels[i] for i in probabilities.argmax(1)],
-        }
-    )
-    for label in labels:  # a class that no training speaker had is never predicted
-        known = label in method.labels
-        rows[f"prob_{label}"] = probabilities[:, method.labels.index(label)] if known else 0.0
-    return rows
 
 
 def measure(

@@ -1,8 +1,12 @@
-"""Stage 2: the sequence model on the encoder's segment vectors (equations 3 to 9)."""
+"""Stage 2: the sequence model, from a clip's segment vectors to its emotion (equations 3-9).
+
+The vectors come from the encoder that stage 1 left, computed once; or, end to end, the
+encoder goes on learning beneath the sequence model.
+"""
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -10,14 +14,34 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import Stage2
+from ..encoders import encode, windows
+from ..encoders.protocol import SegmentEncoder
 from ..metrics import uar
 from ..model import EmotionModel
 from ..progress import Report
 from .loop import History, Score, fit, shuffled
+from .stage1 import Part
+
+
+class Clips(Protocol):
+    """Clips as the sequence model sees them.
+
+    Attributes:
+        targets: Class indices ``(clips,)``.
+    """
+
+    @property
+    def targets(self) -> Tensor:
+        """Class indices ``(clips,)``."""
+        ...
+
+    def look(self, batch: Sequence[int]) -> list[Tensor]:
+        """The encoder's ``(segments, dim)`` of some clips."""
+        ...
 
 
 class Sequences(NamedTuple):
-    """Clips as the sequence model sees them.
+    """Clips whose vectors are known.
 
     Attributes:
         vectors: The encoder's ``(segments, dim)`` of each clip.
@@ -27,36 +51,76 @@ class Sequences(NamedTuple):
     vectors: Sequence[Tensor]
     targets: Tensor
 
+    def look(self, batch: Sequence[int]) -> list[Tensor]:
+        """See `Clips`."""
+        return [self.vectors[i] for i in batch]
+
+
+class Live(NamedTuple):
+    """Clips that the encoder hears anew each time, with gradients.
+
+    Attributes:
+        encoder: In training.
+        part: Waves, spans and classes.
+    """
+
+    encoder: SegmentEncoder
+    part: Part
+
+    @property
+    def targets(self) -> Tensor:
+        """Class indices ``(clips,)``."""
+        return self.part.targets
+
+    def look(self, batch: Sequence[int]) -> list[Tensor]:
+        """See `Clips`."""
+        part = self.part
+        if not torch.is_grad_enabled():  # many clips at once, in bounded memory
+            waves = [part.waves[i] for i in batch]
+            vectors = dict(encode(self.encoder, waves, [part.spans[i] for i in batch]))
+            return [vectors[i] for i in range(len(batch))]
+        pieces = [list(windows(part.waves[i], part.spans[i])) for i in batch]
+        sounds, spans = zip(*(piece for clip in pieces for piece in clip), strict=True)
+        counts = [sum(len(inside) for _, inside in clip) for clip in pieces]
+        return list(self.encoder(sounds, spans).split(counts))
+
 
 def train_sequence(
     model: EmotionModel,
-    training: Sequences,
-    validation: Sequences | None,
+    training: Clips,
+    validation: Clips | None,
     settings: Stage2,
     *,
+    encoder_rate: float,
     epochs: int,
     rng: np.random.Generator,
     report: Report,
 ) -> History:
-    """Train projection and sequence model in place; without `validation` run all `epochs`."""
-    vectors, targets = training
-    trained = nn.ModuleList([model.projection, model.sequence])
+    """Train projection and sequence model in place, end to end the encoder too.
+
+    Without `validation` all `epochs` are run.
+    """
+    on_top = nn.ModuleList([model.projection, model.sequence])
+    trained: nn.Module = on_top
+    groups = [{"params": on_top.parameters(), "lr": settings.rate}]
+    if settings.end_to_end:
+        trained = model
+        groups.append({"params": model.encoder.parameters(), "lr": encoder_rate})
 
     def loss(batch: list[int]) -> Tensor:
-        logits = model.classify([vectors[i] for i in batch]).logits
-        return F.cross_entropy(logits, targets[batch])
+        return F.cross_entropy(model.classify(training.look(batch)).logits, training.targets[batch])
 
     @torch.inference_mode()
-    def validate(held_out: Sequences) -> Score:
-        logits, expected = model.classify(held_out.vectors).logits, held_out.targets
-        loss = F.cross_entropy(logits, expected).item()
-        return Score(loss, uar(expected.numpy(), logits.argmax(-1).numpy()))
+    def validate(held_out: Clips) -> Score:
+        logits = model.classify(held_out.look(range(len(held_out.targets)))).logits
+        loss = F.cross_entropy(logits, held_out.targets).item()
+        return Score(loss, uar(held_out.targets.numpy(), logits.argmax(-1).numpy()))
 
     return fit(
-        "stage 2 (sequence)",
+        "stage 2 (end to end)" if settings.end_to_end else "stage 2 (sequence)",
         trained,
-        torch.optim.Adam(trained.parameters(), settings.rate, fused=True),
-        lambda: shuffled([1] * len(vectors), settings.batch, rng),
+        torch.optim.Adam(groups, fused=True),
+        lambda: shuffled([1] * len(training.targets), settings.batch, rng),
         loss,
         partial(validate, validation) if validation else None,
         epochs=epochs,

@@ -18,7 +18,7 @@ from .balance import Plan, cut, make_plan
 from .data import Clip, VectorCache
 from .loop import History
 from .stage1 import Part, train_encoder
-from .stage2 import Sequences, train_sequence
+from .stage2 import Clips, Live, Sequences, train_sequence
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,9 @@ def _two_stages(
             raise KeyboardInterrupt  # a refit cut short is worth less than the model before it
         tuned = VectorCache(cache, model.encoder)
 
-        def sequences(part: Part) -> Sequences:
+        def sequences(part: Part) -> Clips:
+            if config.stage2.end_to_end:
+                return Live(model.encoder, part)
             return Sequences(tuned.encode(part.waves, part.spans, report), part.targets)
 
         def stage2(epochs: int) -> History:
@@ -157,6 +159,7 @@ def _two_stages(
                 sequences(balanced if config.balance.scope == "both" else even),
                 sequences(validation) if validation else None,
                 config.stage2,
+                encoder_rate=config.stage1.rate,
                 epochs=epochs,
                 rng=rng,
                 report=report,

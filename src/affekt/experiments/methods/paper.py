@@ -1,39 +1,19 @@
-"""Systems under test. Each is a `Method`; the runner knows nothing else of them."""
+"""The paper's system, in every variant that a config describes."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio import Recording
-from ..checkpoint import Checkpoint
-from ..config import Config
-from ..progress import Report
-from ..recognizer import Recognizer
-from ..training.data import Clip
-from ..training.train import train
-
-
-class Method(Protocol):
-    """A system that learns from labelled clips and then predicts recordings.
-
-    Attributes:
-        labels: Classes in the order of the predicted columns, known after `fit`.
-        facts: What the run should record: chosen epochs, validation speakers, plan.
-    """
-
-    labels: list[str]
-    facts: dict[str, Any]
-
-    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
-        """Learn, with every choice made inside `clips`."""
-        ...
-
-    def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-        """Probabilities ``(recordings, classes)``; no label goes in, by type."""
-        ...
+from ...audio import Recording
+from ...checkpoint import Checkpoint
+from ...config import Config
+from ...progress import Report
+from ...recognizer import Recognizer
+from ...training.data import Clip
+from ...training.train import train
 
 
 class PaperMethod:

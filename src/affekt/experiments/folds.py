@@ -1,0 +1,99 @@
+"""One fold with one seed, and the folds that are done."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ..errors import AffektError
+from ..files import new_folder, write
+from ..progress import Report
+from ..training.data import Clip
+from .methods.method import Method
+
+Result = tuple[pd.DataFrame, dict[str, Any]]
+
+
+class Job(NamedTuple):
+    """One training and one test."""
+
+    seed: int
+    fold: int
+    test_speakers: list[str]
+
+
+def run_fold(
+    clips: Sequence[Clip], labels: Sequence[str], method: Method, job: Job, report: Report
+) -> Result:
+    """Train on all but the test speakers and predict these; rows of predictions, and facts."""
+    training = [c for c in clips if c.utterance.speaker not in job.test_speakers]
+    test = [c for c in clips if c.utterance.speaker in job.test_speakers]
+    method.fit(training, job.seed, report)
+    probabilities = method.predict([c.recording for c in test])
+    rows = pd.DataFrame(
+        {
+            "utterance": [c.utterance.id for c in test],
+            "speaker": [c.utterance.speaker for c in test],
+            "fold": job.fold,
+            "seed": job.seed,
+            "label": [c.label for c in test],
+            "predicted": [method.labels[i] for i in probabilities.argmax(1)],
+        }
+    )
+    for label in labels:  # a class that no training speaker had is never predicted
+        known = label in method.labels
+        rows[f"prob_{label}"] = probabilities[:, method.labels.index(label)] if known else 0.0
+    return rows, {"seed": job.seed, "fold": job.fold, **method.facts}
+
+
+class Finished:
+    """The folds of one evaluation that are done, on disk.
+
+    ``run.json`` says what is being run; another run never mixes with it.
+
+    Raises:
+        AffektError: The folder holds something else, or a run of other data, settings or code.
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+        self.folder = folder / "folds"
+        place = folder / "run.json"
+        text = json.dumps(identity, indent=2, ensure_ascii=False) + "\n"
+        if not place.is_file():
+            new_folder(folder)
+            write(place, text)
+        elif place.read_text("utf-8") != text:
+            raise AffektError(
+                f"{folder}: holds an unfinished run of other data, settings or code; choose "
+                "another folder"
+            )
+
+    def __contains__(self, job: Job) -> bool:
+        return all(path.is_file() for path in self._paths(job))
+
+    def keep(self, job: Job, result: Result) -> None:
+        """Write the result of one job, whole or not at all."""
+        rows, facts = result
+        table, beside = self._paths(job)
+        write(table, partial(rows.to_parquet, index=False))
+        write(beside, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+
+    def collect(self, jobs: Sequence[Job]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+        """All rows, and the facts of all jobs, in the order of the jobs."""
+        paths = [self._paths(job) for job in jobs]
+        rows = [pd.read_parquet(table) for table, _ in paths]
+        facts = [json.loads(beside.read_text("utf-8")) for _, beside in paths]
+        return pd.concat(rows, ignore_index=True), facts
+
+    def clear(self) -> None:
+        """Forget the single folds, once their sum is written."""
+        shutil.rmtree(self.folder)
+        (self.folder.parent / "run.json").unlink()
+
+    def _paths(self, job: Job) -> tuple[Path, Path]:
+        name = f"seed{job.seed}-fold{job.fold}"
+        return self.folder / f"{name}.parquet", self.folder / f"{name}.json"

@@ -1,0 +1,177 @@
+"""AlexNet on three-channel log-mel: [22] (Zhang et al., 2018) and its variant [32] (Ma, 2019).
+
+64 bands x 64 frames with their deltas as three channels, every 30 frames, enlarged to
+227 x 227. [22] averages the 4096-D vectors of a clip's segments and gives them to a linear
+SVM; [32] averages the softmax of the segments. ImageNet weights come from a file in
+torchvision's format; without one the network starts at random and says so.
+"""
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from torch import Tensor, nn
+
+from ...audio import Recording
+from ...config import Config
+from ...encoders.melspec import vggish_log_mel
+from ...errors import CheckpointError
+from ...model import prepare
+from ...progress import Report
+from ...training.data import Clip
+from .functionals import margins_to_probabilities
+from .network import Schedule, Segmented, halves, train_network
+
+FRAMES, SHIFT, SIDE = 64, 30, 227
+SCHEDULE = Schedule(epochs=10, patience=3, batch=32, rate=1e-4)
+MEAN, SD = -2.0, 2.0  # of log-mel, roughly; the same for every clip
+
+
+class AlexNet(nn.Module):
+    """Krizhevsky's network in the one-column form; parameters named as in torchvision."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+            nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+            nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2),
+        )  # fmt: skip
+        self.classifier = nn.Sequential(
+            nn.Dropout(), nn.Linear(256 * 6 * 6, 4096), nn.ReLU(),
+            nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(),
+            nn.Linear(4096, classes),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(batch, 3, 227, 227)`` to logits ``(batch, classes)``."""
+        return self.classifier(self.features(x).flatten(1))
+
+    def vectors(self, x: Tensor) -> Tensor:
+        """``(batch, 3, 227, 227)`` to ``(batch, 4096)``, after the second dense layer."""
+        return self.classifier[:-1](self.features(x).flatten(1))
+
+
+class AlexNetMethod:
+    """See `Method`.
+
+    Args:
+        config: Level and protocol.
+        weights: ImageNet weights in torchvision's file, or None for a random start.
+        averaging: ``vectors`` and an SVM as in [22], or ``softmax`` as in [32].
+    """
+
+    def __init__(self, config: Config, weights: Path | None, averaging: str) -> None:
+        self.config = config
+        self.weights = weights
+        self.averaging = averaging
+        self.labels: list[str] = []
+        self.facts: dict[str, Any] = {}
+
+    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+        """Fine-tune on single segments, then fit the SVM on all training clips."""
+        self.labels = sorted({c.label for c in clips})
+        inner, held_out = halves(clips, self.config.protocol.validation, seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = AlexNet(len(self.labels))
+            start = load_imagenet(self.network, self.weights) if self.weights else "random start"
+            history = train_network(
+                "AlexNet",
+                self.network,
+                self._segmented(inner),
+                self._segmented(held_out),
+                enlarge,
+                SCHEDULE,
+                rng=np.random.default_rng(seed),
+                report=report,
+            )
+        self.facts = {
+            "encoder": start,
+            "epochs": history.epochs,
+            "validation_speakers": sorted({c.utterance.speaker for c in held_out}),
+            "validation_UAR": round(history.validation[history.epochs - 1].uar, 4),
+        }
+        if self.averaging == "vectors":
+            speakers = [c.utterance.speaker for c in clips]
+            search = GridSearchCV(
+                make_pipeline(StandardScaler(), SVC(kernel="linear", class_weight="balanced")),
+                {"svc__C": [1e-5, 1e-4, 1e-3, 1e-2]},
+                scoring="balanced_accuracy",
+                cv=GroupKFold(min(3, len(set(speakers)))),
+            )
+            vectors = self._vectors([c.recording for c in clips])
+            search.fit(vectors, [c.label for c in clips], groups=speakers)
+            self.svm, self.facts["C"] = search.best_estimator_, search.best_params_["svc__C"]
+
+    @torch.inference_mode()
+    def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
+        """Probabilities ``(recordings, classes)``."""
+        if self.averaging == "vectors":
+            return margins_to_probabilities(self.svm.decision_function(self._vectors(recordings)))
+        images = self._images(recordings)
+        means = [self.network(enlarge(s)).double().softmax(-1).mean(0) for s in images]
+        return torch.stack(means).numpy()
+
+    @torch.inference_mode()
+    def _vectors(self, recordings: Sequence[Recording]) -> NDArray[np.float32]:
+        images = self._images(recordings)
+        return np.stack([self.network.vectors(enlarge(s)).mean(0).numpy() for s in images])
+
+    def _segmented(self, clips: Sequence[Clip]) -> Segmented:
+        targets = torch.tensor([self.labels.index(c.label) for c in clips])
+        return Segmented(self._images([c.recording for c in clips]), targets)
+
+    def _images(self, recordings: Sequence[Recording]) -> list[Tensor]:
+        waves, _ = prepare(recordings, self.config)
+        return [three_channels(torch.from_numpy(wave)) for wave in waves]
+
+
+def three_channels(wave: Tensor) -> Tensor:
+    """Log-mel with its deltas ``(segments, 3, 64, 64)``; a short clip is padded with zeros."""
+    needed = (FRAMES - 1) * 160 + 400
+    mel = vggish_log_mel(F.pad(wave, (0, max(0, needed - len(wave))))).T  # (bands, frames)
+    static = (mel - MEAN) / SD
+    first = slopes(static)
+    channels = torch.stack([static, first, slopes(first)])
+    return channels.unfold(2, FRAMES, SHIFT).permute(2, 0, 1, 3)
+
+
+def slopes(x: Tensor) -> Tensor:
+    """Deltas over five frames, by regression, along the last axis; the ends repeat."""
+    padded = F.pad(x[None], (2, 2), mode="replicate")[0]
+    near, far = padded[..., 3:-1] - padded[..., 1:-3], padded[..., 4:] - padded[..., :-4]
+    return (near + 2 * far) / 10
+
+
+def enlarge(segments: Tensor) -> Tensor:
+    """``(segments, 3, 64, 64)`` to ``(segments, 3, 227, 227)``."""
+    return F.interpolate(segments, (SIDE, SIDE), mode="bilinear", align_corners=False)
+
+
+def load_imagenet(network: AlexNet, path: Path) -> str:
+    """Fill all but the last layer from torchvision's file; returns what to call the start.
+
+    Raises:
+        CheckpointError: Not AlexNet in that format.
+    """
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        own = network.state_dict()
+        last = {"classifier.6.weight", "classifier.6.bias"}
+        network.load_state_dict({k: own[k] if k in last else tensors[k] for k in own})
+    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).split("\n")[0]
+        raise CheckpointError(f"{path}: not torchvision's AlexNet ({reason})") from None
+    return path.name

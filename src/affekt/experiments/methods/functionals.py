@@ -1,0 +1,101 @@
+"""Statistics of a clip and a classifier: the systems of [27], [28], [31], and ComParE 2016.
+
+One vector a clip, standardised by the training part; the classifier's settings are chosen
+on inner groups of training speakers.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from ...audio import Recording, Wave, level
+from ...config import Config
+from ...progress import Event, Report
+from ...training.data import Clip
+from .features import FeatureCache
+
+INNER_FOLDS = 3
+TREES = 500
+Grid = list[dict[str, list[Any]]]
+
+
+def support_vectors(seed: int) -> tuple[ClassifierMixin, Grid]:
+    """A support vector machine, linear or with a Gaussian kernel."""
+    grid: Grid = [
+        {"svc__kernel": ["linear"], "svc__C": [1e-4, 1e-3, 1e-2, 1e-1, 1.0]},
+        {"svc__kernel": ["rbf"], "svc__C": [1.0, 10.0]},
+    ]
+    return SVC(class_weight="balanced", random_state=seed), grid
+
+
+def forest(seed: int) -> tuple[ClassifierMixin, Grid]:
+    """A random forest."""
+    trees = RandomForestClassifier(TREES, class_weight="balanced_subsample", random_state=seed)
+    return trees, [{"randomforestclassifier__min_samples_leaf": [1, 3]}]
+
+
+class Functionals:
+    """One vector a clip, and a classifier on it. See `Method`."""
+
+    def __init__(
+        self,
+        config: Config,
+        features: FeatureCache,
+        classifier: Callable[[int], tuple[ClassifierMixin, Grid]],
+    ) -> None:
+        self.config = config
+        self.features = features
+        self.classifier = classifier
+        self.labels: list[str] = []
+        self.facts: dict[str, Any] = {}
+
+    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+        """Learn; every choice by cross-validation over groups of the training speakers."""
+        truth = [c.label for c in clips]
+        speakers = [c.utterance.speaker for c in clips]
+        vectors = self._vectors([c.recording for c in clips], report)
+        model, grid = self.classifier(seed)
+        folds = GroupKFold(min(INNER_FOLDS, len(set(speakers))), shuffle=True, random_state=seed)
+        search = GridSearchCV(
+            make_pipeline(StandardScaler(), model), grid, scoring="balanced_accuracy", cv=folds
+        )
+        search.fit(vectors, truth, groups=speakers)
+        self.model: Pipeline = search.best_estimator_
+        self.labels = [str(c) for c in self.model.classes_]
+        self.facts = {
+            "chosen": {k.split("__")[1]: v for k, v in search.best_params_.items()},
+            "validation_UAR": round(float(search.best_score_), 4),
+            "features": self.features.name,
+        }
+
+    def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
+        """Probabilities; of a support vector machine the softmax of its margins."""
+        vectors = self._vectors(recordings, lambda event: None)
+        if hasattr(self.model, "predict_proba"):
+            return np.asarray(self.model.predict_proba(vectors), np.float64)
+        return margins_to_probabilities(self.model.decision_function(vectors))
+
+    def _vectors(self, recordings: Sequence[Recording], report: Report) -> NDArray[np.float32]:
+        vectors = []
+        for done, recording in enumerate(recordings, 1):
+            wave: Wave = recording.wave
+            vectors.append(self.features(level(wave) if self.config.audio.level == "rms" else wave))
+            report(Event(f"features {self.features.name}", done, len(recordings)))
+        return np.stack(vectors)
+
+
+def margins_to_probabilities(margins: ArrayLike) -> NDArray[np.float64]:
+    """The softmax of a support vector machine's margins; not calibrated."""
+    values = np.asarray(margins, np.float64)
+    if values.ndim == 1:  # two classes
+        values = np.stack([-values, values], axis=1) / 2
+    odds = np.exp(values - values.max(1, keepdims=True))
+    return np.asarray(odds / odds.sum(1, keepdims=True))

@@ -1,0 +1,31 @@
+"""What a system under test is. The runner knows nothing else of it."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...audio import Recording
+from ...progress import Report
+from ...training.data import Clip
+
+
+class Method(Protocol):
+    """A system that learns from labelled clips and then predicts recordings.
+
+    Attributes:
+        labels: Classes in the order of the predicted columns, known after `fit`.
+        facts: What the run should record: chosen epochs, validation speakers, plan.
+    """
+
+    labels: list[str]
+    facts: dict[str, Any]
+
+    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+        """Learn, with every choice made inside `clips`."""
+        ...
+
+    def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
+        """Probabilities ``(recordings, classes)``; no label goes in, by type."""
+        ...

@@ -1,0 +1,106 @@
+"""Networks on the segments of a clip, trained until the validation speakers get no better."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...metrics import uar
+from ...progress import Report
+from ...splits import inner_validation
+from ...training.data import Clip
+from ...training.loop import History, Score, fit, shuffled
+
+
+class Schedule(NamedTuple):
+    """How a network is trained, by Adam.
+
+    Attributes:
+        epochs: At most.
+        patience: Epochs without a better validation loss before stopping.
+        batch: Segments a step.
+        rate: Learning rate.
+    """
+
+    epochs: int
+    patience: int
+    batch: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """Clips as a network sees them.
+
+    Attributes:
+        segments: ``(segments, channels, bands, frames)`` of each clip.
+        targets: Class index of each clip ``(clips,)``.
+    """
+
+    segments: Sequence[Tensor]
+    targets: Tensor
+
+
+def halves(clips: Sequence[Clip], share: float, seed: int) -> tuple[list[Clip], list[Clip]]:
+    """Training clips, and those of the inner validation speakers."""
+    chosen = inner_validation([c.utterance for c in clips], share, seed)
+    inner = [c for c in clips if c.utterance.speaker not in chosen]
+    return inner, [c for c in clips if c.utterance.speaker in chosen]
+
+
+def train_network(
+    stage: str,
+    network: nn.Module,
+    training: Segmented,
+    validation: Segmented | None,
+    look: Callable[[Tensor], Tensor],
+    schedule: Schedule,
+    *,
+    rng: np.random.Generator,
+    report: Report,
+) -> History:
+    """Train `network` in place on single segments, each with the class of its clip.
+
+    Args:
+        stage: What progress calls it.
+        network: From what `look` gives to logits ``(segments, classes)``.
+        training: What is learned.
+        validation: Whose loss chooses the epoch; without it all epochs are run.
+        look: From segments to the network's input, applied to each batch.
+        schedule: How long and how fast.
+        rng: Order of the segments.
+        report: Progress.
+    """
+    segments = torch.cat(list(training.segments))
+    sizes = torch.tensor([len(s) for s in training.segments])
+    targets = training.targets.repeat_interleave(sizes)
+    trained = [p for p in network.parameters() if p.requires_grad]
+
+    def loss(chosen: list[int]) -> Tensor:
+        return F.cross_entropy(network(look(segments[chosen])), targets[chosen])
+
+    @torch.inference_mode()
+    def validate(part: Segmented) -> Score:
+        logits = [network(look(s)) for s in part.segments]
+        clip = torch.stack([each.log_softmax(-1).mean(0) for each in logits])
+        predicted = clip.argmax(-1).numpy()
+        return Score(
+            F.cross_entropy(clip, part.targets).item(), uar(part.targets.numpy(), predicted)
+        )
+
+    return fit(
+        stage,
+        network,
+        torch.optim.Adam(trained, schedule.rate, fused=True),
+        lambda: shuffled([1] * len(segments), schedule.batch, rng),
+        loss,
+        partial(validate, validation) if validation else None,
+        epochs=schedule.epochs,
+        patience=schedule.patience,
+        report=report,
+    )

@@ -1,0 +1,160 @@
+"""ResNet-20 with residual adapters: [33] (Xi et al., 2019).
+
+The network learns to tell speakers apart, is frozen, and learns emotion through small
+adapters beside each convolution (Rebuffi et al., 2017) and a new last layer. The speakers
+are those of the training part alone: the reference used a speaker corpus of its own.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ...audio import Recording
+from ...config import Config
+from ...encoders.vggish import patches
+from ...model import prepare
+from ...progress import Report
+from ...training.data import Clip
+from .alexnet import MEAN, SD
+from .network import Schedule, Segmented, halves, train_network
+
+WIDTHS = (16, 32, 64)
+BLOCKS = 3  # of two convolutions each at every width: 1 + 3 * 3 * 2 + 1 = 20 layers
+SPEAKERS = Schedule(epochs=8, patience=8, batch=32, rate=1e-3)
+EMOTION = Schedule(epochs=40, patience=8, batch=32, rate=1e-3)
+
+
+class Adapted(nn.Module):
+    """A 3 x 3 convolution with a 1 x 1 adapter beside it, then batch normalisation.
+
+    The adapter starts at zero, so that adding it changes nothing.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.adapter = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+        nn.init.zeros_(self.adapter.weight)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(batch, inputs, h, w)`` to ``(batch, outputs, h / stride, w / stride)``."""
+        return self.norm(self.conv(x) + self.adapter(x))
+
+
+class Block(nn.Module):
+    """Two adapted convolutions and their shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.first = Adapted(inputs, outputs, stride)
+        self.second = Adapted(outputs, outputs, 1)
+        same = inputs == outputs and stride == 1
+        self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride=stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Residual."""
+        return torch.relu(self.shortcut(x) + self.second(torch.relu(self.first(x))))
+
+
+class ResNet20(nn.Module):
+    """20 layers on ``(batch, 1, 96, 64)`` log-mel."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.stem = Adapted(1, WIDTHS[0], 1)
+        blocks = []
+        inputs = WIDTHS[0]
+        for width in WIDTHS:
+            for number in range(BLOCKS):
+                blocks.append(Block(inputs, width, 2 if number == 0 and width != WIDTHS[0] else 1))
+                inputs = width
+        self.blocks = nn.Sequential(*blocks)
+        self.last = nn.Linear(WIDTHS[-1], classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``(batch, classes)``."""
+        return self.last(self.blocks(torch.relu(self.stem(x))).mean((2, 3)))
+
+    def adapt(self, classes: int) -> None:
+        """Freeze all but adapters and normalisation, and start a new last layer."""
+        self.requires_grad_(False)
+        for module in self.modules():
+            if isinstance(module, Adapted):
+                module.adapter.requires_grad_(True)
+                module.norm.requires_grad_(True)
+        self.last = nn.Linear(WIDTHS[-1], classes)
+
+
+class ResNetMethod:
+    """See `Method`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.labels: list[str] = []
+        self.facts: dict[str, Any] = {}
+
+    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+        """Speakers first, then emotion."""
+        self.labels = sorted({c.label for c in clips})
+        inner, held_out = halves(clips, self.config.protocol.validation, seed)
+        speakers = sorted({c.utterance.speaker for c in inner})
+        segments = self._segments([c.recording for c in inner])
+        rng = np.random.default_rng(seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = ResNet20(len(speakers))
+            voices = torch.tensor([speakers.index(c.utterance.speaker) for c in inner])
+            train_network(
+                "ResNet (speakers)",
+                self.network,
+                Segmented(segments, voices),
+                None,
+                _scaled,
+                SPEAKERS,
+                rng=rng,
+                report=report,
+            )
+            self.network.adapt(len(self.labels))
+            checked = self._segments([c.recording for c in held_out])
+            history = train_network(
+                "ResNet (emotion)",
+                self.network,
+                Segmented(segments, self._targets(inner)),
+                Segmented(checked, self._targets(held_out)),
+                _scaled,
+                EMOTION,
+                rng=rng,
+                report=report,
+            )
+        self.facts = {
+            "encoder": f"speaker training on {len(speakers)} training speakers",
+            "epochs": history.epochs,
+            "validation_speakers": sorted({c.utterance.speaker for c in held_out}),
+            "validation_UAR": round(history.validation[history.epochs - 1].uar, 4),
+        }
+
+    @torch.inference_mode()
+    def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
+        """Probabilities ``(recordings, classes)``: the softmax averaged over segments."""
+        segments = self._segments(recordings)
+        means = [self.network(_scaled(s)).double().softmax(-1).mean(0) for s in segments]
+        return torch.stack(means).numpy()
+
+    def _targets(self, clips: Sequence[Clip]) -> Tensor:
+        return torch.tensor([self.labels.index(c.label) for c in clips])
+
+    def _segments(self, recordings: Sequence[Recording]) -> list[Tensor]:
+        waves, spans = prepare(recordings, self.config)
+        return [
+            patches(torch.from_numpy(w), torch.from_numpy(s))[:, None]
+            for w, s in zip(waves, spans, strict=True)
+        ]
+
+
+def _scaled(segments: Tensor) -> Tensor:
+    return (segments - MEAN) / SD

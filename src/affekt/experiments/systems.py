@@ -1,0 +1,144 @@
+"""Every system of the study by name: the paper's, those it compares with, and ours."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import Config
+from ..errors import AffektError
+from .methods.method import Method
+
+Make = Callable[[Config, Path | None], Method]
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of the study.
+
+    Attributes:
+        title: What tables call it.
+        make: A fresh method, from settings and a folder for cached vectors.
+        slow: Whether it takes hours on a CPU.
+    """
+
+    title: str
+    make: Make
+    slow: bool = False
+
+
+def _paper(settings: dict[str, dict[str, Any]] | None = None) -> Make:
+    """The paper's head with some settings other than the config's."""
+
+    def make(config: Config, cache: Path | None) -> Method:
+        from .methods.paper import PaperMethod
+
+        values = config.model_dump(exclude_unset=True)
+        for section, own in (settings or {}).items():
+            values[section] = {**values.get(section, {}), **own}
+        return PaperMethod(Config.model_validate(values), cache)
+
+    return make
+
+
+def _vggish(plan: str, pooling: str) -> Make:
+    """From a random start; as in recipes/vggish.toml."""
+    training = {"freeze": False, "epochs": 12, "patience": 3, "batch": 16}
+    return _paper(
+        {
+            "balance": {"plan": plan},
+            "augment": {"speeds": ()},
+            "encoder": {"name": "vggish"},
+            "stage1": {**training, "rate": 1e-4, "head_rate": 1e-4},
+            "stage2": {"rate": 1e-3, "pooling": pooling},
+            "protocol": {"refit": False},
+        }
+    )
+
+
+def _functionals(features: str, classifier: str) -> Make:
+    def make(config: Config, cache: Path | None) -> Method:
+        from .methods import functionals
+        from .methods.features import FeatureCache
+
+        learner = {"svm": functionals.support_vectors, "forest": functionals.forest}[classifier]
+        return functionals.Functionals(config, FeatureCache(features, cache), learner)
+
+    return make
+
+
+def _alexnet(averaging: str) -> Make:
+    def make(config: Config, cache: Path | None) -> Method:
+        from .methods.alexnet import AlexNetMethod
+
+        return AlexNetMethod(config, None, averaging)
+
+    return make
+
+
+def _resnet(config: Config, cache: Path | None) -> Method:
+    from .methods.resnet import ResNetMethod
+
+    return ResNetMethod(config)
+
+
+def _majority(config: Config, cache: Path | None) -> Method:
+    from .methods.probes import Majority
+
+    return Majority()
+
+
+def _length(config: Config, cache: Path | None) -> Method:
+    from .methods.probes import Length
+
+    return Length(config)
+
+
+SYSTEMS: dict[str, System] = {
+    "default": System("Whisper layer 3, Bi-LSTM, attention", _paper()),
+    "vggish-mean": System("VGGish + LSTM", _vggish("none", "mean"), slow=True),
+    "vggish-attention": System(
+        "VGGish + LSTM + attention", _vggish("none", "attention"), slow=True
+    ),
+    "vggish-mean-balance": System("VGGish + LSTM, balance", _vggish("auto", "mean"), slow=True),
+    "vggish-attention-balance": System(
+        "VGGish + LSTM + attention, balance", _vggish("auto", "attention"), slow=True
+    ),
+    "mfcc": System("MFCC + RASTA-PLP, SVM [27]", _functionals("mfcc-rasta-plp", "svm")),
+    "alexnet": System("AlexNet + SVM [22]", _alexnet("vectors"), slow=True),
+    "alexnet-softmax": System("AlexNet, transfer [32]", _alexnet("softmax"), slow=True),
+    "gemaps-svm": System("GeMAPS + SVM [28]", _functionals("gemaps", "svm")),
+    "gemaps-forest": System("GeMAPS + random forest [31]", _functionals("gemaps", "forest")),
+    "egemaps-svm": System("eGeMAPS + SVM", _functionals("egemaps", "svm")),
+    "egemaps-forest": System("eGeMAPS + random forest", _functionals("egemaps", "forest")),
+    "resnet": System("ResNet-20 with adapters [33]", _resnet, slow=True),
+    "compare-svm": System("ComParE 2016 + SVM", _functionals("compare", "svm")),
+    "majority": System("majority", _majority),
+    "length": System("number of segments only", _length),
+}
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes a fresh method each time; travels to other processes.
+
+    Raises:
+        AffektError: No such system.
+    """
+
+    system: str
+    config: Config
+    cache: Path | None
+
+    def __post_init__(self) -> None:
+        if self.system not in SYSTEMS:
+            near = difflib.get_close_matches(self.system, SYSTEMS, n=1)
+            raise AffektError(
+                f"no system {self.system!r}; "
+                + (f"did you mean {near[0]}?" if near else f"known are {', '.join(SYSTEMS)}")
+            )
+
+    def __call__(self) -> Method:
+        """A method that has learned nothing yet."""
+        return SYSTEMS[self.system].make(self.config, self.cache)

@@ -1,0 +1,84 @@
+"""Corpora on the terminal: which are known, and what a check found."""
+
+from collections.abc import Mapping
+from math import isnan
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..corpora.check import Check, class_table, example, one_class_speakers
+from ..corpora.known import Known
+from .console import printable
+
+SPEAKERS_SHOWN = 40
+
+
+def known_list(corpora: Mapping[str, Known]) -> RenderableType:
+    """Of each its name, what it is, clips, usual folds, terms and how to get it."""
+    parts: list[RenderableType] = []
+    for name, known in corpora.items():
+        clips = f"{sum(known.counts.values())} clips, " if known.counts else ""
+        parts += [
+            Text.assemble((f"{name:16}", "bold"), known.title),
+            f"    {known.about}",
+            f"    {clips}{known.folds} folds by speaker. {known.terms}",
+            f"    {known.obtain}",
+        ]
+    return Group(*parts)
+
+
+def check_view(found: Check) -> RenderableType:
+    """Everything that was found, the serious last."""
+    corpus = found.corpus
+    hours = sum(found.seconds.values()) / 3600
+    rates = ", ".join(f"{rate:g} Hz ({n})" for rate, n in found.rates.items())
+    parts: list[RenderableType] = [
+        Text.assemble((printable(corpus.name), "bold"), f"  {corpus.terms}"),
+        f"{len(corpus.utterances)} clips, {len(corpus.speakers)} speakers, {hours:.2f} hours, "
+        f"{rates or 'none readable'}",
+        *(Text(f"note: {printable(note)}") for note in corpus.notes),
+        *(f"official: {n} clips of {c}, found {here}" for c, here, n in found.official),
+    ]
+    for id, reason in list(found.unreadable.items())[:5]:
+        parts.append(Text(f"unreadable: {printable(id)}: {printable(reason)}", "yellow"))
+    parts += [
+        Text(f"{kind}: {len(ids)} clips, {printable(example(ids))}", "yellow")
+        for kind, ids in found.warnings.items()
+    ]
+    parts += [
+        Text(f"the same sound: {printable(example(group, 4))}", "yellow")
+        for group in found.duplicates[:5]
+    ]
+    parts += ["", _speakers(found), "", _probes(found)]
+    if single := one_class_speakers(corpus):
+        parts.append(f"{len(single)} of {len(corpus.speakers)} speakers speak one class only")
+    parts += [Text(f"serious: {printable(what)}", "bold red") for what in found.serious]
+    return Group(*parts)
+
+
+def _speakers(found: Check) -> Table:
+    labels = found.corpus.labels
+    rows = class_table(found.corpus)
+    table = Table(box=None, header_style="bold", padding=(0, 1))
+    table.add_column("speaker")
+    for label in labels:
+        table.add_column(Text(printable(label)), justify="right")
+    for speaker, counts in list(rows.items())[:SPEAKERS_SHOWN]:
+        table.add_row(Text(printable(speaker)), *(str(counts[c] or "") for c in labels))
+    if len(rows) > SPEAKERS_SHOWN:
+        table.add_row(f"{len(rows) - SPEAKERS_SHOWN} more")
+    total = [str(sum(counts[c] for counts in rows.values())) for c in labels]
+    table.add_row("all", *total, style="bold")
+    return table
+
+
+def _probes(found: Check) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 1))
+    table.add_column("what tells the class without its sound")
+    table.add_column("UAR", justify="right")
+    table.add_column("chance", justify="right")
+    for name, probe in found.probes.items():
+        score = "-" if isnan(probe.uar) else f"{probe.uar:.2f}"
+        table.add_row(name, score, f"{probe.chance:.2f}")
+    return table

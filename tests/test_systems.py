@@ -1,0 +1,167 @@
+"""Every system of the study learns from clips and predicts recordings, by the same rules."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.signal import freqz
+
+from affekt import AffektError
+from affekt.corpora import load_corpus
+from affekt.experiments.methods import alexnet, functionals, rasta, resnet
+from affekt.experiments.methods.features import FeatureCache
+from affekt.experiments.methods.functionals import margins_to_probabilities
+from affekt.experiments.systems import SYSTEMS, Maker
+from affekt.progress import silent
+from affekt.training.data import load_clips
+
+FAST = [name for name, system in SYSTEMS.items() if not system.slow]
+
+
+@pytest.fixture(scope="module")
+def parts(manifest):
+    clips = load_clips(load_corpus(str(manifest)).utterances)
+    test = {"s1", "s2"}
+    return (
+        [c for c in clips if c.utterance.speaker not in test],
+        [c for c in clips if c.utterance.speaker in test],
+    )
+
+
+def accuracy(method, test):
+    probabilities = method.predict([c.recording for c in test])
+    assert probabilities.shape == (len(test), len(method.labels))
+    assert np.allclose(probabilities.sum(1), 1)
+    predicted = [method.labels[i] for i in probabilities.argmax(1)]
+    return np.mean([p == c.label for p, c in zip(predicted, test, strict=True)])
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_a_fast_system_learns_what_is_there(name, parts, tiny_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(functionals, "TREES", 50)
+    training, test = parts
+    method = Maker(name, tiny_config, tmp_path)()
+    method.fit(training, 0, silent)
+    score = accuracy(method, test)
+    if name in ("majority", "length"):  # nothing but chance is there for them
+        assert score < 0.6
+    else:
+        assert score > 0.6
+    again = Maker(name, tiny_config, tmp_path)()
+    again.fit(training, 0, silent)
+    recordings = [c.recording for c in test]
+    assert np.array_equal(method.predict(recordings), again.predict(recordings))
+
+
+@pytest.mark.parametrize("name", ["alexnet", "alexnet-softmax", "resnet"])
+def test_a_slow_system_runs_through(name, parts, tiny_config, monkeypatch):
+    for module, schedule in ((alexnet, "SCHEDULE"), (resnet, "SPEAKERS"), (resnet, "EMOTION")):
+        monkeypatch.setattr(module, schedule, getattr(module, schedule)._replace(epochs=1))
+    training, test = parts
+    method = Maker(name, tiny_config, None)()
+    method.fit(training[::4], 0, silent)
+    accuracy(method, test[::6])
+    assert method.facts["epochs"] == 1
+    assert set(method.facts["validation_speakers"]) < {c.utterance.speaker for c in training}
+    assert method.facts["encoder"] in ("random start", "speaker training on 3 training speakers")
+
+
+def test_an_unknown_system_is_refused_with_the_nearest(tiny_config):
+    with pytest.raises(AffektError, match="did you mean egemaps-svm"):
+        Maker("egemaps_svm", tiny_config, None)
+
+
+@pytest.mark.parametrize(("name", "length"), [("gemaps", 62), ("egemaps", 88), ("compare", 6373)])
+def test_opensmiles_sets_have_their_published_length(name, length, parts):
+    vector = FeatureCache(name, None)(parts[0][0].recording.wave[:8000])
+    assert vector.shape == (length,)
+    assert np.isfinite(vector).all()
+
+
+def test_features_are_kept_and_a_damaged_file_is_made_anew(tmp_path, parts):
+    wave = parts[0][0].recording.wave
+    features = FeatureCache("egemaps", tmp_path)
+    first = features(wave)
+    [path] = tmp_path.rglob("*.npy")
+    assert np.array_equal(features(wave), first)
+    path.write_bytes(b"broken")
+    assert np.array_equal(features(wave), first)
+    features(wave * 0.5)
+    FeatureCache("gemaps", tmp_path)(wave)
+    assert len(list(tmp_path.rglob("*.npy"))) == 3
+
+
+def test_the_cepstrum_is_that_of_the_all_pole_model():
+    """Of 1 / A(z), against the Fourier transform of its log spectrum."""
+    a = np.array([1.0, -0.9, 0.5, -0.2])
+    _, response = freqz([1.0], a, worN=4096, whole=True)
+    spectrum = np.abs(response) ** 2
+    correlation = np.fft.ifft(spectrum).real[:4]
+    cepstra = np.fft.ifft(np.log(spectrum)).real
+    found = rasta.cepstrum(correlation)
+    assert found[0] == pytest.approx(0.0, abs=1e-9)  # log of the residual's energy, 1
+    assert found[1:] == pytest.approx(2 * cepstra[1:4] / 2, abs=1e-9)
+
+
+def test_rasta_forgets_a_constant_channel_and_mfcc_do_not(parts):
+    wave = parts[0][0].recording.wave
+    loud = wave * 20
+    assert np.allclose(rasta.rasta_plp(wave), rasta.rasta_plp(loud), atol=1e-3)
+    assert not np.allclose(rasta.mfcc(wave), rasta.mfcc(loud), atol=1e-1)
+
+
+def test_statistics_of_a_clip_have_their_place():
+    vector = rasta.mfcc_rasta_plp(np.random.default_rng(0).standard_normal(16_000) * 0.1)
+    assert vector.shape == (9 * 3 * 26,)
+    assert np.isfinite(vector).all()
+    assert np.isfinite(rasta.mfcc_rasta_plp(np.zeros(16_000, np.float32))).all()
+
+
+def test_deltas_are_slopes():
+    line = np.arange(10.0)[:, None] * 3
+    assert np.allclose(rasta.deltas(line)[2:-2], 3)
+    assert torch.allclose(
+        alexnet.slopes(torch.tensor(line.T))[0, 2:-2], torch.full((6,), 3.0, dtype=torch.float64)
+    )
+
+
+def test_margins_of_two_classes_are_two_probabilities():
+    both = margins_to_probabilities([2.0, -1.0])
+    assert np.allclose(both[:, 1], 1 / (1 + np.exp([-2.0, 1.0])))
+
+    assert np.allclose(both.sum(1), 1)
+    assert both[0, 1] > 0.5 > both[1, 1]
+
+
+def test_an_adapter_that_starts_at_zero_changes_nothing():
+    torch.manual_seed(0)
+    network = resnet.ResNet20(4).eval()
+    x = torch.randn(2, 1, 96, 64)
+    before = network.blocks(torch.relu(network.stem(x)))
+    network.adapt(3)
+    assert torch.equal(network.blocks(torch.relu(network.stem(x))), before)
+    learning = {n for n, p in network.named_parameters() if p.requires_grad}
+    assert learning
+    assert all("adapter" in n or "norm" in n or n.startswith("last") for n in learning)
+    convolutions = [m for m in network.modules() if isinstance(m, resnet.Adapted)]
+    assert len(convolutions) + 1 == 20  # and the last layer
+
+
+def test_alexnet_takes_torchvisions_file_and_refuses_others(tmp_path):
+    network = alexnet.AlexNet(7)
+    assert sum(p.numel() for p in alexnet.AlexNet(1000).parameters()) == 61_100_840
+    tensors = {k: torch.zeros(1).expand(v.shape) for k, v in network.state_dict().items()}
+    torch.save(tensors, tmp_path / "alexnet.pth")
+    last = network.classifier[6].weight.clone()
+    assert alexnet.load_imagenet(network, tmp_path / "alexnet.pth") == "alexnet.pth"
+    assert not network.features[0].weight.any()
+    assert torch.equal(network.classifier[6].weight, last)
+    (tmp_path / "broken.pth").write_bytes(b"PK")
+    with pytest.raises(AffektError, match="not torchvision's AlexNet"):
+        alexnet.load_imagenet(network, tmp_path / "broken.pth")
+
+
+def test_three_channels_are_cut_every_30_frames():
+    segments = alexnet.three_channels(torch.randn(16_000 * 2) * 0.1)
+    assert segments.shape == ((198 - 64) // 30 + 1, 3, 64, 64)
+    assert alexnet.three_channels(torch.zeros(1000)).shape == (1, 3, 64, 64)
+    assert alexnet.enlarge(segments[:1]).shape == (1, 3, 227, 227)
