@@ -1,5 +1,6 @@
 """What was run on what, by which versions: written beside every result."""
 
+import hashlib
 import platform
 import subprocess
 from collections import Counter
@@ -20,6 +21,12 @@ def portable(config: Config) -> Config:
     return config.model_copy(update={"encoder": encoder})
 
 
+def _digest(corpus: Corpus) -> str:
+    """Tells corpora with other clips, labels, speakers or splits apart; not their sound."""
+    rows = sorted((u.id, u.label, u.speaker, u.split) for u in corpus.utterances)
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
+
+
 def provenance(corpus: Corpus, config: Config) -> dict[str, Any]:
     """Corpus, settings and versions."""
     return {
@@ -29,6 +36,7 @@ def provenance(corpus: Corpus, config: Config) -> dict[str, Any]:
             "speakers": len(corpus.speakers),
             "labels": dict(sorted(Counter(u.label for u in corpus.utterances).items())),
             "terms": corpus.terms,
+            "digest": _digest(corpus),
         },
         "config": portable(config).model_dump(mode="json"),
         "versions": {

@@ -38,6 +38,7 @@ def evaluate(
     out: Path,
     *,
     system: str = "",
+    title: str = "",
     workers: int = 1,
     report: Report = silent,
 ) -> dict[str, Any]:
@@ -52,6 +53,7 @@ def evaluate(
         config: Settings; the protocol is taken from here.
         out: New folder, or one that an earlier call left unfinished.
         system: What the method is called in the results.
+        title: What tables call it.
         workers: Processes; each runs whole folds.
         report: Progress.
 
@@ -74,9 +76,10 @@ def evaluate(
     write(out / "predictions.parquet", partial(table.to_parquet, index=False))
     metrics = measure(table, corpus.labels, folds)
     metrics["majority"] = round(_majority(corpus.utterances, folds), 4)
-    metrics["system"] = system
+    metrics["system"], metrics["title"] = system, title
     metrics["protocol"] = _protocol(corpus, config, len(folds))
     metrics["notes"] = list(corpus.notes)
+    metrics["gender"] = {u.speaker: u.gender for u in corpus.utterances if u.gender}
     metrics["runs"] = facts
     metrics["audio_warnings"] = audio_warnings(clips)
     metrics |= origin

@@ -119,6 +119,19 @@ SYSTEMS: dict[str, System] = {
 }
 
 
+def known_system(name: str) -> System:
+    """The system of this name.
+
+    Raises:
+        AffektError: There is none; the message names the nearest.
+    """
+    if name in SYSTEMS:
+        return SYSTEMS[name]
+    near = difflib.get_close_matches(name, SYSTEMS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(SYSTEMS)}"
+    raise AffektError(f"no system {name!r}; {hint}")
+
+
 @dataclass(frozen=True)
 class Maker:
     """Makes a fresh method each time; travels to other processes.
@@ -132,12 +145,7 @@ class Maker:
     cache: Path | None
 
     def __post_init__(self) -> None:
-        if self.system not in SYSTEMS:
-            near = difflib.get_close_matches(self.system, SYSTEMS, n=1)
-            raise AffektError(
-                f"no system {self.system!r}; "
-                + (f"did you mean {near[0]}?" if near else f"known are {', '.join(SYSTEMS)}")
-            )
+        known_system(self.system)
 
     def __call__(self) -> Method:
         """A method that has learned nothing yet."""

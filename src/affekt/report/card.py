@@ -21,8 +21,8 @@ def model_card(
 ) -> str:
     """Markdown of a model folder's README.md."""
     corpus = training["corpus"]
-    counts = ", ".join(f"{_cell(label)} {count}" for label, count in corpus["labels"].items())
-    plan = ", ".join(f"{_cell(label)}: {tier}" for label, tier in training["plan"].items())
+    counts = ", ".join(f"{cell(label)} {count}" for label, count in corpus["labels"].items())
+    plan = ", ".join(f"{cell(label)}: {tier}" for label, tier in training["plan"].items())
     lines = [
         f"# {name}",
         "",
@@ -30,8 +30,8 @@ def model_card(
         "",
         "| | |",
         "|---|---|",
-        f"| classes | {_cell(', '.join(labels))} |",
-        f"| trained on | {_cell(corpus['name'])}: {corpus['clips']} clips, "
+        f"| classes | {cell(', '.join(labels))} |",
+        f"| trained on | {cell(corpus['name'])}: {corpus['clips']} clips, "
         f"{corpus['speakers']} speakers ({counts}) |",
         f"| terms of the data | {corpus['terms']} |",
         f"| encoder | {training['encoder']} |",
@@ -51,13 +51,13 @@ def model_card(
     return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
-    """Text of a user's inside a table."""
+def cell(text: str) -> str:
+    """Text of a user's inside a Markdown table."""
     return printable(text).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _score(training: Mapping[str, Any], evaluation: Mapping[str, Any] | None) -> list[str]:
-    speakers = _cell(", ".join(training["validation_speakers"]))
+    speakers = cell(", ".join(training["validation_speakers"]))
     optimistic = (
         f"UAR {training['validation_UAR']:.3f} on the validation speakers ({speakers}), who also "
         "chose the number of epochs: an optimistic figure, not a test."

@@ -108,6 +108,17 @@ def score_cells(metrics: Mapping[str, Any], name: str) -> tuple[str, str, str]:
     )
 
 
+def study_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """One line for each system, the best UAR first."""
+    table = Table(box=None, header_style="bold")
+    for name in ("system", "UAR", "sd over seeds", "95 % over speakers", "WA"):
+        table.add_column(name, justify="left" if name == "system" else "right")
+    for row in sorted(rows, key=lambda row: -row["UAR"]):
+        table.add_row(Text(printable(row["name"])), *score_cells(row, "UAR"), f"{row['WA']:.3f}")
+    table.add_row("majority (WA)", "", "", "", f"{rows[0]['majority']:.3f}", style="dim")
+    return table
+
+
 class ProgressBars:
     """Draws `Event`s: one bar for the folds, one for what is being done now."""
 
@@ -132,7 +143,7 @@ class ProgressBars:
 
     def __call__(self, event: Event) -> None:
         """Show an event; a new stage replaces the bar of the one before it."""
-        whole = event.stage == "folds"
+        whole = event.stage in ("folds", "systems")
         task, stage = self.tasks.get(whole, (None, ""))
         if stage != event.stage:
             if task is not None:

@@ -6,8 +6,9 @@ read as mathematical markup.
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from matplotlib import rc_context
@@ -58,10 +59,15 @@ def save(figure: Figure, path: Path) -> None:
     kind = path.suffix.lstrip(".").lower() or "png"
     if kind not in ("png", "pdf", "svg"):
         raise AffektError(f"{path}: pictures are png, pdf or svg")
+    write(path, lambda part: draw(figure, part, kind))
+
+
+def draw(figure: Figure, target: Path | BinaryIO, kind: str) -> None:
+    """Draw with fonts that have the characters, where any has them."""
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     with rc_context({"font.family": FONTS}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        write(path, lambda part: figure.savefig(part, format=kind, dpi=130))
+        figure.savefig(target, format=kind, dpi=130)
 
 
 def recognition(prediction: Prediction, wave: Wave) -> Figure:
@@ -158,4 +164,21 @@ def balance(rows: Sequence[ClassBalance], title: str) -> Figure:
     bars.set_xlabel("segments")
     bars.set_title("before (grey) and after", fontsize=10)
     figure.suptitle(title, fontsize=11, parse_math=False)
+    return figure
+
+
+def learning(folds: Sequence[Mapping[str, Mapping[str, Sequence[float]]]]) -> Figure:
+    """Curves of every fold and seed: one row for each stage, one column for each quantity."""
+    stages = list(folds[0])
+    quantities = list(folds[0][stages[0]])
+    figure = Figure(figsize=(3.6 * len(quantities), 2.6 * len(stages)), layout="constrained")
+    grid = figure.subplots(len(stages), len(quantities), squeeze=False)
+    for row, stage in zip(grid, stages, strict=True):
+        for axes, quantity in zip(row, quantities, strict=True):
+            for fold in folds:
+                values = fold[stage][quantity]
+                axes.plot(range(1, len(values) + 1), values, color="#0072B2", alpha=0.5, lw=0.9)
+            axes.set_title(f"{stage}: {quantity.replace('_', ' ')}", fontsize=9)
+            axes.set_xlabel("epoch", fontsize=8)
+            axes.tick_params(labelsize=8)
     return figure

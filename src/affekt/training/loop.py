@@ -41,6 +41,14 @@ class History:
     epochs: int = 0
     interrupted: bool = False
 
+    def curves(self) -> dict[str, list[float]]:
+        """Losses and validation UAR by epoch, for reports."""
+        return {
+            "loss": [round(value, 4) for value in self.loss],
+            "validation_loss": [round(score.loss, 4) for score in self.validation],
+            "validation_UAR": [round(score.uar, 4) for score in self.validation],
+        }
+
 
 Batch = TypeVar("Batch")
 

@@ -1,7 +1,7 @@
 """The whole training of one model: inner split, stage 1, stage 2, refit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,8 +13,9 @@ from ..config import Config
 from ..model import EmotionModel, prepare
 from ..progress import Report, silent
 from ..splits import inner_validation
+from ..types import ClassBalance
 from .augment import with_speeds
-from .balance import Plan, cut, make_plan
+from .balance import Plan, cut, make_plan, summarise
 from .data import Clip, VectorCache
 from .loop import History
 from .stage1 import Part, train_encoder
@@ -29,6 +30,7 @@ class Trained:
         model: In evaluation mode.
         labels: Class names in the order of the logits.
         plan: How densely each class was cut.
+        balance: What that gave.
         validation_speakers: Who stopped the training.
         stage1, stage2: What each stage did while validation watched.
         refit: Whether the weights saw the validation speakers in a second training.
@@ -38,6 +40,7 @@ class Trained:
     model: EmotionModel
     labels: list[str]
     plan: Plan
+    balance: list[ClassBalance]
     validation_speakers: list[str]
     stage1: History
     stage2: History
@@ -55,6 +58,8 @@ class Trained:
             "validation_UAR": round(self.stage2.validation[self.stage2.epochs - 1].uar, 4),
             "refit": self.refit,
             "interrupted": self.interrupted,
+            "balance": [asdict(row) for row in self.balance],
+            "curves": {"stage 1": self.stage1.curves(), "stage 2": self.stage2.curves()},
         }
 
 
@@ -94,7 +99,15 @@ def train(
         if not interrupted:
             kept, refit = again, True
     return Trained(
-        kept.model, labels, kept.plan, sorted(chosen), run.stage1, run.stage2, refit, interrupted
+        kept.model,
+        labels,
+        kept.plan,
+        kept.balance,
+        sorted(chosen),
+        run.stage1,
+        run.stage2,
+        refit,
+        interrupted,
     )
 
 
@@ -103,6 +116,7 @@ class Run(NamedTuple):
 
     model: EmotionModel
     plan: Plan
+    balance: list[ClassBalance]
     stage1: History
     stage2: History
 
@@ -125,7 +139,8 @@ def _two_stages(
 ) -> Run:
     epochs = epochs or (config.stage1.epochs, config.stage2.epochs)
     training = with_speeds(training, config.augment.speeds)
-    plan = make_plan(config.balance.plan, [(c.label, c.seconds) for c in training])
+    lengths = [(c.label, c.seconds) for c in training]
+    plan = make_plan(config.balance.plan, lengths)
     even = uniform_part(training, labels, config)
     balanced = replace(even, spans=[cut(c.seconds, plan[c.label]) for c in training])
     validation = uniform_part(held_out, labels, config) if held_out else None
@@ -171,7 +186,7 @@ def _two_stages(
             if not validation:
                 raise
             second = replace(stage2(1), interrupted=True)
-    return Run(model.eval(), plan, first, second)
+    return Run(model.eval(), plan, summarise(config.balance.plan, lengths), first, second)
 
 
 def uniform_part(clips: Sequence[Clip], labels: list[str], config: Config) -> Part:

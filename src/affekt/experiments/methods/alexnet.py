@@ -100,6 +100,7 @@ class AlexNetMethod:
         self.facts = {
             "encoder": start,
             "epochs": history.epochs,
+            "curves": {"AlexNet": history.curves()},
             "validation_speakers": sorted({c.utterance.speaker for c in held_out}),
             "validation_UAR": round(history.validation[history.epochs - 1].uar, 4),
         }

@@ -134,6 +134,7 @@ class ResNetMethod:
         self.facts = {
             "encoder": f"speaker training on {len(speakers)} training speakers",
             "epochs": history.epochs,
+            "curves": {"ResNet": history.curves()},
             "validation_speakers": sorted({c.utterance.speaker for c in held_out}),
             "validation_UAR": round(history.validation[history.epochs - 1].uar, 4),
         }

@@ -1,0 +1,81 @@
+"""``affekt study`` and ``affekt report``."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from ..config import Config
+from ..errors import AffektError
+from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_odd
+
+Language = Annotated[
+    Literal["en", "zh"], Parameter(name="--lang", help="Language of the page: English or Chinese.")
+]
+Workers = Annotated[int, Parameter(help="Processes, each with folds of its own.")]
+
+
+@app.command
+def study(
+    source: Source,
+    *,
+    out: Path,
+    systems: str = "",
+    workers: Workers = 1,
+    recipe: Recipe = None,
+    cache: Cache = None,
+    lang: Language = "en",
+    config: Settings = Config(),
+) -> None:
+    """Score several systems on the same folds and report on them. Run again, it goes on.
+
+    Parameters
+    ----------
+    out:
+        Folder of the study: a folder for each system, and report.html, .md and .csv.
+    systems:
+        Names with commas between them; unless given, all that are fast. "all" takes hours.
+    """
+    from ..corpora import load_corpus
+    from ..encoders.weights import cache_folder
+    from ..experiments.study import chosen_systems, run_study
+    from ..report.console import study_table
+    from ..report.page import study_page, write_page
+    from ..report.runs import load_run
+
+    chosen = settings(recipe, config)
+    names = chosen_systems(systems)
+    corpus = load_corpus(source, chosen.labels)
+    vectors = cache or cache_folder() / "vectors"
+    with progress() as report:
+        folders = run_study(corpus, names, chosen, out, vectors, workers, report)
+    runs = [load_run(folder) for folder in folders]
+    console().print(study_table([run.metrics | {"name": run.title} for run in runs]))
+    tell_odd(runs[0].metrics["audio_warnings"])
+    for path in write_page(study_page(runs, lang), out / "report.html"):
+        print(path)
+
+
+@app.command
+def report(
+    *runs: Path,
+    html: Path = Path("report.html"),
+    lang: Language = "en",
+) -> None:
+    """Report on finished runs over the same corpus: scores, tests, confusions, curves.
+
+    Parameters
+    ----------
+    runs:
+        Folders that evaluate or study wrote.
+    html:
+        Where to write the page; Markdown and CSV are written beside it.
+    """
+    from ..report.page import study_page, write_page
+    from ..report.runs import load_run
+
+    if not runs:
+        raise AffektError("report needs a run: affekt report runs/mine")
+    page = study_page([load_run(run) for run in runs], lang)
+    for path in write_page(page, html):
+        say(f"written: {path}")

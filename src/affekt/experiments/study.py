@@ -1,0 +1,81 @@
+"""Several systems on the same folds, each in a folder of its own."""
+
+import json
+from pathlib import Path
+
+from ..config import Config
+from ..corpora import Corpus
+from ..errors import AffektError
+from ..progress import Event, Report
+from ..provenance import provenance
+from .runner import evaluate
+from .systems import SYSTEMS, Maker, known_system
+
+
+def chosen_systems(names: str) -> list[str]:
+    """System names from a list with commas; the fast ones for "", every one for "all".
+
+    Raises:
+        AffektError: No such system; the message names the nearest.
+    """
+    if not names:
+        return [name for name, system in SYSTEMS.items() if not system.slow]
+    if names == "all":
+        return list(SYSTEMS)
+    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    for name in chosen:
+        known_system(name)
+    return chosen
+
+
+def finished(folder: Path, corpus: Corpus, config: Config) -> bool:
+    """Whether a folder holds a finished run of this corpus with these settings.
+
+    Raises:
+        AffektError: It holds a finished run of others.
+    """
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    except OSError:
+        return False
+    except ValueError as error:
+        raise AffektError(f"{folder}/metrics.json: cannot be read ({error})") from None
+    origin = provenance(corpus, config)
+    if any(metrics.get(key) != origin[key] for key in ("corpus", "config")):
+        raise AffektError(f"{folder}: holds a run of other data or settings; choose another --out")
+    return True
+
+
+def run_study(
+    corpus: Corpus,
+    systems: list[str],
+    config: Config,
+    out: Path,
+    cache: Path | None,
+    workers: int,
+    report: Report,
+) -> list[Path]:
+    """Evaluate each system that is not finished yet; returns their folders.
+
+    Raises:
+        AffektError: As of `affekt.experiments.runner.evaluate`, or a folder holds a finished
+            run of other data or settings.
+    """
+    folders = []
+    for number, name in enumerate(systems):
+        report(Event("systems", number, len(systems), name))
+        folder = out / name
+        if not finished(folder, corpus, config):
+            evaluate(
+                corpus,
+                Maker(name, config, cache),
+                config,
+                folder,
+                system=name,
+                title=SYSTEMS[name].title,
+                workers=workers,
+                report=report,
+            )
+        folders.append(folder)
+    report(Event("systems", len(systems), len(systems)))
+    return folders

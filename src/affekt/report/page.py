@@ -1,0 +1,139 @@
+"""One page on one or several runs: HTML that needs nothing else, Markdown, and CSV."""
+
+import base64
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, select_autoescape
+from matplotlib.figure import Figure
+
+from ..metrics import SCORES
+from ..types import ClassBalance
+from . import plots
+from .card import cell
+from .runs import Comparison, Run, by_gender, compare
+from .text import TEXT
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report in every form.
+
+    Attributes:
+        html: Self-contained.
+        markdown: Scores and tests, without pictures.
+        csv: Scores.
+    """
+
+    html: str
+    markdown: str
+    csv: str
+
+
+def study_page(runs: list[Run], language: str = "en") -> Page:
+    """Report on runs over the same corpus, the best UAR first.
+
+    Raises:
+        AffektError: The runs have not tested the same clips.
+    """
+    runs = sorted(runs, key=lambda run: -run.metrics["UAR"])
+    content = {
+        "t": TEXT[language],
+        "language": language,
+        "corpus": runs[0].metrics["corpus"],
+        "notes": runs[0].metrics.get("notes") or [],
+        "rows": [_row(run) for run in runs],
+        "score_names": SCORES,
+        "majority": runs[0].metrics["majority"],
+        "chance": runs[0].metrics["chance_UAR"],
+        "comparisons": [_pair(c) for c in compare(runs)],
+        "runs": [_details(run) for run in runs],
+    }
+    environment = Environment(
+        loader=PackageLoader("affekt.report"),
+        autoescape=select_autoescape(["html"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["cell"] = cell
+    html, markdown = (
+        environment.get_template(f"study.{kind}").render(content) for kind in ("html", "md")
+    )
+    return Page(html, markdown, _csv(runs))
+
+
+def _row(run: Run) -> dict[str, Any]:
+    cells = []
+    for name in SCORES:
+        sd, interval = run.metrics["sd"][name], run.metrics["ci95"][name]
+        text = f"{run.metrics[name]:.3f}" + ("" if sd is None else f" ± {sd:.3f}")
+        cells.append((text, "" if interval is None else f"[{interval[0]:.3f}, {interval[1]:.3f}]"))
+    return {"title": run.title, "cells": cells, "seeds": run.metrics["seeds"]}
+
+
+def _pair(comparison: Comparison) -> dict[str, Any]:
+    return comparison._asdict() | {"significant": comparison.corrected < SIGNIFICANT}
+
+
+def _details(run: Run) -> dict[str, Any]:
+    facts = run.metrics.get("runs") or [{}]
+    curves = [fact["curves"] for fact in facts if "curves" in fact]
+    balance = [ClassBalance(**row) for row in facts[0].get("balance", [])]
+    kept = ("config", "versions", "corpus")
+    return {
+        "title": run.title,
+        "name": run.name,
+        "confusion": _embedded(plots.confusion(**run.metrics["confusion"], title="")),
+        "classes": run.metrics["per_class"],
+        "speakers": run.metrics["per_speaker"],
+        "genders": by_gender(run),
+        "curves": _embedded(plots.learning(curves)) if curves else "",
+        "balance": _embedded(plots.balance(balance, "")) if balance else "",
+        "protocol": run.metrics["protocol"],
+        "settings": json.dumps({k: run.metrics[k] for k in kept}, indent=2, ensure_ascii=False),
+    }
+
+
+def _embedded(figure: Figure) -> str:
+    """A picture inside the page."""
+    file = io.BytesIO()
+    plots.draw(figure, file, "png")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _csv(runs: list[Run]) -> str:
+    rows = []
+    for run in runs:
+        row: dict[str, Any] = {"run": run.name, "system": run.title, "seeds": run.metrics["seeds"]}
+        for name in SCORES:
+            low, high = run.metrics["ci95"][name] or (None, None)
+            row |= {
+                name: run.metrics[name],
+                f"{name}_sd": run.metrics["sd"][name],
+                f"{name}_low": low,
+                f"{name}_high": high,
+            }
+        rows.append(row | {"majority": run.metrics["majority"]})
+    return pd.DataFrame(rows).map(_harmless).to_csv(index=False)
+
+
+def _harmless(cell: Any) -> Any:
+    """No text that a spreadsheet would run as a formula."""
+    return "'" + cell if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell
+
+
+def write_page(page: Page, place: Path) -> list[Path]:
+    """Write the page beside its Markdown and CSV; returns what was written."""
+    from ..files import write
+
+    forms = {".html": page.html, ".md": page.markdown, ".csv": page.csv}
+    paths = [place.with_suffix(suffix) for suffix in forms]
+    for path, text in zip(paths, forms.values(), strict=True):
+        write(path, text)
+    return paths

@@ -1,0 +1,50 @@
+"""Whether two systems differ: paired permutation over speakers, corrected for many tests."""
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..metrics import scores
+
+EXACT = 14  # speakers up to which every permutation is tried
+DRAWS = 10_000
+
+
+def permutation_test(
+    one: NDArray[np.number], other: NDArray[np.number], score: str = "UAR", seed: int = 0
+) -> float:
+    """P of the hypothesis that it does not matter which of two systems heard a speaker.
+
+    All predictions for a speaker change sides together, since clips of one speaker are not
+    independent; the statistic is the difference of the pooled scores, in either direction.
+
+    Args:
+        one: Confusion matrices ``(speakers, classes, classes)``, averaged over seeds.
+        other: Those of the other system, for the same speakers.
+        score: One of `affekt.metrics.SCORES`.
+        seed: Of the permutations, where there are too many to try all.
+    """
+    speakers = len(one)
+    if speakers <= EXACT:
+        swap = np.array(list(product((0.0, 1.0), repeat=speakers)))
+    else:
+        rng = np.random.default_rng(seed)
+        swap = rng.integers(0, 2, (DRAWS, speakers)).astype(float)
+        swap[0] = 0  # what was observed is one of the permutations
+    moved = np.einsum("ps,sij->pij", swap, np.asarray(other, float) - np.asarray(one, float))
+    total = np.asarray(one, float).sum(0), np.asarray(other, float).sum(0)
+    difference = scores(total[0] + moved)[score] - scores(total[1] - moved)[score]
+    observed = float(scores(total[0])[score] - scores(total[1])[score])
+    return float(np.mean(np.abs(difference) >= abs(observed) - 1e-12))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values that hold together (Holm, 1979): each times the number of tests still open."""
+    order = np.argsort(p_values)
+    corrected, highest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, p_values[i] * (len(p_values) - rank)))
+        corrected[i] = highest
+    return corrected
