@@ -16,6 +16,7 @@ class Utterance:
         speaker: Who speaks; no speaker may stand in both training and test.
         gender: As the corpus gives it, or "".
         split: Official part ("train", "val", "test"), or "".
+        text: What is said, or its code in the corpus, or "".
     """
 
     id: str
@@ -24,6 +25,7 @@ class Utterance:
     speaker: str
     gender: str = ""
     split: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)

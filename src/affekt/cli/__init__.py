@@ -3,7 +3,7 @@
 Heavy imports stand inside the commands, so that ``--help`` answers at once.
 """
 
-from . import corpus, data, predict, study, train
+from . import audit, corpus, data, predict, study, train
 from .app import app, complain
 
-__all__ = ["app", "complain", "corpus", "data", "predict", "study", "train"]
+__all__ = ["app", "audit", "complain", "corpus", "data", "predict", "study", "train"]

@@ -19,10 +19,12 @@ def load(root: Path) -> Found:
 
 def parse(path: Path) -> Name | None:
     """Speaker and emotion."""
-    match = re.fullmatch(r"([afhns])\d-\d\d-\d\d-0([12])-(\d\d)", path.stem, re.IGNORECASE)
+    match = re.fullmatch(r"([afhns])\d-(\d\d)-\d\d-0([12])-(\d\d)", path.stem, re.IGNORECASE)
     if not match:
         return None
-    return Name(EMOTIONS[match[1].lower()], match[3], "female" if match[2] == "1" else "male")
+    emotion, text, gender, speaker = match.groups()
+    emotion = emotion.lower()  # each emotion has sentences of its own
+    return Name(EMOTIONS[emotion], speaker, "female" if gender == "1" else "male", emotion + text)
 
 
 CORPUS = Known(

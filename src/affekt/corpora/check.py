@@ -99,7 +99,7 @@ def check(corpus: Corpus, report: Report = silent) -> Check:
         else:
             sounds[hashlib.sha256(recording.wave.tobytes()).hexdigest()].append(utterance.id)
             seconds[utterance.id] = recording.seconds
-            level[utterance.id] = _decibels(recording)
+            level[utterance.id] = loudness(recording)
             rates[recording.rate] += 1
             for warning in recording.warnings:
                 warnings[warning.split(":")[0].split(" ")[0]].append(utterance.id)
@@ -152,7 +152,8 @@ def _probe(truth: Sequence[str], guessed: Iterable[str]) -> Probe:
     return Probe(float(balanced_accuracy_score(truth, list(guessed))), 1 / len(set(truth)))
 
 
-def _decibels(recording: Recording) -> float:
+def loudness(recording: Recording) -> float:
+    """RMS in dB."""
     return float(20 * np.log10(max(np.sqrt(np.mean(recording.wave**2)), LEVEL_FLOOR)))
 
 

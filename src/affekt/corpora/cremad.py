@@ -31,8 +31,8 @@ def load(root: Path) -> Found:
 
 def parse(path: Path) -> Name | None:
     """Actor and emotion."""
-    match = re.fullmatch(rf"(1\d{{3}})_[A-Z]{{3}}_({'|'.join(EMOTIONS)})_[A-Z]{{1,2}}", path.stem)
-    return Name(EMOTIONS[match[2]], match[1]) if match else None
+    match = re.fullmatch(rf"(1\d{{3}})_([A-Z]{{3}})_({'|'.join(EMOTIONS)})_[A-Z]{{1,2}}", path.stem)
+    return Name(EMOTIONS[match[3]], match[1], text=match[2]) if match else None
 
 
 CORPUS = Known(

@@ -25,11 +25,11 @@ def load(root: Path) -> Found:
 
 def parse(path: Path) -> Name | None:
     """Speaker and emotion."""
-    match = re.fullmatch(r"(\d\d)[ab]\d\d([WLEAFTN])[a-z]", path.stem)
+    match = re.fullmatch(r"(\d\d)([ab]\d\d)([WLEAFTN])[a-z]", path.stem)
     if not match:
         return None
-    speaker, emotion = match.groups()
-    return Name(EMOTIONS[emotion], speaker, "male" if speaker in MEN else "female")
+    speaker, text, emotion = match.groups()
+    return Name(EMOTIONS[emotion], speaker, "male" if speaker in MEN else "female", text)
 
 
 CORPUS = Known(

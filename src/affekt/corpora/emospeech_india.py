@@ -24,13 +24,13 @@ def load(root: Path) -> Found:
 def parse(path: Path) -> Name | None:
     """Speaker, or "" where the name has no hash, and emotion."""
     match = re.fullmatch(
-        rf"[^-]+-[^-]+-({'|'.join(EMOTIONS)})-[^-]+(?:-([0-9a-f]{{{HASH},}}|\w*))?", path.stem
+        rf"([^-]+)-[^-]+-({'|'.join(EMOTIONS)})-[^-]+(?:-([0-9a-f]{{{HASH},}}|\w*))?", path.stem
     )
     if not match:
         return None
-    speaker = match[2] or ""
+    speaker = match[3] or ""
     hashed = re.fullmatch(rf"[0-9a-f]{{{HASH},}}", speaker)
-    return Name(EMOTIONS[match[1]], speaker[:HASH] if hashed else "")
+    return Name(EMOTIONS[match[2]], speaker[:HASH] if hashed else "", text=match[1])
 
 
 CORPUS = Known(

@@ -86,6 +86,7 @@ class Name(NamedTuple):
     label: str
     speaker: str
     gender: str = ""
+    text: str = ""
 
 
 def by_name(
@@ -105,7 +106,9 @@ def by_name(
             raise CorpusError(
                 f"{path}: not a name of {corpus} such as {example}; move it away or use a manifest"
             )
-        utterances.append(Utterance(relative.as_posix(), str(path), *name))
+        label, speaker, gender, text = name
+        id = relative.as_posix()
+        utterances.append(Utterance(id, str(path), label, speaker, gender, text=text))
     return utterances
 
 

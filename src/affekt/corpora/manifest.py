@@ -21,6 +21,7 @@ COLUMNS = {  # ours, and what Hugging Face and audformat call them
     "speaker": ("speaker", "speaker_id"),
     "gender": ("gender", "sex"),
     "split": ("split",),
+    "text": ("text", "sentence", "transcription"),
 }
 SPLITS = ("", "train", "val", "test")
 Row = Mapping[str, Any]
@@ -38,7 +39,7 @@ def load(path: Path, *, speaker_needed: bool = True) -> list[Utterance]:
             path is listed twice or does not exist; with line numbers and counts. Nothing is
             dropped.
     """
-    columns, rows = _read(path)
+    columns, rows = read_table(path)
     name = {ours: next((n for n in names if n in columns), "") for ours, names in COLUMNS.items()}
     required = ("path", "label", "speaker") if speaker_needed else ("path", "label")
     if missing := [c for c in required if not name[c]]:
@@ -69,6 +70,7 @@ def load(path: Path, *, speaker_needed: bool = True) -> list[Utterance]:
                 value["speaker"],
                 value["gender"],
                 value["split"].lower(),
+                value["text"],
             )
         )
     if absent:
@@ -83,8 +85,12 @@ def _text(value: object) -> str:
     return "" if value is None or value != value else str(value).strip()
 
 
-def _read(path: Path) -> tuple[list[str], list[tuple[int, Row]]]:
-    """Columns, and rows with their line numbers."""
+def read_table(path: Path) -> tuple[list[str], list[tuple[int, Row]]]:
+    """Columns, and rows with their line numbers.
+
+    Raises:
+        CorpusError: It cannot be read.
+    """
     kind = path.suffix.lower()
     try:
         if kind == ".parquet":

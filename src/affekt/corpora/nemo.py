@@ -24,10 +24,10 @@ def load(root: Path) -> Found:
 
 def parse(path: Path) -> Name | None:
     """Speaker and emotion."""
-    match = re.fullmatch(rf"([A-Z]{{2}}\d)_({'|'.join(EMOTIONS)})_\d+", path.stem)
+    match = re.fullmatch(rf"([A-Z]{{2}}\d)_({'|'.join(EMOTIONS)})_(\d+)", path.stem)
     if not match or match[1] not in MEN | WOMEN:
         return None
-    return Name(EMOTIONS[match[2]], match[1], "male" if match[1] in MEN else "female")
+    return Name(EMOTIONS[match[2]], match[1], "male" if match[1] in MEN else "female", match[3])
 
 
 CORPUS = Known(

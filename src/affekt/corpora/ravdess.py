@@ -32,11 +32,14 @@ def load(root: Path) -> Found:
 
 def parse(path: Path) -> Name | None:
     """Actor and emotion."""
-    match = re.fullmatch(r"0[13]-0([12])-(0[1-8])-0[12]-0[12]-0[12]-(0[1-9]|1\d|2[0-4])", path.stem)
+    match = re.fullmatch(
+        r"0[13]-0([12])-(0[1-8])-0[12]-(0[12])-0[12]-(0[1-9]|1\d|2[0-4])", path.stem
+    )
     if not match:
         return None
-    gender = "male" if int(match[3]) % 2 else "female"
-    return Name(EMOTIONS[match[2]] if match[1] == "1" else SONG, match[3], gender)
+    channel, emotion, text, actor = match.groups()
+    gender = "male" if int(actor) % 2 else "female"
+    return Name(EMOTIONS[emotion] if channel == "1" else SONG, actor, gender, text)
 
 
 CORPUS = Known(

@@ -23,10 +23,12 @@ def load(root: Path) -> Found:
 
 def parse(path: Path) -> Name | None:
     """Actress and emotion; one file of the original says OA for OAF."""
-    match = re.fullmatch(rf"(OAF?|YAF)_[a-z]+_({'|'.join(EMOTIONS)})", path.stem, re.IGNORECASE)
+    match = re.fullmatch(rf"(OAF?|YAF)_([a-z]+)_({'|'.join(EMOTIONS)})", path.stem, re.IGNORECASE)
     if not match:
         return None
-    return Name(EMOTIONS[match[2].lower()], "YAF" if match[1] == "YAF" else "OAF", "female")
+    return Name(
+        EMOTIONS[match[3].lower()], "YAF" if match[1] == "YAF" else "OAF", "female", match[2]
+    )
 
 
 CORPUS = Known(

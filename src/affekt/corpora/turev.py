@@ -15,9 +15,9 @@ def load(root: Path) -> Found:
 
 def parse(path: Path) -> Name | None:
     """Speaker of the name, emotion of the folder."""
-    match = re.match(r"(\d{4})_", path.stem)
+    match = re.fullmatch(r"(\d{4})_[^_]+_(.+)", path.stem)
     emotion = EMOTIONS.get(path.parent.name.lower())
-    return Name(emotion, match[1]) if match and emotion else None
+    return Name(emotion, match[1], text=match[2]) if match and emotion else None
 
 
 CORPUS = Known(

@@ -47,7 +47,9 @@ def run_fold(
     for label in labels:  # a class that no training speaker had is never predicted
         known = label in method.labels
         rows[f"prob_{label}"] = probabilities[:, method.labels.index(label)] if known else 0.0
-    return rows, {"seed": job.seed, "fold": job.fold, **method.facts}
+    speakers = sorted({c.utterance.speaker for c in training})
+    facts = {"seed": job.seed, "fold": job.fold, "training_speakers": speakers, **method.facts}
+    return rows, facts
 
 
 class Finished:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -13,6 +13,9 @@ from rich.text import Text
 
 from ..progress import Event
 from ..types import ClassBalance, Prediction
+
+if TYPE_CHECKING:
+    from ..experiments.audit import Finding
 
 STYLES = {
     "anger": "red", "disgust": "green", "fear": "magenta", "happiness": "yellow",
@@ -117,6 +120,18 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
         table.add_row(Text(printable(row["name"])), *score_cells(row, "UAR"), f"{row['WA']:.3f}")
     table.add_row("majority (WA)", "", "", "", f"{rows[0]['majority']:.3f}", style="dim")
     return table
+
+
+def finding_list(findings: "Sequence[Finding]") -> RenderableType:
+    """What an audit found, the serious first."""
+    if not findings:
+        return Text("nothing found", "green")
+    lines: list[RenderableType] = []
+    for f in sorted(findings, key=lambda f: f.severity != "serious"):
+        style = "bold red" if f.severity == "serious" else "yellow"
+        lines.append(Text.assemble((f"{f.severity:8}", style), f" {f.kind}: {printable(f.text)}"))
+        lines += [Text(f"           {printable(case)}", "dim") for case in f.evidence]
+    return Group(*lines)
 
 
 class ProgressBars:

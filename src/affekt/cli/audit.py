@@ -1,0 +1,51 @@
+"""``affekt audit``."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import AffektError
+from .app import app, console, progress
+
+if TYPE_CHECKING:
+    from ..experiments.audit import Finding
+
+
+@app.command
+def audit(target: str) -> int:
+    """Look for what would make a score worthless; exit 1 if something serious is found.
+
+    Speakers, sentences, recordings and near-duplicates in both train and test, oversampling
+    before the split, choices made on the test part, statistics taken from it, and classes
+    that speaker, length or level tell.
+
+    Parameters
+    ----------
+    target:
+        A finished run, a table of folds (CSV with path, label, speaker, fold and if you like
+        part and text), or a corpus, whose usual folds are audited.
+    """
+    from ..report.console import finding_list
+
+    findings = _findings(target)
+    console().print(finding_list(findings))
+    return 1 if any(f.severity == "serious" for f in findings) else 0
+
+
+def _findings(target: str) -> "list[Finding]":
+    from ..corpora import fold_table, load_corpus
+    from ..corpora.manifest import SUFFIXES, read_table
+    from ..experiments.audit import Fold, audit_folds, audit_run, folds_of
+
+    place = Path(target)
+    if (place / "metrics.json").is_file():
+        try:
+            return audit_run(json.loads((place / "metrics.json").read_text("utf-8")))
+        except (ValueError, KeyError, TypeError) as error:
+            raise AffektError(f"{place}/metrics.json: not of affekt evaluate ({error})") from None
+    if place.suffix.lower() in SUFFIXES and "fold" in read_table(place)[0]:
+        folds = [Fold(p["train"], p["val"], p["test"]) for p in fold_table.load(place)]
+    else:
+        folds = folds_of(load_corpus(target))
+    with progress() as report:
+        return audit_folds(folds, report)

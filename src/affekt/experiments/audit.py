@@ -1,0 +1,189 @@
+"""What would make a score on a split worthless: looked for, and shown with its evidence."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .. import audio
+from ..audio import Recording
+from ..corpora import Corpus
+from ..corpora.check import CONFOUNDED, loudness, speaker_probe, value_probe
+from ..corpora.fingerprint import picture, same_sound
+from ..errors import AudioError
+from ..progress import Event, Report, silent
+from ..splits import official, speaker_folds
+from ..types import Utterance
+
+Severity = Literal["serious", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or worth knowing.
+
+    Attributes:
+        kind: Short name.
+        severity: ``serious`` forbids trusting the score.
+        text: What and how much.
+        evidence: Some of the cases.
+    """
+
+    kind: str
+    severity: Severity
+    text: str
+    evidence: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Who learns, who chooses, who is tested."""
+
+    train: Sequence[Utterance]
+    val: Sequence[Utterance]
+    test: Sequence[Utterance]
+
+
+def folds_of(corpus: Corpus) -> list[Fold]:
+    """The folds on which `affekt evaluate` would score a corpus."""
+    chosen = official(corpus.utterances, "val")
+    folds = []
+    for group in speaker_folds(corpus.utterances, corpus.folds, corpus.fixed):
+        rest = [u for u in corpus.utterances if u.speaker not in group]
+        folds.append(
+            Fold(
+                [u for u in rest if u.speaker not in chosen],
+                [u for u in rest if u.speaker in chosen],
+                [u for u in corpus.utterances if u.speaker in group],
+            )
+        )
+    return folds
+
+
+def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]:
+    """Audit a split by who and what stands where, and by its sound.
+
+    Args:
+        folds: The split.
+        report: Progress of decoding.
+    """
+    utterances = list({u.path: u for f in folds for u in (*f.train, *f.val, *f.test)}.values())
+    recordings = _decoded(utterances, report)
+    findings = [*_membership(folds), *_texts(folds)]
+    findings += _sounds(folds, recordings)
+    findings += _probes([u for u in utterances if u.path in recordings], recordings)
+    return findings
+
+
+def audit_run(metrics: Mapping[str, Any]) -> list[Finding]:
+    """Audit what a run recorded of itself: who was trained on, who chose, whose statistics."""
+    findings = []
+    tests = [set(fold["test_speakers"]) for fold in metrics["folds"]]
+    for facts in metrics["runs"]:
+        test, where = tests[facts["fold"]], f"seed {facts['seed']}, fold {facts['fold']}"
+        for key, kind, what in (
+            ("training_speakers", "speaker", "were trained on"),
+            ("validation_speakers", "choice", "chose the epoch or the settings"),
+            ("statistics_from", "statistics", "gave the statistics of the normalisation"),
+        ):
+            if both := sorted(test & set(facts.get(key) or [])):
+                text = f"{where}: {len(both)} test speakers {what}"
+                findings.append(Finding(kind, "serious", text, both[:5]))
+        if "training_speakers" not in facts:
+            text = f"{where}: the run does not say who was trained on"
+            findings.append(Finding("speaker", "note", text))
+    for one, first in enumerate(tests):
+        for other, second in enumerate(tests[one + 1 :], one + 1):
+            if both := sorted(first & second):
+                text = f"folds {one} and {other} test {len(both)} speakers twice"
+                findings.append(Finding("speaker", "serious", text, both[:5]))
+    return findings
+
+
+def _membership(folds: Sequence[Fold]) -> list[Finding]:
+    findings = []
+    for number, fold in enumerate(folds):
+        learned = [*fold.train, *fold.val]
+        if both := _common(learned, fold.test, "speaker"):
+            text = f"fold {number}: {len(both)} test speakers are trained on"
+            findings.append(Finding("speaker", "serious", text, both[:5]))
+        if both := _common(fold.train, fold.test, "path"):
+            text = f"fold {number}: {len(both)} test recordings are trained on"
+            findings.append(Finding("recording", "serious", text, both[:5]))
+        if both := _common(fold.val, fold.test, "path"):
+            text = f"fold {number}: {len(both)} test recordings choose the epoch or the settings"
+            findings.append(Finding("choice", "serious", text, both[:5]))
+        times = Counter(u.path for u in (*learned, *fold.test))
+        if repeated := [path for path, n in times.items() if n > 1]:
+            text = f"fold {number}: {len(repeated)} recordings stand more than once"
+            everywhere = {u.path for u in learned} & {u.path for u in fold.test}
+            severity: Severity = "serious" if everywhere & set(repeated) else "note"
+            findings.append(Finding("oversampling", severity, text, repeated[:5]))
+    return findings
+
+
+def _texts(folds: Sequence[Fold]) -> list[Finding]:
+    findings = []
+    for number, fold in enumerate(folds):
+        learned = {u.text for u in fold.train}
+        known = [u for u in fold.test if u.text]
+        if heard := [u.text for u in known if u.text in learned]:
+            text = f"fold {number}: {len(heard)} of {len(known)} test clips say a trained sentence"
+            findings.append(Finding("text", "note", text, sorted(set(heard))[:5]))
+    return findings
+
+
+def _sounds(folds: Sequence[Fold], recordings: Mapping[str, Recording]) -> list[Finding]:
+    paths = list(recordings)
+    pairs = same_sound([picture(recordings[p].wave) for p in paths])
+    findings = []
+    for number, fold in enumerate(folds):
+        side = {u.path: "train" for u in (*fold.train, *fold.val)}
+        side |= {u.path: "test" for u in fold.test}
+        across = [
+            f"{paths[i]} = {paths[j]} ({likeness:.2f})"
+            for i, j, likeness in pairs
+            if {side.get(paths[i]), side.get(paths[j])} == {"train", "test"}
+        ]
+        if across:
+            text = f"fold {number}: {len(across)} test recordings sound like trained ones"
+            findings.append(Finding("near-duplicate", "serious", text, across[:5]))
+    return findings
+
+
+def _probes(utterances: Sequence[Utterance], recordings: Mapping[str, Recording]) -> list[Finding]:
+    if len({u.label for u in utterances}) < 2:
+        return []
+    probes = {
+        "the speaker": speaker_probe(utterances),
+        "the length": value_probe(utterances, [recordings[u.path].seconds for u in utterances]),
+        "the level": value_probe(utterances, [loudness(recordings[u.path]) for u in utterances]),
+    }
+    single: dict[str, set[str]] = defaultdict(set)
+    for u in utterances:
+        single[u.speaker].add(u.label)
+    findings = []
+    for name, probe in probes.items():
+        if probe.share > CONFOUNDED:
+            text = f"{name} alone tells the class: UAR {probe.uar:.2f}, chance {probe.chance:.2f}"
+            one = [s for s, labels in single.items() if len(labels) == 1]
+            evidence = [f"{len(one)} of {len(single)} speakers speak one class only"]
+            findings.append(
+                Finding("confounding", "serious", text, evidence if name == "the speaker" else ())
+            )
+    return findings
+
+
+def _common(one: Iterable[Utterance], other: Iterable[Utterance], what: str) -> list[str]:
+    return sorted({getattr(u, what) for u in one} & {getattr(u, what) for u in other})
+
+
+def _decoded(utterances: Sequence[Utterance], report: Report) -> dict[str, Recording]:
+    recordings = {}
+    for done, u in enumerate(utterances, 1):
+        try:
+            recordings[u.path] = audio.read(u.path)
+        except AudioError:
+            continue  # affekt data check lists them
+        report(Event("read recordings", done, len(utterances)))
+    return recordings
