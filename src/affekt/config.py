@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import AffektError
@@ -59,7 +60,7 @@ class Encoder(Frozen):
 
     name: Literal["whisper", "vggish"] = "whisper"
     """Segment encoder."""
-    weights: str | None = None
+    weights: Annotated[str | None, Parameter(name=["weights", "--weights"])] = None
     """A file; "download" (vggish); "random". Unless set, whisper starts from the encoder
     inside the package (3 layers of base) and vggish at random."""
     layer: int = Field(3, ge=1)

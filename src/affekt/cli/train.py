@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..config import Config
+from ..errors import AffektError
 from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_odd
 
 
@@ -59,6 +60,8 @@ def evaluate(
     recipe: Recipe = None,
     cache: Cache = None,
     system: str = "default",
+    test: str | None = None,
+    others: list[str] | None = None,
     workers: int = 1,
     config: Settings = Config(),
 ) -> None:
@@ -70,11 +73,16 @@ def evaluate(
         New folder for metrics.json, predictions.parquet and confusion.png; an unfinished one
         is gone on with.
     system:
-        Which system of the study: affekt study --help lists them.
+        Which system of the study, such as egemaps-svm; an unknown one lists all.
+    test:
+        Another corpus: train on the source, test on this, on the classes that both have.
+    others:
+        Further corpora: each is tested once by a model that learned from all others.
     workers:
         Processes, each with folds of its own.
     """
     from ..corpora import load_corpus
+    from ..corpora.together import across, leave_one_corpus_out
     from ..encoders.weights import cache_folder
     from ..experiments.runner import evaluate as run
     from ..experiments.systems import Maker
@@ -82,7 +90,16 @@ def evaluate(
     from ..report.console import score_table
 
     chosen = settings(recipe, config)
-    corpus = load_corpus(source, chosen.labels)
+    if test and others:
+        raise AffektError("give --test for one corpus or --others to leave one out, not both")
+    if test:
+        corpus = across(source, test, chosen.labels)
+    elif others:
+        corpus = leave_one_corpus_out([source, *others], chosen.labels)
+    else:
+        corpus = load_corpus(source, chosen.labels)
+    for note in corpus.notes:
+        say(f"note: {note}")
     vectors = cache or cache_folder() / "vectors"
     make = Maker(system, chosen, vectors)
     with progress() as report:

@@ -1,0 +1,72 @@
+import pytest
+from test_cli import affekt, settings
+from test_known_corpora import lay_out
+
+from affekt import CorpusError
+from affekt.corpora import load_corpus
+from affekt.corpora.together import across, leave_one_corpus_out
+from affekt.splits import speaker_folds
+
+
+@pytest.fixture
+def places(tmp_path):
+    """Three corpora in their owners' layouts; EMO-DB alone has boredom, CASIA surprise."""
+    lay_out(tmp_path / "emodb", ["03a01Wa.wav", "03a01Na.wav", "08a01Wa.wav", "08a01La.wav"])
+    names = [f"{s}/{e}/201.wav" for s in ("wangzhe", "liuchanhg") for e in ("angry", "neutral")]
+    lay_out(tmp_path / "casia", [*names, "wangzhe/surprise/201.wav"])
+    lay_out(tmp_path / "urdu", ["Angry/SM1_F1_A01.wav", "Neutral/SM2_F1_N01.wav"])
+    return {name: f"{name}:{tmp_path / name}" for name in ("emodb", "casia", "urdu")}
+
+
+def test_trained_on_one_tested_on_the_other_on_common_classes(places):
+    corpus = across(places["emodb"], places["casia"], {})
+    assert corpus.name == "emodb to casia"
+    assert corpus.labels == ["anger", "neutral"]
+    assert speaker_folds(corpus.utterances, 5) == [["casia/liuchanhg", "casia/wangzhe"]]
+    assert corpus.training().speakers == ["emodb/03", "emodb/08"]
+    assert corpus.notes == (
+        "emodb: 1 clips of boredom left out",
+        "casia: 1 clips of surprise left out",
+    )
+    assert "EMO-DB" in corpus.terms
+    assert "CASIA" in corpus.terms
+
+
+def test_labels_are_renamed_in_the_corpus_that_has_them(places):
+    corpus = across(places["emodb"], places["casia"], {"boredom": "neutral", "surprise": ""})
+    assert corpus.notes == ()
+    assert sum(u.label == "neutral" for u in corpus.utterances) == 4
+    with pytest.raises(CorpusError, match="no corpus has: joy"):
+        across(places["emodb"], places["casia"], {"joy": "happiness"})
+
+
+def test_each_corpus_is_left_out_once(places):
+    corpus = leave_one_corpus_out(list(places.values()), {})
+    folds = speaker_folds(corpus.utterances, corpus.folds, corpus.fixed)
+    assert [{s.split("/")[0] for s in group} for group in folds] == [{"emodb"}, {"casia"}, {"urdu"}]
+    assert sum(map(len, folds)) == len(corpus.speakers)
+
+
+def test_a_corpus_is_not_tested_by_itself(places):
+    with pytest.raises(CorpusError, match="given twice"):
+        across(places["emodb"], places["emodb"], {})
+
+
+def test_nothing_in_common_is_told(places, tmp_path):
+    lay_out(tmp_path / "own", ["joy/s/a.wav", "grief/s/a.wav"])
+    with pytest.raises(CorpusError, match="fewer than two classes in common"):
+        across(places["emodb"], str(tmp_path / "own"), {})
+    assert load_corpus(str(tmp_path / "own")).labels == ["grief", "joy"]
+
+
+def test_the_command_scores_across(manifest, tiny_config, tmp_path):
+    other = tmp_path / "other.csv"
+    rows = manifest.read_text().splitlines()
+    kept = [rows[0]] + [f"{manifest.parent}/{r}" for r in rows[1:] if ",s5," in r or ",s6," in r]
+    other.write_text("\n".join(kept).replace("neutral,", "calm,") + "\n")
+    done = affekt("evaluate", manifest, "--test", other, "--labels.calm", "neutral", "--system",
+                  "length", "--out", tmp_path / "run", *settings(tiny_config))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    both = affekt("evaluate", manifest, "--test", other, "--others", other, "--out", tmp_path / "x")
+    assert both.returncode == 2
+    assert "not both" in both.stderr
