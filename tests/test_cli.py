@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import torch
+from safetensors.torch import load_file
 
 from affekt.report.card import model_card
 
@@ -192,6 +194,8 @@ def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):
     card = (tmp_path / "model/README.md").read_text()
     assert "must not decide" in card
     assert "unheard speakers" in card
+    stored = load_file(tmp_path / "model/model.safetensors")
+    assert {t.dtype for t in stored.values()} == {torch.float16}
     texts = card + (tmp_path / "model/config.json").read_text()
     texts += (tmp_path / "run/metrics.json").read_text()
     for path in (tmp_path, Path(tiny_config.encoder.weights).parent, manifest.parent):

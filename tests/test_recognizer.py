@@ -1,10 +1,12 @@
 import io
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 
 import affekt
 from affekt import AudioError, audio
@@ -83,6 +85,12 @@ def test_level_does_not_change_the_result(default):
     for scaled in (wave * 0.02, wave * 3):
         for label, p in default(wave, RATE).probabilities.items():
             assert default(scaled, RATE).probabilities[label] == pytest.approx(p, abs=1e-3)
+
+
+def test_the_bundled_model_is_small_and_float16():
+    path = Path(affekt.__file__).parent / "models/default/model.safetensors"
+    assert {t.dtype for t in load_file(path).values()} == {torch.float16}
+    assert path.stat().st_size < 30e6
 
 
 def test_a_models_own_hop_and_level_are_used(tiny_config):

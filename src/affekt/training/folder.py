@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ..checkpoint import Checkpoint, save_checkpoint
 from ..config import Config
 from ..corpora import Corpus
@@ -64,6 +66,7 @@ def _train_into(
     origin = provenance(training, config)
     clips = load_clips(training.utterances, report)
     trained = train(clips, config, seed=seed, cache=cache, report=report)
+    _round(trained.model)
     facts = {**trained.facts(), "seed": seed, "audio_warnings": audio_warnings(clips), **origin}
     note = config.note or (
         f"Trained on {corpus.name}: {len(training.speakers)} speakers. On other voices, languages "
@@ -72,6 +75,13 @@ def _train_into(
     checkpoint = Checkpoint(trained.model, trained.labels, portable(config), out.name, note, facts)
     save_checkpoint(checkpoint, out, model_card(out.name, note, trained.labels, facts, score))
     return trained
+
+
+def _round(model: nn.Module) -> None:
+    """To what float16 holds, so that the model of half the size on disk is this one, bit by bit."""
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.half())
 
 
 def _matching(path: Path, origin: dict[str, Any]) -> dict[str, Any]:
