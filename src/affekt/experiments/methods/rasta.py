@@ -5,6 +5,7 @@ over time, so that a constant channel drops out; then equal loudness, cubic root
 all-pole model. What the reference leaves open (orders, bands) follows usual practice.
 """
 
+import warnings
 from functools import cache
 
 import numpy as np
@@ -40,7 +41,8 @@ def mfcc_rasta_plp(wave: Wave) -> NDArray[np.float32]:
     last = max(len(frames) - 1, 1)
     high, low = frames.argmax(0) / last, frames.argmin(0) / last
     extremes = [frames.max(0), frames.min(0), high, low, np.ptp(frames, axis=0)]
-    with np.errstate(all="ignore"):  # of constants: nothing, and made zero below
+    with warnings.catch_warnings():  # of constants they are nothing, and made zero below
+        warnings.simplefilter("ignore", RuntimeWarning)
         moments = [frames.mean(0), frames.var(0), skew(frames), kurtosis(frames)]
     statistics = np.concatenate(extremes + moments)
     return np.nan_to_num(statistics).astype(np.float32)
