@@ -19,6 +19,7 @@ from torch import Tensor
 from . import __version__
 from .config import Config, explain
 from .encoders.protocol import SegmentEncoder
+from .encoders.ssl import empty_ssl
 from .encoders.vggish import VGGish
 from .encoders.whisper import Whisper
 from .errors import CheckpointError
@@ -62,6 +63,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
         "labels": checkpoint.labels,
         "note": checkpoint.note,
         "encoder_origin": checkpoint.model.encoder.origin,
+        "architecture": dict(checkpoint.model.encoder.architecture),
         "training": dict(checkpoint.training),
         "config": checkpoint.config.model_dump(mode="json"),
     }
@@ -95,21 +97,30 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     try:
         config = Config.model_validate(about["config"])
         labels = [str(label) for label in about["labels"]]
-        model = EmotionModel(config, len(labels), _encoder(config, tensors))
+        model = EmotionModel(config, len(labels), _encoder(config, tensors, about))
         model.encoder.origin = str(about["encoder_origin"])
         model.load_state_dict({name: t.float() for name, t in tensors.items()})
     except ValidationError as error:
         raise CheckpointError(f"{folder}: config.json: {explain(error)}") from None
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).split("\n")[0]
         raise CheckpointError(f"{folder}: weights and config do not fit ({reason})") from None
     note, training = about.get("note", ""), about.get("training", {})
     return Checkpoint(model.eval(), labels, config, about.get("name", folder.name), note, training)
 
 
-def _encoder(config: Config, tensors: Mapping[str, Tensor]) -> SegmentEncoder:
+def _encoder(
+    config: Config, tensors: Mapping[str, Tensor], about: Mapping[str, Any]
+) -> SegmentEncoder:
     """The encoder without weights, sized as in the file."""
     settings = config.encoder
+    if settings.name == "ssl":
+        return empty_ssl(
+            about["architecture"],
+            layer=settings.layer,
+            pooling=settings.pooling,
+            mix=settings.mix,
+        )
     if settings.name == "vggish":
         return VGGish(padding=settings.padding, final_relu=settings.final_relu)
     d_model = len(tensors["encoder.conv1.bias"])

@@ -14,7 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import AffektError
 
-OWN_SETTINGS = {"whisper": {"layer", "pooling"}, "vggish": {"padding", "final_relu"}}
+OWN_SETTINGS = {  # encoders that have a setting
+    "layer": ("whisper", "ssl"),
+    "pooling": ("whisper", "ssl"),
+    "mix": ("ssl",),
+    "padding": ("vggish",),
+    "final_relu": ("vggish",),
+}
 
 
 class Frozen(BaseModel):
@@ -58,15 +64,17 @@ class Augment(Frozen):
 class Encoder(Frozen):
     """What turns a segment into a vector."""
 
-    name: Literal["whisper", "vggish"] = "whisper"
+    name: Literal["whisper", "vggish", "ssl"] = "whisper"
     """Segment encoder."""
     weights: Annotated[str | None, Parameter(name=["weights", "--weights"])] = None
-    """A file; "download" (vggish); "random". Unless set, whisper starts from the encoder
-    inside the package (3 layers of base) and vggish at random."""
+    """A file; "download" (vggish); "random"; a folder or a name of the hub (ssl). Unless set,
+    whisper starts from the encoder inside the package (3 layers of base), vggish at random."""
     layer: int = Field(3, ge=1)
-    """(whisper) Cut after this layer."""
+    """(whisper, ssl) Cut after this layer."""
     pooling: Literal["mean", "mean+sd"] = "mean+sd"
-    """(whisper) Statistics of the frames in a segment."""
+    """(whisper, ssl) Statistics of the frames in a segment."""
+    mix: bool = False
+    """(ssl) A learned mix of all layers in place of one."""
     padding: Literal["wave", "log-mel"] = "wave"
     """(vggish) Fill a short clip with zero samples, or with zero log-mel frames."""
     final_relu: bool = False
@@ -180,10 +188,10 @@ def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = N
         config = Config.model_validate(values)
     except ValidationError as error:
         raise AffektError(explain(error)) from None
-    for name, keys in OWN_SETTINGS.items():
-        if name != config.encoder.name and (foreign := keys & config.encoder.model_fields_set):
+    for key, names in OWN_SETTINGS.items():
+        if config.encoder.name not in names and key in config.encoder.model_fields_set:
             raise AffektError(
-                f"encoder.{min(foreign)} belongs to {name}; the encoder is {config.encoder.name}"
+                f"encoder.{key} belongs to {', '.join(names)}; the encoder is {config.encoder.name}"
             )
     return config
 

@@ -21,18 +21,20 @@ class Projection(nn.Module):
     """Standardise an encoder's vectors by the training segments, then reduce them to 128-D.
 
     VGGish ends in such a layer of its own; pooled Whisper frames need one, and their
-    dimensions differ in spread by orders of magnitude.
+    dimensions differ in spread by orders of magnitude. Layers that stand side by side in a
+    vector are mixed with learned weights that sum to 1.
     """
 
     mean: Tensor
     sd: Tensor
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, stacked: int = 1) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("sd", torch.ones(dim))
-        self.norm = nn.LayerNorm(dim)
-        self.linear = nn.Linear(dim, VECTOR)
+        self.mix = nn.Parameter(torch.zeros(stacked)) if stacked > 1 else None
+        self.norm = nn.LayerNorm(dim // stacked)
+        self.linear = nn.Linear(dim // stacked, VECTOR)
 
     def measure(self, vectors: Tensor) -> None:
         """Take the statistics from training vectors ``(segments, dim)``."""
@@ -41,7 +43,10 @@ class Projection(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """``(..., dim)`` to ``(..., 128)``."""
-        return self.linear(self.norm((vectors - self.mean) / self.sd))
+        x = (vectors - self.mean) / self.sd
+        if self.mix is not None:
+            x = (x.unflatten(-1, (len(self.mix), -1)) * self.mix.softmax(0)[:, None]).sum(-2)
+        return self.linear(self.norm(x))
 
 
 def prepare(recordings: Sequence[Recording], config: Config) -> tuple[list[Wave], list[Spans]]:
@@ -59,7 +64,9 @@ class EmotionModel(nn.Module):
         super().__init__()
         self.encoder = encoder if encoder is not None else build_encoder(config.encoder)
         tuned_vggish = isinstance(self.encoder, VGGish) and not config.stage1.freeze
-        self.projection = nn.Identity() if tuned_vggish else Projection(self.encoder.dim)
+        self.projection = (
+            nn.Identity() if tuned_vggish else Projection(self.encoder.dim, self.encoder.stacked)
+        )
         settings = config.stage2
         self.sequence = SequenceModel(
             VECTOR,

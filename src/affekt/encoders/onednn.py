@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .protocol import SegmentEncoder
+from .ssl import SpeechEncoder
 
 
 class OneDNNLinear(nn.Module):
@@ -29,9 +30,10 @@ class OneDNNLinear(nn.Module):
 def for_inference(encoder: SegmentEncoder) -> SegmentEncoder:
     """A copy of the encoder that runs faster and cannot be trained or saved.
 
-    The encoder itself where torch was built without oneDNN.
+    The encoder itself where torch was built without oneDNN, or where it is not our own: those
+    of transformers look into their layers' weights.
     """
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available() or isinstance(encoder, SpeechEncoder):
         return encoder
     fast = copy.deepcopy(encoder).eval()
     for module in list(fast.modules()):

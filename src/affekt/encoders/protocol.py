@@ -1,6 +1,8 @@
 """What the rest of the package knows of an encoder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,11 +14,15 @@ class SegmentEncoder(nn.Module):
         dim: Length of a segment's vector.
         contextual: Whether a segment's vector depends on the rest of its clip. If so a
             clip's segments are encoded together: one at a time would cost far more.
+        stacked: Layers that stand side by side in a vector, for a learned mix.
+        architecture: What it takes to build it again without weights, where sizes do not tell.
         origin: Where the weights came from: "random start", or a file and its hash.
     """
 
     dim: int
     contextual: bool
+    stacked: int = 1
+    architecture: Mapping[str, Any] = MappingProxyType({})
     origin: str = "random start"
 
     def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:

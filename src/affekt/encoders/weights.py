@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..config import Encoder as EncoderConfig
 from ..errors import CheckpointError
 from .protocol import SegmentEncoder
+from .ssl import load_ssl
 from .tf_checkpoint import read_tf_checkpoint
 from .vggish import VGGish
 from .whisper import Whisper
@@ -39,6 +40,8 @@ def build_encoder(config: EncoderConfig) -> SegmentEncoder:
         if config.weights not in (None, "random"):
             _load_vggish(encoder, download() if config.weights == "download" else config.weights)
         return encoder
+    if config.name == "ssl":
+        return load_ssl(config.weights, layer=config.layer, pooling=config.pooling, mix=config.mix)
     if config.weights == "random":
         return Whisper(512, config.layer, pooling=config.pooling)
     return _load_whisper(Path(config.weights or BUNDLED), config)
