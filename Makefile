@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test lint clean results default-model benchmark
+.PHONY: demo test lint clean results study default-model benchmark
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -28,6 +28,11 @@ results: $(VENV)/dev.stamp
 	$(EVALUATE) --recipe recipes/emodb.toml --balance.plan none --stage2.pooling mean \
 	    --out runs/emodb/none-mean
 	$(EVALUATE) --recipe recipes/vggish.toml --out runs/emodb/vggish-random-start
+
+study: $(VENV)/dev.stamp
+	OMP_NUM_THREADS=1 $(BIN)/affekt study emodb:$(CORPORA)/emodb --recipe recipes/emodb.toml \
+	    --systems majority,length,mfcc,gemaps-svm,gemaps-forest,egemaps-svm,egemaps-forest,compare-svm \
+	    --out runs/study
 
 default-model: $(VENV)/dev.stamp
 	$(EVALUATE) --recipe recipes/default.toml --encoder.weights $(WHISPER) --out runs/default
