@@ -29,7 +29,10 @@ app = App(
     help="Recognise emotion in natural speech. It errs; it must not decide about people.",
 )
 Source = Annotated[
-    str, Parameter(help="Manifest CSV (path, label, speaker) or corpus:FOLDER, such as emodb:DIR.")
+    str,
+    Parameter(
+        help="Manifest (path, label, speaker), a folder, or corpus:FOLDER such as emodb:DIR."
+    ),
 ]
 Recipe = Annotated[Path | None, Parameter(help="TOML file of settings; options override it.")]
 Cache = Annotated[

@@ -7,10 +7,18 @@ from cyclopts import Parameter
 
 from ..config import Config
 from ..errors import AffektError
+from ..experiments.systems import SYSTEMS
 from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_odd
 
 Language = Annotated[
     Literal["en", "zh"], Parameter(name="--lang", help="Language of the page: English or Chinese.")
+]
+Systems = Annotated[
+    str,
+    Parameter(
+        help=f"Names with commas between them: {', '.join(SYSTEMS)}. Unless given, all that are "
+        'fast; "all" takes hours.'
+    ),
 ]
 Workers = Annotated[int, Parameter(help="Processes, each with folds of its own.")]
 
@@ -20,7 +28,7 @@ def study(
     source: Source,
     *,
     out: Path,
-    systems: str = "",
+    systems: Systems = "",
     workers: Workers = 1,
     recipe: Recipe = None,
     cache: Cache = None,
@@ -33,8 +41,6 @@ def study(
     ----------
     out:
         Folder of the study: a folder for each system, and report.html, .md and .csv.
-    systems:
-        Names with commas between them; unless given, all that are fast. "all" takes hours.
     """
     from ..corpora import load_corpus
     from ..encoders.weights import cache_folder

@@ -4,13 +4,15 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config import Config
 from ..errors import AffektError
-from .methods.method import Method
 
-Make = Callable[[Config, Path | None], Method]
+if TYPE_CHECKING:  # the names alone are needed for --help, which answers at once
+    from .methods.method import Method
+
+Make = Callable[[Config, Path | None], "Method"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class System:
 def _paper(settings: dict[str, dict[str, Any]] | None = None) -> Make:
     """The paper's head with some settings other than the config's."""
 
-    def make(config: Config, cache: Path | None) -> Method:
+    def make(config: Config, cache: Path | None) -> "Method":
         from .methods.paper import PaperMethod
 
         values = config.model_dump(exclude_unset=True)
@@ -58,7 +60,7 @@ def _vggish(plan: str, pooling: str) -> Make:
 
 
 def _functionals(features: str, classifier: str) -> Make:
-    def make(config: Config, cache: Path | None) -> Method:
+    def make(config: Config, cache: Path | None) -> "Method":
         from .methods import functionals
         from .methods.features import FeatureCache
 
@@ -69,7 +71,7 @@ def _functionals(features: str, classifier: str) -> Make:
 
 
 def _alexnet(averaging: str) -> Make:
-    def make(config: Config, cache: Path | None) -> Method:
+    def make(config: Config, cache: Path | None) -> "Method":
         from .methods.alexnet import AlexNetMethod
 
         return AlexNetMethod(config, None, averaging)
@@ -77,19 +79,19 @@ def _alexnet(averaging: str) -> Make:
     return make
 
 
-def _resnet(config: Config, cache: Path | None) -> Method:
+def _resnet(config: Config, cache: Path | None) -> "Method":
     from .methods.resnet import ResNetMethod
 
     return ResNetMethod(config)
 
 
-def _majority(config: Config, cache: Path | None) -> Method:
+def _majority(config: Config, cache: Path | None) -> "Method":
     from .methods.probes import Majority
 
     return Majority()
 
 
-def _length(config: Config, cache: Path | None) -> Method:
+def _length(config: Config, cache: Path | None) -> "Method":
     from .methods.probes import Length
 
     return Length(config)
@@ -147,6 +149,6 @@ class Maker:
     def __post_init__(self) -> None:
         known_system(self.system)
 
-    def __call__(self) -> Method:
+    def __call__(self) -> "Method":
         """A method that has learned nothing yet."""
         return SYSTEMS[self.system].make(self.config, self.cache)
