@@ -24,8 +24,9 @@ from .jobs import run_jobs
 from .methods.method import Method
 
 PROTOCOL = (
-    "Test speakers in no training, validation or statistic; {folds}; every "
-    "choice (epochs) on inner validation speakers ({validation}); "
+    "Test speakers in no training, validation or statistic; {folds}; every choice (epochs, "
+    "settings) inside the training part, on inner validation speakers ({validation}) or, for "
+    "what is no network, on inner groups of speakers; "
     "uniform segments at test; {seeds} seeds, mean over seeds of scores pooled over folds; "
     "intervals: 95 % percentile bootstrap over speakers."
 )
