@@ -19,7 +19,7 @@ def chosen_systems(names: str) -> list[str]:
         AffektError: No such system; the message names the nearest.
     """
     if not names:
-        return [name for name, system in SYSTEMS.items() if not system.slow]
+        return [name for name, system in SYSTEMS.items() if not system.asked]
     if names == "all":
         return list(SYSTEMS)
     chosen = [name.strip() for name in names.split(",") if name.strip()]

@@ -22,12 +22,12 @@ class System:
     Attributes:
         title: What tables call it.
         make: A fresh method, from settings and a folder for cached vectors.
-        slow: Whether it takes hours on a CPU.
+        asked: Run only when asked for: it takes hours on a CPU, or is a variant of another.
     """
 
     title: str
     make: Make
-    slow: bool = False
+    asked: bool = False
 
 
 def _paper(settings: dict[str, dict[str, Any]] | None = None) -> Make:
@@ -99,25 +99,43 @@ def _length(config: Config, cache: Path | None) -> "Method":
 
 SYSTEMS: dict[str, System] = {
     "default": System("Whisper layer 3, Bi-LSTM, attention", _paper()),
-    "vggish-mean": System("VGGish + LSTM", _vggish("none", "mean"), slow=True),
+    "vggish-mean": System("VGGish + LSTM", _vggish("none", "mean"), asked=True),
     "vggish-attention": System(
-        "VGGish + LSTM + attention", _vggish("none", "attention"), slow=True
+        "VGGish + LSTM + attention", _vggish("none", "attention"), asked=True
     ),
-    "vggish-mean-balance": System("VGGish + LSTM, balance", _vggish("auto", "mean"), slow=True),
+    "vggish-mean-balance": System("VGGish + LSTM, balance", _vggish("auto", "mean"), asked=True),
     "vggish-attention-balance": System(
-        "VGGish + LSTM + attention, balance", _vggish("auto", "attention"), slow=True
+        "VGGish + LSTM + attention, balance", _vggish("auto", "attention"), asked=True
     ),
     "mfcc": System("MFCC + RASTA-PLP, SVM [27]", _functionals("mfcc-rasta-plp", "svm")),
-    "alexnet": System("AlexNet + SVM [22]", _alexnet("vectors"), slow=True),
-    "alexnet-softmax": System("AlexNet, transfer [32]", _alexnet("softmax"), slow=True),
+    "alexnet": System("AlexNet + SVM [22]", _alexnet("vectors"), asked=True),
+    "alexnet-softmax": System("AlexNet, transfer [32]", _alexnet("softmax"), asked=True),
     "gemaps-svm": System("GeMAPS + SVM [28]", _functionals("gemaps", "svm")),
     "gemaps-forest": System("GeMAPS + random forest [31]", _functionals("gemaps", "forest")),
     "egemaps-svm": System("eGeMAPS + SVM", _functionals("egemaps", "svm")),
     "egemaps-forest": System("eGeMAPS + random forest", _functionals("egemaps", "forest")),
-    "resnet": System("ResNet-20 with adapters [33]", _resnet, slow=True),
+    "resnet": System("ResNet-20 with adapters [33]", _resnet, asked=True),
     "compare-svm": System("ComParE 2016 + SVM", _functionals("compare", "svm")),
     "majority": System("majority", _majority),
     "length": System("number of segments only", _length),
+}
+
+POOLINGS = ("mean", "multi-head", "statistics", "bilinear", "covariance", "higher-order")
+SYSTEMS |= {
+    f"default-{pooling}": System(
+        f"ours, {pooling} pooling", _paper({"stage2": {"pooling": pooling}}), asked=True
+    )
+    for pooling in POOLINGS
+}
+SYSTEMS |= {
+    "default-unbalanced": System("ours, no balance", _paper({"balance": {"plan": "none"}}), True),
+    "default-both": System(
+        "ours, stage 2 balanced too", _paper({"balance": {"scope": "both"}}), True
+    ),
+    "default-peephole": System(
+        "ours, peephole cell", _paper({"stage2": {"cell": "peephole"}}), True
+    ),
+    "end-to-end": System("ours, end to end", _paper({"stage2": {"end_to_end": True}}), True),
 }
 
 
