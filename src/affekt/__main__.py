@@ -11,9 +11,7 @@ from .cli import app, complain
 from .config import explain
 from .errors import AffektError
 
-EXTRAS = {
-    "sklearn": "train", "pandas": "train", "pyarrow": "train", "matplotlib": "train",
-}  # fmt: skip
+EXTRAS = dict.fromkeys(("sklearn", "scipy", "pandas", "pyarrow", "matplotlib"), "train")
 
 
 def main() -> None:

@@ -68,11 +68,13 @@ class Recognizer:
         """
         predictions: list[Prediction] = []
         chunk: list[Recording] = []
+        held = 0.0
         for source in sources:
             chunk.append(audio.read(source))
-            if sum(recording.seconds for recording in chunk) > CHUNK:
+            held += chunk[-1].seconds
+            if held > CHUNK:
                 predictions += self.recognise(chunk)
-                chunk = []
+                chunk, held = [], 0.0
         return predictions + self.recognise(chunk)
 
     def recognise(self, recordings: Sequence[Recording]) -> list[Prediction]:

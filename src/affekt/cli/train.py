@@ -85,11 +85,11 @@ def evaluate(
     from ..corpora.together import across, leave_one_corpus_out
     from ..encoders.weights import cache_folder
     from ..experiments.runner import evaluate as run
-    from ..experiments.systems import Maker
+    from ..experiments.systems import Maker, configured
     from ..report import plots
     from ..report.console import score_table
 
-    chosen = settings(recipe, config)
+    chosen = configured(system, settings(recipe, config))
     if test and others:
         raise AffektError("give --test for one corpus or --others to leave one out, not both")
     if test:

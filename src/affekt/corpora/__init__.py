@@ -106,8 +106,14 @@ def load_corpus(source: str, label_map: dict[str, str] | None = None) -> Corpus:
             raise CorpusError(f"{source}: {root} is not a folder")
         known = CORPORA[name]
         found = known.load(Path(root))
-        corpus = Corpus(name, tuple(found.utterances), known.terms, tuple(found.notes))
-        corpus = replace(corpus, folds=known.folds, fixed=known.fixed)
+        corpus = Corpus(
+            name,
+            tuple(found.utterances),
+            known.terms,
+            tuple(found.notes),
+            known.folds,
+            known.fixed,
+        )
     elif Path(source).suffix.lower() in manifest.SUFFIXES:
         rows = manifest.load(Path(source))
         corpus = Corpus(Path(source).stem, tuple(rows), OWN)

@@ -9,7 +9,7 @@ from ..errors import AffektError
 from ..progress import Event, Report
 from ..provenance import provenance
 from .runner import evaluate
-from .systems import SYSTEMS, Maker, known_system
+from .systems import SYSTEMS, Maker, configured, known_system
 
 
 def chosen_systems(names: str) -> list[str]:
@@ -65,11 +65,12 @@ def run_study(
     for number, name in enumerate(systems):
         report(Event("systems", number, len(systems), name))
         folder = out / name
-        if not finished(folder, corpus, config):
+        own = configured(name, config)
+        if not finished(folder, corpus, own):
             evaluate(
                 corpus,
-                Maker(name, config, cache),
-                config,
+                Maker(name, own, cache),
+                own,
                 folder,
                 system=name,
                 title=SYSTEMS[name].title,

@@ -1,8 +1,8 @@
 """Every system of the study by name: the paper's, those it compares with, and ours."""
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,41 +22,33 @@ class System:
     Attributes:
         title: What tables call it.
         make: A fresh method, from settings and a folder for cached vectors.
+        settings: What it sets whatever the config says.
         asked: Run only when asked for: it takes hours on a CPU, or is a variant of another.
     """
 
     title: str
     make: Make
+    settings: Mapping[str, Any] = field(default_factory=dict)
     asked: bool = False
 
 
-def _paper(settings: dict[str, dict[str, Any]] | None = None) -> Make:
-    """The paper's head with some settings other than the config's."""
+def _paper(config: Config, cache: Path | None) -> "Method":
+    from .methods.paper import PaperMethod
 
-    def make(config: Config, cache: Path | None) -> "Method":
-        from .methods.paper import PaperMethod
-
-        values = config.model_dump(exclude_unset=True)
-        for section, own in (settings or {}).items():
-            values[section] = {**values.get(section, {}), **own}
-        return PaperMethod(Config.model_validate(values), cache)
-
-    return make
+    return PaperMethod(config, cache)
 
 
-def _vggish(plan: str, pooling: str) -> Make:
-    """From a random start; as in recipes/vggish.toml."""
+def _vggish(plan: str, pooling: str) -> dict[str, Any]:
+    """Settings of a random start, as in recipes/vggish.toml."""
     training = {"freeze": False, "epochs": 12, "patience": 3, "batch": 16}
-    return _paper(
-        {
-            "balance": {"plan": plan},
-            "augment": {"speeds": ()},
-            "encoder": {"name": "vggish"},
-            "stage1": {**training, "rate": 1e-4, "head_rate": 1e-4},
-            "stage2": {"rate": 1e-3, "pooling": pooling},
-            "protocol": {"refit": False},
-        }
-    )
+    return {
+        "balance": {"plan": plan},
+        "augment": {"speeds": ()},
+        "encoder": {"name": "vggish"},
+        "stage1": {**training, "rate": 1e-4, "head_rate": 1e-4},
+        "stage2": {"rate": 1e-3, "pooling": pooling},
+        "protocol": {"refit": False},
+    }
 
 
 def _functionals(features: str, classifier: str) -> Make:
@@ -98,14 +90,16 @@ def _length(config: Config, cache: Path | None) -> "Method":
 
 
 SYSTEMS: dict[str, System] = {
-    "default": System("Whisper layer 3, Bi-LSTM, attention", _paper()),
-    "vggish-mean": System("VGGish + LSTM", _vggish("none", "mean"), asked=True),
+    "default": System("Whisper layer 3, Bi-LSTM, attention", _paper),
+    "vggish-mean": System("VGGish + LSTM", _paper, _vggish("none", "mean"), asked=True),
     "vggish-attention": System(
-        "VGGish + LSTM + attention", _vggish("none", "attention"), asked=True
+        "VGGish + LSTM + attention", _paper, _vggish("none", "attention"), asked=True
     ),
-    "vggish-mean-balance": System("VGGish + LSTM, balance", _vggish("auto", "mean"), asked=True),
+    "vggish-mean-balance": System(
+        "VGGish + LSTM, balance", _paper, _vggish("auto", "mean"), asked=True
+    ),
     "vggish-attention-balance": System(
-        "VGGish + LSTM + attention, balance", _vggish("auto", "attention"), asked=True
+        "VGGish + LSTM + attention, balance", _paper, _vggish("auto", "attention"), asked=True
     ),
     "mfcc": System("MFCC + RASTA-PLP, SVM [27]", _functionals("mfcc-rasta-plp", "svm")),
     "alexnet": System("AlexNet + SVM [22]", _alexnet("vectors"), asked=True),
@@ -123,19 +117,21 @@ SYSTEMS: dict[str, System] = {
 POOLINGS = ("mean", "multi-head", "statistics", "bilinear", "covariance", "higher-order")
 SYSTEMS |= {
     f"default-{pooling}": System(
-        f"ours, {pooling} pooling", _paper({"stage2": {"pooling": pooling}}), asked=True
+        f"ours, {pooling} pooling", _paper, {"stage2": {"pooling": pooling}}, asked=True
     )
     for pooling in POOLINGS
 }
 SYSTEMS |= {
-    "default-unbalanced": System("ours, no balance", _paper({"balance": {"plan": "none"}}), True),
+    "default-unbalanced": System(
+        "ours, no balance", _paper, {"balance": {"plan": "none"}}, asked=True
+    ),
     "default-both": System(
-        "ours, stage 2 balanced too", _paper({"balance": {"scope": "both"}}), True
+        "ours, stage 2 balanced too", _paper, {"balance": {"scope": "both"}}, asked=True
     ),
     "default-peephole": System(
-        "ours, peephole cell", _paper({"stage2": {"cell": "peephole"}}), True
+        "ours, peephole cell", _paper, {"stage2": {"cell": "peephole"}}, asked=True
     ),
-    "end-to-end": System("ours, end to end", _paper({"stage2": {"end_to_end": True}}), True),
+    "end-to-end": System("ours, end to end", _paper, {"stage2": {"end_to_end": True}}, asked=True),
 }
 
 
@@ -152,21 +148,29 @@ def known_system(name: str) -> System:
     raise AffektError(f"no system {name!r}; {hint}")
 
 
-@dataclass(frozen=True)
-class Maker:
-    """Makes a fresh method each time; travels to other processes.
+def configured(name: str, config: Config) -> Config:
+    """The config with what the system sets: what is run, and what results record.
 
     Raises:
         AffektError: No such system.
+    """
+    values = config.model_dump(exclude_unset=True)
+    for section, own in known_system(name).settings.items():
+        values[section] = {**values.get(section, {}), **own}
+    return Config.model_validate(values)
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes a fresh method each time, of settings as `configured` gives them.
+
+    It travels to other processes.
     """
 
     system: str
     config: Config
     cache: Path | None
 
-    def __post_init__(self) -> None:
-        known_system(self.system)
-
     def __call__(self) -> "Method":
         """A method that has learned nothing yet."""
-        return SYSTEMS[self.system].make(self.config, self.cache)
+        return known_system(self.system).make(self.config, self.cache)

@@ -29,11 +29,11 @@ from ...model import prepare
 from ...progress import Report
 from ...training.data import Clip
 from .functionals import margins_to_probabilities
-from .network import Schedule, Segmented, halves, train_network
+from .network import Schedule, Segmented, halves, outcome, scaled, train_network
+from .rasta import deltas
 
 FRAMES, SHIFT, SIDE = 64, 30, 227
 SCHEDULE = Schedule(epochs=10, patience=3, batch=32, rate=1e-4)
-MEAN, SD = -2.0, 2.0  # of log-mel, roughly; the same for every clip
 
 
 class AlexNet(nn.Module):
@@ -97,13 +97,7 @@ class AlexNetMethod:
                 rng=np.random.default_rng(seed),
                 report=report,
             )
-        self.facts = {
-            "encoder": start,
-            "epochs": history.epochs,
-            "curves": {"AlexNet": history.curves()},
-            "validation_speakers": sorted({c.utterance.speaker for c in held_out}),
-            "validation_UAR": round(history.validation[history.epochs - 1].uar, 4),
-        }
+        self.facts = {"encoder": start} | outcome("AlexNet", history, held_out)
         if self.averaging == "vectors":
             speakers = [c.utterance.speaker for c in clips]
             search = GridSearchCV(
@@ -142,18 +136,10 @@ class AlexNetMethod:
 def three_channels(wave: Tensor) -> Tensor:
     """Log-mel with its deltas ``(segments, 3, 64, 64)``; a short clip is padded with zeros."""
     needed = (FRAMES - 1) * 160 + 400
-    mel = vggish_log_mel(F.pad(wave, (0, max(0, needed - len(wave))))).T  # (bands, frames)
-    static = (mel - MEAN) / SD
-    first = slopes(static)
-    channels = torch.stack([static, first, slopes(first)])
-    return channels.unfold(2, FRAMES, SHIFT).permute(2, 0, 1, 3)
-
-
-def slopes(x: Tensor) -> Tensor:
-    """Deltas over five frames, by regression, along the last axis; the ends repeat."""
-    padded = F.pad(x[None], (2, 2), mode="replicate")[0]
-    near, far = padded[..., 3:-1] - padded[..., 1:-3], padded[..., 4:] - padded[..., :-4]
-    return (near + 2 * far) / 10
+    static = scaled(vggish_log_mel(F.pad(wave, (0, max(0, needed - len(wave))))))
+    first = deltas(static.numpy())
+    channels = torch.stack([static, torch.from_numpy(first), torch.from_numpy(deltas(first))])
+    return channels.unfold(1, FRAMES, SHIFT).transpose(0, 1)  # frames come last
 
 
 def enlarge(segments: Tensor) -> Tensor:

@@ -16,8 +16,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from ...audio import Recording, Wave, level
+from ...audio import Recording
 from ...config import Config
+from ...model import prepare
 from ...progress import Event, Report
 from ...training.data import Clip
 from .features import FeatureCache
@@ -85,9 +86,9 @@ class Functionals:
 
     def _vectors(self, recordings: Sequence[Recording], report: Report) -> NDArray[np.float32]:
         vectors = []
-        for done, recording in enumerate(recordings, 1):
-            wave: Wave = recording.wave
-            vectors.append(self.features(level(wave) if self.config.audio.level == "rms" else wave))
+        waves, _ = prepare(recordings, self.config)
+        for done, wave in enumerate(waves, 1):
+            vectors.append(self.features(wave))
             report(Event(f"features {self.features.name}", done, len(recordings)))
         return np.stack(vectors)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from ...progress import Report
 from ...splits import inner_validation
 from ...training.data import Clip
 from ...training.loop import History, Score, fit, shuffled
+
+MEAN, SD = -2.0, 2.0  # of log-mel, roughly
 
 
 class Schedule(NamedTuple):
@@ -51,6 +53,21 @@ def halves(clips: Sequence[Clip], share: float, seed: int) -> tuple[list[Clip], 
     chosen = inner_validation([c.utterance for c in clips], share, seed)
     inner = [c for c in clips if c.utterance.speaker not in chosen]
     return inner, [c for c in clips if c.utterance.speaker in chosen]
+
+
+def scaled(mel: Tensor) -> Tensor:
+    """Log-mel brought near mean 0 and deviation 1, by the same numbers for every clip."""
+    return (mel - MEAN) / SD
+
+
+def outcome(stage: str, history: History, held_out: Sequence[Clip]) -> dict[str, Any]:
+    """What a result should record of a training."""
+    return {
+        "epochs": history.epochs,
+        "curves": {stage: history.curves()},
+        "validation_speakers": sorted({c.utterance.speaker for c in held_out}),
+        "validation_UAR": round(history.validation[history.epochs - 1].uar, 4),
+    }
 
 
 def train_network(

@@ -19,8 +19,7 @@ from ...encoders.vggish import patches
 from ...model import prepare
 from ...progress import Report
 from ...training.data import Clip
-from .alexnet import MEAN, SD
-from .network import Schedule, Segmented, halves, train_network
+from .network import Schedule, Segmented, halves, outcome, scaled, train_network
 
 WIDTHS = (16, 32, 64)
 BLOCKS = 3  # of two convolutions each at every width: 1 + 3 * 3 * 2 + 1 = 20 layers
@@ -114,7 +113,7 @@ class ResNetMethod:
                 self.network,
                 Segmented(segments, voices),
                 None,
-                _scaled,
+                scaled,
                 SPEAKERS,
                 rng=rng,
                 report=report,
@@ -126,24 +125,20 @@ class ResNetMethod:
                 self.network,
                 Segmented(segments, self._targets(inner)),
                 Segmented(checked, self._targets(held_out)),
-                _scaled,
+                scaled,
                 EMOTION,
                 rng=rng,
                 report=report,
             )
         self.facts = {
             "encoder": f"speaker training on {len(speakers)} training speakers",
-            "epochs": history.epochs,
-            "curves": {"ResNet": history.curves()},
-            "validation_speakers": sorted({c.utterance.speaker for c in held_out}),
-            "validation_UAR": round(history.validation[history.epochs - 1].uar, 4),
-        }
+        } | outcome("ResNet", history, held_out)
 
     @torch.inference_mode()
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
         """Probabilities ``(recordings, classes)``: the softmax averaged over segments."""
         segments = self._segments(recordings)
-        means = [self.network(_scaled(s)).double().softmax(-1).mean(0) for s in segments]
+        means = [self.network(scaled(s)).double().softmax(-1).mean(0) for s in segments]
         return torch.stack(means).numpy()
 
     def _targets(self, clips: Sequence[Clip]) -> Tensor:
@@ -155,7 +150,3 @@ class ResNetMethod:
             patches(torch.from_numpy(w), torch.from_numpy(s))[:, None]
             for w, s in zip(waves, spans, strict=True)
         ]
-
-
-def _scaled(segments: Tensor) -> Tensor:
-    return (segments - MEAN) / SD
