@@ -114,3 +114,10 @@ def test_nothing_on_the_way_from_a_recording_to_its_emotion_knows_of_training():
     for path in root.rglob("*.py"):  # and the plan itself is for training, which the CLI shows
         if "training" not in path.parts and path != root / "cli/corpus.py":
             assert "balance import" not in path.read_text(), path
+
+
+def test_the_papers_rule_by_rank_gives_its_own_plan_from_its_own_table():
+    before = {"anger": 144, "disgust": 268, "fear": 93, "joy": 491, "sadness": 487, "surprise": 83}
+    lengths = [(label, 0.96 * count + 0.02) for label, count in before.items()]
+    assert counts(lengths, dict.fromkeys(before, 0.96)) == before
+    assert make_plan("paper-like", lengths) == make_plan("baum1s", lengths)

@@ -11,6 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from affekt import AffektError
 from affekt.corpora import load_corpus
+from affekt.experiments.audit import audit_run
 from affekt.experiments.methods.paper import PaperMethod
 from affekt.experiments.runner import evaluate
 from affekt.experiments.systems import Maker
@@ -29,8 +30,8 @@ def corpus(manifest):
 class Watched(PaperMethod):
     """Records what it was given and what came of it."""
 
-    def fit(self, clips, seed, report):
-        super().fit(clips, seed, report)
+    def fit(self, clips, seed, report, held_out=None):
+        super().fit(clips, seed, report, held_out)
         self.seen.append(
             {
                 "speakers": {c.utterance.speaker for c in clips},
@@ -123,6 +124,25 @@ def test_a_corpus_with_test_speakers_of_its_own_is_tested_on_them(corpus, tiny_c
     assert metrics["clips"] == len(own.utterances) - len(own.training().utterances)
 
 
+def test_under_the_papers_protocol_the_test_fold_chooses_and_the_result_says_so(
+    corpus, tiny_config, tmp_path, outcome
+):
+    protocol = tiny_config.protocol.model_copy(update={"paper_protocol": True})
+    config = tiny_config.model_copy(update={"protocol": protocol})
+    seen = []
+    metrics = run(corpus, config, tmp_path / "out", seen)
+    for group, record in zip(metrics["folds"], seen, strict=True):
+        test = set(group["test_speakers"])
+        assert set(record["facts"]["validation_speakers"]) == test  # they choose the epoch
+        assert record["speakers"] == set(corpus.speakers) - test  # and are not trained on
+        assert not record["facts"]["refit"]
+    assert metrics["title"] == "(paper_protocol)"
+    assert "NOT a score on unheard speakers" in metrics["protocol"]
+    assert "NOT a score" not in outcome[1]["protocol"]
+    [finding] = {f.kind for f in audit_run(metrics)}
+    assert finding == "choice"
+
+
 def test_ctrl_c_gives_no_score(corpus, tiny_config, tmp_path, monkeypatch):
     from affekt.experiments.methods import paper
 
@@ -142,11 +162,11 @@ class Breaks(PaperMethod):
 
     calls = 0
 
-    def fit(self, clips, seed, report):
+    def fit(self, clips, seed, report, held_out=None):
         Breaks.calls += 1
         if Breaks.calls == 2:
             raise AffektError("broken")
-        super().fit(clips, seed, report)
+        super().fit(clips, seed, report, held_out)
 
 
 def test_a_broken_run_goes_on_where_it_ended(corpus, tiny_config, outcome, tmp_path):

@@ -150,7 +150,7 @@ def test_a_study_is_run_reported_and_not_run_again(manifest, tiny_config, tmp_pa
     ]  # fmt: skip
     first = affekt(*command)
     assert first.returncode == 0, first.stderr
-    assert "Whisper layer 3" in first.stdout
+    assert "Whisper layer 2 + LSTM" in first.stdout
     page = (tmp_path / "s/report.html").read_text()
     assert "number of segments only" in page
     stamp = (tmp_path / "s/default/metrics.json").stat().st_mtime_ns

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from scipy.signal import freqz
 
 from affekt import AffektError
 from affekt.corpora import load_corpus
+from affekt.errors import CheckpointError
 from affekt.experiments.methods import alexnet, functionals, rasta, resnet
 from affekt.experiments.methods.features import FeatureCache
 from affekt.experiments.methods.functionals import margins_to_probabilities
-from affekt.experiments.systems import SYSTEMS, Maker, configured
+from affekt.experiments.systems import SYSTEMS, Maker, configured, title
 from affekt.progress import silent
 from affekt.training.data import load_clips
 
@@ -83,6 +85,16 @@ def test_a_run_records_the_settings_that_the_system_sets(tiny_config):
     assert config.stage2.pooling == "mean"
     assert config.stage2.hidden == tiny_config.stage2.hidden  # the rest is the user's
     assert configured("default", tiny_config) == tiny_config
+    assert config.encoder.weights is None  # those of Whisper are not VGGish's
+
+
+def test_a_title_says_what_was_run(tiny_config):
+    assert title("default", tiny_config) == "Whisper layer 2 + LSTM + attention, balance auto"
+    both = configured("default-both", tiny_config)
+    assert title("default-both", both).endswith("stage 2 balanced too")
+    assert title("vggish-mean", configured("vggish-mean", tiny_config)) == "VGGish + LSTM"
+    assert "peephole LSTM" in title("default", configured("default-peephole", tiny_config))
+    assert "no balance" in title("default", configured("default-unbalanced", tiny_config))
 
 
 def test_an_unknown_system_is_refused_with_the_nearest(tiny_config):
@@ -182,3 +194,24 @@ def test_three_channels_are_cut_every_30_frames():
     assert segments.shape == ((198 - 64) // 30 + 1, 3, 64, 64)
     assert alexnet.three_channels(torch.zeros(1000)).shape == (1, 3, 64, 64)
     assert alexnet.enlarge(segments[:1]).shape == (1, 3, 227, 227)
+
+
+def test_alexnet_and_resnet_start_from_weights_that_are_given(parts, tiny_config, tmp_path):
+    torch.manual_seed(3)
+    given = resnet.ResNet20(9)
+    tensors = {k: v for k, v in given.state_dict().items() if ".adapter." not in k}
+    save_file(tensors, tmp_path / "voices.safetensors")
+    network = resnet.ResNet20(3)
+    start = resnet.load_speaker_network(network, tmp_path / "voices.safetensors")
+    assert start == "voices.safetensors"
+    assert torch.equal(network.blocks[4].first.conv.weight, given.blocks[4].first.conv.weight)
+    assert not network.stem.adapter.weight.any()
+    assert network.last.out_features == 3
+    (tmp_path / "other.safetensors").write_bytes(b"no")
+    with pytest.raises(CheckpointError, match="not a ResNet-20"):
+        resnet.load_speaker_network(network, tmp_path / "other.safetensors")
+    for section in ("alexnet", "resnet"):
+        starts = tiny_config.baselines.model_copy(update={section: str(tmp_path / "missing")})
+        config = tiny_config.model_copy(update={"baselines": starts})
+        with pytest.raises(CheckpointError, match="missing"):
+            Maker(section, config, None)().fit(parts[0], 0, silent)

@@ -48,8 +48,9 @@ class Segments(Frozen):
 class Balance(Frozen):
     """Segmentation of the training part."""
 
-    plan: Literal["none", "auto", "baum1s", "cheavd2"] = "auto"
-    """How densely each class is cut for training."""
+    plan: Literal["none", "auto", "paper-like", "baum1s", "cheavd2"] = "auto"
+    """How densely each class is cut for training: evenly; towards the median class; after the
+    rule that the paper states for BAUM-1s, by rank of size; as the paper cut either corpus."""
     scope: Literal["encoder", "both"] = "encoder"
     """Balance stage 1 only, or stage 2 too, where the sequence length then tells the class."""
 
@@ -146,6 +147,19 @@ class Protocol(Frozen):
     """Runs of evaluate, each with its own seed."""
     seed: int = Field(0, ge=0, lt=2**32)
     """First seed."""
+    paper_protocol: bool = False
+    """(evaluate) Choose the epoch on the test fold, without inner validation speakers. Such a
+    score flatters; it is labelled, and there only to be set beside the sound one."""
+
+
+class Baselines(Frozen):
+    """Where the networks of other papers start, in a study."""
+
+    alexnet: str | None = None
+    """(alexnet) ImageNet weights, a file in torchvision's format; unless set, a random start."""
+    resnet: str | None = None
+    """(resnet) Weights learned on speakers, a safetensors file; unless set, the network first
+    learns to tell the training speakers apart."""
 
 
 class Config(Frozen):
@@ -159,6 +173,7 @@ class Config(Frozen):
     stage1: Stage1 = Stage1()
     stage2: Stage2 = Stage2()
     protocol: Protocol = Protocol()
+    baselines: Baselines = Baselines()
     labels: dict[str, str] = {}
     """Rename or merge classes (--labels.boredom neutral); "" leaves a class out."""
     note: str = ""

@@ -14,11 +14,15 @@ from .corpora import Corpus
 
 
 def portable(config: Config) -> Config:
-    """The settings with the weights' file name for their path, which is nobody else's."""
-    if config.encoder.weights is None:
-        return config
-    encoder = config.encoder.model_copy(update={"weights": Path(config.encoder.weights).name})
-    return config.model_copy(update={"encoder": encoder})
+    """The settings with the file names of weights for their paths, which are nobody else's."""
+
+    def named(path: str | None) -> str | None:
+        return path and Path(path).name
+
+    encoder = config.encoder.model_copy(update={"weights": named(config.encoder.weights)})
+    starts = {key: named(path) for key, path in config.baselines}
+    baselines = config.baselines.model_copy(update=starts)
+    return config.model_copy(update={"encoder": encoder, "baselines": baselines})
 
 
 def _digest(corpus: Corpus) -> str:

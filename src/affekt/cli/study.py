@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from ..config import Config
 from ..errors import AffektError
-from ..experiments.systems import SYSTEMS
+from ..experiments.systems import SYSTEMS, configured
 from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_odd
 
 Language = Annotated[
@@ -50,11 +50,11 @@ def study(
     from ..report.runs import load_run
 
     chosen = settings(recipe, config)
-    names = chosen_systems(systems)
+    names = {name: configured(name, chosen) for name in chosen_systems(systems)}
     corpus = load_corpus(source, chosen.labels)
     vectors = cache or cache_folder() / "vectors"
     with progress() as report:
-        folders = run_study(corpus, names, chosen, out, vectors, workers, report)
+        folders = run_study(corpus, names, out, vectors, workers, report)
     runs = [load_run(folder) for folder in folders]
     console().print(study_table([run.metrics | {"name": run.title} for run in runs]))
     tell_odd(runs[0].metrics["audio_warnings"])

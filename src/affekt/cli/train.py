@@ -32,6 +32,8 @@ def train(
     from ..training.folder import train_folder
 
     chosen = settings(recipe, config)
+    if chosen.protocol.paper_protocol:
+        raise AffektError("protocol.paper_protocol needs a test fold: it is for evaluate")
     corpus = load_corpus(source, chosen.labels)
     cache = cache or cache_folder() / "vectors"
     with progress() as report:
@@ -85,7 +87,7 @@ def evaluate(
     from ..corpora.together import across, leave_one_corpus_out
     from ..encoders.weights import cache_folder
     from ..experiments.runner import evaluate as run
-    from ..experiments.systems import Maker, configured
+    from ..experiments.systems import Maker, configured, title
     from ..report import plots
     from ..report.console import score_table
 
@@ -103,9 +105,18 @@ def evaluate(
     vectors = cache or cache_folder() / "vectors"
     make = Maker(system, chosen, vectors)
     with progress() as report:
-        metrics = run(corpus, make, chosen, out, system=system, workers=workers, report=report)
-    title = f"{corpus.name}: UAR {metrics['UAR']:.3f}, {metrics['seeds']} seeds pooled"
-    plots.save(plots.confusion(**metrics["confusion"], title=title), out / "confusion.png")
+        metrics = run(
+            corpus,
+            make,
+            chosen,
+            out,
+            system=system,
+            title=title(system, chosen),
+            workers=workers,
+            report=report,
+        )
+    heading = f"{corpus.name}: UAR {metrics['UAR']:.3f}, {metrics['seeds']} seeds pooled"
+    plots.save(plots.confusion(**metrics["confusion"], title=heading), out / "confusion.png")
     console().print(score_table(metrics))
     tell_odd(metrics["audio_warnings"])
     print(f"results: {out}")

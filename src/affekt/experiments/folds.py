@@ -27,12 +27,20 @@ class Job(NamedTuple):
 
 
 def run_fold(
-    clips: Sequence[Clip], labels: Sequence[str], method: Method, job: Job, report: Report
+    clips: Sequence[Clip],
+    labels: Sequence[str],
+    method: Method,
+    job: Job,
+    report: Report,
+    peek: bool = False,
 ) -> Result:
-    """Train on all but the test speakers and predict these; rows of predictions, and facts."""
+    """Train on all but the test speakers and predict these; rows of predictions, and facts.
+
+    With `peek` the test fold chooses the epoch (``protocol.paper_protocol``).
+    """
     training = [c for c in clips if c.utterance.speaker not in job.test_speakers]
     test = [c for c in clips if c.utterance.speaker in job.test_speakers]
-    method.fit(training, job.seed, report)
+    method.fit(training, job.seed, report, test if peek else None)
     probabilities = method.predict([c.recording for c in test])
     rows = pd.DataFrame(
         {

@@ -21,6 +21,7 @@ def run_jobs(
     done: Finished,
     workers: int,
     report: Report,
+    peek: bool = False,
 ) -> None:
     """Run the jobs that are not done yet; a broken one stops the rest, what is done is kept."""
     left = [job for job in jobs if job not in done]
@@ -29,12 +30,13 @@ def run_jobs(
     if workers == 1:
         for job in left:
             name = f"seed {job.seed}, fold {job.fold + 1}"
-            done.keep(job, run_fold(clips, labels, make_method(), job, under(name, report)))
+            result = run_fold(clips, labels, make_method(), job, under(name, report), peek)
+            done.keep(job, result)
             finished += 1
             report(Event("folds", finished, len(jobs)))
         return
     context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads
-    share = (clips, labels, make_method)
+    share = (clips, labels, make_method, peek)
     with ProcessPoolExecutor(workers, context, _prepare, share) as pool:
         pending: dict[Future[Result], Job] = {pool.submit(_run_prepared, j): j for j in left}
         try:
@@ -54,7 +56,7 @@ def under(name: str, report: Report) -> Report:
     return lambda event: report(event._replace(stage=f"{name}, {event.stage}"))
 
 
-_share: tuple[Sequence[Clip], Sequence[str], Callable[[], Method]]
+_share: tuple[Sequence[Clip], Sequence[str], Callable[[], Method], bool]
 
 
 def _prepare(*share: Any) -> None:
@@ -65,5 +67,5 @@ def _prepare(*share: Any) -> None:
 
 
 def _run_prepared(job: Job) -> Result:
-    clips, labels, make_method = _share
-    return run_fold(clips, labels, make_method(), job, silent)
+    clips, labels, make_method, peek = _share
+    return run_fold(clips, labels, make_method(), job, silent, peek)

@@ -1,6 +1,7 @@
 """Several systems on the same folds, each in a folder of its own."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..config import Config
@@ -9,7 +10,7 @@ from ..errors import AffektError
 from ..progress import Event, Report
 from ..provenance import provenance
 from .runner import evaluate
-from .systems import SYSTEMS, Maker, configured, known_system
+from .systems import SYSTEMS, Maker, known_system, title
 
 
 def chosen_systems(names: str) -> list[str]:
@@ -48,8 +49,7 @@ def finished(folder: Path, corpus: Corpus, config: Config) -> bool:
 
 def run_study(
     corpus: Corpus,
-    systems: list[str],
-    config: Config,
+    systems: Mapping[str, Config],
     out: Path,
     cache: Path | None,
     workers: int,
@@ -57,23 +57,30 @@ def run_study(
 ) -> list[Path]:
     """Evaluate each system that is not finished yet; returns their folders.
 
+    Args:
+        corpus: All systems have the same folds of it.
+        systems: Settings by name, as `affekt.experiments.systems.configured` gives them.
+        out: Of the study; each system has a folder below it.
+        cache: Where vectors are kept.
+        workers: Processes.
+        report: Progress.
+
     Raises:
         AffektError: As of `affekt.experiments.runner.evaluate`, or a folder holds a finished
             run of other data or settings.
     """
     folders = []
-    for number, name in enumerate(systems):
+    for number, (name, config) in enumerate(systems.items()):
         report(Event("systems", number, len(systems), name))
         folder = out / name
-        own = configured(name, config)
-        if not finished(folder, corpus, own):
+        if not finished(folder, corpus, config):
             evaluate(
                 corpus,
-                Maker(name, own, cache),
-                own,
+                Maker(name, config, cache),
+                config,
                 folder,
                 system=name,
-                title=SYSTEMS[name].title,
+                title=title(name, config),
                 workers=workers,
                 report=report,
             )

@@ -20,7 +20,7 @@ class System:
     """One row of the study.
 
     Attributes:
-        title: What tables call it.
+        title: What tables call it; "" describes its settings.
         make: A fresh method, from settings and a folder for cached vectors.
         settings: What it sets whatever the config says.
         asked: Run only when asked for: it takes hours on a CPU, or is a variant of another.
@@ -66,7 +66,7 @@ def _alexnet(averaging: str) -> Make:
     def make(config: Config, cache: Path | None) -> "Method":
         from .methods.alexnet import AlexNetMethod
 
-        return AlexNetMethod(config, None, averaging)
+        return AlexNetMethod(config, averaging)
 
     return make
 
@@ -90,7 +90,7 @@ def _length(config: Config, cache: Path | None) -> "Method":
 
 
 SYSTEMS: dict[str, System] = {
-    "default": System("Whisper layer 3, Bi-LSTM, attention", _paper),
+    "default": System("", _paper),
     "vggish-mean": System("VGGish + LSTM", _paper, _vggish("none", "mean"), asked=True),
     "vggish-attention": System(
         "VGGish + LSTM + attention", _paper, _vggish("none", "attention"), asked=True
@@ -116,22 +116,14 @@ SYSTEMS: dict[str, System] = {
 
 POOLINGS = ("mean", "multi-head", "statistics", "bilinear", "covariance", "higher-order")
 SYSTEMS |= {
-    f"default-{pooling}": System(
-        f"ours, {pooling} pooling", _paper, {"stage2": {"pooling": pooling}}, asked=True
-    )
+    f"default-{pooling}": System("", _paper, {"stage2": {"pooling": pooling}}, asked=True)
     for pooling in POOLINGS
 }
 SYSTEMS |= {
-    "default-unbalanced": System(
-        "ours, no balance", _paper, {"balance": {"plan": "none"}}, asked=True
-    ),
-    "default-both": System(
-        "ours, stage 2 balanced too", _paper, {"balance": {"scope": "both"}}, asked=True
-    ),
-    "default-peephole": System(
-        "ours, peephole cell", _paper, {"stage2": {"cell": "peephole"}}, asked=True
-    ),
-    "end-to-end": System("ours, end to end", _paper, {"stage2": {"end_to_end": True}}, asked=True),
+    "default-unbalanced": System("", _paper, {"balance": {"plan": "none"}}, asked=True),
+    "default-both": System("", _paper, {"balance": {"scope": "both"}}, asked=True),
+    "default-peephole": System("", _paper, {"stage2": {"cell": "peephole"}}, asked=True),
+    "end-to-end": System("", _paper, {"stage2": {"end_to_end": True}}, asked=True),
 }
 
 
@@ -151,13 +143,43 @@ def known_system(name: str) -> System:
 def configured(name: str, config: Config) -> Config:
     """The config with what the system sets: what is run, and what results record.
 
+    Where a system brings another encoder than the config's, settings of the latter's, its
+    weights above all, are not carried over.
+
     Raises:
         AffektError: No such system.
     """
     values = config.model_dump(exclude_unset=True)
-    for section, own in known_system(name).settings.items():
+    settings = known_system(name).settings
+    if settings.get("encoder", {}).get("name", config.encoder.name) != config.encoder.name:
+        values.pop("encoder", None)
+    for section, own in settings.items():
         values[section] = {**values.get(section, {}), **own}
     return Config.model_validate(values)
+
+
+def title(name: str, config: Config) -> str:
+    """What tables call a system with the settings that `configured` gave it.
+
+    Raises:
+        AffektError: No such system.
+    """
+    if fixed := known_system(name).title:
+        return fixed
+    encoder, balance, stage2 = config.encoder, config.balance, config.stage2
+    what = {"whisper": "Whisper", "vggish": "VGGish"}.get(encoder.name) or Path(
+        encoder.weights or encoder.name
+    ).name
+    if encoder.name != "vggish":
+        what += ", mix of layers" if encoder.mix else f" layer {encoder.layer}"
+    cell = "LSTM" if stage2.cell == "lstm" else "peephole LSTM"
+    plan = "no balance" if balance.plan == "none" else f"balance {balance.plan}"
+    parts = [f"{what} + {cell} + {stage2.pooling}", plan]
+    if balance.plan != "none" and balance.scope == "both":
+        parts.append("stage 2 balanced too")
+    if stage2.end_to_end:
+        parts.append("end to end")
+    return ", ".join(parts)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ ENDS = "ends"  # the first and the last segment only
 TIERS: tuple[Tier, ...] = (ENDS, 0.96, 0.48, 0.24)
 Plan = dict[str, Tier]
 
+BY_RANK: tuple[Tier, ...] = (ENDS, 0.48, 0.24)  # largest, middle and smallest third of classes
+
 PRESETS: dict[str, Plan] = {
     "baum1s": {  # the text of section 1.1
         "happiness": ENDS,
@@ -66,7 +68,9 @@ def make_plan(name: str, lengths: Sequence[tuple[str, float]]) -> Plan:
 
     ``none`` is hop 0.96 for all; ``baum1s`` and ``cheavd2`` are the paper's; ``auto``
     chooses for each class the tier whose number of segments lies nearest to the median
-    class at hop 0.96.
+    class at hop 0.96; ``paper-like`` does to any classes what the paper's text does to the
+    six of BAUM-1s, by their rank: first and last segment for the largest third, hop 0.48 s
+    for the middle, 0.24 s for the smallest.
 
     Raises:
         ValueError: An unknown name.
@@ -79,8 +83,14 @@ def make_plan(name: str, lengths: Sequence[tuple[str, float]]) -> Plan:
         by_tier = {tier: counts(lengths, dict.fromkeys(labels, tier)) for tier in TIERS}
         target = median(by_tier[SEGMENT].values())
         return {c: min(TIERS, key=lambda t: abs(by_tier[t][c] - target)) for c in labels}
+    if name == "paper-like":
+        evenly = counts(lengths, dict.fromkeys(labels, SEGMENT))
+        ranked = sorted(labels, key=lambda c: -evenly[c])
+        return {c: BY_RANK[ranked.index(c) * len(BY_RANK) // len(ranked)] for c in labels}
     if name not in PRESETS:
-        raise ValueError(f"no balance plan {name!r}; choose none, auto, {', '.join(PRESETS)}")
+        raise ValueError(
+            f"no balance plan {name!r}; choose none, auto, paper-like, {', '.join(PRESETS)}"
+        )
     preset = PRESETS[name]
     known = {c: SPELLINGS.get(c.lower(), c.lower()) for c in labels}
     if missing := [c for c in labels if known[c] not in preset]:

@@ -20,6 +20,7 @@ from ..errors import AudioError
 from ..files import write
 from ..progress import Event, Report, silent
 from ..segments import SAMPLE_RATE, Spans, uniform
+from ..splits import inner_validation
 from ..types import Utterance
 
 GRID = 0.24  # s; the finest hop of any balance plan, and a divisor of the others
@@ -61,6 +62,32 @@ def load_clips(utterances: Sequence[Utterance], report: Report = silent) -> list
             f"{len(broken)} of {len(utterances)} recordings cannot be used, the first: {broken[0]}"
         )
     return clips
+
+
+def inner_split(
+    clips: Sequence[Clip], share: float, seed: int, held_out: Sequence[Clip] | None
+) -> tuple[Sequence[Clip], Sequence[Clip]]:
+    """What is learned, and what chooses the epoch.
+
+    Args:
+        clips: The training part.
+        share: Of its speakers, those who choose.
+        seed: Draws them.
+        held_out: Clips that choose in their place; nothing is then taken from `clips`.
+
+    Raises:
+        CorpusError: Fewer than two speakers.
+    """
+    if held_out is not None:
+        return clips, held_out
+    chosen = inner_validation([c.utterance for c in clips], share, seed)
+    inner = [c for c in clips if c.utterance.speaker not in chosen]
+    return inner, [c for c in clips if c.utterance.speaker in chosen]
+
+
+def speakers(clips: Sequence[Clip]) -> list[str]:
+    """Whose clips they are, sorted."""
+    return sorted({c.utterance.speaker for c in clips})
 
 
 def audio_warnings(clips: Sequence[Clip]) -> dict[str, list[str]]:

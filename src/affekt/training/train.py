@@ -12,11 +12,10 @@ import torch
 from ..config import Config
 from ..model import EmotionModel, prepare
 from ..progress import Report, silent
-from ..splits import inner_validation
 from ..types import ClassBalance
 from .augment import with_speeds
 from .balance import Plan, cut, make_plan, summarise
-from .data import Clip, VectorCache
+from .data import Clip, VectorCache, inner_split, speakers
 from .loop import History
 from .stage1 import Part, train_encoder
 from .stage2 import Clips, Live, Sequences, train_sequence
@@ -68,28 +67,28 @@ def train(
     config: Config,
     *,
     seed: int,
+    held_out: Sequence[Clip] | None = None,
     cache: Path | None = None,
     report: Report = silent,
 ) -> Trained:
-    """Train on `clips` in two stages, stopped by inner validation speakers.
+    """Train on `clips` in two stages, stopped by inner validation speakers, or by `held_out`.
 
     Ctrl-C ends a stage and keeps its best epoch; what comes out can always be used.
 
     With ``protocol.refit`` the model is trained again from the start on all clips, for the
     numbers of epochs that validation chose; if that is interrupted, the first model stays.
+    `held_out` are never trained on.
     The same seed gives the same weights.
 
     Raises:
         CorpusError: Fewer than two speakers.
     """
     labels = sorted({c.label for c in clips})
-    chosen = inner_validation([c.utterance for c in clips], config.protocol.validation, seed)
-    inner = [c for c in clips if c.utterance.speaker not in chosen]
-    held_out = [c for c in clips if c.utterance.speaker in chosen]
+    inner, choosing = inner_split(clips, config.protocol.validation, seed, held_out)
     stages = partial(_two_stages, labels=labels, config=config, seed=seed, cache=cache)
-    run = stages(inner, held_out, report=report)
+    run = stages(inner, choosing, report=report)
     kept, refit, interrupted = run, False, run.interrupted
-    if config.protocol.refit and not interrupted:
+    if config.protocol.refit and held_out is None and not interrupted:
         epochs = run.stage1.epochs, run.stage2.epochs
         try:
             again = stages(clips, [], epochs=epochs, report=report)
@@ -103,7 +102,7 @@ def train(
         labels,
         kept.plan,
         kept.balance,
-        sorted(chosen),
+        speakers(choosing),
         run.stage1,
         run.stage2,
         refit,

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -25,11 +26,12 @@ from ...audio import Recording
 from ...config import Config
 from ...encoders.melspec import vggish_log_mel
 from ...errors import CheckpointError
+from ...metrics import uar
 from ...model import prepare
 from ...progress import Report
-from ...training.data import Clip
+from ...training.data import Clip, inner_split
 from .functionals import margins_to_probabilities
-from .network import Schedule, Segmented, halves, outcome, scaled, train_network
+from .network import Schedule, Segmented, outcome, scaled, train_network
 from .rasta import deltas
 
 FRAMES, SHIFT, SIDE = 64, 30, 227
@@ -67,43 +69,48 @@ class AlexNetMethod:
     """See `Method`.
 
     Args:
-        config: Level and protocol.
-        weights: ImageNet weights in torchvision's file, or None for a random start.
+        config: Level, protocol, and where ImageNet weights lie.
         averaging: ``vectors`` and an SVM as in [22], or ``softmax`` as in [32].
     """
 
-    def __init__(self, config: Config, weights: Path | None, averaging: str) -> None:
+    def __init__(self, config: Config, averaging: str) -> None:
         self.config = config
-        self.weights = weights
         self.averaging = averaging
         self.labels: list[str] = []
         self.facts: dict[str, Any] = {}
 
-    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+    def fit(
+        self,
+        clips: Sequence[Clip],
+        seed: int,
+        report: Report,
+        held_out: Sequence[Clip] | None = None,
+    ) -> None:
         """Fine-tune on single segments, then fit the SVM on all training clips."""
         self.labels = sorted({c.label for c in clips})
-        inner, held_out = halves(clips, self.config.protocol.validation, seed)
+        inner, choosing = inner_split(clips, self.config.protocol.validation, seed, held_out)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = AlexNet(len(self.labels))
-            start = load_imagenet(self.network, self.weights) if self.weights else "random start"
+            weights = self.config.baselines.alexnet
+            start = load_imagenet(self.network, Path(weights)) if weights else "random start"
             history = train_network(
                 "AlexNet",
                 self.network,
                 self._segmented(inner),
-                self._segmented(held_out),
+                self._segmented(choosing),
                 enlarge,
                 SCHEDULE,
                 rng=np.random.default_rng(seed),
                 report=report,
             )
-        self.facts = {"encoder": start} | outcome("AlexNet", history, held_out)
+        self.facts = {"encoder": start} | outcome("AlexNet", history, choosing)
         if self.averaging == "vectors":
             speakers = [c.utterance.speaker for c in clips]
             search = GridSearchCV(
                 make_pipeline(StandardScaler(), SVC(kernel="linear", class_weight="balanced")),
                 {"svc__C": [1e-5, 1e-4, 1e-3, 1e-2]},
-                scoring="balanced_accuracy",
+                scoring=make_scorer(uar),
                 cv=GroupKFold(min(3, len(set(speakers)))),
             )
             vectors = self._vectors([c.recording for c in clips])

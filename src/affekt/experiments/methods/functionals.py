@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -18,6 +19,7 @@ from sklearn.svm import SVC
 
 from ...audio import Recording
 from ...config import Config
+from ...metrics import uar
 from ...model import prepare
 from ...progress import Event, Report
 from ...training.data import Clip
@@ -58,7 +60,13 @@ class Functionals:
         self.labels: list[str] = []
         self.facts: dict[str, Any] = {}
 
-    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+    def fit(
+        self,
+        clips: Sequence[Clip],
+        seed: int,
+        report: Report,
+        held_out: Sequence[Clip] | None = None,
+    ) -> None:
         """Learn; every choice by cross-validation over groups of the training speakers."""
         truth = [c.label for c in clips]
         speakers = [c.utterance.speaker for c in clips]
@@ -66,7 +74,7 @@ class Functionals:
         model, grid = self.classifier(seed)
         folds = GroupKFold(min(INNER_FOLDS, len(set(speakers))), shuffle=True, random_state=seed)
         search = GridSearchCV(
-            make_pipeline(StandardScaler(), model), grid, scoring="balanced_accuracy", cv=folds
+            make_pipeline(StandardScaler(), model), grid, scoring=make_scorer(uar), cv=folds
         )
         search.fit(vectors, truth, groups=speakers)
         self.model: Pipeline = search.best_estimator_

@@ -22,8 +22,22 @@ class Method(Protocol):
     labels: list[str]
     facts: dict[str, Any]
 
-    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
-        """Learn, with every choice made inside `clips`."""
+    def fit(
+        self,
+        clips: Sequence[Clip],
+        seed: int,
+        report: Report,
+        held_out: Sequence[Clip] | None = None,
+    ) -> None:
+        """Learn, with every choice made inside `clips`.
+
+        Args:
+            clips: The training part.
+            seed: Start, order, inner validation speakers.
+            report: Progress.
+            held_out: Clips that choose the epoch in place of inner validation speakers, of
+                networks; only under ``protocol.paper_protocol``.
+        """
         ...
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from ...metrics import uar
 from ...progress import Report
-from ...splits import inner_validation
-from ...training.data import Clip
+from ...training.data import Clip, speakers
 from ...training.loop import History, Score, fit, shuffled
 
 MEAN, SD = -2.0, 2.0  # of log-mel, roughly
@@ -48,13 +47,6 @@ class Segmented:
     targets: Tensor
 
 
-def halves(clips: Sequence[Clip], share: float, seed: int) -> tuple[list[Clip], list[Clip]]:
-    """Training clips, and those of the inner validation speakers."""
-    chosen = inner_validation([c.utterance for c in clips], share, seed)
-    inner = [c for c in clips if c.utterance.speaker not in chosen]
-    return inner, [c for c in clips if c.utterance.speaker in chosen]
-
-
 def scaled(mel: Tensor) -> Tensor:
     """Log-mel brought near mean 0 and deviation 1, by the same numbers for every clip."""
     return (mel - MEAN) / SD
@@ -65,7 +57,7 @@ def outcome(stage: str, history: History, held_out: Sequence[Clip]) -> dict[str,
     return {
         "epochs": history.epochs,
         "curves": {stage: history.curves()},
-        "validation_speakers": sorted({c.utterance.speaker for c in held_out}),
+        "validation_speakers": speakers(held_out),
         "validation_UAR": round(history.validation[history.epochs - 1].uar, 4),
     }
 

@@ -25,9 +25,17 @@ class PaperMethod:
         self.labels: list[str] = []
         self.facts: dict[str, Any] = {}
 
-    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+    def fit(
+        self,
+        clips: Sequence[Clip],
+        seed: int,
+        report: Report,
+        held_out: Sequence[Clip] | None = None,
+    ) -> None:
         """See `Method`."""
-        trained = train(clips, self.config, seed=seed, cache=self.cache, report=report)
+        trained = train(
+            clips, self.config, seed=seed, held_out=held_out, cache=self.cache, report=report
+        )
         if trained.interrupted:
             raise KeyboardInterrupt  # a model cut short is no basis for a score
         self.labels, self.facts = trained.labels, trained.facts()

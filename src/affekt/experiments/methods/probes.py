@@ -22,7 +22,13 @@ class Majority:
         self.labels: list[str] = []
         self.facts: dict[str, Any] = {}
 
-    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+    def fit(
+        self,
+        clips: Sequence[Clip],
+        seed: int,
+        report: Report,
+        held_out: Sequence[Clip] | None = None,
+    ) -> None:
         """Count."""
         counts = Counter(c.label for c in clips)
         self.labels = sorted(counts)
@@ -45,7 +51,13 @@ class Length:
         self.labels: list[str] = []
         self.facts: dict[str, Any] = {}
 
-    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+    def fit(
+        self,
+        clips: Sequence[Clip],
+        seed: int,
+        report: Report,
+        held_out: Sequence[Clip] | None = None,
+    ) -> None:
         """A small tree."""
         tree = DecisionTreeClassifier(max_depth=4, class_weight="balanced", random_state=seed)
         self.tree = tree.fit(self._counts([c.recording for c in clips]), [c.label for c in clips])

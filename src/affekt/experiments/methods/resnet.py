@@ -2,24 +2,29 @@
 
 The network learns to tell speakers apart, is frozen, and learns emotion through small
 adapters beside each convolution (Rebuffi et al., 2017) and a new last layer. The speakers
-are those of the training part alone: the reference used a speaker corpus of its own.
+are those of the training part, unless weights learned on others are given: the reference
+used a speaker corpus of its own.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...audio import Recording
 from ...config import Config
 from ...encoders.vggish import patches
+from ...errors import CheckpointError
 from ...model import prepare
 from ...progress import Report
-from ...training.data import Clip
-from .network import Schedule, Segmented, halves, outcome, scaled, train_network
+from ...training.data import Clip, inner_split, speakers
+from .network import Schedule, Segmented, outcome, scaled, train_network
 
 WIDTHS = (16, 32, 64)
 BLOCKS = 3  # of two convolutions each at every width: 1 + 3 * 3 * 2 + 1 = 20 layers
@@ -97,42 +102,60 @@ class ResNetMethod:
         self.labels: list[str] = []
         self.facts: dict[str, Any] = {}
 
-    def fit(self, clips: Sequence[Clip], seed: int, report: Report) -> None:
+    def fit(
+        self,
+        clips: Sequence[Clip],
+        seed: int,
+        report: Report,
+        held_out: Sequence[Clip] | None = None,
+    ) -> None:
         """Speakers first, then emotion."""
         self.labels = sorted({c.label for c in clips})
-        inner, held_out = halves(clips, self.config.protocol.validation, seed)
-        speakers = sorted({c.utterance.speaker for c in inner})
+        inner, choosing = inner_split(clips, self.config.protocol.validation, seed, held_out)
         segments = self._segments([c.recording for c in inner])
         rng = np.random.default_rng(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.network = ResNet20(len(speakers))
-            voices = torch.tensor([speakers.index(c.utterance.speaker) for c in inner])
-            train_network(
-                "ResNet (speakers)",
-                self.network,
-                Segmented(segments, voices),
-                None,
-                scaled,
-                SPEAKERS,
-                rng=rng,
-                report=report,
-            )
+            start = self._start(inner, segments, rng, report)
             self.network.adapt(len(self.labels))
-            checked = self._segments([c.recording for c in held_out])
+            checked = self._segments([c.recording for c in choosing])
             history = train_network(
                 "ResNet (emotion)",
                 self.network,
                 Segmented(segments, self._targets(inner)),
-                Segmented(checked, self._targets(held_out)),
+                Segmented(checked, self._targets(choosing)),
                 scaled,
                 EMOTION,
                 rng=rng,
                 report=report,
             )
-        self.facts = {
-            "encoder": f"speaker training on {len(speakers)} training speakers",
-        } | outcome("ResNet", history, held_out)
+        self.facts = {"encoder": start} | outcome("ResNet", history, choosing)
+
+    def _start(
+        self,
+        clips: Sequence[Clip],
+        segments: list[Tensor],
+        rng: np.random.Generator,
+        report: Report,
+    ) -> str:
+        """A network that knows voices, from a file or from the clips; returns how it came."""
+        if weights := self.config.baselines.resnet:
+            self.network = ResNet20(1)
+            return load_speaker_network(self.network, Path(weights))
+        voices = speakers(clips)
+        self.network = ResNet20(len(voices))
+        targets = torch.tensor([voices.index(c.utterance.speaker) for c in clips])
+        train_network(
+            "ResNet (speakers)",
+            self.network,
+            Segmented(segments, targets),
+            None,
+            scaled,
+            SPEAKERS,
+            rng=rng,
+            report=report,
+        )
+        return f"speaker training on {len(voices)} training speakers"
 
     @torch.inference_mode()
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
@@ -150,3 +173,24 @@ class ResNetMethod:
             patches(torch.from_numpy(w), torch.from_numpy(s))[:, None]
             for w, s in zip(waves, spans, strict=True)
         ]
+
+
+def load_speaker_network(network: ResNet20, path: Path) -> str:
+    """Fill all but the last layer from a safetensors file; returns what to call the start.
+
+    Adapters may be absent: they then stay at zero.
+
+    Raises:
+        CheckpointError: Not this network in that format.
+    """
+    try:
+        tensors = load_file(path)
+        own = network.state_dict()
+        may_lack = {k for k in own if ".adapter." in k or k.startswith("last.")}
+        taken = {k: own[k] if k in may_lack - tensors.keys() else tensors[k] for k in own}
+        taken |= {k: own[k] for k in own if k.startswith("last.")}
+        network.load_state_dict(taken)
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        reason = str(error).split("\n")[0]
+        raise CheckpointError(f"{path}: not a ResNet-20 trained on speakers ({reason})") from None
+    return path.name
