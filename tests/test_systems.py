@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 from scipy.signal import freqz
 
 from affekt import AffektError
+from affekt.config import Config, Encoder
 from affekt.corpora import load_corpus
 from affekt.errors import CheckpointError
 from affekt.experiments.methods import alexnet, functionals, rasta, resnet
@@ -80,19 +81,26 @@ def test_a_variant_learns_too(name, parts, tiny_config):
 
 
 def test_a_run_records_the_settings_that_the_system_sets(tiny_config):
-    config = configured("vggish-mean-balance", tiny_config)
+    with pytest.raises(AffektError, match="weights are for whisper, vggish-mean-balance brings"):
+        configured("vggish-mean-balance", tiny_config)
+    whisper = tiny_config.encoder.model_copy(update={"weights": None})
+    config = configured("vggish-mean-balance", tiny_config.model_copy(update={"encoder": whisper}))
     assert (config.encoder.name, config.balance.plan) == ("vggish", "auto")
     assert config.stage2.pooling == "mean"
     assert config.stage2.hidden == tiny_config.stage2.hidden  # the rest is the user's
     assert configured("default", tiny_config) == tiny_config
-    assert config.encoder.weights is None  # those of Whisper are not VGGish's
+    assert config.stage1.rate == 1e-4  # from a random start
+    vggish = Encoder(name="vggish", weights="vggish-10086976.pth")
+    config = configured("vggish-mean", tiny_config.model_copy(update={"encoder": vggish}))
+    assert config.encoder == vggish
+    assert config.stage1.rate == 1e-5
 
 
 def test_a_title_says_what_was_run(tiny_config):
     assert title("default", tiny_config) == "Whisper layer 2 + LSTM + attention, balance auto"
     both = configured("default-both", tiny_config)
     assert title("default-both", both).endswith("stage 2 balanced too")
-    assert title("vggish-mean", configured("vggish-mean", tiny_config)) == "VGGish + LSTM"
+    assert title("vggish-mean", Config()) == "VGGish + LSTM"
     assert "peephole LSTM" in title("default", configured("default-peephole", tiny_config))
     assert "no balance" in title("default", configured("default-unbalanced", tiny_config))
 

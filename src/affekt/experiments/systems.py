@@ -12,6 +12,8 @@ from ..errors import AffektError
 if TYPE_CHECKING:  # the names alone are needed for --help, which answers at once
     from .methods.method import Method
 
+FINE_TUNING = 1e-5  # Adam's rate for VGGish that starts from the official weights
+
 Make = Callable[[Config, Path | None], "Method"]
 
 
@@ -143,18 +145,26 @@ def known_system(name: str) -> System:
 def configured(name: str, config: Config) -> Config:
     """The config with what the system sets: what is run, and what results record.
 
-    Where a system brings another encoder than the config's, settings of the latter's, its
-    weights above all, are not carried over.
+    Where a system brings another encoder than the config's, the latter's settings are not
+    carried over.
 
     Raises:
-        AffektError: No such system.
+        AffektError: No such system, or the config has weights for another encoder.
     """
     values = config.model_dump(exclude_unset=True)
     settings = known_system(name).settings
-    if settings.get("encoder", {}).get("name", config.encoder.name) != config.encoder.name:
+    given = config.encoder
+    if settings.get("encoder", {}).get("name", given.name) != given.name:
+        if given.weights:
+            raise AffektError(
+                f"encoder.weights are for {given.name}, {name} brings another encoder; run it "
+                f"apart, with --encoder.name {settings['encoder']['name']} and its own weights"
+            )
         values.pop("encoder", None)
     for section, own in settings.items():
         values[section] = {**values.get(section, {}), **own}
+    if given.name == "vggish" and given.weights not in (None, "random") and "stage1" in settings:
+        values["stage1"]["rate"] = FINE_TUNING
     return Config.model_validate(values)
 
 

@@ -16,6 +16,7 @@ from ..types import ClassBalance, Prediction
 
 if TYPE_CHECKING:
     from ..experiments.audit import Finding
+    from .reproduction import Table as PaperTable
 
 STYLES = {
     "anger": "red", "disgust": "green", "fear": "magenta", "happiness": "yellow",
@@ -120,6 +121,16 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
         table.add_row(Text(printable(row["name"])), *score_cells(row, "UAR"), f"{row['WA']:.3f}")
     table.add_row("majority (WA)", "", "", "", f"{rows[0]['majority']:.3f}", style="dim")
     return table
+
+
+def paper_table(table: "PaperTable") -> RenderableType:
+    """A table of the paper with ours beside it."""
+    shown = Table(box=None, header_style="bold", title=table.title, title_justify="left")
+    for number, name in enumerate(table.head):
+        shown.add_column(name, justify="right" if number else "left")
+    for row in table.rows:
+        shown.add_row(*(Text(printable(text.strip("*"))) for text in row))
+    return shown
 
 
 def finding_list(findings: "Sequence[Finding]") -> RenderableType:

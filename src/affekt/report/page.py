@@ -55,6 +55,12 @@ def study_page(runs: list[Run], language: str = "en") -> Page:
         "comparisons": [_pair(c) for c in compare(runs)],
         "runs": [_details(run) for run in runs],
     }
+    html, markdown = (render(f"study.{kind}", content) for kind in ("html", "md"))
+    return Page(html, markdown, _csv(runs))
+
+
+def render(template: str, content: dict[str, Any]) -> str:
+    """Fill one of our templates; what stands in HTML is escaped."""
     environment = Environment(
         loader=PackageLoader("affekt.report"),
         autoescape=select_autoescape(["html"]),
@@ -62,10 +68,7 @@ def study_page(runs: list[Run], language: str = "en") -> Page:
         lstrip_blocks=True,
     )
     environment.filters["cell"] = cell
-    html, markdown = (
-        environment.get_template(f"study.{kind}").render(content) for kind in ("html", "md")
-    )
-    return Page(html, markdown, _csv(runs))
+    return environment.get_template(template).render(content)
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -89,18 +92,18 @@ def _details(run: Run) -> dict[str, Any]:
     return {
         "title": run.title,
         "name": run.name,
-        "confusion": _embedded(plots.confusion(**run.metrics["confusion"], title="")),
+        "confusion": embedded(plots.confusion(**run.metrics["confusion"], title="")),
         "classes": run.metrics["per_class"],
         "speakers": run.metrics["per_speaker"],
         "genders": by_gender(run),
-        "curves": _embedded(plots.learning(curves)) if curves else "",
-        "balance": _embedded(plots.balance(balance, "")) if balance else "",
+        "curves": embedded(plots.learning(curves)) if curves else "",
+        "balance": embedded(plots.balance(balance, "")) if balance else "",
         "protocol": run.metrics["protocol"],
         "settings": json.dumps({k: run.metrics[k] for k in kept}, indent=2, ensure_ascii=False),
     }
 
 
-def _embedded(figure: Figure) -> str:
+def embedded(figure: Figure) -> str:
     """A picture inside the page."""
     file = io.BytesIO()
     plots.draw(figure, file, "png")
@@ -120,10 +123,10 @@ def _csv(runs: list[Run]) -> str:
                 f"{name}_high": high,
             }
         rows.append(row | {"majority": run.metrics["majority"]})
-    return pd.DataFrame(rows).map(_harmless).to_csv(index=False)
+    return pd.DataFrame(rows).map(harmless).to_csv(index=False)
 
 
-def _harmless(cell: Any) -> Any:
+def harmless(cell: Any) -> Any:
     """No text that a spreadsheet would run as a formula."""
     return "'" + cell if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell
 

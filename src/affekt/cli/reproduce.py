@@ -1,0 +1,65 @@
+"""``affekt reproduce``."""
+
+from pathlib import Path
+from typing import Literal
+
+from ..config import Config
+from ..errors import AffektError
+from .app import Cache, Recipe, Settings, app, console, progress, say, settings
+from .study import Workers
+
+
+@app.command
+def reproduce(
+    corpus: Literal["baum1s", "cheavd2"],
+    *,
+    root: Path,
+    out: Path,
+    systems: str = "",
+    workers: Workers = 1,
+    recipe: Recipe = None,
+    cache: Cache = None,
+    config: Settings = Config(),
+) -> None:
+    """The paper's tables and figures beside ours, soundly and under its protocol. It resumes.
+
+    All of it takes many hours on a CPU; --systems vggish-attention-balance,mfcc is a part, and
+    --protocol.seeds 1 a third. Official weights: --weights vggish-10086976.pth.
+
+    Parameters
+    ----------
+    corpus:
+        Which of the paper's two.
+    root:
+        Folder of the corpus in its owner's layout.
+    out:
+        Folder of the runs, and of reproduction.html, .md, tables and figures.
+    systems:
+        Names with commas between them; unless given, all of the paper's tables and, beside them,
+        ComParE, our default encoder and the probes.
+    """
+    from ..corpora import load_corpus
+    from ..encoders.weights import cache_folder
+    from ..experiments.reproduce import reproduce as run
+    from ..experiments.reproduce import systems_of
+    from ..experiments.study import chosen_systems
+    from ..report.console import paper_table
+    from ..report.reproduction import load_results, tables, write_reproduction
+
+    chosen = settings(recipe, config)
+    known = systems_of(corpus)
+    names = chosen_systems(systems) if systems else known
+    if unknown := [name for name in names if name not in known]:
+        raise AffektError(f"not of this study: {', '.join(unknown)}; it has {', '.join(known)}")
+    source = load_corpus(f"{corpus}:{root}", chosen.labels)
+    for note in source.notes:
+        say(f"note: {note}")
+    vectors = cache or cache_folder() / "vectors"
+    with progress() as report:
+        found = run(source, names, chosen, out, vectors, workers, report)
+    results = load_results(corpus, found)
+    for table in tables(results):
+        console().print(paper_table(table))
+        console().print()
+    for path in write_reproduction(results, out):
+        print(path)
