@@ -13,9 +13,10 @@ from test_cli import affekt
 
 from affekt import CorpusError
 from affekt.corpora import load_corpus
-from affekt.corpora.check import check, one_class_speakers
+from affekt.corpora.check import check
 from affekt.corpora.get import get
 from affekt.corpora.known import Download
+from affekt.splits import one_class_speakers
 
 LABELS = ("anger", "neutral", "sadness")
 
@@ -55,7 +56,7 @@ def test_an_ordinary_corpus_has_nothing_serious(tmp_path):
 def test_a_label_told_by_something_else_is_found(planted, what, tmp_path):
     found = check(corpus(tmp_path, **planted))
     assert any(sentence.startswith(f"{what} alone tells the class") for sentence in found.serious)
-    assert (len(one_class_speakers(found.corpus)) == 4) == (what == "the speaker")
+    assert (len(one_class_speakers(found.corpus.utterances)) == 4) == (what == "the speaker")
 
 
 def test_broken_double_and_odd_clips_are_found(tmp_path):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affekt import CorpusError, Utterance
-from affekt.splits import inner_validation, official, speaker_folds
+from affekt.splits import fold_notes, inner_validation, official, speaker_folds
 
 speakers = st.lists(st.text("abcdef", min_size=1, max_size=3), min_size=2, max_size=40)
 
@@ -46,6 +46,26 @@ def test_emodbs_folds_are_pairs_of_neighbours():
     names = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
     pairs = [["03", "08"], ["09", "10"], ["11", "12"], ["13", "14"], ["15", "16"]]
     assert speaker_folds(utterances(names), 5) == pairs
+
+
+def test_speakers_of_one_class_each_are_dealt_out_over_the_folds():
+    names = [f"{label}{n}" for label in "abc" for n in range(4)]  # a0 .. a3 speak class a only
+    data = [Utterance(f"{s}{i}", "x.wav", s[0], s) for s in names for i in range(5)]
+    groups = speaker_folds(data, 4)
+    assert [sorted(s[0] for s in group) for group in groups] == [["a", "b", "c"]] * 4
+    assert groups == speaker_folds(data[::-1], 4)
+    notes = fold_notes(data, groups)
+    assert notes == [
+        "12 of 12 speakers speak one class only: a model that knows voices could pass for one "
+        "that hears emotion"
+    ]
+
+
+def test_a_class_of_one_speaker_is_told_of():
+    data = [*utterances(["a", "b", "c", "d"] * 4), Utterance("r", "r.wav", "rare", "c")]
+    notes = fold_notes(data, speaker_folds(data, 2))
+    assert "fold 1: nobody in training speaks rare" in notes
+    assert "fold 2: no test clip of rare" in notes
 
 
 def test_validation_keeps_every_class_in_training_if_it_can():

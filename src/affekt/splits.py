@@ -33,7 +33,9 @@ def speaker_folds(
     """Test speakers of each fold: the sorted speakers in consecutive groups of like size.
 
     A corpus that marks its test speakers has one fold, theirs. Groups in `fixed` come first
-    if all their speakers are there.
+    if all their speakers are there. Where consecutive groups would take most of a class from
+    a training part, since speakers differ in what they speak, the speakers are dealt out so
+    that every group has about its share of each class.
 
     Raises:
         CorpusError: There are fewer speakers than folds.
@@ -50,7 +52,70 @@ def speaker_folds(
         )
     first = [list(group) for group in fixed if set(group) <= set(speakers)][: folds - 1]
     rest = [s for s in speakers if not any(s in group for group in first)]
-    return first + [list(group) for group in np.array_split(rest, folds - len(first))]
+    groups = first + [g.tolist() for g in np.array_split(rest, folds - len(first))]
+    if _robs_training(utterances, groups):
+        groups = first + _mixed(utterances, rest, folds - len(first))
+    return groups
+
+
+def _robs_training(utterances: Sequence[Utterance], groups: Sequence[Sequence[str]]) -> bool:
+    """Whether some fold leaves less than half of what it should of a class to train on."""
+    total = Counter(u.label for u in utterances)
+    share = 1 - 1 / len(groups)
+    for group in groups:
+        left = Counter(u.label for u in utterances if u.speaker not in group)
+        if any(left[label] < share * count / 2 for label, count in total.items()):
+            return True
+    return False
+
+
+def _mixed(utterances: Sequence[Utterance], speakers: list[str], folds: int) -> list[list[str]]:
+    """Speakers dealt out, those with most clips first, each where its classes are missed most."""
+    labels = sorted({u.label for u in utterances})
+    counts = {s: np.zeros(len(labels)) for s in speakers}
+    for u in utterances:
+        if u.speaker in counts:
+            counts[u.speaker][labels.index(u.label)] += 1
+    share = sum(counts.values(), np.zeros(len(labels))) / folds
+    groups: list[list[str]] = [[] for _ in range(folds)]
+    missed = [share.copy() for _ in range(folds)]
+    order = sorted(speakers, key=lambda s: (-counts[s].sum(), s))
+    for left, speaker in zip(range(len(order), 0, -1), order, strict=True):
+        empty = [g for g in range(folds) if not groups[g]]
+        open_to = empty if len(empty) == left else range(folds)
+        took = counts[speaker]
+        best = min(open_to, key=lambda g: (((missed[g] - took) ** 2 - missed[g] ** 2).sum(), g))
+        groups[best].append(speaker)
+        missed[best] = missed[best] - took
+    return [sorted(group) for group in groups]
+
+
+def fold_notes(utterances: Sequence[Utterance], groups: Sequence[Sequence[str]]) -> list[str]:
+    """What a reader of a score on these folds should know of speakers and classes."""
+    notes = []
+    labels = {u.label for u in utterances}
+    for number, group in enumerate(groups, 1):
+        trained = {u.label for u in utterances if u.speaker not in group}
+        tested = {u.label for u in utterances if u.speaker in group}
+        if lost := sorted(labels - trained):
+            notes.append(f"fold {number}: nobody in training speaks {', '.join(lost)}")
+        if lost := sorted(labels - tested):
+            notes.append(f"fold {number}: no test clip of {', '.join(lost)}")
+    if single := one_class_speakers(utterances):
+        speakers = len({u.speaker for u in utterances})
+        notes.append(
+            f"{len(single)} of {speakers} speakers speak one class only: a model that knows voices "
+            "could pass for one that hears emotion"
+        )
+    return notes
+
+
+def one_class_speakers(utterances: Sequence[Utterance]) -> list[str]:
+    """Speakers of whom only one class is known."""
+    spoken: dict[str, set[str]] = {}
+    for u in utterances:
+        spoken.setdefault(u.speaker, set()).add(u.label)
+    return sorted(s for s, labels in spoken.items() if len(labels) == 1)
 
 
 def inner_validation(utterances: Sequence[Utterance], share: float, seed: int) -> set[str]:

@@ -1,11 +1,11 @@
 """What all commands share: the app, its options, and the only ways to print."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import docstring_parser
 from cyclopts import App, Parameter
@@ -51,7 +51,14 @@ def save(figure: "Figure", path: Path) -> None:
     say(f"picture: {path}{replaced}")
 
 
-def tell_odd(warnings: dict[str, list[str]]) -> None:
+def tell_notes(metrics: Mapping[str, Any]) -> None:
+    """What to know of the corpus, the folds and the recordings behind a score."""
+    for note in metrics["notes"]:
+        say(f"note: {note}")
+    tell_odd(metrics["audio_warnings"])
+
+
+def tell_odd(warnings: Mapping[str, list[str]]) -> None:
     """Count the recordings of a corpus that sound odd, and show one."""
     if warnings:
         name, reasons = next(iter(warnings.items()))

@@ -5,7 +5,7 @@ from typing import Literal
 
 from ..config import Config
 from ..errors import AffektError
-from .app import Cache, Recipe, Settings, app, console, progress, say, settings
+from .app import Cache, Recipe, Settings, app, console, progress, settings, tell_notes
 from .study import Workers
 
 
@@ -52,12 +52,11 @@ def reproduce(
     if unknown := [name for name in names if name not in known]:
         raise AffektError(f"not of this study: {', '.join(unknown)}; it has {', '.join(known)}")
     source = load_corpus(f"{corpus}:{root}", chosen.labels)
-    for note in source.notes:
-        say(f"note: {note}")
     vectors = cache or cache_folder() / "vectors"
     with progress() as report:
         found = run(source, names, chosen, out, vectors, workers, report)
     results = load_results(corpus, found)
+    tell_notes(results.sound[names[0]].metrics)
     for table in tables(results):
         console().print(paper_table(table))
         console().print()

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from ..config import Config
 from ..errors import AffektError
 from ..experiments.systems import SYSTEMS, configured
-from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_odd
+from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_notes
 
 Language = Annotated[
     Literal["en", "zh"], Parameter(name="--lang", help="Language of the page: English or Chinese.")
@@ -57,7 +57,7 @@ def study(
         folders = run_study(corpus, names, out, vectors, workers, report)
     runs = [load_run(folder) for folder in folders]
     console().print(study_table([run.metrics | {"name": run.title} for run in runs]))
-    tell_odd(runs[0].metrics["audio_warnings"])
+    tell_notes(runs[0].metrics)
     for path in write_page(study_page(runs, lang), out / "report.html"):
         print(path)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..config import Config
 from ..errors import AffektError
-from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_odd
+from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_notes
 
 
 @app.command
@@ -100,8 +100,6 @@ def evaluate(
         corpus = leave_one_corpus_out([source, *others], chosen.labels)
     else:
         corpus = load_corpus(source, chosen.labels)
-    for note in corpus.notes:
-        say(f"note: {note}")
     vectors = cache or cache_folder() / "vectors"
     make = Maker(system, chosen, vectors)
     with progress() as report:
@@ -118,5 +116,5 @@ def evaluate(
     heading = f"{corpus.name}: UAR {metrics['UAR']:.3f}, {metrics['seeds']} seeds pooled"
     plots.save(plots.confusion(**metrics["confusion"], title=heading), out / "confusion.png")
     console().print(score_table(metrics))
-    tell_odd(metrics["audio_warnings"])
+    tell_notes(metrics)
     print(f"results: {out}")

@@ -173,11 +173,6 @@ def class_table(corpus: Corpus) -> dict[str, Counter[str]]:
     return table
 
 
-def one_class_speakers(corpus: Corpus) -> list[str]:
-    """Speakers of whom only one class is known."""
-    return [s for s, counts in class_table(corpus).items() if len(counts) == 1]
-
-
 def example(ids: Sequence[str], most: int = 3) -> str:
     """A few of many names."""
     shown = ", ".join(Path(i).name for i in ids[:most])

@@ -1,6 +1,6 @@
 """What would make a score on a split worthless: looked for, and shown with its evidence."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from ..corpora.check import CONFOUNDED, loudness, speaker_probe, value_probe
 from ..corpora.fingerprint import picture, same_sound
 from ..errors import AudioError
 from ..progress import Event, Report, silent
-from ..splits import official, speaker_folds
+from ..splits import official, one_class_speakers, speaker_folds
 from ..types import Utterance
 
 Severity = Literal["serious", "note"]
@@ -159,15 +159,12 @@ def _probes(utterances: Sequence[Utterance], recordings: Mapping[str, Recording]
         "the length": value_probe(utterances, [recordings[u.path].seconds for u in utterances]),
         "the level": value_probe(utterances, [loudness(recordings[u.path]) for u in utterances]),
     }
-    single: dict[str, set[str]] = defaultdict(set)
-    for u in utterances:
-        single[u.speaker].add(u.label)
     findings = []
     for name, probe in probes.items():
         if probe.share > CONFOUNDED:
             text = f"{name} alone tells the class: UAR {probe.uar:.2f}, chance {probe.chance:.2f}"
-            one = [s for s, labels in single.items() if len(labels) == 1]
-            evidence = [f"{len(one)} of {len(single)} speakers speak one class only"]
+            one, all_of_them = one_class_speakers(utterances), {u.speaker for u in utterances}
+            evidence = [f"{len(one)} of {len(all_of_them)} speakers speak one class only"]
             findings.append(
                 Finding("confounding", "serious", text, evidence if name == "the speaker" else ())
             )

@@ -16,7 +16,7 @@ from ..files import write
 from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores, spread
 from ..progress import Report, silent
 from ..provenance import provenance
-from ..splits import speaker_folds
+from ..splits import fold_notes, speaker_folds
 from ..training.data import audio_warnings, load_clips
 from ..types import Utterance
 from .folds import Finished, Job
@@ -87,7 +87,7 @@ def evaluate(
     metrics["system"] = system
     metrics["title"] = f"{title} (paper_protocol)".strip() if peek else title
     metrics["protocol"] = _protocol(corpus, config, len(folds))
-    metrics["notes"] = list(corpus.notes)
+    metrics["notes"] = [*corpus.notes, *fold_notes(corpus.utterances, folds)]
     metrics["gender"] = {u.speaker: u.gender for u in corpus.utterances if u.gender}
     metrics["runs"] = facts
     metrics["audio_warnings"] = audio_warnings(clips)

@@ -7,8 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..corpora.check import Check, class_table, example, one_class_speakers
+from ..corpora.check import Check, class_table, example
 from ..corpora.known import Known
+from ..splits import one_class_speakers
 from .console import printable
 
 SPEAKERS_SHOWN = 40
@@ -51,7 +52,7 @@ def check_view(found: Check) -> RenderableType:
         for group in found.duplicates[:5]
     ]
     parts += ["", _speakers(found), "", _probes(found)]
-    if single := one_class_speakers(corpus):
+    if single := one_class_speakers(corpus.utterances):
         parts.append(f"{len(single)} of {len(corpus.speakers)} speakers speak one class only")
     parts += [Text(f"serious: {printable(what)}", "bold red") for what in found.serious]
     return Group(*parts)
