@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import BertConfig, BertModel, HubertConfig, HubertModel, WavLMConfig, WavLMModel
 
-from transformers import Wav2Vec2Config, Wav2Vec2Model  # isort: skip
+from transformers import Wav2Vec2Config, Wav2Vec2Model, WhisperConfig, WhisperModel  # isort: skip
 
 from affekt import CheckpointError
 from affekt.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -40,6 +41,36 @@ def folder(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="module")
+def whisper(tmp_path_factory):
+    """A tiny random Whisper, decoder and all, as transformers saves it."""
+    sizes = {
+        "d_model": 64, "encoder_layers": 2, "decoder_layers": 1, "encoder_attention_heads": 1,
+        "decoder_attention_heads": 1, "encoder_ffn_dim": 256, "decoder_ffn_dim": 64,
+        "vocab_size": 100, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+        "decoder_start_token_id": 1,
+    }  # fmt: skip
+    folder = tmp_path_factory.mktemp("ssl") / "whisper"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        WhisperModel(WhisperConfig(**sizes)).save_pretrained(folder)
+    return folder
+
+
+def test_whisper_through_transformers_is_our_own_where_both_hear_the_same(whisper, tmp_path):
+    theirs = build_encoder(Encoder(name="ssl", weights=str(whisper), layer=2))
+    assert theirs.dim == 128
+    tensors = {k: v for k, v in theirs.model.state_dict().items() if not k.startswith("layer_norm")}
+    save_file(tensors, tmp_path / "encoder.safetensors")
+    ours = build_encoder(Encoder(weights=str(tmp_path / "encoder.safetensors"), layer=1))
+    theirs.layer = 1
+    wave = torch.tensor(noise(29 * 16_000))  # ours hears no silence up to 30 s, theirs does
+    span = torch.tensor([[2.4, 3.36], [4.8, 5.76]])
+    with torch.inference_mode():
+        vectors, reference = ours([wave], [span]), theirs([wave], [span])
+    assert torch.allclose(vectors, reference, atol=0.02 * reference.abs().max().item())
+
+
 def noise(samples, seed=0):
     return np.random.default_rng(seed).standard_normal(samples).astype(np.float32) * 0.1
 
@@ -72,11 +103,12 @@ def test_a_clip_has_the_same_vectors_in_any_company(folder, mix):
         assert torch.allclose(together[i], alone, atol=1e-5)
 
 
-@pytest.mark.parametrize("mix", [False, True])
-def test_train_save_load_recognise(folder, manifest, tiny_config, tmp_path, mix):
+@pytest.mark.parametrize(("name", "mix"), [("wavlm", False), ("wavlm", True), ("whisper", True)])
+def test_train_save_load_recognise(folder, whisper, manifest, tiny_config, tmp_path, name, mix):
     values = tiny_config.model_dump()
+    weights = whisper if name == "whisper" else folder / name
     values["encoder"] = {
-        "name": "ssl", "weights": str(folder / "wavlm"), "layer": 2, "pooling": "mean", "mix": mix,
+        "name": "ssl", "weights": str(weights), "layer": 2, "pooling": "mean", "mix": mix,
     }  # fmt: skip
     config = Config.model_validate(values)
     clips = load_clips(load_corpus(str(manifest)).utterances)
@@ -99,7 +131,7 @@ def test_what_is_no_speech_encoder_is_refused(folder, tmp_path):
     BertModel(BertConfig(**sizes, intermediate_size=32, vocab_size=50)).save_pretrained(
         tmp_path / "bert"
     )
-    with pytest.raises(CheckpointError, match="BertModel does not hear waves"):
+    with pytest.raises(CheckpointError, match="BertModel does not hear speech"):
         build_encoder(Encoder(name="ssl", weights=str(tmp_path / "bert")))
     with pytest.raises(CheckpointError, match="has 2 layers; encoder.layer = 3"):
         build_encoder(Encoder(name="ssl", weights=str(folder / "hubert"), layer=3))

@@ -1,4 +1,7 @@
-"""Any speech encoder of Hugging Face's transformers (extra ``ssl``): wav2vec 2.0, HuBERT, WavLM.
+"""Any speech encoder of Hugging Face's transformers (extra ``ssl``).
+
+wav2vec 2.0, HuBERT and WavLM hear the wave; of Whisper the encoder is taken, with its own
+front end, which always hears 30 s. (`affekt.encoders.whisper` is the faster one for it.)
 
 The hidden frames after a chosen layer, or of all layers for a learned mix, are pooled over
 each segment. Clips are heard one at a time: several of these models normalise over the whole
@@ -17,17 +20,19 @@ from ..errors import CheckpointError
 from ..segments import SAMPLE_RATE, SEGMENT
 from .protocol import SegmentEncoder
 
+WHISPER_STRIDE = 320  # samples from one frame of Whisper's encoder to the next
 SHORTEST = round(SEGMENT * SAMPLE_RATE)  # samples; a shorter clip is padded to one segment
 
 
 class SpeechEncoder(SegmentEncoder):
-    """Segment vectors from the frames of a transformer on the raw wave."""
+    """Segment vectors from the frames of a transformer on the wave or on Whisper's log-mel."""
 
     contextual = True
 
     def __init__(self, model: Any, *, layer: int, pooling: str, mix: bool) -> None:
         super().__init__()
-        self.model = model
+        self.on_mel = model.config.model_type == "whisper"
+        self.model = model.get_encoder() if self.on_mel else model
         self.layer, self.pooling, self.mix = layer, pooling, mix
         width = int(model.config.hidden_size)
         layers = int(model.config.num_hidden_layers)
@@ -35,7 +40,8 @@ class SpeechEncoder(SegmentEncoder):
             raise CheckpointError(f"the encoder has {layers} layers; encoder.layer = {layer}")
         self.stacked = layers + 1 if mix else 1  # the first is what enters the transformer
         self.dim = self.stacked * width * (2 if pooling == "mean+sd" else 1)
-        self.rate = SAMPLE_RATE / math.prod(model.config.conv_stride)  # frames a second
+        stride = WHISPER_STRIDE if self.on_mel else math.prod(model.config.conv_stride)
+        self.rate = SAMPLE_RATE / stride  # frames a second
         self.architecture = model.config.to_dict()
 
     def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
@@ -43,9 +49,7 @@ class SpeechEncoder(SegmentEncoder):
         return torch.cat([self._one(w, s) for w, s in zip(waves, spans, strict=True)])
 
     def _one(self, wave: Tensor, spans: Tensor) -> Tensor:
-        padded = F.pad(wave, (0, max(0, SHORTEST - len(wave))))
-        scaled = (padded - padded.mean()) / (padded.std() + 1e-7)
-        hidden = self.model(scaled[None], output_hidden_states=True).hidden_states
+        hidden = self.model(self._heard(wave), output_hidden_states=True).hidden_states
         chosen = torch.stack(hidden if self.mix else [hidden[self.layer]])[:, 0]
         starts = (spans[:, 0] * self.rate).round().long()
         index = starts[:, None] + torch.arange(round(SEGMENT * self.rate))
@@ -55,6 +59,16 @@ class SpeechEncoder(SegmentEncoder):
         if self.pooling == "mean+sd":
             pooled = torch.cat([pooled, segments.std(2, correction=0)], dim=-1)
         return pooled.transpose(0, 1).flatten(1)
+
+    def _heard(self, wave: Tensor) -> Tensor:
+        """What the model takes: ``(1, samples)`` of mean 0 and deviation 1, or log-mel of 30 s."""
+        if self.on_mel:
+            bands = self.model.config.num_mel_bins
+            front_end = _transformers().WhisperFeatureExtractor(feature_size=bands)
+            features = front_end(wave.numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt")
+            return features.input_features
+        padded = F.pad(wave, (0, max(0, SHORTEST - len(wave))))
+        return ((padded - padded.mean()) / (padded.std() + 1e-7))[None]
 
 
 def load_ssl(source: str | None, *, layer: int, pooling: str, mix: bool) -> SpeechEncoder:
@@ -71,9 +85,10 @@ def load_ssl(source: str | None, *, layer: int, pooling: str, mix: bool) -> Spee
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).split("\n")[0]
         raise CheckpointError(f"{source}: not a model that transformers loads ({reason})") from None
-    if not hasattr(model.config, "conv_stride"):
+    if not hasattr(model.config, "conv_stride") and model.config.model_type != "whisper":
         raise CheckpointError(
-            f"{source}: {type(model).__name__} does not hear waves as wav2vec 2.0, HuBERT, WavLM do"
+            f"{source}: {type(model).__name__} does not hear speech as wav2vec 2.0, HuBERT, WavLM "
+            "and Whisper do"
         )
     encoder = SpeechEncoder(model.eval(), layer=layer, pooling=pooling, mix=mix)
     encoder.origin = f"{source.rstrip('/').rsplit('/', 1)[-1]} (transformers)"
