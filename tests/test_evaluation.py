@@ -17,7 +17,7 @@ from affekt.experiments.runner import evaluate
 from affekt.experiments.systems import Maker
 from affekt.progress import silent
 from affekt.training.balance import cut
-from affekt.training.data import load_clips
+from affekt.training.data import inner_split, load_clips
 
 KEYS = {"WA", "UAR", "macro_f1", "MAP", "majority", "ci95", "seeds", "folds"}
 
@@ -235,3 +235,23 @@ def test_a_class_unknown_to_a_fold_and_an_unclean_folder(corpus, tiny_config, tm
     with pytest.raises(AffektError, match="not empty"):
         run(corpus, tiny_config, tmp_path / "b", [])
     assert (tmp_path / "b" / "precious.txt").read_text() == "mine"
+
+
+def test_with_one_training_speaker_some_of_the_clips_choose(corpus, tiny_config, tmp_path):
+    two = tuple(u for u in corpus.utterances if u.speaker in corpus.speakers[:2])
+    pair = dataclasses.replace(corpus, utterances=two)
+    folds = tiny_config.protocol.model_copy(update={"folds": 2})
+    seen = []
+    metrics = run(pair, tiny_config.model_copy(update={"protocol": folds}), tmp_path / "o", seen)
+    assert metrics["notes"] == [
+        f"fold {n}: one training speaker, whose clips also choose the epoch" for n in (1, 2)
+    ]
+    for group, record in zip(metrics["folds"], seen, strict=True):
+        assert set(group["test_speakers"]).isdisjoint(record["speakers"])
+    clips = load_clips([u for u in two if u.speaker == corpus.speakers[0]])
+    inner, choosing = inner_split(clips, 0.25, 0, None)
+    assert len(choosing) == 3  # one of each class
+    assert {c.label for c in choosing} == set(corpus.labels)
+    assert {c.utterance.id for c in inner}.isdisjoint(c.utterance.id for c in choosing)
+    with pytest.raises(AffektError, match="one training speaker, and one clip of anger"):
+        inner_split([c for c in clips if c.label != "anger"] + clips[:1], 0.25, 0, None)

@@ -97,6 +97,8 @@ def fold_notes(utterances: Sequence[Utterance], groups: Sequence[Sequence[str]])
     for number, group in enumerate(groups, 1):
         trained = {u.label for u in utterances if u.speaker not in group}
         tested = {u.label for u in utterances if u.speaker in group}
+        if len({u.speaker for u in utterances if u.speaker not in group}) == 1:
+            notes.append(f"fold {number}: one training speaker, whose clips also choose the epoch")
         if lost := sorted(labels - trained):
             notes.append(f"fold {number}: nobody in training speaks {', '.join(lost)}")
         if lost := sorted(labels - tested):

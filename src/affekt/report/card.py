@@ -58,8 +58,11 @@ def cell(text: str) -> str:
 
 def _score(training: Mapping[str, Any], evaluation: Mapping[str, Any] | None) -> list[str]:
     speakers = cell(", ".join(training["validation_speakers"]))
+    whom = f"the validation speakers ({speakers}), who"
+    if training["corpus"]["speakers"] == 1:
+        whom = f"other clips of the only speaker ({speakers}), which"
     optimistic = (
-        f"UAR {training['validation_UAR']:.3f} on the validation speakers ({speakers}), who also "
+        f"UAR {training['validation_UAR']:.3f} on {whom} also "
         "chose the number of epochs: an optimistic figure, not a test."
     )
     if training["refit"]:

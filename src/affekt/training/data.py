@@ -16,7 +16,7 @@ from .. import audio, encoders
 from ..audio import Recording, Wave
 from ..encoders import encode
 from ..encoders.protocol import SegmentEncoder
-from ..errors import AudioError
+from ..errors import AudioError, CorpusError
 from ..files import write
 from ..progress import Event, Report, silent
 from ..segments import SAMPLE_RATE, Spans, uniform
@@ -69,6 +69,9 @@ def inner_split(
 ) -> tuple[Sequence[Clip], Sequence[Clip]]:
     """What is learned, and what chooses the epoch.
 
+    Of a single speaker a share of the clips of each class chooses: voices that are known
+    judge too well, but there are no others.
+
     Args:
         clips: The training part.
         share: Of its speakers, those who choose.
@@ -76,13 +79,32 @@ def inner_split(
         held_out: Clips that choose in their place; nothing is then taken from `clips`.
 
     Raises:
-        CorpusError: Fewer than two speakers.
+        CorpusError: A single speaker, and of some class a single clip.
     """
     if held_out is not None:
         return clips, held_out
+    if len(speakers(clips)) == 1:
+        return _by_clip(clips, share, seed)
     chosen = inner_validation([c.utterance for c in clips], share, seed)
     inner = [c for c in clips if c.utterance.speaker not in chosen]
     return inner, [c for c in clips if c.utterance.speaker in chosen]
+
+
+def _by_clip(clips: Sequence[Clip], share: float, seed: int) -> tuple[list[Clip], list[Clip]]:
+    rng = np.random.default_rng(seed)
+    inner, choosing = [], []
+    for label in sorted({c.label for c in clips}):
+        own = [c for c in clips if c.label == label]
+        if len(own) < 2:
+            raise CorpusError(
+                f"one training speaker, and one clip of {label}: training needs a second "
+                "speaker, or of each class a second clip for validation"
+            )
+        order = rng.permutation(len(own))
+        number = min(max(1, round(share * len(own))), len(own) - 1)
+        choosing += [own[i] for i in order[:number]]
+        inner += [own[i] for i in order[number:]]
+    return inner, choosing
 
 
 def speakers(clips: Sequence[Clip]) -> list[str]:

@@ -81,7 +81,7 @@ def train(
     The same seed gives the same weights.
 
     Raises:
-        CorpusError: Fewer than two speakers.
+        CorpusError: A single speaker with a single clip of some class.
     """
     labels = sorted({c.label for c in clips})
     inner, choosing = inner_split(clips, config.protocol.validation, seed, held_out)

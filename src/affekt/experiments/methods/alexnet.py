@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from sklearn.metrics import make_scorer
-from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -30,7 +30,7 @@ from ...metrics import uar
 from ...model import prepare
 from ...progress import Report
 from ...training.data import Clip, inner_split
-from .functionals import margins_to_probabilities
+from .functionals import inner_folds, margins_to_probabilities
 from .network import Schedule, Segmented, outcome, scaled, train_network
 from .rasta import deltas
 
@@ -111,7 +111,7 @@ class AlexNetMethod:
                 make_pipeline(StandardScaler(), SVC(kernel="linear", class_weight="balanced")),
                 {"svc__C": [1e-5, 1e-4, 1e-3, 1e-2]},
                 scoring=make_scorer(uar),
-                cv=GroupKFold(min(3, len(set(speakers)))),
+                cv=inner_folds(speakers, seed),
             )
             vectors = self._vectors([c.recording for c in clips])
             search.fit(vectors, [c.label for c in clips], groups=speakers)

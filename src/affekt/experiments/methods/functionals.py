@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import make_scorer
-from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -72,9 +72,11 @@ class Functionals:
         speakers = [c.utterance.speaker for c in clips]
         vectors = self._vectors([c.recording for c in clips], report)
         model, grid = self.classifier(seed)
-        folds = GroupKFold(min(INNER_FOLDS, len(set(speakers))), shuffle=True, random_state=seed)
         search = GridSearchCV(
-            make_pipeline(StandardScaler(), model), grid, scoring=make_scorer(uar), cv=folds
+            make_pipeline(StandardScaler(), model),
+            grid,
+            scoring=make_scorer(uar),
+            cv=inner_folds(speakers, seed),
         )
         search.fit(vectors, truth, groups=speakers)
         self.model: Pipeline = search.best_estimator_
@@ -99,6 +101,13 @@ class Functionals:
             vectors.append(self.features(wave))
             report(Event(f"features {self.features.name}", done, len(recordings)))
         return np.stack(vectors)
+
+
+def inner_folds(speakers: Sequence[str], seed: int) -> GroupKFold | StratifiedKFold:
+    """Folds over groups of the training speakers; of a single speaker, over the clips."""
+    if (known := len(set(speakers))) > 1:
+        return GroupKFold(min(INNER_FOLDS, known), shuffle=True, random_state=seed)
+    return StratifiedKFold(INNER_FOLDS, shuffle=True, random_state=seed)
 
 
 def margins_to_probabilities(margins: ArrayLike) -> NDArray[np.float64]:
