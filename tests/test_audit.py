@@ -141,7 +141,7 @@ def test_a_label_told_by_length_or_level_or_speaker_is_found(sounds, tmp_path):
             wave = voice(row["label"], row["speaker"], take, seconds[which]) * gain[which]
             soundfile.write(folder / row["path"], wave, RATE, subtype="FLOAT")
         findings = audited(folder, clean(folder))
-        assert any(f.text.startswith(f"the {name} alone tells") for f in findings)
+        assert any(f.text.startswith(f"the {name} of a clip alone tells") for f in findings)
 
 
 def test_one_row_a_clip_with_the_fold_that_tests_it(sounds):

@@ -226,6 +226,12 @@ def test_baum1s_says_what_is_missing(tmp_path):
     with pytest.raises(CorpusError, match="0 workbooks"):
         load_corpus(f"baum1s:{tmp_path}")
     baum(tmp_path, ROWS)
+    other = tmp_path / "sound/S001_002.wav"
+    other.parent.mkdir()
+    other.write_bytes(b"")
+    with pytest.raises(CorpusError, match=r"S001_002.wav is .+S001_002.mp4 again"):
+        load_corpus(f"baum1s:{tmp_path}")
+    other.unlink()
     (tmp_path / "BAUM1s_MP4 - All/s001/S001_002.mp4").unlink()
     with pytest.raises(CorpusError, match="1 clips of .+ have no file, the first S001_002"):
         load_corpus(f"baum1s:{tmp_path}")

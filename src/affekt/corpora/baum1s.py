@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import CorpusError
 from ..types import Utterance
-from .known import Found, Known, recordings
+from .known import Found, Known, recordings, refuse_twins
 
 CODES = {
     1: "anger",
@@ -42,7 +42,7 @@ def load(root: Path) -> Found:
 
     Raises:
         CorpusError: The sheet is missing or has no such columns, or a clip that it names has
-            no file.
+            no file or two.
     """
     sheets = sorted(p for p in root.rglob("*nnotation*.xls*") if not p.name.startswith(("~", ".")))
     if len(sheets) != 1:
@@ -50,7 +50,9 @@ def load(root: Path) -> Found:
             f"{root}: {len(sheets)} workbooks named *Annotation*.xlsx below it; BAUM-1s has one"
         )
     labels, doubtful = read_sheet(sheets[0], _rows(sheets[0]))
-    files = {key: p for p in recordings(root) if (key := _clip(p.name)) is not None}
+    named = [(key, p) for p in recordings(root) if (key := _clip(p.name)) is not None]
+    refuse_twins((_name(key), p) for key, p in named)
+    files = dict(named)
     chosen = {clip: label for clip, label in labels.items() if label in SIX}
     if absent := sorted(chosen.keys() - files.keys()):
         raise CorpusError(

@@ -113,12 +113,19 @@ def check(corpus: Corpus, report: Report = silent) -> Check:
         dict(sorted(warnings.items())),
         [ids for ids in sounds.values() if len(ids) > 1],
         _against_official(corpus),
-        {
-            "the speaker": speaker_probe(read),
-            "the length of a clip": value_probe(read, [seconds[u.id] for u in read]),
-            "the level of a clip": value_probe(read, [level[u.id] for u in read]),
-        },
+        probes(read, [seconds[u.id] for u in read], [level[u.id] for u in read]),
     )
+
+
+def probes(
+    utterances: Sequence[Utterance], seconds: Sequence[float], levels: Sequence[float]
+) -> dict[str, Probe]:
+    """How well the class can be told without hearing an emotion."""
+    return {
+        "the speaker": speaker_probe(utterances),
+        "the length of a clip": value_probe(utterances, seconds),
+        "the level of a clip": value_probe(utterances, levels),
+    }
 
 
 def speaker_probe(utterances: Sequence[Utterance]) -> Probe:

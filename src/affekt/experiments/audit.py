@@ -8,7 +8,7 @@ from typing import Any, Literal
 from .. import audio
 from ..audio import Recording
 from ..corpora import Corpus
-from ..corpora.check import CONFOUNDED, loudness, speaker_probe, value_probe
+from ..corpora.check import CONFOUNDED, loudness, probes
 from ..corpora.fingerprint import picture, same_sound
 from ..errors import AudioError
 from ..progress import Event, Report, silent
@@ -154,13 +154,10 @@ def _sounds(folds: Sequence[Fold], recordings: Mapping[str, Recording]) -> list[
 def _probes(utterances: Sequence[Utterance], recordings: Mapping[str, Recording]) -> list[Finding]:
     if len({u.label for u in utterances}) < 2:
         return []
-    probes = {
-        "the speaker": speaker_probe(utterances),
-        "the length": value_probe(utterances, [recordings[u.path].seconds for u in utterances]),
-        "the level": value_probe(utterances, [loudness(recordings[u.path]) for u in utterances]),
-    }
+    heard = [recordings[u.path] for u in utterances]
+    tried = probes(utterances, [r.seconds for r in heard], [loudness(r) for r in heard])
     findings = []
-    for name, probe in probes.items():
+    for name, probe in tried.items():
         if probe.share > CONFOUNDED:
             text = f"{name} alone tells the class: UAR {probe.uar:.2f}, chance {probe.chance:.2f}"
             one, all_of_them = one_class_speakers(utterances), {u.speaker for u in utterances}
