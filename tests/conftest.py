@@ -33,6 +33,28 @@ def voice(label: str, speaker: str, take: int, seconds: float) -> np.ndarray:
     return (0.1 * wave + 0.003 * rng.standard_normal(len(t))).astype(np.float32)
 
 
+BAUM1S_CODES = {"anger": 1, "disgust": 6, "fear": 7, "happiness": 8, "sadness": 10, "surprise": 11}
+
+
+def baum1s(root: Path) -> Path:
+    """A folder like BAUM-1s: six speakers, one clip of each emotion; pitch tells the class."""
+    import openpyxl
+
+    root.mkdir(exist_ok=True)
+    book = openpyxl.Workbook()
+    for speaker in (1, 2, 3, 4, 6, 7):
+        for take, (label, code) in enumerate(BAUM1S_CODES.items(), 1):
+            clip = f"S{speaker:03d}_{take:03d}"
+            book.active.append([speaker, clip, label, code])
+            path = root / f"BAUM1s_MP4 - All/s{speaker:03d}/{clip}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            t = np.arange(int(16_000 * (1.0 + 0.2 * take))) / 16_000
+            tone = np.sin(2 * np.pi * (100 + 40 * code) * (1 + speaker / 50) * t)
+            soundfile.write(path, 0.1 * tone, 16_000)
+    book.save(root / "Annotations_BAUM1s.xlsx")
+    return root
+
+
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six speakers, three classes, four clips of each; durations are unrelated to the class."""

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import PITCH, RATE, SPEAKERS, voice
+from conftest import PITCH, RATE, SPEAKERS, baum1s, voice
 from safetensors.torch import save_file
 
+from affekt.corpora import CORPORA
 from affekt.encoders.whisper import Whisper
+from affekt.experiments.systems import SYSTEMS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -52,6 +54,7 @@ def desk(tmp_path_factory):
                 stem = f"{number + 10}a0{take + 1}{letters[label]}a"
                 soundfile.write(desk / f"emodb/wav/{stem}.wav", wave, RATE)
                 rows.append(f"emodb/wav/{stem}.wav,{label},{speaker}")
+    baum1s(desk / "BAUM1s")
     (desk / "my.csv").write_text("\n".join(rows) + "\n")
     soundfile.write(desk / "call.wav", np.tile(voice("anger", "s1", 0, 1.3), 2), RATE)
     torch.manual_seed(0)
@@ -71,6 +74,8 @@ def test_commands_run_as_written(page, desk):
         arguments = shlex.split(line)[1:]
         if arguments[0] in ("train", "evaluate", "study"):  # only fewer epochs and seeds
             arguments += QUICK if "vggish" not in line else [*QUICK, "--protocol.folds", "2"]
+        if arguments[0] == "reproduce":  # networks of this size take their time
+            arguments += ["--systems", "mfcc,majority", "--protocol.folds", "2", *QUICK]
         done = subprocess.run(
             [sys.executable, "-m", "affekt", *arguments], cwd=desk, capture_output=True,
             text=True, timeout=300, check=False,
@@ -84,6 +89,12 @@ def test_python_examples_run_as_written(page, desk, monkeypatch):
     monkeypatch.chdir(desk)
     for example in blocks(page, "python"):
         exec(compile(example, page.name, "exec"), {})
+
+
+@pytest.mark.parametrize(("page", "names"), [("corpora", CORPORA), ("systems", SYSTEMS)])
+def test_every_corpus_and_system_is_described(page, names):
+    rows = re.findall(r"^\|(.+?)\|", (ROOT / f"docs/{page}.md").read_text("utf-8"), re.M)
+    assert set(re.findall(r"`([^`]+)`", " ".join(rows))) == set(names)
 
 
 def test_make_targets_of_the_docs_exist():

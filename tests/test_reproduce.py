@@ -4,11 +4,9 @@ import dataclasses
 import tomllib
 from pathlib import Path
 
-import numpy as np
-import openpyxl
 import pandas as pd
 import pytest
-import soundfile
+from conftest import baum1s
 
 from affekt.config import Config, read_config
 from affekt.corpora import load_corpus
@@ -20,29 +18,11 @@ from affekt.report.reproduction import figures, load_results, tables, write_repr
 from affekt.training.balance import PRESETS
 
 RECIPES = Path(__file__).parents[1] / "recipes"
-CODES = {"anger": 1, "disgust": 6, "fear": 7, "happiness": 8, "sadness": 10, "surprise": 11}
-SPEAKERS = (1, 2, 3, 4, 6, 7)
-
-
-def baum1s(root):
-    """Six of its speakers, one clip of each emotion; pitch tells the class."""
-    book = openpyxl.Workbook()
-    for speaker in SPEAKERS:
-        for take, (label, code) in enumerate(CODES.items(), 1):
-            clip = f"S{speaker:03d}_{take:03d}"
-            book.active.append([speaker, clip, label, code])
-            path = root / f"BAUM1s_MP4 - All/s{speaker:03d}/{clip}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            t = np.arange(int(16_000 * (1.0 + 0.2 * take))) / 16_000
-            tone = np.sin(2 * np.pi * (100 + 40 * code) * (1 + speaker / 50) * t)
-            soundfile.write(path, 0.1 * tone, 16_000)
-    book.save(root / "Annotations_BAUM1s.xlsx")
-    return load_corpus(f"baum1s:{root}")
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    corpus = baum1s(tmp_path_factory.mktemp("BAUM1s"))
+    corpus = load_corpus(f"baum1s:{baum1s(tmp_path_factory.mktemp('BAUM1s'))}")
     short = dict(systems.SYSTEMS[OURS].settings)
     short["stage1"] = short["stage1"] | {"epochs": 1}
     quick = dataclasses.replace(systems.SYSTEMS[OURS], settings=short)
