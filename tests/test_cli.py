@@ -34,7 +34,7 @@ def settings(tiny_config, epochs=3):
     return [
         "--encoder.weights", tiny_config.encoder.weights, "--encoder.layer", "2",
         "--augment.empty-speeds", "--stage1.epochs", "3", "--stage2.epochs", epochs,
-        "--stage2.hidden", "16", "--protocol.folds", "3", "--protocol.seeds", "1",
+        "--stage2.hidden", "16", "--protocol.folds", "3", "--seeds", "1",
     ]  # fmt: skip
 
 

@@ -143,7 +143,7 @@ class Protocol(Frozen):
     """Share of the training speakers that form the inner validation set."""
     refit: bool = True
     """Train again on all training speakers for the number of epochs that validation chose."""
-    seeds: int = Field(3, ge=1)
+    seeds: Annotated[int, Parameter(name=["seeds", "--seeds"])] = Field(3, ge=1)
     """Runs of evaluate, each with its own seed."""
     seed: int = Field(0, ge=0, lt=2**32)
     """First seed."""

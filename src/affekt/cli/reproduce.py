@@ -24,7 +24,7 @@ def reproduce(
     """The paper's tables and figures beside ours, soundly and under its protocol. It resumes.
 
     All of it takes many hours on a CPU; --systems vggish-attention-balance,mfcc is a part, and
-    --protocol.seeds 1 a third. Official weights: --weights vggish-10086976.pth.
+    --seeds 1 a third. Official weights: --weights vggish-10086976.pth.
 
     Parameters
     ----------
