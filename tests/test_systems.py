@@ -15,6 +15,7 @@ from affekt.experiments.methods.features import FeatureCache
 from affekt.experiments.methods.functionals import margins_to_probabilities
 from affekt.experiments.systems import SYSTEMS, Maker, configured, title
 from affekt.progress import silent
+from affekt.training.balance import cut, make_plan
 from affekt.training.data import load_clips
 
 FAST = [name for name, system in SYSTEMS.items() if not system.asked]
@@ -223,3 +224,20 @@ def test_alexnet_and_resnet_start_from_weights_that_are_given(parts, tiny_config
         config = tiny_config.model_copy(update={"baselines": starts})
         with pytest.raises(CheckpointError, match="missing"):
             Maker(section, config, None)().fit(parts[0], 0, silent)
+
+
+def test_a_probe_that_learns_from_balanced_segments_learns_lengths_that_no_test_clip_has(parts):
+    training, test = parts
+    rare = [c for c in training if c.label != "anger" or c.utterance.id.endswith("0.wav")]
+    config = Config.model_validate({"balance": {"plan": "paper-like", "scope": "both"}})
+    fair, misled = (Maker("length", settings, None)() for settings in (Config(), config))
+    for probe in (fair, misled):
+        probe.fit(rare, 0, silent)
+    plan = make_plan("paper-like", [(c.label, c.seconds) for c in rare])
+    balanced = np.array([[len(cut(c.seconds, plan[c.label]))] for c in rare])
+    labels = [c.label for c in rare]
+    told = np.mean(misled.tree.predict(balanced) == labels)
+    even = np.mean(fair.tree.predict(fair._counts([c.recording for c in rare])) == labels)
+    assert told > even + 0.1  # in training the length tells the class
+    assert accuracy(misled, test) < 0.6  # and nothing at test
+    assert accuracy(fair, test) < 0.6

@@ -12,6 +12,7 @@ from ...audio import Recording
 from ...config import Config
 from ...model import prepare
 from ...progress import Report
+from ...training.balance import cut, make_plan
 from ...training.data import Clip
 
 
@@ -43,7 +44,8 @@ class Length:
     """Sees only how many segments a clip is cut into at test. See `Method`.
 
     What it scores above chance is in the durations of the corpus; a segmentation that knew
-    the label would show here.
+    the label would show here. Under ``balance.scope = "both"`` it learns from the balanced
+    segments, as stage 2 then does.
     """
 
     def __init__(self, config: Config) -> None:
@@ -60,7 +62,11 @@ class Length:
     ) -> None:
         """A small tree."""
         tree = DecisionTreeClassifier(max_depth=4, class_weight="balanced", random_state=seed)
-        self.tree = tree.fit(self._counts([c.recording for c in clips]), [c.label for c in clips])
+        counts = self._counts([c.recording for c in clips])
+        if self.config.balance.scope == "both":
+            plan = make_plan(self.config.balance.plan, [(c.label, c.seconds) for c in clips])
+            counts = np.array([[float(len(cut(c.seconds, plan[c.label])))] for c in clips])
+        self.tree = tree.fit(counts, [c.label for c in clips])
         self.labels = [str(c) for c in tree.classes_]
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
