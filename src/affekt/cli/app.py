@@ -28,6 +28,7 @@ app = App(
     version=__version__,
     help="Recognise emotion in natural speech. It errs; it must not decide about people.",
 )
+WIDTH = 120  # columns of tables that go to a file or a pipe
 Source = Annotated[
     str,
     Parameter(
@@ -74,7 +75,9 @@ def console(stderr: bool = False) -> "Console":
     """Standard output, or standard error."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=not stderr)
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else WIDTH
+    return Console(stderr=stderr, highlight=False, soft_wrap=not stderr, width=width)
 
 
 @contextmanager

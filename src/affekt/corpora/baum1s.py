@@ -63,7 +63,9 @@ def load(root: Path) -> Found:
         Utterance(_name(clip), str(files[clip]), label, f"S{clip[0]:03d}")
         for clip, label in sorted(chosen.items())
     ]
-    notes = [f"{len(labels) - len(chosen)} clips of other states left out"]
+    notes = []
+    if others := len(labels) - len(chosen):
+        notes.append(f"{others} clips of other states left out")
     if doubtful:
         which = ", ".join(_name(clip) for clip in sorted(doubtful))
         notes.append(f"left out, since code and name of the emotion disagree: {which}")

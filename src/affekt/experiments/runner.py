@@ -85,7 +85,12 @@ def evaluate(
     metrics = measure(table, corpus.labels, folds)
     metrics["majority"] = round(_majority(corpus.utterances, folds), 4)
     metrics["system"] = system
-    metrics["title"] = f"{title} (paper_protocol)".strip() if peek else title
+    marks = [title]
+    if "random" in facts[0].get("encoder", ""):
+        marks.append("(random start)")
+    if peek:
+        marks.append("(paper_protocol)")
+    metrics["title"] = " ".join(marks).strip()
     metrics["protocol"] = _protocol(corpus, config, len(folds))
     metrics["notes"] = [*corpus.notes, *fold_notes(corpus.utterances, folds)]
     metrics["gender"] = {u.speaker: u.gender for u in corpus.utterances if u.gender}
