@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test lint clean results study default-model benchmark
+.PHONY: demo test lint clean results study ablation default-model benchmark
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -30,9 +30,25 @@ results: $(VENV)/dev.stamp
 	$(EVALUATE) --recipe recipes/vggish.toml --out runs/emodb/vggish-random-start
 
 study: $(VENV)/dev.stamp
-	OMP_NUM_THREADS=1 $(BIN)/affekt study emodb:$(CORPORA)/emodb --recipe recipes/emodb.toml \
-	    --systems majority,length,mfcc,gemaps-svm,gemaps-forest,egemaps-svm,egemaps-forest,compare-svm \
-	    --out runs/study
+	for name in emodb casia urdu nemo; do \
+	    OMP_NUM_THREADS=1 $(BIN)/affekt study $$name:$(CORPORA)/$$name --workers 2 \
+	        --out runs/study/$$name || exit; \
+	done
+
+ABLATE = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate emodb:$(CORPORA)/emodb --workers 2 \
+    --recipe recipes/ablation.toml
+
+ablation: $(VENV)/dev.stamp
+	for cell in lstm peephole; do for plan in none auto paper-like; do \
+	for pooling in attention mean bilinear covariance higher-order; do \
+	    out=runs/ablation/$$plan-$$pooling-$$cell; test -f $$out/metrics.json || \
+	    $(ABLATE) --balance.plan $$plan --stage2.pooling $$pooling --stage2.cell $$cell \
+	        --out $$out || exit; \
+	done; done; done
+	for plan in auto paper-like; do for system in default length; do \
+	    out=runs/ablation/$$plan-both-$$system; test -f $$out/metrics.json || \
+	    $(ABLATE) --system $$system --balance.plan $$plan --balance.scope both --out $$out || exit; \
+	done; done
 
 default-model: $(VENV)/dev.stamp
 	$(EVALUATE) --recipe recipes/default.toml --encoder.weights $(WHISPER) --out runs/default

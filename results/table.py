@@ -18,10 +18,9 @@ def row(folder: Path) -> str:
     metrics = _metrics(folder)
     cells = [folder.name, metrics.get("title", "")]
     for score in ("UAR", "WA"):
-        low, high = metrics["ci95"][score]
-        sd = metrics["sd"][score]
+        interval, sd = metrics["ci95"][score], metrics["sd"][score]
         cells.append(f"{metrics[score]:.3f}" + ("" if sd is None else f" ± {sd:.3f}"))
-        cells.append(f"{low:.3f} - {high:.3f}")
+        cells.append("{:.3f} - {:.3f}".format(*interval) if interval else "")
     cells += [f"{metrics['majority']:.3f}", str(metrics["seeds"])]
     return "| " + " | ".join(cells) + " |"
 

@@ -18,6 +18,7 @@ from affekt.experiments.systems import Maker
 from affekt.progress import silent
 from affekt.training.balance import cut
 from affekt.training.data import inner_split, load_clips
+from affekt.types import ANONYMOUS
 
 KEYS = {"WA", "UAR", "macro_f1", "MAP", "majority", "ci95", "seeds", "folds"}
 
@@ -138,6 +139,7 @@ def test_under_the_papers_protocol_the_test_fold_chooses_and_the_result_says_so(
         assert not record["facts"]["refit"]
     assert metrics["title"] == "(paper_protocol)"
     assert "NOT a score on unheard speakers" in metrics["protocol"]
+    assert "paper_protocol" in metrics["notes"][0]  # which the command prints
     assert "NOT a score" not in outcome[1]["protocol"]
     [finding] = {f.kind for f in audit_run(metrics)}
     assert finding == "choice"
@@ -255,3 +257,21 @@ def test_with_one_training_speaker_some_of_the_clips_choose(corpus, tiny_config,
     assert {c.utterance.id for c in inner}.isdisjoint(c.utterance.id for c in choosing)
     with pytest.raises(AffektError, match="one training speaker, and one clip of anger"):
         inner_split([c for c in clips if c.label != "anger"] + clips[:1], 0.25, 0, None)
+
+
+def test_where_nobody_knows_who_speaks_the_protocol_says_so(corpus, tiny_config, tmp_path):
+    part = [u for u in corpus.utterances if u.id.endswith("0.wav")]
+    clips = tuple(dataclasses.replace(u, speaker=ANONYMOUS + u.id) for u in part)
+    metrics = run(dataclasses.replace(corpus, utterances=clips), tiny_config, tmp_path / "o", [])
+    assert "3 folds by clip" in metrics["protocol"]
+    assert "who speaks is unknown" in metrics["protocol"]
+    assert not any("one class only" in note for note in metrics["notes"])
+
+
+def test_a_class_that_no_validation_speaker_speaks_is_told(corpus, tiny_config, tmp_path):
+    rare = corpus.speakers[-1]
+    few = tuple(u for u in corpus.utterances if u.label != "anger" or u.speaker == rare)
+    metrics = run(dataclasses.replace(corpus, utterances=few), tiny_config, tmp_path / "o", [])
+    lacks = [fact.get("validation_lacks") for fact in metrics["runs"]]
+    assert lacks.count(["anger"]) == 2  # in the third fold nobody speaks it
+    assert "in 2 of 3 trainings no inner validation speaker spoke some class" in metrics["notes"]

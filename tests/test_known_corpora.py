@@ -8,6 +8,7 @@ import pytest
 from affekt import CorpusError
 from affekt.corpora import CORPORA, load_corpus
 from affekt.splits import speaker_folds
+from affekt.types import ANONYMOUS
 
 REAL = {  # folder under the corpora, speakers
     "casia": ("casia", 4),
@@ -265,10 +266,20 @@ def test_cheavd2_in_english_or_chinese_tests_on_the_official_validation_part(tmp
     assert speaker_folds(corpus.utterances, corpus.folds) == [["s3"]]
 
 
+def test_cheavd2s_closed_test_part_needs_no_labels(tmp_path):
+    rows = ["a.wav,Angry,train,s1", "b.wav,Neutral,train,s2", "c.wav,Sad,val,s3", "d.wav,,test,"]
+    corpus = load_corpus(f"cheavd2:{cheavd(tmp_path, rows)}")
+    assert len(corpus.utterances) == 3
+    assert any("1 clips of the official test part left out" in note for note in corpus.notes)
+    (tmp_path / "manifest.csv").unlink()
+    with pytest.raises(CorpusError, match="no manifest.csv; write one with the columns"):
+        load_corpus(f"cheavd2:{tmp_path}")
+
+
 def test_cheavd2_without_speakers_is_judged_by_clip_and_says_so(tmp_path):
     rows = ["a.wav,Angry,train,", "b.wav,Neutral,train,", "c.wav,Neutral,val,"]
     corpus = load_corpus(f"cheavd2:{cheavd(tmp_path, rows)}")
-    assert speaker_folds(corpus.utterances, corpus.folds) == [["clip c.wav"]]
+    assert speaker_folds(corpus.utterances, corpus.folds) == [[ANONYMOUS + "c.wav"]]
     assert corpus.notes[1].startswith("speakers are unknown: every clip counts as a speaker")
 
 

@@ -162,7 +162,7 @@ def test_a_study_is_run_reported_and_not_run_again(manifest, tiny_config, tmp_pa
 
     other = affekt(*command, "--protocol.seed", "7")
     assert other.returncode == 2
-    assert "other data or settings" in other.stderr
+    assert "holds a run of other settings" in other.stderr
     assert affekt("study", manifest, "--out", tmp_path / "t", "--systems", "egemap").returncode == 2
 
     done = affekt("report", tmp_path / "s/default", tmp_path / "s/length", "--html",

@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 from conftest import baum1s
 
+from affekt import AffektError
 from affekt.config import Config, read_config
 from affekt.corpora import load_corpus
 from affekt.experiments import systems
 from affekt.experiments.reproduce import paper_settings, reproduce, systems_of
 from affekt.progress import silent
 from affekt.report.paper import OURS, PUBLISHED
-from affekt.report.reproduction import figures, load_results, tables, write_reproduction
+from affekt.report.paper_tables import tables
+from affekt.report.reproduction import figures, load_results, write_reproduction
 from affekt.training.balance import PRESETS
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -52,7 +54,7 @@ def test_every_score_stands_under_its_protocol(results):
 
 
 def test_ours_stand_beside_the_papers_numbers(results):
-    table1, table3, table4, table5, beyond, figure4 = tables(results)
+    table1, table3, table4, table5, _, beyond, figure4 = tables(results)
     assert [t.title.split(":")[0] for t in (table1, table3, table4, table5, figure4)] == [
         "Table 1", "Table 3", "Table 4", "Table 5", "Figure 4",
     ]  # fmt: skip
@@ -76,12 +78,12 @@ def test_segments_are_counted_by_hand(results):
     table1 = tables(results)[0]
     # Fold 1 trains on 3 speakers. Joy is 1.8 s long: one segment at hop 0.96, two ends.
     joy = row(table1, "happiness")
-    assert (joy["before, ours"], joy["after, ours"]) == ("3", "6")
+    assert (joy["before, ours"], joy["after, ours"]) == ("3 ≠", "6 ≠")
     assert (joy["before, paper"], joy["after, paper"]) == ("491", "405 †")
     assert any("173 clips" in note for note in table1.notes)
     # Fear is 1.6 s long: starts at 0, 0.24, 0.48 (and at most 0.64).
     fear = row(table1, "fear")
-    assert (fear["before, ours"], fear["after, ours"]) == ("3", "9")
+    assert (fear["before, ours"], fear["after, ours"]) == ("3 ≠", "9 ≠")
     assert row(table1, "largest")["before, paper"] == "5.92"
 
 
@@ -96,7 +98,7 @@ def test_pages_tables_and_pictures_are_written(results, tmp_path):
     markdown = (tmp_path / "reproduction.md").read_text()
     assert "| VGGish + LSTM + attention, balance (random start) | 47.27 |" in markdown
     assert "hop" in markdown
-    assert pd.read_csv(tmp_path / "tables" / "3.csv")["paper"].tolist() == [45.78, 47.27]
+    assert pd.read_csv(tmp_path / "tables" / "table4.csv")["paper"].tolist() == [45.78, 47.27]
 
 
 @pytest.mark.parametrize("corpus", ["baum1s", "cheavd2"])
@@ -126,3 +128,39 @@ def test_weights_of_vggish_reach_vggish_only():
     assert (vggish.encoder.name, vggish.encoder.weights) == ("vggish", "vggish-10086976.pth")
     assert vggish.balance.plan == "none"
     assert paper_settings("baum1s", "default", given, peek=False).encoder.weights is None
+
+
+def test_gains_are_differences_of_the_runs_and_of_the_papers_tables(results):
+    other = results.sound[OURS]
+    metrics = dict(other.metrics, WA=other.metrics["WA"] - 0.1)
+    lower = dataclasses.replace(other, metrics=metrics)
+    both = {OURS: other, "vggish-mean-balance": lower}
+    found = row(tables(dataclasses.replace(results, sound=both))[4], "of attention, with balance")
+    assert (found["paper"], found["ours"]) == ("+1.49", "+10.00")
+    assert found["p"] == "1.000"  # the same predictions
+    assert row(tables(results)[4], "of balance, with attention")["ours"] == "–"
+
+
+def test_a_later_call_shows_what_an_earlier_one_finished(tmp_path):
+    corpus = load_corpus(f"baum1s:{baum1s(tmp_path / 'BAUM1s')}")
+    config = Config.model_validate({"protocol": {"folds": 2, "seeds": 1}})
+    out = tmp_path / "study"
+    for name in ("majority", "length"):
+        found = reproduce(corpus, [name], config, out, None, 1, silent)
+    assert set(found.sound) == {"majority", "length"}
+    other = Config.model_validate({"protocol": {"folds": 3, "seeds": 1}})
+    with pytest.raises(AffektError, match="holds a run of other settings"):
+        reproduce(corpus, ["length"], other, out, None, 1, silent)
+
+
+def test_the_sound_column_never_peeks():
+    asked = Config.model_validate({"protocol": {"paper_protocol": True}})
+    assert not paper_settings("baum1s", "mfcc", asked, peek=False).protocol.paper_protocol
+
+
+def test_what_is_missing_is_told_before_hours_of_work(tmp_path):
+    corpus = load_corpus(f"baum1s:{baum1s(tmp_path / 'BAUM1s')}")
+    config = Config.model_validate({"baselines": {"alexnet": str(tmp_path / "none.pth")}})
+    with pytest.raises(AffektError, match="none.pth"):
+        reproduce(corpus, ["majority", "alexnet"], config, tmp_path / "s", None, 1, silent)
+    assert not (tmp_path / "s").exists()

@@ -95,3 +95,10 @@ def test_a_speaker_in_two_parts_of_a_split_is_refused():
     data.append(replace(data[0], split="train"))
     with pytest.raises(CorpusError, match="speaker a is marked test"):
         speaker_folds(data, 2)
+
+
+def test_so_many_folds_that_a_fixed_group_leaves_none_have_no_fixed_group():
+    names = [f"s{n:02}" for n in range(10)]
+    groups = speaker_folds(utterances(names), 10, [names[:4]])
+    assert groups == [[name] for name in names]
+    assert speaker_folds(utterances(names * 2), 3, [names[:4]])[0] == names[:4]

@@ -223,7 +223,7 @@ def test_alexnet_and_resnet_start_from_weights_that_are_given(parts, tiny_config
         starts = tiny_config.baselines.model_copy(update={section: str(tmp_path / "missing")})
         config = tiny_config.model_copy(update={"baselines": starts})
         with pytest.raises(CheckpointError, match="missing"):
-            Maker(section, config, None)().fit(parts[0], 0, silent)
+            Maker(section, config, None)()
 
 
 def test_a_probe_that_learns_from_balanced_segments_learns_lengths_that_no_test_clip_has(parts):
@@ -241,3 +241,19 @@ def test_a_probe_that_learns_from_balanced_segments_learns_lengths_that_no_test_
     assert told > even + 0.1  # in training the length tells the class
     assert accuracy(misled, test) < 0.6  # and nothing at test
     assert accuracy(fair, test) < 0.6
+
+
+def test_inner_folds_mix_classes_where_speakers_do_not():
+    truth = ["a"] * 6 + ["b"] * 6 + ["a", "b"] * 3
+    alone = [f"s{i // 3}" for i in range(12)] + ["s9"] * 6
+    for seed in range(5):
+        for part, _ in functionals.inner_folds(truth, alone, seed).split(truth, truth, alone):
+            assert {truth[i] for i in part} == {"a", "b"}
+    mixed = ["x", "y", "z"] * 6
+    assert type(functionals.inner_folds(truth, mixed, 0)).__name__ == "GroupKFold"
+    assert functionals.inner_folds(truth, ["x"] * 18, 0).get_n_splits() == 3
+    assert functionals.inner_folds(["a", "a", "b", "b"], ["x"] * 4, 0).get_n_splits() == 2
+    with pytest.raises(AffektError, match="2 training speakers with 6 clips"):
+        functionals.inner_folds(["a"] * 6 + ["b"] * 6, ["s"] * 6 + ["t"] * 6, 0)
+    with pytest.raises(AffektError, match="1 training speakers with 1 clips"):
+        functionals.inner_folds(["a", "b"], ["s", "s"], 0)

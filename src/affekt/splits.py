@@ -52,6 +52,8 @@ def speaker_folds(
         )
     first = [list(group) for group in fixed if set(group) <= set(speakers)][: folds - 1]
     rest = [s for s in speakers if not any(s in group for group in first)]
+    if len(rest) < folds - len(first):  # so many folds leave no room for large fixed groups
+        first, rest = [], speakers
     groups = first + [g.tolist() for g in np.array_split(rest, folds - len(first))]
     if _robs_training(utterances, groups):
         groups = first + _mixed(utterances, rest, folds - len(first))
@@ -97,7 +99,7 @@ def fold_notes(utterances: Sequence[Utterance], groups: Sequence[Sequence[str]])
     for number, group in enumerate(groups, 1):
         trained = {u.label for u in utterances if u.speaker not in group}
         tested = {u.label for u in utterances if u.speaker in group}
-        if len({u.speaker for u in utterances if u.speaker not in group}) == 1:
+        if one_voice([u for u in utterances if u.speaker not in group]):
             notes.append(f"fold {number}: one training speaker, whose clips also choose the epoch")
         if lost := sorted(labels - trained):
             notes.append(f"fold {number}: nobody in training speaks {', '.join(lost)}")
@@ -113,7 +115,9 @@ def fold_notes(utterances: Sequence[Utterance], groups: Sequence[Sequence[str]])
 
 
 def one_class_speakers(utterances: Sequence[Utterance]) -> list[str]:
-    """Speakers of whom only one class is known."""
+    """Speakers of whom only one class is known; none where who speaks is unknown."""
+    if anonymous(utterances):
+        return []
     spoken: dict[str, set[str]] = {}
     for u in utterances:
         spoken.setdefault(u.speaker, set()).add(u.label)
@@ -154,3 +158,13 @@ def inner_validation(utterances: Sequence[Utterance], share: float, seed: int) -
     rng = np.random.default_rng(seed)
     groups = [set(rng.choice(speakers, size, replace=False).tolist()) for _ in range(CANDIDATES)]
     return min(groups, key=misfit)
+
+
+def anonymous(utterances: Sequence[Utterance]) -> bool:
+    """Whether the corpus does not say who speaks, so that every clip is a speaker of its own."""
+    return any(u.anonymous for u in utterances)
+
+
+def one_voice(utterances: Sequence[Utterance]) -> bool:
+    """Whether a single speaker is known."""
+    return len({u.speaker for u in utterances}) == 1

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
+ANONYMOUS = "\N{BULLET}clip "  # before the id of a clip whose speaker is unknown
+
 
 @dataclass(frozen=True)
 class Utterance:
@@ -26,6 +28,11 @@ class Utterance:
     gender: str = ""
     split: str = ""
     text: str = ""
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether who speaks is unknown, and the clip stands for a speaker of its own."""
+        return ANONYMOUS in self.speaker
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from ..config import Config
+from ..config import Config, read_config
 from ..errors import AffektError
-from .app import Cache, Recipe, Settings, app, console, progress, settings, tell_notes
+from .app import Cache, Recipe, Settings, app, console, progress, tell_notes
 from .study import Workers
 
 
@@ -44,9 +44,14 @@ def reproduce(
     from ..experiments.reproduce import systems_of
     from ..experiments.study import chosen_systems
     from ..report.console import paper_table
-    from ..report.reproduction import load_results, tables, write_reproduction
+    from ..report.paper_tables import tables
+    from ..report.reproduction import load_results, write_reproduction
 
-    chosen = settings(recipe, config)
+    overrides = config.model_dump(exclude_unset=True)
+    encoder = {"name": "vggish"} | overrides.get("encoder", {})
+    if encoder["name"] != "vggish" or config.labels:
+        raise AffektError("the paper's encoder is VGGish and its classes are fixed; use study")
+    chosen = read_config(recipe, overrides | {"encoder": encoder})
     known = systems_of(corpus)
     names = chosen_systems(systems) if systems else known
     if unknown := [name for name in names if name not in known]:
@@ -59,6 +64,7 @@ def reproduce(
     tell_notes(results.sound[names[0]].metrics)
     for table in tables(results):
         console().print(paper_table(table))
-        console().print()
+    for remark in results.paper.remarks:
+        console().print(f"- {remark}")
     for path in write_reproduction(results, out):
         print(path)

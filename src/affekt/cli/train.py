@@ -114,6 +114,7 @@ def evaluate(
             report=report,
         )
     heading = f"{corpus.name}: UAR {metrics['UAR']:.3f}, {metrics['seeds']} seeds pooled"
+    heading += f"\n{metrics['title']}"
     plots.save(plots.confusion(**metrics["confusion"], title=heading), out / "confusion.png")
     console().print(score_table(metrics))
     tell_notes(metrics)

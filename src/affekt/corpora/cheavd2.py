@@ -32,8 +32,14 @@ def load(root: Path) -> Found:
     Raises:
         CorpusError: As of a manifest, or a label of no class.
     """
-    rows = manifest.load(root / "manifest.csv", speaker_needed=False)
-    unknown = sorted({u.label for u in rows if u.label.lower() not in EMOTIONS})
+    if not (root / "manifest.csv").is_file():
+        raise CorpusError(
+            f"{root}: no manifest.csv; write one with the columns path, label, split (train, val) "
+            "and, where known, speaker"
+        )
+    rows = manifest.load(root / "manifest.csv", speaker_needed=False, closed_test=True)
+    labelled = {u.label for u in rows if u.label or u.split != "test"}
+    unknown = sorted(label for label in labelled if label.lower() not in EMOTIONS)
     if unknown:
         raise CorpusError(
             f"{root / 'manifest.csv'}: labels of no class: {', '.join(unknown)}; "
@@ -52,8 +58,11 @@ def load(root: Path) -> Found:
     if closed:
         notes.append(f"{closed} clips of the official test part left out: its labels are closed")
     heard = {u.speaker for u in utterances if u.split == "train"}
-    if heard & {u.speaker for u in utterances if u.split == "test"}:
-        utterances = [replace(u, speaker="") for u in utterances]  # unknown, or in both parts
+    both = heard & {u.speaker for u in utterances if u.split == "test"}
+    if both:
+        if named := sorted(both - {""}):
+            notes.append(f"{len(named)} speakers stand in both official parts: none is used")
+        utterances = [replace(u, speaker="") for u in utterances]
     found = with_speakers(utterances)
     return Found(found.utterances, notes + found.notes)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import CorpusError
-from ..types import Utterance
+from ..types import ANONYMOUS, Utterance
 from . import manifest
 from .known import Found, recordings
 
@@ -48,7 +48,7 @@ def with_speakers(utterances: list[Utterance]) -> Found:
             f"{len(without)} of {len(utterances)} clips have no speaker, the first "
             f"{without[0].id}; give all of them one or none"
         )
-    return Found([replace(u, speaker=f"clip {u.id}") for u in utterances], [UNKNOWN])
+    return Found([replace(u, speaker=ANONYMOUS + u.id) for u in utterances], [UNKNOWN])
 
 
 def _by_folders(root: Path, path: Path) -> Utterance:

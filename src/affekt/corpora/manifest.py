@@ -27,12 +27,13 @@ SPLITS = ("", "train", "val", "test")
 Row = Mapping[str, Any]
 
 
-def load(path: Path, *, speaker_needed: bool = True) -> list[Utterance]:
+def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) -> list[Utterance]:
     """The utterances that a manifest lists.
 
     Args:
         path: The file.
         speaker_needed: Whether a row without a speaker is an error.
+        closed_test: Whether a row of the test part may lack its label.
 
     Raises:
         CorpusError: Not a readable table, a column or a value is missing, a split is unknown, a
@@ -50,7 +51,12 @@ def load(path: Path, *, speaker_needed: bool = True) -> list[Utterance]:
     first_line: dict[Path, int] = {}
     for line, row in rows:
         value = {ours: _text(row.get(theirs)) for ours, theirs in name.items()}
-        if empty := [c for c in required if not value[c]]:
+        open_ = [
+            c
+            for c in required
+            if not (closed_test and c == "label" and value["split"].lower() == "test")
+        ]
+        if empty := [c for c in open_ if not value[c]]:
             raise CorpusError(f"{path}, line {line}: {', '.join(empty)} is empty")
         if value["split"].lower() not in SPLITS:
             raise CorpusError(

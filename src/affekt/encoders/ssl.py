@@ -43,6 +43,9 @@ class SpeechEncoder(SegmentEncoder):
         stride = WHISPER_STRIDE if self.on_mel else math.prod(model.config.conv_stride)
         self.rate = SAMPLE_RATE / stride  # frames a second
         self.architecture = model.config.to_dict()
+        if self.on_mel:
+            bands = model.config.num_mel_bins
+            self.front_end = _transformers().WhisperFeatureExtractor(feature_size=bands)
 
     def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
         """See `SegmentEncoder`; of a mix the layers stand one after another."""
@@ -63,10 +66,8 @@ class SpeechEncoder(SegmentEncoder):
     def _heard(self, wave: Tensor) -> Tensor:
         """What the model takes: ``(1, samples)`` of mean 0 and deviation 1, or log-mel of 30 s."""
         if self.on_mel:
-            bands = self.model.config.num_mel_bins
-            front_end = _transformers().WhisperFeatureExtractor(feature_size=bands)
-            features = front_end(wave.numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt")
-            return features.input_features
+            heard = self.front_end(wave.numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt")
+            return heard.input_features
         padded = F.pad(wave, (0, max(0, SHORTEST - len(wave))))
         return ((padded - padded.mean()) / (padded.std() + 1e-7))[None]
 

@@ -57,7 +57,18 @@ def run_fold(
         rows[f"prob_{label}"] = probabilities[:, method.labels.index(label)] if known else 0.0
     speakers = sorted({c.utterance.speaker for c in training})
     facts = {"seed": job.seed, "fold": job.fold, "training_speakers": speakers, **method.facts}
-    return rows, facts
+    return rows, facts | _lacking(training, set(facts.get("validation_speakers", ())))
+
+
+def _lacking(training: Sequence[Clip], choosing: set[str]) -> dict[str, list[str]]:
+    """Classes that the inner validation speakers lack, and that only they have."""
+    if not choosing or choosing == {c.utterance.speaker for c in training}:
+        return {}
+    all_of_them = {c.label for c in training}
+    chosen_by = {c.label for c in training if c.utterance.speaker in choosing}
+    learned = {c.label for c in training if c.utterance.speaker not in choosing}
+    lacks = {"validation_lacks": all_of_them - chosen_by, "training_lacks": all_of_them - learned}
+    return {key: sorted(labels) for key, labels in lacks.items() if labels}
 
 
 class Finished:
@@ -78,8 +89,8 @@ class Finished:
             write(place, text)
         elif place.read_text("utf-8") != text:
             raise AffektError(
-                f"{folder}: holds an unfinished run of other data, settings or code; choose "
-                "another folder"
+                f"{folder}: holds an unfinished run of other data, settings or code; delete this "
+                "folder to run it anew, or choose another"
             )
 
     def __contains__(self, job: Job) -> bool:

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from ..config import Config
 from ..corpora import Corpus
+from ..errors import AffektError
 from ..progress import Report
 from ..splits import speaker_folds
 from ..training.balance import summarise
 from ..training.data import load_clips
 from ..types import ClassBalance
-from .study import run_study
+from .study import finished, run_study
 from .systems import configured
 
 TABLES_3_AND_4 = (
@@ -33,7 +34,8 @@ class Reproduction(NamedTuple):
 
     Attributes:
         balance: Of the training part of the first fold (Table 1 or 2).
-        sound: Folder of each system, scored with every choice inside the training part.
+        sound: Folder of each system that is finished, by this call or an earlier one; every
+            choice inside the training part.
         peeked: The same of the networks, their epoch chosen on the test fold.
     """
 
@@ -60,8 +62,7 @@ def paper_settings(name: str, system: str, config: Config, *, peek: bool) -> Con
     encoder = values.pop("encoder", {})
     if system in TABLES_3_AND_4:
         values["encoder"] = encoder | {"name": "vggish"}
-    if peek:
-        values["protocol"] = values.get("protocol", {}) | {"paper_protocol": True}
+    values["protocol"] = values.get("protocol", {}) | {"paper_protocol": peek}
     own = configured(system, Config.model_validate(values))
     if own.balance.plan == "none":
         return own
@@ -87,14 +88,22 @@ def reproduce(
         chosen: Mapping[str, Config] = {
             name: paper_settings(corpus.name, name, config, peek=peek) for name in names
         }
-        folders = run_study(corpus, chosen, out / folder, cache, workers, report)
-        return dict(zip(names, folders, strict=True))
+        run_study(corpus, chosen, out / folder, cache, workers, report)
+        everything = {name: out / folder / name for name in systems_of(corpus.name)}
+        return {n: f for n, f in everything.items() if _matches(f, corpus, config, n, peek)}
 
     balance = _balance(corpus, config, report)
     networks = [name for name in systems if name in CHOOSES_EPOCH]
-    return Reproduction(
-        balance, run(systems, "sound", False), run(networks, "paper_protocol", True)
-    )
+    sound, peeked = run(systems, "sound", False), run(networks, "paper_protocol", True)
+    return Reproduction(balance, sound, peeked)
+
+
+def _matches(folder: Path, corpus: Corpus, config: Config, name: str, peek: bool) -> bool:
+    """Whether an earlier call, too, left a run of this study."""
+    try:
+        return finished(folder, corpus, paper_settings(corpus.name, name, config, peek=peek))
+    except AffektError:
+        return False
 
 
 def _balance(corpus: Corpus, config: Config, report: Report) -> list[ClassBalance]:

@@ -23,7 +23,9 @@ def chosen_systems(names: str) -> list[str]:
         return [name for name, system in SYSTEMS.items() if not system.asked]
     if names == "all":
         return list(SYSTEMS)
-    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    chosen = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    if not chosen:
+        raise AffektError(f"--systems {names!r} names no system")
     for name in chosen:
         known_system(name)
     return chosen
@@ -33,7 +35,7 @@ def finished(folder: Path, corpus: Corpus, config: Config) -> bool:
     """Whether a folder holds a finished run of this corpus with these settings.
 
     Raises:
-        AffektError: It holds a finished run of others.
+        AffektError: It holds a finished run of others; the message says what differs.
     """
     try:
         metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
@@ -42,8 +44,11 @@ def finished(folder: Path, corpus: Corpus, config: Config) -> bool:
     except ValueError as error:
         raise AffektError(f"{folder}/metrics.json: cannot be read ({error})") from None
     origin = provenance(corpus, config)
-    if any(metrics.get(key) != origin[key] for key in ("corpus", "config")):
-        raise AffektError(f"{folder}: holds a run of other data or settings; choose another --out")
+    if others := [key for key in ("corpus", "config") if metrics.get(key) != origin[key]]:
+        what = " and ".join({"corpus": "data", "config": "settings"}[key] for key in others)
+        raise AffektError(
+            f"{folder}: holds a run of other {what}; move it away, or choose another --out"
+        )
     return True
 
 
@@ -69,6 +74,9 @@ def run_study(
         AffektError: As of `affekt.experiments.runner.evaluate`, or a folder holds a finished
             run of other data or settings.
     """
+    for name, config in systems.items():  # what is missing is told before hours of work
+        if not finished(out / name, corpus, config):
+            Maker(name, config, cache)()
     folders = []
     for number, (name, config) in enumerate(systems.items()):
         report(Event("systems", number, len(systems), name))

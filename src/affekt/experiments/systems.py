@@ -174,9 +174,10 @@ def title(name: str, config: Config) -> str:
     Raises:
         AffektError: No such system.
     """
-    if fixed := known_system(name).title:
-        return fixed
     encoder, balance, stage2 = config.encoder, config.balance, config.stage2
+    both = ["stage 2 balanced too"] if balance.plan != "none" and balance.scope == "both" else []
+    if fixed := known_system(name).title:
+        return ", ".join([fixed, *both])
     what = {"whisper": "Whisper", "vggish": "VGGish"}.get(encoder.name) or Path(
         encoder.weights or encoder.name
     ).name
@@ -184,9 +185,7 @@ def title(name: str, config: Config) -> str:
         what += ", mix of layers" if encoder.mix else f" layer {encoder.layer}"
     cell = "LSTM" if stage2.cell == "lstm" else "peephole LSTM"
     plan = "no balance" if balance.plan == "none" else f"balance {balance.plan}"
-    parts = [f"{what} + {cell} + {stage2.pooling}", plan]
-    if balance.plan != "none" and balance.scope == "both":
-        parts.append("stage 2 balanced too")
+    parts = [f"{what} + {cell} + {stage2.pooling}", plan, *both]
     if stage2.end_to_end:
         parts.append("end to end")
     return ", ".join(parts)

@@ -16,7 +16,7 @@ from ..types import ClassBalance, Prediction
 
 if TYPE_CHECKING:
     from ..experiments.audit import Finding
-    from .reproduction import Table as PaperTable
+    from .paper_tables import Table as PaperTable
 
 STYLES = {
     "anger": "red", "disgust": "green", "fear": "magenta", "happiness": "yellow",
@@ -130,7 +130,7 @@ def paper_table(table: "PaperTable") -> RenderableType:
         shown.add_column(name, justify="right" if number else "left")
     for row in table.rows:
         shown.add_row(*(Text(printable(text.strip("*"))) for text in row))
-    return shown
+    return Group(shown, *(Text(note, "dim") for note in table.notes), "")
 
 
 def finding_list(findings: "Sequence[Finding]") -> RenderableType:

@@ -1,6 +1,7 @@
 """Finished runs as reports read them: metrics.json and predictions.parquet, nothing else."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -54,7 +55,7 @@ class Comparison(NamedTuple):
     """Two systems on the same clips.
 
     Attributes:
-        one, other: Names of the runs.
+        one, other: Titles of the runs, with their folders' names where titles are the same.
         difference: UAR of the first less that of the second.
         p: Of the paired permutation test over speakers.
         corrected: By Holm, over all pairs.
@@ -102,8 +103,10 @@ def compare(runs: list[Run]) -> list[Comparison]:
         p_values.append(permutation_test(first, second))
         uar = [float(scores(m.sum(0))["UAR"]) for m in (first, second)]
         differences.append(uar[0] - uar[1])
+    titles = Counter(run.title for run in runs)
+    name = {id(r): r.title if titles[r.title] == 1 else f"{r.title} ({r.name})" for r in runs}
     rows = zip(pairs, differences, p_values, holm(p_values), strict=True)
-    return [Comparison(a.name, b.name, d, p, c) for (a, b), d, p, c in rows]
+    return [Comparison(name[id(a)], name[id(b)], d, p, c) for (a, b), d, p, c in rows]
 
 
 def by_gender(run: Run) -> dict[str, dict[str, Any]]:

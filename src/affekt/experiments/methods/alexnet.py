@@ -76,6 +76,8 @@ class AlexNetMethod:
     def __init__(self, config: Config, averaging: str) -> None:
         self.config = config
         self.averaging = averaging
+        if config.baselines.alexnet:
+            load_imagenet(AlexNet(2), Path(config.baselines.alexnet))  # told now, if it is wrong
         self.labels: list[str] = []
         self.facts: dict[str, Any] = {}
 
@@ -106,15 +108,16 @@ class AlexNetMethod:
             )
         self.facts = {"encoder": start} | outcome("AlexNet", history, choosing)
         if self.averaging == "vectors":
+            truth = [c.label for c in clips]
             speakers = [c.utterance.speaker for c in clips]
             search = GridSearchCV(
                 make_pipeline(StandardScaler(), SVC(kernel="linear", class_weight="balanced")),
                 {"svc__C": [1e-5, 1e-4, 1e-3, 1e-2]},
                 scoring=make_scorer(uar),
-                cv=inner_folds(speakers, seed),
+                cv=inner_folds(truth, speakers, seed),
             )
             vectors = self._vectors([c.recording for c in clips])
-            search.fit(vectors, [c.label for c in clips], groups=speakers)
+            search.fit(vectors, truth, groups=speakers)
             self.svm, self.facts["C"] = search.best_estimator_, search.best_params_["svc__C"]
 
     @torch.inference_mode()
@@ -165,7 +168,9 @@ def load_imagenet(network: AlexNet, path: Path) -> str:
         own = network.state_dict()
         last = {"classifier.6.weight", "classifier.6.bias"}
         network.load_state_dict({k: own[k] if k in last else tensors[k] for k in own})
-    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).split("\n")[0]
+    except (
+        OSError, RuntimeError, KeyError, IndexError, TypeError, EOFError, pickle.UnpicklingError,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split())
         raise CheckpointError(f"{path}: not torchvision's AlexNet ({reason})") from None
     return path.name

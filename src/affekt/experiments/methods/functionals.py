@@ -4,6 +4,7 @@ One vector a clip, standardised by the training part; the classifier's settings 
 on inner groups of training speakers.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,13 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import make_scorer
-from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from ...audio import Recording
 from ...config import Config
+from ...errors import CorpusError
 from ...metrics import uar
 from ...model import prepare
 from ...progress import Event, Report
@@ -76,7 +83,7 @@ class Functionals:
             make_pipeline(StandardScaler(), model),
             grid,
             scoring=make_scorer(uar),
-            cv=inner_folds(speakers, seed),
+            cv=inner_folds(truth, speakers, seed),
         )
         search.fit(vectors, truth, groups=speakers)
         self.model: Pipeline = search.best_estimator_
@@ -103,11 +110,35 @@ class Functionals:
         return np.stack(vectors)
 
 
-def inner_folds(speakers: Sequence[str], seed: int) -> GroupKFold | StratifiedKFold:
-    """Folds over groups of the training speakers; of a single speaker, over the clips."""
-    if (known := len(set(speakers))) > 1:
-        return GroupKFold(min(INNER_FOLDS, known), shuffle=True, random_state=seed)
-    return StratifiedKFold(INNER_FOLDS, shuffle=True, random_state=seed)
+def inner_folds(
+    truth: Sequence[str], speakers: Sequence[str], seed: int
+) -> GroupKFold | StratifiedGroupKFold | StratifiedKFold:
+    """Folds over groups of the training speakers; of a single speaker, over the clips.
+
+    Speakers are grouped at random; where a group would lack a class, mixed by class.
+
+    Raises:
+        CorpusError: No such folds leave two classes to learn.
+    """
+    known, smallest = len(set(speakers)), min(Counter(truth).values())
+    if known == 1 and smallest > 1:
+        return StratifiedKFold(min(INNER_FOLDS, smallest), shuffle=True, random_state=seed)
+    number = min(INNER_FOLDS, known)
+    labels = np.array(truth)
+    if known > 1:
+        for folds in (
+            GroupKFold(number, shuffle=True, random_state=seed),
+            StratifiedGroupKFold(number, shuffle=True, random_state=seed),
+        ):
+            parts = list(folds.split(labels, labels, speakers))
+            if all(len(set(labels[part])) == len(set(truth)) for _, part in parts):
+                return folds
+        if all(len(set(labels[part])) > 1 for part, _ in parts):
+            return folds
+    raise CorpusError(
+        f"{known} training speakers with {smallest} clips of the smallest class: without one "
+        "group of them too little is left to choose settings on; use fewer folds or more speakers"
+    )
 
 
 def margins_to_probabilities(margins: ArrayLike) -> NDArray[np.float64]:

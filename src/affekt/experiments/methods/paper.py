@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...audio import Recording
 from ...checkpoint import Checkpoint
 from ...config import Config
+from ...encoders.weights import build_encoder
 from ...progress import Report
 from ...recognizer import Recognizer
 from ...training.data import Clip
@@ -20,6 +21,8 @@ class PaperMethod:
     """The paper's system in the variant that a config describes."""
 
     def __init__(self, config: Config, cache: Path | None) -> None:
+        if config.encoder.weights:
+            build_encoder(config.encoder)  # a wrong file is told now, not after hours of others
         self.config = config
         self.cache = cache
         self.labels: list[str] = []

@@ -23,6 +23,7 @@ from ...encoders.vggish import patches
 from ...errors import CheckpointError
 from ...model import prepare
 from ...progress import Report
+from ...splits import anonymous
 from ...training.data import Clip, inner_split, speakers
 from .network import Schedule, Segmented, outcome, scaled, train_network
 
@@ -98,6 +99,8 @@ class ResNetMethod:
     """See `Method`."""
 
     def __init__(self, config: Config) -> None:
+        if config.baselines.resnet:
+            load_speaker_network(ResNet20(1), Path(config.baselines.resnet))  # told now, if wrong
         self.config = config
         self.labels: list[str] = []
         self.facts: dict[str, Any] = {}
@@ -143,6 +146,9 @@ class ResNetMethod:
             self.network = ResNet20(1)
             return load_speaker_network(self.network, Path(weights))
         voices = speakers(clips)
+        if len(voices) < 2 or anonymous([c.utterance for c in clips]):
+            self.network = ResNet20(1)
+            return "random start, since no speakers are known"
         self.network = ResNet20(len(voices))
         targets = torch.tensor([voices.index(c.utterance.speaker) for c in clips])
         train_network(
