@@ -74,5 +74,5 @@ CORPUS = Known(
     obtain="On request from the organisers of MEC 2017, Institute of Automation, CAS.",
     counts={},
     load=load,
-    folds=5,
+    folds=1,
 )

@@ -63,8 +63,8 @@ class Known:
         obtain: How to get it.
         counts: Official number of clips by class; empty where none is published.
         load: Reads a folder in the owner's layout.
-        folds: Usual number of speaker-independent test folds: the sorted speakers in
-            consecutive groups of like size.
+        folds: Usual number of speaker-independent test folds (`affekt.splits.speaker_folds`);
+            1 where the corpus has a split of its own.
         fixed: Test speakers of the first folds, where they are published.
         downloads: Files to fetch.
     """

@@ -20,10 +20,11 @@ def known_list(corpora: Mapping[str, Known]) -> RenderableType:
     parts: list[RenderableType] = []
     for name, known in corpora.items():
         clips = f"{sum(known.counts.values())} clips, " if known.counts else ""
+        folds = f"{known.folds} folds by speaker" if known.folds > 1 else "a split of its own"
         parts += [
             Text.assemble((f"{name:16}", "bold"), known.title),
             f"    {known.about}",
-            f"    {clips}{known.folds} folds by speaker. {known.terms}",
+            f"    {clips}{folds}. {known.terms}",
             f"    {known.obtain}",
         ]
     return Group(*parts)

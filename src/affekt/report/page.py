@@ -53,6 +53,7 @@ def study_page(runs: list[Run], language: str = "en") -> Page:
         "majority": runs[0].metrics["majority"],
         "chance": runs[0].metrics["chance_UAR"],
         "comparisons": [_pair(c) for c in compare(runs)],
+        "floor": _floor(runs[0], TEXT[language]["floor"]),
         "runs": [_details(run) for run in runs],
     }
     html, markdown = (render(f"study.{kind}", content) for kind in ("html", "md"))
@@ -69,6 +70,13 @@ def render(template: str, content: dict[str, Any]) -> str:
     )
     environment.filters["cell"] = cell
     return environment.get_template(template).render(content)
+
+
+def _floor(run: Run, text: str) -> str:
+    """Why nothing is significant, where the speakers are too few for it."""
+    speakers = len(run.by_speaker)
+    least = 2.0 ** (1 - speakers)
+    return text.format(speakers, least) if least > SIGNIFICANT else ""
 
 
 def _row(run: Run) -> dict[str, Any]:

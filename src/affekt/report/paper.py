@@ -68,7 +68,7 @@ PUBLISHED = {
             HOPS,
             "No single rule gives the paper's Table 1; ours follows the rule of its text.",
             "The paper names the test speakers of its first fold only; the other groups here are "
-            "the remaining speakers in order.",
+            "made of the remaining speakers.",
             "It counts 520 clips; the sheet of the corpus gives 521 of the six emotions.",
             "It does not say how the epoch was chosen. paper_protocol chooses it on the test "
             "fold; such a number is no estimate for unheard speakers.",
