@@ -169,3 +169,9 @@ def test_a_study_is_run_reported_and_not_run_again(manifest, tiny_config, tmp_pa
                   tmp_path / "r.html")  # fmt: skip
     assert done.returncode == 0
     assert {p.name for p in tmp_path.glob("r.*")} == {"r.html", "r.md", "r.csv"}
+
+
+def test_a_page_says_where_nothing_can_be_significant():
+    page = study_page([run(name, ["a"] * 4) for name in ("x", "y", "z")])
+    assert "With 2 speakers no p can lie below 0.5000" in page.html
+    assert "none corrected for 3 pairs below 1.000" in page.markdown

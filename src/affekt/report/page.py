@@ -43,6 +43,7 @@ def study_page(runs: list[Run], language: str = "en") -> Page:
         AffektError: The runs have not tested the same clips.
     """
     runs = sorted(runs, key=lambda run: -run.metrics["UAR"])
+    comparisons = compare(runs)
     content = {
         "t": TEXT[language],
         "language": language,
@@ -52,8 +53,8 @@ def study_page(runs: list[Run], language: str = "en") -> Page:
         "score_names": SCORES,
         "majority": runs[0].metrics["majority"],
         "chance": runs[0].metrics["chance_UAR"],
-        "comparisons": [_pair(c) for c in compare(runs)],
-        "floor": _floor(runs[0], TEXT[language]["floor"]),
+        "comparisons": [_pair(c) for c in comparisons],
+        "floor": _floor(runs[0], len(comparisons), TEXT[language]["floor"]),
         "runs": [_details(run) for run in runs],
     }
     html, markdown = (render(f"study.{kind}", content) for kind in ("html", "md"))
@@ -72,11 +73,14 @@ def render(template: str, content: dict[str, Any]) -> str:
     return environment.get_template(template).render(content)
 
 
-def _floor(run: Run, text: str) -> str:
-    """Why nothing is significant, where the speakers are too few for it."""
+def _floor(run: Run, pairs: int, text: str) -> str:
+    """Why nothing is significant, where the speakers are too few for so many pairs."""
     speakers = len(run.by_speaker)
     least = 2.0 ** (1 - speakers)
-    return text.format(speakers, least) if least > SIGNIFICANT else ""
+    corrected = min(1.0, pairs * least)
+    if corrected <= SIGNIFICANT:
+        return ""
+    return text.format(speakers=speakers, least=least, pairs=pairs, corrected=corrected)
 
 
 def _row(run: Run) -> dict[str, Any]:

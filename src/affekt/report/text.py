@@ -26,7 +26,11 @@ TEXT: dict[str, dict[str, str]] = {
             "Paired permutation test of the pooled UAR: all predictions for a speaker change "
             "sides together. Corrected by Holm for the number of pairs; below 0.05 in bold."
         ),
-        "floor": "With {} speakers no p can lie below {:.3f}, however large the difference.",
+        "floor": (
+            "With {speakers} speakers no p can lie below {least:.4f}, and none corrected for "
+            "{pairs} pairs below {corrected:.3f}, however large the difference: compare fewer "
+            "systems."
+        ),
         "pair": "systems",
         "difference": "difference in UAR",
         "corrected": "p corrected",
@@ -70,7 +74,10 @@ TEXT: dict[str, dict[str, str]] = {
             "对合并 UAR 的配对置换检验：同一说话人的全部预测一起交换。"
             "按比较对数作 Holm 校正；小于 0.05 的以粗体显示。"
         ),
-        "floor": "只有 {} 位说话人时，无论差异多大，p 值都不会低于 {:.3f}。",
+        "floor": (
+            "只有 {speakers} 位说话人时，无论差异多大，p 值都不会低于 {least:.4f}，"
+            "按 {pairs} 对校正后不会低于 {corrected:.3f}：请比较较少的系统。"
+        ),
         "pair": "系统对",
         "difference": "UAR 之差",
         "corrected": "校正后的 p",
