@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,26 +16,13 @@ from ..files import write
 from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores, spread
 from ..progress import Report, silent
 from ..provenance import provenance
-from ..splits import anonymous, fold_notes, one_voice, speaker_folds
+from ..splits import speaker_folds
 from ..training.data import audio_warnings, load_clips
 from ..types import Utterance
 from .folds import Finished, Job
 from .jobs import run_jobs
 from .methods.method import Method
-
-PROTOCOL = (
-    "Test {who} in no training, validation or statistic; {folds}; every choice (epochs, settings) "
-    "inside the training part, on {validation}; "
-)
-PAPER_PROTOCOL = (
-    "paper_protocol, NOT a score on unheard speakers: networks chose their epoch on the test fold, "
-    "which flatters, and learned from all training {who}; {folds}; no test {who} are trained on; "
-)
-PEEKED = "paper_protocol: networks chose their epoch on the test fold; no score on unheard speakers"
-SCORING = (
-    "uniform segments at test; {seeds} seeds, mean over seeds of scores pooled over folds; "
-    "intervals: 95 % percentile bootstrap over {who}."
-)
+from .words import marked_title, notes, protocol
 
 
 def evaluate(
@@ -85,14 +72,9 @@ def evaluate(
     metrics = measure(table, corpus.labels, folds)
     metrics["majority"] = round(_majority(corpus.utterances, folds), 4)
     metrics["system"] = system
-    marks = [title]
-    if "random" in facts[0].get("encoder", ""):
-        marks.append("(random start)")
-    if peek:
-        marks.append("(paper_protocol)")
-    metrics["title"] = " ".join(marks).strip()
-    metrics["protocol"] = _protocol(corpus, config, folds)
-    metrics["notes"] = _notes(corpus, folds, facts, peek)
+    metrics["title"] = marked_title(title, facts, peek)
+    metrics["protocol"] = protocol(corpus, config, folds)
+    metrics["notes"] = notes(corpus, folds, facts, peek)
     metrics["gender"] = {u.speaker: u.gender for u in corpus.utterances if u.gender}
     metrics["runs"] = facts
     metrics["audio_warnings"] = audio_warnings(clips)
@@ -161,37 +143,3 @@ def _majority(utterances: Sequence[Utterance], folds: Sequence[Sequence[str]]) -
         hits += test[training.most_common(1)[0][0]]
         clips += test.total()
     return hits / clips
-
-
-def _notes(
-    corpus: Corpus, folds: Sequence[Sequence[str]], facts: Sequence[Mapping[str, Any]], peek: bool
-) -> list[str]:
-    notes = [PEEKED] if peek else []
-    notes += [*corpus.notes, *fold_notes(corpus.utterances, folds)]
-    for key, what in (
-        ("validation_lacks", "no inner validation speaker spoke some class"),
-        ("training_lacks", "only inner validation speakers spoke some class"),
-    ):
-        if number := sum(bool(fact.get(key)) for fact in facts):
-            notes.append(f"in {number} of {len(facts)} trainings {what}")
-    return notes
-
-
-def _protocol(corpus: Corpus, config: Config, folds: Sequence[Sequence[str]]) -> str:
-    marked = {u.split for u in corpus.utterances}
-    who = "clips (who speaks is unknown)" if anonymous(corpus.utterances) else "speakers"
-    where = f"{len(folds)} folds by {'clip' if anonymous(corpus.utterances) else 'speaker'}"
-    if "test" in marked:
-        where = f"one fold, the test {who} of the corpus"
-    share = f"{config.protocol.validation:.0%}"
-    validation = (
-        f"inner validation {who} ({share} of the training part) or, for what is no network, on "
-        "inner groups"
-    )
-    if "val" in marked:
-        validation = f"the validation {who} of the corpus where they are in training"
-    elif any(one_voice([u for u in corpus.utterances if u.speaker not in g]) for g in folds):
-        validation = f"some clips ({share}) where there is only one training speaker"
-    text = (PAPER_PROTOCOL if config.protocol.paper_protocol else PROTOCOL) + SCORING
-    seeds = config.protocol.seeds
-    return text.format(who=who, folds=where, validation=validation, seeds=seeds)

@@ -85,6 +85,7 @@ def train_network(
         rng: Order of the segments.
         report: Progress.
     """
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster
     segments = torch.cat(list(training.segments))
     sizes = torch.tensor([len(s) for s in training.segments])
     targets = training.targets.repeat_interleave(sizes)
