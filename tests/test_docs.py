@@ -63,7 +63,10 @@ def desk(tmp_path_factory):
     return desk
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+RUN = [page for page in PAGES if page.name != "README.zh.md"]  # which has README.md's commands
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda p: p.name)
 def test_commands_run_as_written(page, desk):
     for folder in ("runs", "models"):
         shutil.rmtree(desk / folder, ignore_errors=True)
