@@ -66,8 +66,8 @@ def test_a_clip_is_the_same_alone_in_any_batch_and_in_any_order(cell, pooling):
             assert torch.allclose(out.logits[row], alone[i].logits[0], atol=1e-5)
             assert torch.allclose(out.attention[row, :n], alone[i].attention[0], atol=1e-5)
             assert out.attention[row, n:].abs().sum() == 0
-            logits = out.segment_logits[row, :n]
-            assert torch.allclose(logits, alone[i].segment_logits[0], atol=1e-5)
+            logits = net.timeline(out.hidden)[row, :n]
+            assert torch.allclose(logits, net.timeline(alone[i].hidden)[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "peephole"])
@@ -80,11 +80,12 @@ def test_order_matters_and_both_directions_are_heard(cell):
     for end in (0, 5):  # a change at either end reaches the hidden vector at the other
         changed = clip.clone()
         changed[end] += 1
-        other = net(changed[None], lengths).segment_logits[0, 5 - end]
-        assert not torch.allclose(other, net(clip[None], lengths).segment_logits[0, 5 - end])
+        other = net.timeline(net(changed[None], lengths).hidden)[0, 5 - end]
+        assert not torch.allclose(other, net.timeline(net(clip[None], lengths).hidden)[0, 5 - end])
 
 
 def test_the_clips_logits_are_the_attention_weighted_mean_of_its_segments():
-    out = model("lstm", "attention")(torch.randn(2, 4, 8), torch.tensor([4, 3]))
-    weighted = (out.attention[..., None] * out.segment_logits).sum(1)
+    net = model("lstm", "attention")
+    out = net(torch.randn(2, 4, 8), torch.tensor([4, 3]))
+    weighted = (out.attention[..., None] * net.timeline(out.hidden)).sum(1)
     assert torch.allclose(weighted, out.logits, atol=1e-6)

@@ -89,7 +89,7 @@ class Recognizer:
     def _prediction(self, recording: Recording, spans: Spans, vectors: Tensor) -> Prediction:
         output = self._model.classify([vectors])
         clip = _softmax(output.logits[0])
-        timeline = _softmax(output.segment_logits[0])
+        timeline = _softmax(self._model.sequence.timeline(output.hidden)[0])
         weights = output.attention[0].double()
         attention: list[float] = (weights / weights.sum()).tolist()
         segments = [

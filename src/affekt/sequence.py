@@ -18,14 +18,12 @@ class Output(NamedTuple):
 
     Attributes:
         logits: ``(batch, classes)``.
-        segment_logits: ``(batch, segments, classes)``, pooling and classifier on each hidden
-            vector alone. With the paper's attention (or the mean) `logits` is their mean
-            weighted by `attention`: the timeline explains the label exactly.
+        hidden: The Bi-LSTM's ``(batch, segments, 2 * hidden)``.
         attention: ``(batch, segments)``, sums to 1 over each clip, 0 where it is padded.
     """
 
     logits: Tensor
-    segment_logits: Tensor
+    hidden: Tensor
     attention: Tensor
 
 
@@ -120,10 +118,14 @@ class SequenceModel(nn.Module):
         h = self.rnn(self.dropout(x), lengths)
         pooled, attention = self.pooling(h, mask_of(lengths, h.shape[1]))
         logits = self.classifier(self.dropout(pooled))
-        return Output(logits, self._alone(h), attention)
+        return Output(logits, h, attention)
 
-    def _alone(self, h: Tensor) -> Tensor:
-        """Logits ``(batch, segments, classes)`` of each segment as if it were the clip."""
+    def timeline(self, h: Tensor) -> Tensor:
+        """Logits ``(batch, segments, classes)`` of each hidden vector as if it were the clip's.
+
+        With the paper's attention (or the mean) the clip's logits are their mean weighted by
+        `Output.attention`: the timeline explains the label exactly.
+        """
         each = h.flatten(0, 1)[:, None]
         pooled, _ = self.pooling(each, torch.ones_like(each[..., 0], dtype=torch.bool))
         return self.classifier(pooled).unflatten(0, h.shape[:2])
