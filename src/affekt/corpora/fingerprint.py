@@ -62,6 +62,8 @@ def _timbre(picture: Picture) -> NDArray[np.float32]:
 def _correlation(one: Picture, other: Picture) -> float:
     """The best over small shifts, of the parts that overlap."""
     longest, best = max(len(one), len(other)), 0.0
+    if min(len(one), len(other)) < OVERLAP * longest:
+        return best
     for shift in range(-SHIFT, SHIFT + 1):
         a, b = (one[shift:], other) if shift >= 0 else (one, other[-shift:])
         shared = min(len(a), len(b))
