@@ -141,6 +141,7 @@ def test_integers_are_scaled_by_their_range():
         (encoded(np.full((100, 1), np.inf), subtype="FLOAT"), "first at 0.00 s"),
         (encoded(np.full((100, 1), 3e38), 8_000, subtype="FLOAT"), "absurd"),
     ],
+    ids=["nothing", "pdf", "no-samples", "nan", "infinite", "absurd"],  # WAV may hold the time
 )
 def test_what_is_no_sound_is_refused_with_name_and_reason(data, reason, tmp_path):
     with pytest.raises(AudioError, match=reason) as caught:
