@@ -192,10 +192,9 @@ def load_speaker_network(network: ResNet20, path: Path) -> str:
     try:
         tensors = load_file(path)
         own = network.state_dict()
-        may_lack = {k for k in own if ".adapter." in k or k.startswith("last.")}
-        taken = {k: own[k] if k in may_lack - tensors.keys() else tensors[k] for k in own}
-        taken |= {k: own[k] for k in own if k.startswith("last.")}
-        network.load_state_dict(taken)
+        kept = {k for k in own if ".adapter." in k} - tensors.keys()
+        kept |= {k for k in own if k.startswith("last.")}
+        network.load_state_dict({k: own[k] if k in kept else tensors[k] for k in own})
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         reason = str(error).split("\n")[0]
         raise CheckpointError(f"{path}: not a ResNet-20 trained on speakers ({reason})") from None
