@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test lint clean results study ablation default-model benchmark
+.PHONY: demo test lint clean results study ablation bundled-models across benchmark
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -18,7 +18,6 @@ lint: $(VENV)/dev.stamp
 
 # Long runs. Their last results are committed under results/; move them away to run again.
 CORPORA ?= $(or $(AFFEKT_CORPORA),../shared/corpora)
-WHISPER ?= ../shared/weights/whisper-base-encoder.safetensors
 EVALUATE = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate emodb:$(CORPORA)/emodb
 
 results: $(VENV)/dev.stamp
@@ -50,10 +49,23 @@ ablation: $(VENV)/dev.stamp
 	    $(ABLATE) --system $$system --balance.plan $$plan --balance.scope both --out $$out || exit; \
 	done; done
 
-default-model: $(VENV)/dev.stamp
-	$(EVALUATE) --recipe recipes/default.toml --encoder.weights $(WHISPER) --out runs/default
-	$(BIN)/affekt train emodb:$(CORPORA)/emodb --recipe recipes/default.toml \
-	    --encoder.weights $(WHISPER) --evaluation runs/default/metrics.json --out models/default
+POOL = emodb:$(CORPORA)/emodb --others casia:$(CORPORA)/casia --others nemo:$(CORPORA)/nemo \
+    --others turev:$(CORPORA)/turev --others urdu:$(CORPORA)/urdu
+
+bundled-models: $(VENV)/dev.stamp
+	$(EVALUATE) --recipe recipes/open.toml --out runs/open
+	$(BIN)/affekt train emodb:$(CORPORA)/emodb --recipe recipes/open.toml \
+	    --evaluation runs/open/metrics.json --out models/open
+	$(BIN)/affekt train $(POOL) --others tess:$(CORPORA)/tess --recipe recipes/default.toml \
+	    --out models/default
+
+# Each corpus left out of the pool in turn: what the default model may do on unheard ones.
+ACROSS = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $(POOL) --also tess:$(CORPORA)/tess \
+    --recipe recipes/default.toml
+
+across: $(VENV)/dev.stamp
+	$(ACROSS) --out runs/across/plain
+	$(ACROSS) --protocol.source_statistics --out runs/across/source
 
 SPOKEN = $(wildcard $(CORPORA)/emodb/wav/0*.wav)
 

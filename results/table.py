@@ -1,6 +1,7 @@
 """The tables of docs/results.md, out of the runs under results/.
 
-python results/table.py     writes them between <!-- runs FOLDER --> and <!-- end -->
+python results/table.py     writes them between <!-- runs FOLDER --> or <!-- corpora FOLDER --> and
+                            <!-- end -->
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "results.md"
-MARKED = re.compile(r"(<!-- runs (\S+) -->\n).*?(<!-- end -->)", re.S)
+MARKED = re.compile(r"(<!-- (runs|corpora) (\S+) -->\n).*?(<!-- end -->)", re.S)
 
 
 def row(folder: Path) -> str:
@@ -33,9 +34,28 @@ def table(name: str) -> str:
     return "\n".join([head, "|" + "---|" * 8, *map(row, folders)])
 
 
+def by_corpus(name: str) -> str:
+    """UAR of all runs below a folder on each corpus that was left out, and their mean."""
+    runs = [_metrics(path.parent) for path in (HERE / name).rglob("metrics.json")]
+    runs.sort(key=lambda run: run["title"])
+    corpora = [fold["test_speakers"][0].split("/")[0] for fold in runs[0]["folds"]] if runs else []
+    lines = [
+        f"| system | {' | '.join(corpora)} | mean | seeds |",
+        "|" + "---|" * (len(corpora) + 3),
+    ]
+    for run in runs:
+        uars = [fold["UAR"] for fold in run["folds"]]
+        cells = [f"{value:.3f}" for value in (*uars, sum(uars) / len(uars))]
+        lines.append(f"| {run['title']} | {' | '.join(cells)} | {run['seeds']} |")
+    return "\n".join(lines)
+
+
+TABLES = {"runs": table, "corpora": by_corpus}
+
+
 def filled(page: str) -> str:
     """A page with its tables as the files have them."""
-    return MARKED.sub(lambda found: f"{found[1]}{table(found[2])}\n{found[3]}", page)
+    return MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]](found[3])}\n{found[4]}", page)
 
 
 def _metrics(folder: Path) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def test_predict_prints_json_lines_and_a_picture(tmp_path):
     [line] = done.stdout.splitlines()
     result = json.loads(line)
     assert list(result) == [
-        "file", "duration", "label", "confidence", "probabilities", "segments", "model", "warnings",
+        "file", "duration", "label", "confidence", "probabilities", "segments", "model",
+        "terms", "reason", "source_segments", "warnings",
     ]  # fmt: skip
     assert list(result["segments"][0]) == ["start", "end", "label", "probabilities", "attention"]
     assert sum(s["attention"] for s in result["segments"]) == pytest.approx(1)

@@ -23,7 +23,7 @@ def test_defaults_then_recipe_then_overrides(tmp_path):
         ("[stage2]\nhiden = 3", "no setting 'stage2.hiden'; did you mean 'stage2.hidden'"),
         ("[stage3]\na = 1", "no setting 'stage3'"),
         ("[stage2]\nhidden = 0", "stage2.hidden = 0"),
-        ("[stage2]\ncell = 'gru'", "'lstm' or 'peephole'"),
+        ("[stage2]\ncell = 'gru'", "'lstm', 'peephole' or 'none'"),
         ("[encoder]\nname = 'vggish'\nlayer = 2", "layer belongs to whisper"),
         ("[segments]\nhop = 0.005", "multiple of 0.01"),
         ("[segments]\nhop = 1.2", "less than or equal to 0.96"),

@@ -23,7 +23,7 @@ from affekt.experiments.systems import SYSTEMS
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHOWN = [  # runs whose scores stand in the READMEs
-    "default", "emodb/auto-attention", "emodb/none-attention", "emodb/auto-mean",
+    "open", "emodb/auto-attention", "emodb/none-attention", "emodb/auto-mean",
     "emodb/compare-svm", "emodb/egemaps-svm", "emodb/vggish-random-start",
 ]  # fmt: skip
 QUICK = ["--stage1.epochs", "1", "--stage2.epochs", "1", "--protocol.seeds", "1"]
@@ -56,6 +56,7 @@ def desk(tmp_path_factory):
                 rows.append(f"emodb/wav/{stem}.wav,{label},{speaker}")
     baum1s(desk / "BAUM1s")
     (desk / "my.csv").write_text("\n".join(rows) + "\n")
+    shutil.copytree(ROOT / "demo", desk / "calls", ignore=shutil.ignore_patterns("out", "*.sh"))
     soundfile.write(desk / "call.wav", np.tile(voice("anger", "s1", 0, 1.3), 2), RATE)
     torch.manual_seed(0)
     tiny = {k: v.half() for k, v in Whisper(64, 3, pooling="mean").state_dict().items()}

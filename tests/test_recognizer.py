@@ -35,7 +35,9 @@ def assert_sound(prediction, labels):
     assert list(prediction.probabilities) == labels
     assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-9)
     assert prediction.confidence == max(prediction.probabilities.values())
-    assert prediction.probabilities[prediction.label] == prediction.confidence
+    assert (prediction.label == "uncertain") == bool(prediction.reason)
+    if not prediction.reason:
+        assert prediction.probabilities[prediction.label] == prediction.confidence
     assert sum(s.attention for s in prediction.segments) == pytest.approx(1, abs=1e-9)
     assert prediction.segments[0].start == 0
     assert prediction.segments[-1].end == pytest.approx(prediction.duration, abs=0.011)

@@ -1,11 +1,16 @@
+import json
+
 import pytest
+import torch
 from test_cli import affekt, settings
 from test_known_corpora import lay_out
 
 from affekt import CorpusError
 from affekt.corpora import load_corpus
-from affekt.corpora.together import across, leave_one_corpus_out
-from affekt.splits import speaker_folds
+from affekt.corpora.together import across, leave_one_corpus_out, pool
+from affekt.splits import inner_validation, speaker_folds
+from affekt.training.data import load_clips
+from affekt.training.train import train
 
 
 @pytest.fixture
@@ -25,9 +30,10 @@ def test_trained_on_one_tested_on_the_other_on_common_classes(places):
     assert speaker_folds(corpus.utterances, 5) == [["casia/liuchanhg", "casia/wangzhe"]]
     assert corpus.training().speakers == ["emodb/03", "emodb/08"]
     assert corpus.notes == (
-        "emodb: 1 clips of boredom left out",
-        "casia: 1 clips of surprise left out",
+        "emodb: 1 clips of boredom not tested",
+        "casia: 1 clips of surprise not tested",
     )
+    assert [u.id for u in corpus.beside] == ["emodb/08a01La.wav"]  # casia's is nobody's
     assert "EMO-DB" in corpus.terms
     assert "CASIA" in corpus.terms
 
@@ -70,3 +76,66 @@ def test_the_command_scores_across(manifest, tiny_config, tmp_path):
     both = affekt("evaluate", manifest, "--test", other, "--others", other, "--out", tmp_path / "x")
     assert both.returncode == 2
     assert "not both" in both.stderr
+
+
+def test_a_pool_keeps_every_class_of_every_corpus(places):
+    corpus = pool(list(places.values()), {})
+    assert corpus.labels == ["anger", "boredom", "neutral", "surprise"]
+    assert {u.corpus for u in corpus.utterances} == {"emodb", "casia", "urdu"}
+    assert pool([places["emodb"]], {}) == load_corpus(places["emodb"])
+
+
+def test_further_corpora_are_trained_on_and_not_tested(places):
+    corpus = leave_one_corpus_out([places["emodb"], places["urdu"]], {}, [places["casia"]])
+    assert corpus.folds == 2
+    assert {u.corpus for u in corpus.utterances} == {"emodb", "urdu"}
+    assert corpus.labels == ["anger", "neutral"]
+    beside = [u.id for u in corpus.beside]
+    assert beside[0] == "emodb/08a01La.wav"
+    assert {u.split("/")[0] for u in beside[1:]} == {"casia"}
+    assert len(beside) == 6
+
+
+def test_each_corpus_gives_validation_speakers(places):
+    corpus = pool([places["emodb"], places["casia"]], {})
+    chosen = inner_validation(corpus.utterances, 0.2, 0)
+    assert sorted(s.split("/")[0] for s in chosen) == ["casia", "emodb"]
+
+
+def test_a_model_learns_from_corpora_with_different_classes(manifest, tiny_config, tmp_path):
+    """One corpus lacks sadness, the other neutral; their statistics differ too."""
+    rows = manifest.read_text().splitlines()
+    sources = []
+    for name, lacking in (("one", "sadness"), ("two", "neutral")):
+        kept = [f"{manifest.parent}/{r}" for r in rows[1:] if f",{lacking}," not in r]
+        sources.append(tmp_path / f"{name}.csv")
+        sources[-1].write_text("\n".join([rows[0], *kept]) + "\n")
+    corpus = pool(list(map(str, sources)), {})
+    clips = load_clips(corpus.utterances)
+    trained = train(clips, tiny_config, seed=0)
+    assert trained.labels == ["anger", "neutral", "sadness"]
+    assert set(trained.model.projection.sources) == {"one", "two"}
+    again = train(clips, tiny_config, seed=0)
+    for one, two in zip(
+        trained.model.state_dict().values(), again.model.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, two)
+
+
+def test_scored_with_the_statistics_of_its_own_fold_a_run_says_so(manifest, tiny_config, tmp_path):
+    done = affekt("evaluate", manifest, "--protocol.source_statistics",
+                  "--out", tmp_path / "run", *settings(tiny_config))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert "(source statistics)" in metrics["title"]
+    assert "batches of one source" in metrics["protocol"]
+    audited = affekt("audit", tmp_path / "run")
+    assert audited.returncode == 0
+    assert "statistics that standardise them" in audited.stdout
+    other = affekt("evaluate", manifest, "--protocol.source_statistics", "--system", "length",
+                   "--out", tmp_path / "other", *settings(tiny_config))  # fmt: skip
+    assert other.returncode == 2
+    assert "our own system alone" in other.stderr
+    alone = affekt("evaluate", manifest, "--also", manifest, "--out", tmp_path / "alone")
+    assert alone.returncode == 2
+    assert "--also goes with --others" in alone.stderr

@@ -8,18 +8,20 @@ from torch import nn
 
 from affekt import AffektError
 from affekt.audio import Recording
-from affekt.config import Config
+from affekt.config import Augment, Config
 from affekt.corpora import load_corpus
 from affekt.encoders.vggish import VGGish
 from affekt.encoders.weights import build_encoder
+from affekt.model import EmotionModel
 from affekt.segments import uniform
-from affekt.training.augment import with_speeds
+from affekt.training.augment import with_copies
 from affekt.training.balance import cut
 from affekt.training.data import VectorCache, fingerprint, load_clips
 from affekt.training.loop import Score, fit, shuffled
 from affekt.training.stage1 import Part
 from affekt.training.stage2 import Live
 from affekt.training.train import train
+from affekt.training.truth import Truth
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,9 @@ def test_heard_live_a_clip_has_the_vectors_that_the_cache_would_have(clips, tiny
     few = [clips[0], clips[5]]
     waves = [np.tile(few[0].recording.wave, 30), few[1].recording.wave]  # one long, one short
     spans = [uniform(len(w) / 16_000, 0.48) for w in waves]
-    live = Live(encoder, Part(waves, spans, torch.tensor([0, 1])))
+    model = EmotionModel(tiny_config, 2, encoder)
+    right = Truth(torch.tensor([0, 1]), torch.ones(2, 2, dtype=torch.bool))
+    live = Live(model, Part(waves, spans, right, ["", ""], ["", ""]))
     expected = VectorCache(None, encoder).encode(waves, spans)
     with torch.no_grad():
         unwatched = live.look([1, 0])
@@ -236,7 +240,7 @@ def test_a_damaged_cache_file_is_encoded_anew(tmp_path, tiny_config):
 
 def test_speeds_add_shorter_and_longer_copies_with_their_label(clips):
     few = clips[:2]
-    copies = with_speeds(few, (0.9, 1.1))
+    copies = with_copies(few, Augment(speeds=(0.9, 1.1)))
     assert len(copies) == 6
     assert copies[:2] == few
     assert copies[2].seconds == pytest.approx(few[0].seconds / 0.9, abs=1e-3)
@@ -244,7 +248,7 @@ def test_speeds_add_shorter_and_longer_copies_with_their_label(clips):
     assert [c.label for c in copies] == [c.label for c in few] * 3
     wave = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
     tone = few[0].__class__(few[0].utterance, Recording("tone", wave))
-    faster = with_speeds([tone], [1.25])[1].recording.wave
+    faster = with_copies([tone], Augment(speeds=(1.25,)))[1].recording.wave
     assert np.argmax(np.abs(np.fft.rfft(faster))) * 16_000 / len(faster) == pytest.approx(
         1250, abs=5
     )

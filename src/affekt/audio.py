@@ -25,6 +25,9 @@ from .segments import SAMPLE_RATE, SEGMENT
 Wave = NDArray[np.float32]
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
+# What libsndfile and PyAV open among what people call recordings.
+SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
+SUFFIXES |= {".m4a", ".mp4", ".avi", ".webm", ".mkv", ".mov"}
 MAX_HOURS = 12.0
 RATES = (1_000, 768_000)  # Hz
 BLOCK = 1 << 14  # frames decoded at a time; of a damaged block all is lost

@@ -2,6 +2,7 @@
 
 Never written over another model, never pickled; each file is whole or not there. Tensors that
 float16 holds exactly, as those of a frozen Whisper, are stored as such: half the size, same bits.
+What an encoder shares with the package's own is not stored again.
 """
 
 import json
@@ -21,12 +22,13 @@ from .config import Config, explain
 from .encoders.protocol import SegmentEncoder
 from .encoders.ssl import empty_ssl
 from .encoders.vggish import VGGish
+from .encoders.weights import LAYERS, build_encoder, packaged_hash
 from .encoders.whisper import Whisper
 from .errors import CheckpointError
 from .files import new_folder, write
 from .model import EmotionModel
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Checkpoint:
     note: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def terms(self) -> str:
+        """What the model may be used for, as far as the data it learned from say."""
+        return self.config.terms or str(self.training.get("corpus", {}).get("terms", ""))
+
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
     """Write a model folder; config.json comes last and makes it one.
@@ -63,11 +70,12 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
         "labels": checkpoint.labels,
         "note": checkpoint.note,
         "encoder_origin": checkpoint.model.encoder.origin,
+        "packaged_encoder": packaged_hash(),
         "architecture": dict(checkpoint.model.encoder.architecture),
         "training": dict(checkpoint.training),
         "config": checkpoint.config.model_dump(mode="json"),
     }
-    tensors = {name: _compact(t) for name, t in checkpoint.model.state_dict().items()}
+    tensors = {name: _compact(t) for name, t in _own(checkpoint).items()}
     new_folder(folder)
     write(folder / "README.md", card)
     write(folder / "model.safetensors", save(tensors))
@@ -99,7 +107,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         labels = [str(label) for label in about["labels"]]
         model = EmotionModel(config, len(labels), _encoder(config, tensors, about))
         model.encoder.origin = str(about["encoder_origin"])
-        model.load_state_dict({name: t.float() for name, t in tensors.items()})
+        own = {name: t.float() for name, t in tensors.items()}
+        complete = own.keys() >= model.state_dict().keys()
+        if not complete and about["packaged_encoder"] != packaged_hash():
+            raise CheckpointError(f"{folder}: stands on the encoder of another affekt; train anew")
+        model.load_state_dict(own if complete else _packaged(config) | own)
     except ValidationError as error:
         raise CheckpointError(f"{folder}: config.json: {explain(error)}") from None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -112,7 +124,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 def _encoder(
     config: Config, tensors: Mapping[str, Tensor], about: Mapping[str, Any]
 ) -> SegmentEncoder:
-    """The encoder without weights, sized as in the file."""
+    """The encoder without weights, sized as in the file or as the package's own."""
     settings = config.encoder
     if settings.name == "ssl":
         return empty_ssl(
@@ -123,8 +135,26 @@ def _encoder(
         )
     if settings.name == "vggish":
         return VGGish(padding=settings.padding, final_relu=settings.final_relu)
-    d_model = len(tensors["encoder.conv1.bias"])
+    d_model = len({**_packaged(config), **tensors}["encoder.conv1.bias"])
     return Whisper(d_model, settings.layer, pooling=settings.pooling)
+
+
+def _own(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """What the package does not hold already."""
+    packaged = _packaged(checkpoint.config)
+    return {
+        name: tensor
+        for name, tensor in checkpoint.model.state_dict().items()
+        if name not in packaged or not torch.equal(tensor, packaged[name])
+    }
+
+
+def _packaged(config: Config) -> dict[str, Tensor]:
+    """The encoder inside the package as a model with this config would name its tensors."""
+    if config.encoder.name != "whisper" or config.encoder.layer > LAYERS:
+        return {}
+    encoder = build_encoder(config.encoder.model_copy(update={"weights": None}))
+    return {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}
 
 
 def _compact(tensor: Tensor) -> Tensor:

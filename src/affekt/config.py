@@ -60,6 +60,8 @@ class Augment(Frozen):
 
     speeds: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = (0.9, 1.1)
     """Copies of the training clips at these speeds (pitch moves too): more voices."""
+    degraded: int = Field(0, ge=0, le=20)
+    """Copies through rooms, noises, microphones and lines drawn at random: more recordings."""
 
 
 class Encoder(Frozen):
@@ -102,8 +104,8 @@ class Stage1(Frozen):
 class Stage2(Frozen):
     """Sequence model on the segment vectors (equations 3 to 9)."""
 
-    cell: Literal["lstm", "peephole"] = "lstm"
-    """Standard LSTM, or equations 3-7 with peepholes."""
+    cell: Literal["lstm", "peephole", "none"] = "lstm"
+    """Standard LSTM, equations 3-7 with peepholes, or none: every segment by itself."""
     pooling: Literal[
         "attention",
         "mean",
@@ -150,6 +152,9 @@ class Protocol(Frozen):
     paper_protocol: bool = False
     """(evaluate) Choose the epoch on the test fold, without inner validation speakers. Such a
     score flatters; it is labelled, and there only to be set beside the sound one."""
+    source_statistics: bool = False
+    """(evaluate) Standardise the clips of a test fold by their own mean and spread, unlabelled,
+    as predict --source-stats auto does. Such a score holds for batches of one source."""
 
 
 class Baselines(Frozen):
@@ -178,6 +183,8 @@ class Config(Frozen):
     """Rename or merge classes (--labels.boredom neutral); "" leaves a class out."""
     note: str = ""
     """What a model trained so is good for and what not; in its card and beside its results."""
+    terms: str = ""
+    """What a model trained so may be used for; unless set, as the owners of the data say."""
 
 
 def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = None) -> Config:
@@ -228,4 +235,4 @@ def all_keys() -> list[str]:
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             keys += [f"{section}.{key}" for key in model.model_fields]
-    return [*keys, "labels", "note"]
+    return [*keys, "labels", "note", "terms"]

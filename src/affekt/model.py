@@ -1,6 +1,7 @@
 """The whole system: segment encoder, projection, sequence model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,18 +12,37 @@ from .config import Config
 from .encoders.protocol import SegmentEncoder
 from .encoders.vggish import VGGish
 from .encoders.weights import build_encoder
+from .gate import SpeechGate
 from .segments import Spans, uniform
 from .sequence import Output, SequenceModel
 
 VECTOR = 128  # the paper's length of a segment's vector
 
 
+class Statistics(NamedTuple):
+    """How the segment vectors of one source lie.
+
+    Attributes:
+        mean: ``(dim,)``.
+        sd: ``(dim,)``.
+    """
+
+    mean: Tensor
+    sd: Tensor
+
+
 class Projection(nn.Module):
-    """Standardise an encoder's vectors by the training segments, then reduce them to 128-D.
+    """Standardise an encoder's vectors by their source, then reduce them to 128-D.
 
     VGGish ends in such a layer of its own; pooled Whisper frames need one, and their
     dimensions differ in spread by orders of magnitude. Layers that stand side by side in a
     vector are mixed with learned weights that sum to 1.
+
+    Attributes:
+        mean: What a source that nothing is known of is taken to have ``(dim,)``: the mean of the
+            training corpora.
+        sd: Likewise ``(dim,)``.
+        sources: The training corpora, by name, while the model is in training.
     """
 
     mean: Tensor
@@ -32,18 +52,22 @@ class Projection(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("sd", torch.ones(dim))
+        self.sources: dict[str, Statistics] = {}
         self.mix = nn.Parameter(torch.zeros(stacked)) if stacked > 1 else None
         self.norm = nn.LayerNorm(dim // stacked)
         self.linear = nn.Linear(dim // stacked, VECTOR)
 
-    def measure(self, vectors: Tensor) -> None:
-        """Take the statistics from training vectors ``(segments, dim)``."""
-        self.mean.copy_(vectors.mean(0))
-        self.sd.copy_(vectors.std(0).clamp_min(1e-5))
+    def measure(self, corpora: Mapping[str, Tensor]) -> None:
+        """Take the statistics from the training vectors ``(segments, dim)`` of each corpus."""
+        self.sources = {
+            name: Statistics(vectors.mean(0), vectors.std(0).clamp_min(1e-5))
+            for name, vectors in corpora.items()
+        }
+        self.mean.copy_(torch.stack([s.mean for s in self.sources.values()]).mean(0))
+        self.sd.copy_(torch.stack([s.sd for s in self.sources.values()]).mean(0))
 
-    def forward(self, vectors: Tensor) -> Tensor:
-        """``(..., dim)`` to ``(..., 128)``."""
-        x = (vectors - self.mean) / self.sd
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardised vectors ``(..., dim)`` to ``(..., 128)``."""
         if self.mix is not None:
             x = (x.unflatten(-1, (len(self.mix), -1)) * self.mix.softmax(0)[:, None]).sum(-2)
         return self.linear(self.norm(x))
@@ -58,7 +82,15 @@ def prepare(recordings: Sequence[Recording], config: Config) -> tuple[list[Wave]
 
 
 class EmotionModel(nn.Module):
-    """The encoder, and what stands on it: from segment vectors to the emotion of each clip."""
+    """The encoder, and what stands on it: from segment vectors to the emotion of each clip.
+
+    Attributes:
+        temperatures: What logits are divided by before they are probabilities ``(2,)``: where
+            the source is unknown, and where it is known.
+        gate: Tells what is no speech.
+    """
+
+    temperatures: Tensor
 
     def __init__(self, config: Config, classes: int, encoder: SegmentEncoder | None = None) -> None:
         super().__init__()
@@ -67,6 +99,8 @@ class EmotionModel(nn.Module):
         self.projection = (
             nn.Identity() if tuned_vggish else Projection(self.encoder.dim, self.encoder.stacked)
         )
+        self.gate = SpeechGate(self.encoder.dim)
+        self.register_buffer("temperatures", torch.ones(2))
         settings = config.stage2
         self.sequence = SequenceModel(
             VECTOR,
@@ -78,8 +112,23 @@ class EmotionModel(nn.Module):
             dropout=settings.dropout,
         )
 
+    def standardise(self, vectors: Tensor, source: Statistics | str | None = None) -> Tensor:
+        """The encoder's vectors ``(segments, dim)`` as `classify` takes them.
+
+        Args:
+            vectors: Of one source.
+            source: Its statistics, or the name of a training corpus; those of the training
+                corpora in the mean where neither is known.
+        """
+        if not isinstance(self.projection, Projection):
+            return vectors
+        if isinstance(source, str):
+            source = self.projection.sources.get(source)
+        mean, sd = source or (self.projection.mean, self.projection.sd)
+        return (vectors - mean) / sd
+
     def classify(self, vectors: Sequence[Tensor]) -> Output:
-        """The encoder's vectors ``(segments, dim)`` of each clip to its emotion."""
+        """The standardised vectors ``(segments, dim)`` of each clip to its emotion."""
         lengths = torch.tensor([len(v) for v in vectors])
         projected = self.projection(torch.cat(list(vectors))).split(lengths.tolist())
         return self.sequence(pad_sequence(list(projected), batch_first=True), lengths)

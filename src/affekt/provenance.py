@@ -27,7 +27,7 @@ def portable(config: Config) -> Config:
 
 def _digest(corpus: Corpus) -> str:
     """Tells corpora with other clips, labels, speakers or splits apart; not their sound."""
-    rows = sorted((u.id, u.label, u.speaker, u.split) for u in corpus.utterances)
+    rows = sorted((u.id, u.label, u.speaker, u.split) for u in [*corpus.utterances, *corpus.beside])
     return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
 
 

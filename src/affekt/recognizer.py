@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -16,13 +17,33 @@ from .audio import Recording, Source
 from .checkpoint import Checkpoint, load_checkpoint
 from .encoders import encode
 from .encoders.onednn import for_inference
-from .errors import CheckpointError
-from .model import prepare
+from .errors import AffektError, CheckpointError
+from .gate import SHORTEST, UNCERTAIN
+from .model import Projection, Statistics, prepare
 from .segments import Spans
+from .source import PRIOR, SourceStatistics, identity
 from .types import Prediction, Segment
 
 CHUNK = 3600.0  # s of recordings held in memory at a time
 LONG = 30.0  # s; beyond this one label says little
+
+
+class Heard(NamedTuple):
+    """An encoded recording, without its sound.
+
+    Attributes:
+        file: Its name.
+        seconds: Duration.
+        warnings: What is odd about its sound.
+        spans: ``(segments, 2)`` in seconds.
+        vectors: ``(segments, dim)``.
+    """
+
+    file: str
+    seconds: float
+    warnings: Sequence[str]
+    spans: Spans
+    vectors: Tensor
 
 
 class Recognizer:
@@ -32,6 +53,7 @@ class Recognizer:
         name: What results call the model.
         labels: Its classes.
         note: What it is good for and what not.
+        terms: What it may be used for.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -41,6 +63,7 @@ class Recognizer:
         self.name = checkpoint.name
         self.labels = checkpoint.labels
         self.note = checkpoint.note
+        self.terms = checkpoint.terms
 
     def __call__(self, source: Source | ArrayLike, rate: int | None = None) -> Prediction:
         """Recognise one recording.
@@ -77,44 +100,118 @@ class Recognizer:
                 chunk, held = [], 0.0
         return predictions + self.recognise(chunk)
 
-    def recognise(self, recordings: Sequence[Recording]) -> list[Prediction]:
-        """Recognise decoded recordings, in their order."""
+    def recognise(
+        self, recordings: Sequence[Recording], source: SourceStatistics | None = None
+    ) -> list[Prediction]:
+        """Recognise decoded recordings, in their order.
+
+        Args:
+            recordings: Any number.
+            source: What is known of where they come from; of `source_of`.
+
+        Raises:
+            AffektError: The statistics are of another encoder.
+        """
+        return [self.tell(heard, source) for heard in self.hear(recordings)]
+
+    def hear(self, recordings: Sequence[Recording]) -> list[Heard]:
+        """Encode decoded recordings, in their order: all that takes time."""
         waves, spans = prepare(recordings, self._config)
-        results: dict[int, Prediction] = {}
-        for i, vectors in encode(self._encoder, waves, spans):
-            results[i] = self._prediction(recordings[i], spans[i], vectors)
-        return [results[i] for i in range(len(recordings))]
+        vectors = dict(encode(self._encoder, waves, spans))
+        return [
+            Heard(r.name, r.seconds, r.warnings, spans[i], vectors[i])
+            for i, r in enumerate(recordings)
+        ]
+
+    def source_of(
+        self, heard: Iterable[Heard], source: SourceStatistics | None = None
+    ) -> SourceStatistics:
+        """Statistics of where recordings come from; those that are no speech do not count.
+
+        Args:
+            heard: Recordings of one source, encoded.
+            source: Statistics to go on from.
+
+        Raises:
+            AffektError: The statistics are of another encoder.
+        """
+        if source is None:
+            source = SourceStatistics.unknown(self._identity, self._model.encoder.dim)
+        self._statistics(source)
+        for clip in heard:
+            if not self._doubt(clip):
+                source = source.heard(clip.vectors)
+        return source
 
     @torch.inference_mode()
-    def _prediction(self, recording: Recording, spans: Spans, vectors: Tensor) -> Prediction:
+    def tell(self, heard: Heard, source: SourceStatistics | None = None) -> Prediction:
+        """The emotion of an encoded recording.
+
+        Raises:
+            AffektError: The statistics are of another encoder.
+        """
+        vectors = self._model.standardise(heard.vectors, self._statistics(source))
         output = self._model.classify([vectors])
-        clip = _softmax(output.logits[0])
-        timeline = _softmax(self._model.sequence.timeline(output.hidden)[0])
+        temperature = self._temperature(source)
+        clip = _softmax(output.logits[0] / temperature)
+        timeline = _softmax(self._model.sequence.timeline(output.hidden)[0] / temperature)
         weights = output.attention[0].double()
         attention: list[float] = (weights / weights.sum()).tolist()
         segments = [
             Segment(
                 float(start),
-                min(float(end), recording.seconds),
+                min(float(end), heard.seconds),
                 self._label(p),
                 self._by_class(p),
                 a,
             )
-            for (start, end), p, a in zip(spans, timeline, attention, strict=True)
+            for (start, end), p, a in zip(heard.spans, timeline, attention, strict=True)
         ]
-        warnings = list(recording.warnings)
-        if recording.seconds > LONG:
-            warnings.append(f"long: {recording.seconds:.0f} s in one label; the segments tell more")
+        warnings = list(heard.warnings)
+        if heard.seconds > LONG:
+            warnings.append(f"long: {heard.seconds:.0f} s in one label; the segments tell more")
+        doubt = self._doubt(heard)
         return Prediction(
-            file=recording.name,
-            duration=recording.seconds,
-            label=self._label(clip),
+            file=heard.file,
+            duration=heard.seconds,
+            label=UNCERTAIN if doubt else self._label(clip),
             confidence=float(clip.max()),
             probabilities=self._by_class(clip),
             segments=segments,
             model=self.name,
+            terms=self.terms,
+            reason=doubt,
+            source_segments=source.segments if source else 0,
             warnings=warnings,
         )
+
+    def _doubt(self, heard: Heard) -> str:
+        """Why a recording should not be given an emotion, or ""."""
+        if any(w.startswith("silent") for w in heard.warnings):
+            return "silent"
+        if heard.seconds < SHORTEST:
+            return f"too short: {heard.seconds:.2f} s, less than a syllable of {SHORTEST} s"
+        return self._model.gate.doubt(heard.vectors)
+
+    def _temperature(self, source: SourceStatistics | None) -> Tensor:
+        """Between that of an unknown and that of a known source, by how well it is known."""
+        unknown, known = self._model.temperatures.log()
+        share = source.segments / (source.segments + PRIOR) if source else 0.0
+        return torch.exp(unknown + share * (known - unknown))
+
+    def _statistics(self, source: SourceStatistics | None) -> Statistics | None:
+        projection = self._model.projection
+        if source is None:
+            return None
+        if not isinstance(projection, Projection):
+            raise AffektError(f"{self.name}: its encoder was tuned; it takes no source statistics")
+        if source.encoder != self._identity:
+            raise AffektError(f"{self.name}: the source statistics are of another encoder")
+        return source.statistics(Statistics(projection.mean, projection.sd))
+
+    @cached_property
+    def _identity(self) -> str:
+        return identity(self._model.encoder)
 
     def _label(self, probabilities: NDArray[np.float64]) -> str:
         return self.labels[int(probabilities.argmax())]
@@ -129,13 +226,18 @@ def load(model: str | Path = "default") -> Recognizer:
     Raises:
         CheckpointError: No such model, or a damaged one.
     """
-    bundled = resources.files("affekt") / "models"
-    folder = Path(model)
-    if folder.name == str(model) and (bundled / str(model)).is_dir():
-        folder = Path(str(bundled / str(model)))
-    elif not folder.is_dir():
-        raise CheckpointError(f"{model}: no such model; give a model folder or one of default")
+    bundled = bundled_models()
+    folder = bundled.get(str(model), Path(model))
+    if not folder.is_dir():
+        names = ", ".join(bundled)
+        raise CheckpointError(f"{model}: no such model; give a model folder or one of {names}")
     return Recognizer(load_checkpoint(folder))
+
+
+def bundled_models() -> dict[str, Path]:
+    """Folders of the models inside the package, by name."""
+    models = Path(str(resources.files("affekt") / "models"))
+    return {path.name: path for path in sorted(models.iterdir()) if path.is_dir()}
 
 
 def _softmax(logits: Tensor) -> NDArray[np.float64]:

@@ -90,7 +90,19 @@ class BiPeepholeLSTM(nn.Module):
         return torch.cat([self.forth(x, mask), back], dim=-1) * mask[..., None]
 
 
-CELLS = {"lstm": BiLSTM, "peephole": BiPeepholeLSTM}
+class NoRecurrence(nn.Module):
+    """In place of a recurrent cell: every segment by itself."""
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, 2 * hidden)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """``(batch, segments, inputs)`` to ``(batch, segments, 2 * hidden)``."""
+        return nn.functional.gelu(self.linear(x))
+
+
+CELLS = {"lstm": BiLSTM, "peephole": BiPeepholeLSTM, "none": NoRecurrence}
 
 
 class SequenceModel(nn.Module):

@@ -142,7 +142,6 @@ def inner_validation(utterances: Sequence[Utterance], share: float, seed: int) -
         )
     if (marked := official(utterances, "val")) and len(marked) < len(speakers):
         return marked
-    size = min(max(1, round(share * len(speakers))), len(speakers) - 1)
     strata = Counter((u.label, u.gender) for u in utterances)
     labels = {u.label for u in utterances}
 
@@ -156,8 +155,20 @@ def inner_validation(utterances: Sequence[Utterance], share: float, seed: int) -
         return len(lost), distance
 
     rng = np.random.default_rng(seed)
-    groups = [set(rng.choice(speakers, size, replace=False).tolist()) for _ in range(CANDIDATES)]
+    groups = [_drawn(utterances, share, rng) for _ in range(CANDIDATES)]
     return min(groups, key=misfit)
+
+
+def _drawn(utterances: Sequence[Utterance], share: float, rng: np.random.Generator) -> set[str]:
+    """A share of the speakers of each corpus, at least one where that leaves another."""
+    corpora: dict[str, set[str]] = {}
+    for u in utterances:
+        corpora.setdefault(u.corpus, set()).add(u.speaker)
+    drawn: set[str] = set()
+    for speakers in corpora.values():
+        size = min(max(1, round(share * len(speakers))), len(speakers) - 1)
+        drawn |= set(rng.choice(sorted(speakers), size, replace=False).tolist())
+    return drawn
 
 
 def anonymous(utterances: Sequence[Utterance]) -> bool:

@@ -19,6 +19,7 @@ class Utterance:
         gender: As the corpus gives it, or "".
         split: Official part ("train", "val", "test"), or "".
         text: What is said, or its code in the corpus, or "".
+        corpus: Which of several corpora it comes from, or "".
     """
 
     id: str
@@ -28,6 +29,7 @@ class Utterance:
     gender: str = ""
     split: str = ""
     text: str = ""
+    corpus: str = ""
 
     @property
     def anonymous(self) -> bool:
@@ -61,11 +63,16 @@ class Prediction:
     Attributes:
         file: Path, or ``<array>``, ``<bytes>``, ``<stream>``.
         duration: Seconds.
-        label: The most probable class.
-        confidence: Its probability; not calibrated, so not a chance of being right.
+        label: The most probable class, or "uncertain".
+        confidence: Probability of the most probable class, calibrated on held-out speakers of
+            the training corpora; on other voices it promises too much.
         probabilities: By class, summing to 1.
         segments: The timeline.
         model: Name of the model.
+        terms: What the model may be used for.
+        reason: Why the label is "uncertain", or "".
+        source_segments: Segments of the same source by whose statistics this recording was
+            standardised; 0 where none were.
         warnings: What to know before trusting the result.
     """
 
@@ -76,6 +83,9 @@ class Prediction:
     probabilities: dict[str, float]
     segments: list[Segment] = field(repr=False)
     model: str = ""
+    terms: str = ""
+    reason: str = ""
+    source_segments: int = 0
     warnings: list[str] = field(default_factory=list)
 
     def edges(self) -> list[float]:

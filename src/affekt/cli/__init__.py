@@ -3,7 +3,19 @@
 Heavy imports stand inside the commands, so that ``--help`` answers at once.
 """
 
-from . import audit, corpus, data, predict, reproduce, study, train
+from . import adapt, audit, corpus, data, models, predict, reproduce, study, train
 from .app import app, complain
 
-__all__ = ["app", "audit", "complain", "corpus", "data", "predict", "reproduce", "study", "train"]
+__all__ = [
+    "adapt",
+    "app",
+    "audit",
+    "complain",
+    "corpus",
+    "data",
+    "models",
+    "predict",
+    "reproduce",
+    "study",
+    "train",
+]

@@ -1,6 +1,8 @@
 """``affekt predict``."""
 
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,8 @@ from .app import app, complain, console, save, say
 
 if TYPE_CHECKING:
     from ..audio import Recording
+    from ..recognizer import Recognizer
+    from ..source import SourceStatistics
     from ..types import Prediction
 
 
@@ -20,6 +24,7 @@ def predict(
     model: str = "default",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     plot: Path | None = None,
+    source_stats: str | None = None,
 ) -> int:
     """Recognise the emotion of recordings.
 
@@ -34,15 +39,24 @@ def predict(
     plot:
         Picture of waveform, emotion over time and attention (png, pdf, svg). With several
         files the name of each is added.
+    source_stats:
+        File from "affekt adapt --unlabelled" with the statistics of where the recordings come
+        from; or "auto": take them from these very recordings, which must be of one source.
     """
     if not files:
         raise AffektError("predict needs a recording: affekt predict call.wav")
     from .. import audio
     from ..recognizer import load
+    from ..source import load_source
 
     recognizer = load(model)
     failed = 0
     pictures: list[Path] = []
+    source = None
+    if source_stats == "auto":
+        source = source_of_files(recognizer, files)
+    elif source_stats:
+        source = load_source(Path(source_stats))
     for file in files:
         try:
             recording = audio.read(file)
@@ -50,14 +64,26 @@ def predict(
             failed += 1
             complain(error)
             continue
-        [prediction] = recognizer.recognise([recording])
+        [prediction] = recognizer.recognise([recording], source)
         _show(prediction, as_json)
         if plot:
             pictures.append(_named(plot, file, pictures) if len(files) > 1 else plot)
             _picture(prediction, recording, pictures[-1])
     if failed < len(files):
         say(f"{recognizer.name}: {recognizer.note}")
+        say(f"terms: {recognizer.terms}")
     return 2 if failed else 0
+
+
+def source_of_files(recognizer: "Recognizer", files: Iterable[str]) -> "SourceStatistics":
+    """Statistics of all recordings that can be read."""
+    from .. import audio
+
+    source = recognizer.source_of([])
+    for file in files:
+        with suppress(AudioError):
+            source = recognizer.source_of(recognizer.hear([audio.read(file)]), source)
+    return source
 
 
 def _named(plot: Path, file: str, taken: list[Path]) -> Path:

@@ -12,6 +12,7 @@ def train(
     source: Source,
     *,
     out: Path,
+    others: list[str] | None = None,
     recipe: Recipe = None,
     evaluation: Path | None = None,
     cache: Cache = None,
@@ -23,10 +24,12 @@ def train(
     ----------
     out:
         New folder for the model.
+    others:
+        Further corpora, trained on together with the source.
     evaluation:
         metrics.json of an evaluation with the same corpus and settings, for the card.
     """
-    from ..corpora import load_corpus
+    from ..corpora.together import pool
     from ..encoders.weights import cache_folder
     from ..report.console import printable
     from ..training.folder import train_folder
@@ -34,7 +37,7 @@ def train(
     chosen = settings(recipe, config)
     if chosen.protocol.paper_protocol:
         raise AffektError("protocol.paper_protocol needs a test fold: it is for evaluate")
-    corpus = load_corpus(source, chosen.labels)
+    corpus = pool([source, *(others or [])], chosen.labels)
     cache = cache or cache_folder() / "vectors"
     with progress() as report:
         trained = train_folder(
@@ -64,6 +67,7 @@ def evaluate(
     system: str = "default",
     test: str | None = None,
     others: list[str] | None = None,
+    also: list[str] | None = None,
     workers: int = 1,
     config: Settings = Config(),
 ) -> None:
@@ -80,6 +84,8 @@ def evaluate(
         Another corpus: train on the source, test on this, on the classes that both have.
     others:
         Further corpora: each is tested once by a model that learned from all others.
+    also:
+        (others) Further corpora that are trained on and not tested.
     workers:
         Processes, each with folds of its own.
     """
@@ -94,10 +100,12 @@ def evaluate(
     chosen = configured(system, settings(recipe, config))
     if test and others:
         raise AffektError("give --test for one corpus or --others to leave one out, not both")
+    if also and not others:
+        raise AffektError("--also goes with --others: what else to train on when each is left out")
     if test:
         corpus = across(source, test, chosen.labels)
     elif others:
-        corpus = leave_one_corpus_out([source, *others], chosen.labels)
+        corpus = leave_one_corpus_out([source, *others], chosen.labels, also or [])
     else:
         corpus = load_corpus(source, chosen.labels)
     vectors = cache or cache_folder() / "vectors"

@@ -61,6 +61,8 @@ class Corpus:
         notes: What the loader left out and why.
         folds: Usual number of speaker-independent test folds.
         fixed: Test speakers of the first folds, where they are published.
+        beside: What is trained on and never tested: further corpora, and classes that not all
+            tested corpora have.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Corpus:
     notes: tuple[str, ...] = ()
     folds: int = FOLDS
     fixed: tuple[tuple[str, ...], ...] = ()
+    beside: tuple[Utterance, ...] = ()
 
     @property
     def labels(self) -> list[str]:

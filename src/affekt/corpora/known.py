@@ -5,27 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from ..audio import SUFFIXES
 from ..errors import CorpusError
 from ..types import Utterance
-
-# What soundfile and PyAV open; anything else beside the recordings is not looked at.
-SUFFIXES = frozenset(
-    [
-        ".wav",
-        ".flac",
-        ".ogg",
-        ".opus",
-        ".mp3",
-        ".aiff",
-        ".aif",
-        ".m4a",
-        ".mp4",
-        ".avi",
-        ".webm",
-        ".mkv",
-        ".mov",
-    ]
-)
 
 
 class Found(NamedTuple):

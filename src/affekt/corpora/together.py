@@ -1,11 +1,28 @@
-"""Several corpora as one: trained on some, tested on another."""
+"""Several corpora as one: trained together, or trained on some and tested on another.
+
+Scores are of the classes that all tested corpora have. Training also takes the other classes;
+what a corpus does not have it says nothing about (`affekt.training.truth`).
+"""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import CorpusError
+from ..types import Utterance
 from . import Corpus, load_corpus
+
+
+def pool(sources: Sequence[str], label_map: dict[str, str]) -> Corpus:
+    """All of several corpora, to be trained on or tested by speaker; one stays as it is.
+
+    Raises:
+        CorpusError: As of `load_corpus`.
+    """
+    if len(sources) == 1:
+        return load_corpus(sources[0], label_map)
+    corpora = [_named(c) for c in _load(sources, label_map)]
+    return _together(corpora, [u for c in corpora for u in c.utterances])
 
 
 def across(source: str, test: str, label_map: dict[str, str]) -> Corpus:
@@ -18,21 +35,31 @@ def across(source: str, test: str, label_map: dict[str, str]) -> Corpus:
     whole = _joined([training, tested])
     heard = {f"{training.name}/{s}" for s in training.speakers}
     marked = tuple(replace(u, split="" if u.speaker in heard else "test") for u in whole.utterances)
-    return replace(whole, name=f"{training.name} to {tested.name}", utterances=marked)
+    beside = tuple(u for u in whole.beside if u.speaker in heard)
+    name = f"{training.name} to {tested.name}"
+    return replace(whole, name=name, utterances=marked, beside=beside)
 
 
-def leave_one_corpus_out(sources: Sequence[str], label_map: dict[str, str]) -> Corpus:
+def leave_one_corpus_out(
+    sources: Sequence[str], label_map: dict[str, str], also: Sequence[str] = ()
+) -> Corpus:
     """Each corpus is tested once by a model that learned from the others.
+
+    Args:
+        sources: Each is tested once.
+        label_map: New names by label; "" leaves the class out.
+        also: Further corpora, trained on in every fold and never tested.
 
     Raises:
         CorpusError: As of `load_corpus`, or fewer than two classes in common.
     """
-    corpora = _load(sources, label_map)
-    groups = tuple(tuple(f"{c.name}/{s}" for s in c.speakers) for c in corpora)
-    whole = _joined(corpora)
+    corpora = _load([*sources, *also], label_map)
+    tested = corpora[: len(sources)]
+    groups = tuple(tuple(f"{c.name}/{s}" for s in c.speakers) for c in tested)
+    whole = _joined(tested, corpora[len(sources) :])
     present = set(whole.speakers)
     fixed = tuple(tuple(s for s in group if s in present) for group in groups)
-    return replace(whole, folds=len(corpora), fixed=fixed)
+    return replace(whole, folds=len(tested), fixed=fixed)
 
 
 def _load(sources: Sequence[str], label_map: dict[str, str]) -> list[Corpus]:
@@ -50,23 +77,37 @@ def _load(sources: Sequence[str], label_map: dict[str, str]) -> list[Corpus]:
     return corpora
 
 
-def _joined(corpora: Sequence[Corpus]) -> Corpus:
-    """One corpus of the classes that all have; speakers and ids carry their corpus' name."""
-    common = set.intersection(*(set(c.labels) for c in corpora))
+def _joined(tested: Sequence[Corpus], also: Sequence[Corpus] = ()) -> Corpus:
+    """One corpus of the classes that all tested ones have, the rest beside it."""
+    common = set.intersection(*(set(c.labels) for c in tested))
     if len(common) < 2:
-        classes = "; ".join(f"{c.name}: {', '.join(c.labels)}" for c in corpora)
+        classes = "; ".join(f"{c.name}: {', '.join(c.labels)}" for c in tested)
         raise CorpusError(
             f"fewer than two classes in common ({classes}); rename them with --labels.OLD NEW"
         )
-    notes, utterances = [], []
-    for c in corpora:
-        notes += [f"{c.name}: {note}" for note in c.notes]
+    notes = []
+    for c in tested:
         left = Counter(u.label for u in c.utterances if u.label not in common)
-        notes += [f"{c.name}: {n} clips of {label} left out" for label, n in sorted(left.items())]
-        utterances += [
-            replace(u, id=f"{c.name}/{u.id}", speaker=f"{c.name}/{u.speaker}", split="")
-            for u in c.utterances
-            if u.label in common
-        ]
+        notes += [f"{c.name}: {n} clips of {label} not tested" for label, n in sorted(left.items())]
+    everything = [u for c in tested for u in _named(c).utterances]
+    beside = [u for u in everything if u.label not in common]
+    beside += [u for c in also for u in _named(c).utterances]
+    whole = _together([*tested, *also], [u for u in everything if u.label in common])
+    return replace(whole, notes=(*whole.notes, *notes), beside=tuple(beside))
+
+
+def _together(corpora: Sequence[Corpus], utterances: Sequence[Utterance]) -> Corpus:
+    names = " and ".join(c.name for c in corpora)
     terms = " ".join(c.terms for c in corpora)
-    return Corpus(" and ".join(c.name for c in corpora), tuple(utterances), terms, tuple(notes))
+    notes = [f"{c.name}: {note}" for c in corpora for note in c.notes]
+    return Corpus(names, tuple(utterances), terms, tuple(notes))
+
+
+def _named(corpus: Corpus) -> Corpus:
+    """With the corpus' name in its ids and speakers, and no parts of its own."""
+    name = corpus.name
+    named = (
+        replace(u, id=f"{name}/{u.id}", speaker=f"{name}/{u.speaker}", split="", corpus=name)
+        for u in corpus.utterances
+    )
+    return replace(corpus, utterances=tuple(named))

@@ -24,7 +24,8 @@ from .tf_checkpoint import read_tf_checkpoint
 from .vggish import VGGish
 from .whisper import Whisper
 
-BUNDLED = str(resources.files("affekt") / "models/default/model.safetensors")
+BUNDLED = Path(str(resources.files("affekt") / "models/whisper-base.safetensors"))
+LAYERS = 3  # of it
 VGGISH_FILE = "vggish-10086976.pth"  # sha256 starts with 10086976
 VGGISH_URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1/{VGGISH_FILE}"
 
@@ -44,7 +45,12 @@ def build_encoder(config: EncoderConfig) -> SegmentEncoder:
         return load_ssl(config.weights, layer=config.layer, pooling=config.pooling, mix=config.mix)
     if config.weights == "random":
         return Whisper(512, config.layer, pooling=config.pooling)
-    return _load_whisper(Path(config.weights or BUNDLED), config)
+    return _load_whisper(Path(config.weights) if config.weights else BUNDLED, config)
+
+
+def packaged_hash() -> str:
+    """Of the encoder inside the package."""
+    return _sha256(BUNDLED)[:16]
 
 
 def download() -> Path:
@@ -70,12 +76,12 @@ def cache_folder() -> Path:
 
 
 def _load_whisper(path: Path, config: EncoderConfig) -> Whisper:
-    """From an encoder's own file, or out of the weights of an affekt model."""
+    """From a file with a Whisper encoder, whole or cut."""
     digest = _sha256(path)
     try:
         with safe_open(path, framework="pt") as file:
-            names = {name.removeprefix("encoder."): name for name in file.keys()}  # noqa: SIM118
-            own = {n: file.get_tensor(key) for n, key in names.items() if _below(n, config.layer)}
+            names = list(file.keys())
+            own = {name: file.get_tensor(name) for name in names if _below(name, config.layer)}
         d_model = len(own["conv1.bias"])
         layers = 1 + max(int(n.split(".")[1]) for n in names if n.startswith("layers."))
     except (SafetensorError, KeyError, ValueError) as error:
@@ -84,7 +90,7 @@ def _load_whisper(path: Path, config: EncoderConfig) -> Whisper:
         raise CheckpointError(f"{path}: has {layers} layers; encoder.layer = {config.layer}")
     encoder = Whisper(d_model, config.layer, pooling=config.pooling)
     _fill(encoder, own, path)
-    name = path.name if config.weights else "Whisper base, out of the bundled model"
+    name = path.name if config.weights else "Whisper base, out of the package"
     encoder.origin = f"{name} (sha256 {digest[:12]}), cut after layer {config.layer}"
     return encoder
 

@@ -78,6 +78,10 @@ def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]
 def audit_run(metrics: Mapping[str, Any]) -> list[Finding]:
     """Audit what a run recorded of itself: who was trained on, who chose, whose statistics."""
     findings = []
+    if metrics.get("config", {}).get("protocol", {}).get("source_statistics"):
+        text = "the unlabelled test clips gave the statistics that standardise them"
+        evidence = ["a score on batches of one source, not on single recordings"]
+        findings.append(Finding("statistics", "note", text, evidence))
     tests = [set(fold["test_speakers"]) for fold in metrics["folds"]]
     for facts in metrics["runs"]:
         test, where = tests[facts["fold"]], f"seed {facts['seed']}, fold {facts['fold']}"

@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..errors import AffektError
 from ..files import new_folder, write
@@ -39,9 +41,11 @@ def run_fold(
     With `peek` the test fold chooses the epoch (``protocol.paper_protocol``).
     """
     training = [c for c in clips if c.utterance.speaker not in job.test_speakers]
-    test = [c for c in clips if c.utterance.speaker in job.test_speakers]
+    test = [
+        c for c in clips if c.utterance.speaker in job.test_speakers and c.utterance.label in labels
+    ]
     method.fit(training, job.seed, report, test if peek else None)
-    probabilities = method.predict([c.recording for c in test])
+    probabilities = _among(labels, method.labels, method.predict([c.recording for c in test]))
     rows = pd.DataFrame(
         {
             "utterance": [c.utterance.id for c in test],
@@ -49,15 +53,29 @@ def run_fold(
             "fold": job.fold,
             "seed": job.seed,
             "label": [c.label for c in test],
-            "predicted": [method.labels[i] for i in probabilities.argmax(1)],
+            "predicted": [labels[i] for i in probabilities.argmax(1)],
         }
     )
-    for label in labels:  # a class that no training speaker had is never predicted
-        known = label in method.labels
-        rows[f"prob_{label}"] = probabilities[:, method.labels.index(label)] if known else 0.0
+    for label, column in zip(labels, probabilities.T, strict=True):
+        rows[f"prob_{label}"] = column
     speakers = sorted({c.utterance.speaker for c in training})
     facts = {"seed": job.seed, "fold": job.fold, "training_speakers": speakers, **method.facts}
     return rows, facts | _lacking(training, set(facts.get("validation_speakers", ())))
+
+
+def _among(
+    labels: Sequence[str], known: Sequence[str], probabilities: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Probabilities ``(clips, labels)`` of the tested classes, given that it is one of them.
+
+    A class that no training speaker had is never predicted.
+    """
+    chosen = np.zeros((len(probabilities), len(labels)))
+    for i, label in enumerate(labels):
+        if label in known:
+            chosen[:, i] = probabilities[:, known.index(label)]
+    total = chosen.sum(1, keepdims=True)
+    return np.divide(chosen, total, out=chosen, where=total > 0)
 
 
 def _lacking(training: Sequence[Clip], choosing: set[str]) -> dict[str, list[str]]:

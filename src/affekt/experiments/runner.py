@@ -64,7 +64,7 @@ def evaluate(
     seeds = range(first, first + config.protocol.seeds)
     jobs = [Job(seed, fold, group) for seed in seeds for fold, group in enumerate(folds)]
     done = Finished(out, {"system": system, **origin})
-    clips = load_clips(corpus.utterances, report)
+    clips = load_clips([*corpus.utterances, *corpus.beside], report)
     peek = config.protocol.paper_protocol
     run_jobs(clips, corpus.labels, make_method, jobs, done, workers, report, peek)
     table, facts = done.collect(jobs)
@@ -72,7 +72,7 @@ def evaluate(
     metrics = measure(table, corpus.labels, folds)
     metrics["majority"] = round(_majority(corpus.utterances, folds), 4)
     metrics["system"] = system
-    metrics["title"] = marked_title(title, facts, peek)
+    metrics["title"] = marked_title(title, facts, config.protocol)
     metrics["protocol"] = protocol(corpus, config, folds)
     metrics["notes"] = notes(corpus, folds, facts, peek)
     metrics["gender"] = {u.speaker: u.gender for u in corpus.utterances if u.gender}

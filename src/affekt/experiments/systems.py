@@ -149,8 +149,12 @@ def configured(name: str, config: Config) -> Config:
     carried over.
 
     Raises:
-        AffektError: No such system, or the config has weights for another encoder.
+        AffektError: No such system, or the config has weights for another encoder, or asks for
+            source statistics where nothing is standardised by them.
     """
+    tuned = config.encoder.name == "vggish" and not config.stage1.freeze
+    if config.protocol.source_statistics and (known_system(name).make is not _paper or tuned):
+        raise AffektError(f"{name}: protocol.source_statistics is of our own system alone")
     values = config.model_dump(exclude_unset=True)
     settings = known_system(name).settings
     given = config.encoder
@@ -183,9 +187,9 @@ def title(name: str, config: Config) -> str:
     ).name
     if encoder.name != "vggish":
         what += ", mix of layers" if encoder.mix else f" layer {encoder.layer}"
-    cell = "LSTM" if stage2.cell == "lstm" else "peephole LSTM"
+    cell = {"lstm": "LSTM + ", "peephole": "peephole LSTM + ", "none": ""}[stage2.cell]
     plan = "no balance" if balance.plan == "none" else f"balance {balance.plan}"
-    parts = [f"{what} + {cell} + {stage2.pooling}", plan, *both]
+    parts = [f"{what} + {cell}{stage2.pooling}", plan, *both]
     if stage2.end_to_end:
         parts.append("end to end")
     return ", ".join(parts)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..config import Config
+from ..config import Protocol as ProtocolSettings
 from ..corpora import Corpus
 from ..splits import anonymous, fold_notes, one_voice
 
@@ -15,6 +16,11 @@ PAPER_PROTOCOL = (
     "paper_protocol, NOT a score on unheard speakers: networks chose their epoch on the test fold, "
     "which flatters, and learned from all training {who}; {folds}; no test {who} are trained on; "
 )
+OWN_STATISTICS = (
+    "Test {who} in no training and no choice, but their unlabelled clips gave the statistics that "
+    "standardise them: a score on batches of one source; {folds}; every choice (epochs, settings) "
+    "inside the training part, on {validation}; "
+)
 PEEKED = "paper_protocol: networks chose their epoch on the test fold; no score on unheard speakers"
 SCORING = (
     "uniform segments at test; {seeds} seeds, mean over seeds of scores pooled over folds; "
@@ -22,13 +28,15 @@ SCORING = (
 )
 
 
-def marked_title(title: str, facts: Sequence[Mapping[str, Any]], peek: bool) -> str:
+def marked_title(title: str, facts: Sequence[Mapping[str, Any]], settings: ProtocolSettings) -> str:
     """A title, and what else must stand wherever the number does."""
     marks = [title]
     if facts[0].get("encoder", "").startswith("random start"):
         marks.append("(random start)")
-    if peek:
+    if settings.paper_protocol:
         marks.append("(paper_protocol)")
+    if settings.source_statistics:
+        marks.append("(source statistics)")
     return " ".join(marks).strip()
 
 
@@ -63,6 +71,7 @@ def protocol(corpus: Corpus, config: Config, folds: Sequence[Sequence[str]]) -> 
         validation = f"the validation {who} of the corpus where they are in training"
     elif any(one_voice([u for u in corpus.utterances if u.speaker not in g]) for g in folds):
         validation = f"some clips ({share}) where there is only one training speaker"
-    text = (PAPER_PROTOCOL if config.protocol.paper_protocol else PROTOCOL) + SCORING
+    kind = OWN_STATISTICS if config.protocol.source_statistics else PROTOCOL
+    text = (PAPER_PROTOCOL if config.protocol.paper_protocol else kind) + SCORING
     seeds = config.protocol.seeds
     return text.format(who=who, folds=where, validation=validation, seeds=seeds)

@@ -39,6 +39,8 @@ def prediction_view(prediction: Prediction) -> RenderableType:
         f"  {prediction.duration:.2f} s  ",
         (printable(prediction.label), f"bold {style}"),
     )
+    if prediction.reason:
+        head.append(f"  ({prediction.reason})")
     table = Table.grid(padding=(0, 1))
     for label, p in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
         table.add_row(

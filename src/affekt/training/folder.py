@@ -15,7 +15,8 @@ from ..files import new_folder
 from ..progress import Report, silent
 from ..provenance import portable, provenance
 from ..report.card import model_card
-from .data import audio_warnings, load_clips
+from .data import VectorCache, audio_warnings, load_clips
+from .finish import fit_gate
 from .train import Trained, train
 
 
@@ -66,6 +67,10 @@ def _train_into(
     origin = provenance(training, config)
     clips = load_clips(training.utterances, report)
     trained = train(clips, config, seed=seed, cache=cache, report=report)
+    heard = [c for c in clips if c.utterance.speaker not in trained.validation_speakers]
+    held = [c for c in clips if c.utterance.speaker in trained.validation_speakers]
+    vectors = VectorCache(cache, trained.model.encoder)
+    fit_gate(trained.model, heard or clips, held, config, vectors, seed)
     _round(trained.model)
     facts = {**trained.facts(), "seed": seed, "audio_warnings": audio_warnings(clips), **origin}
     note = config.note or (

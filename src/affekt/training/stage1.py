@@ -6,20 +6,18 @@ from functools import partial
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..audio import Wave
 from ..config import Stage1
 from ..encoders import windows
-from ..encoders.protocol import SegmentEncoder
 from ..encoders.vggish import SAMPLES
-from ..metrics import uar
 from ..model import VECTOR, EmotionModel, Projection
-from ..progress import Report
+from ..progress import Report, silent
 from ..segments import SAMPLE_RATE, Spans
 from .data import VectorCache
 from .loop import History, Score, fit, shuffled
+from .truth import Truth
 
 
 @dataclass(frozen=True)
@@ -29,29 +27,35 @@ class Part:
     Attributes:
         waves: One ``(samples,)`` a clip, levelled.
         spans: One ``(segments, 2)`` a clip: by class in training, uniform in validation.
-        targets: Class index of each clip ``(clips,)``.
+        truth: What is right of each clip.
+        corpora: The corpus of each clip.
+        sources: By whose statistics each clip is standardised: its corpus, or None for those of
+            all, as in use with recordings of which nothing else is known.
     """
 
     waves: Sequence[Wave]
     spans: Sequence[Spans]
-    targets: Tensor
+    truth: Truth
+    corpora: Sequence[str]
+    sources: Sequence[str | None]
 
-    def segment_targets(self) -> Tensor:
-        """Class index of every segment, its clip's."""
-        return self.targets.repeat_interleave(torch.tensor([len(s) for s in self.spans]))
+    def by_segment(self) -> Truth:
+        """What is right of every segment: what is right of its clip."""
+        counts = torch.tensor([len(s) for s in self.spans])
+        return Truth(*(t.repeat_interleave(counts, 0) for t in self.truth))
 
 
 class Vectors:
-    """Segments as a frozen encoder sees them, computed once."""
+    """Standardised segments as a frozen encoder sees them, computed once."""
 
-    def __init__(self, cache: VectorCache, part: Part, report: Report) -> None:
-        self.vectors = torch.cat(cache.encode(part.waves, part.spans, report))
-        self.targets = part.segment_targets()
+    def __init__(self, vectors: Sequence[Tensor], part: Part) -> None:
+        self.vectors = torch.cat(list(vectors))
+        self.truth = part.by_segment()
         self.sizes = [1] * len(self.vectors)
 
-    def __call__(self, batch: list[int]) -> tuple[Tensor, Tensor]:
+    def __call__(self, batch: list[int]) -> tuple[Tensor, Truth]:
         """Vectors ``(segments, dim)`` and their classes."""
-        return self.vectors[batch], self.targets[batch]
+        return self.vectors[batch], self.truth.of(batch)
 
 
 class Sounds:
@@ -61,24 +65,29 @@ class Sounds:
     the segments of a clip go together.
     """
 
-    def __init__(self, encoder: SegmentEncoder, part: Part) -> None:
-        self.encoder = encoder
-        self.items: list[tuple[Tensor, Tensor, Tensor]] = []
-        for clip, spans, target in zip(part.waves, part.spans, part.targets, strict=True):
+    def __init__(self, model: EmotionModel, part: Part) -> None:
+        self.model = model
+        self.items: list[tuple[Tensor, Tensor, str | None, Truth]] = []
+        for i, (clip, spans) in enumerate(zip(part.waves, part.spans, strict=True)):
             for wave, inside in windows(clip, spans):
-                if encoder.contextual:
-                    self.items.append((wave, inside, target.repeat(len(inside))))
+                if model.encoder.contextual:
+                    self._add(wave, inside, part, i)
                     continue
                 for span in inside:
                     start = round(float(span[0]) * SAMPLE_RATE)
-                    item = wave[start : start + SAMPLES], (span - span[0])[None], target[None]
-                    self.items.append(item)
-        self.sizes = [len(spans) for _, spans, _ in self.items]
+                    self._add(wave[start : start + SAMPLES], (span - span[0])[None], part, i)
+        self.sizes = [len(spans) for _, spans, _, _ in self.items]
 
-    def __call__(self, batch: list[int]) -> tuple[Tensor, Tensor]:
+    def _add(self, wave: Tensor, spans: Tensor, part: Part, clip: int) -> None:
+        item = wave, spans, part.sources[clip], part.truth.of([clip] * len(spans))
+        self.items.append(item)
+
+    def __call__(self, batch: list[int]) -> tuple[Tensor, Truth]:
         """Vectors ``(segments, dim)``, with gradients, and their classes."""
-        waves, spans, targets = zip(*(self.items[i] for i in batch), strict=True)
-        return self.encoder(waves, spans), torch.cat(targets)
+        waves, spans, sources, truths = zip(*(self.items[i] for i in batch), strict=True)
+        encoded = self.model.encoder(waves, spans).split([len(s) for s in spans])
+        vectors = map(self.model.standardise, encoded, sources)
+        return torch.cat(list(vectors)), Truth(*map(torch.cat, zip(*truths, strict=True)))
 
 
 def train_encoder(
@@ -100,15 +109,15 @@ def train_encoder(
     head = nn.Sequential(nn.Dropout(0.5), nn.Linear(VECTOR, classes))
     on_top = nn.ModuleList([model.projection, head])
     if isinstance(model.projection, Projection):
-        start = Vectors(cache, training, report)
-        model.projection.measure(start.vectors)
+        start = cache.encode(training.waves, training.spans, report)
+        model.projection.measure(_by_corpus(start, training.corpora))
     if settings.freeze:
-        data: Vectors | Sounds = start
+        data: Vectors | Sounds = Vectors(standardised(model, start, training), training)
         trained = on_top
         groups: list[tuple[nn.Module, float]] = [(on_top, settings.head_rate)]
-        fixed = Vectors(cache, validation, report).vectors if validation else None
+        fixed = torch.cat(encoded(model, cache, validation, report)) if validation else None
     else:
-        data = Sounds(model.encoder, training)
+        data = Sounds(model, training)
         trained = nn.ModuleList([model.encoder, on_top])
         groups = [(model.encoder, settings.rate), (on_top, settings.head_rate)]
         fixed = None
@@ -119,20 +128,17 @@ def train_encoder(
     )
 
     def loss(batch: list[int]) -> Tensor:
-        vectors, targets = data(batch)
-        return F.cross_entropy(head(model.projection(vectors)), targets)
+        vectors, truth = data(batch)
+        return truth.loss(head(model.projection(vectors)))
 
     @torch.inference_mode()
     def validate(part: Part) -> Score:
         vectors = (
             fixed
             if fixed is not None
-            else torch.cat(VectorCache(None, model.encoder).encode(part.waves, part.spans))
+            else torch.cat(encoded(model, VectorCache(None, model.encoder), part))
         )
-        logits = head(model.projection(vectors))
-        targets = part.segment_targets()
-        loss = F.cross_entropy(logits, targets).item()
-        return Score(loss, uar(targets.numpy(), logits.argmax(-1).numpy()))
+        return part.by_segment().score(head(model.projection(vectors)))
 
     return fit(
         "stage 1 (encoder)",
@@ -145,3 +151,22 @@ def train_encoder(
         patience=settings.patience,
         report=report,
     )
+
+
+def encoded(
+    model: EmotionModel, cache: VectorCache, part: Part, report: Report = silent
+) -> list[Tensor]:
+    """Standardised vectors ``(segments, dim)`` of each clip of a part."""
+    return standardised(model, cache.encode(part.waves, part.spans, report), part)
+
+
+def standardised(model: EmotionModel, vectors: Sequence[Tensor], part: Part) -> list[Tensor]:
+    """Each clip's vectors by the statistics of its source."""
+    return list(map(model.standardise, vectors, part.sources))
+
+
+def _by_corpus(vectors: Sequence[Tensor], corpora: Sequence[str]) -> dict[str, Tensor]:
+    gathered: dict[str, list[Tensor]] = {}
+    for clip, corpus in zip(vectors, corpora, strict=True):
+        gathered.setdefault(corpus, []).append(clip)
+    return {corpus: torch.cat(clips) for corpus, clips in gathered.items()}

@@ -10,33 +10,27 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import Stage2
 from ..encoders import encode, windows
-from ..encoders.protocol import SegmentEncoder
-from ..metrics import uar
 from ..model import EmotionModel
 from ..progress import Report
 from .loop import History, Score, fit, shuffled
 from .stage1 import Part
+from .truth import Truth
 
 
 class Clips(Protocol):
-    """Clips as the sequence model sees them.
-
-    Attributes:
-        targets: Class indices ``(clips,)``.
-    """
+    """Clips as the sequence model sees them."""
 
     @property
-    def targets(self) -> Tensor:
-        """Class indices ``(clips,)``."""
+    def truth(self) -> Truth:
+        """What is right of each clip."""
         ...
 
     def look(self, batch: Sequence[int]) -> list[Tensor]:
-        """The encoder's ``(segments, dim)`` of some clips."""
+        """Standardised vectors ``(segments, dim)`` of some clips."""
         ...
 
 
@@ -44,12 +38,12 @@ class Sequences(NamedTuple):
     """Clips whose vectors are known.
 
     Attributes:
-        vectors: The encoder's ``(segments, dim)`` of each clip.
-        targets: Class indices ``(clips,)``.
+        vectors: Standardised ``(segments, dim)`` of each clip.
+        truth: What is right of each clip.
     """
 
     vectors: Sequence[Tensor]
-    targets: Tensor
+    truth: Truth
 
     def look(self, batch: Sequence[int]) -> list[Tensor]:
         """See `Clips`."""
@@ -60,29 +54,33 @@ class Live(NamedTuple):
     """Clips that the encoder hears anew each time, with gradients.
 
     Attributes:
-        encoder: In training.
+        model: In training.
         part: Waves, spans and classes.
     """
 
-    encoder: SegmentEncoder
+    model: EmotionModel
     part: Part
 
     @property
-    def targets(self) -> Tensor:
-        """Class indices ``(clips,)``."""
-        return self.part.targets
+    def truth(self) -> Truth:
+        """What is right of each clip."""
+        return self.part.truth
 
     def look(self, batch: Sequence[int]) -> list[Tensor]:
         """See `Clips`."""
-        part = self.part
+        sources = [self.part.sources[i] for i in batch]
+        return list(map(self.model.standardise, self._encode(batch), sources))
+
+    def _encode(self, batch: Sequence[int]) -> list[Tensor]:
+        part, encoder = self.part, self.model.encoder
         if not torch.is_grad_enabled():  # many clips at once, in bounded memory
             waves = [part.waves[i] for i in batch]
-            vectors = dict(encode(self.encoder, waves, [part.spans[i] for i in batch]))
+            vectors = dict(encode(encoder, waves, [part.spans[i] for i in batch]))
             return [vectors[i] for i in range(len(batch))]
         pieces = [list(windows(part.waves[i], part.spans[i])) for i in batch]
         sounds, spans = zip(*(piece for clip in pieces for piece in clip), strict=True)
         counts = [sum(len(inside) for _, inside in clip) for clip in pieces]
-        return list(self.encoder(sounds, spans).split(counts))
+        return list(encoder(sounds, spans).split(counts))
 
 
 def train_sequence(
@@ -108,19 +106,16 @@ def train_sequence(
         groups.append({"params": model.encoder.parameters(), "lr": encoder_rate})
 
     def loss(batch: list[int]) -> Tensor:
-        return F.cross_entropy(model.classify(training.look(batch)).logits, training.targets[batch])
+        return training.truth.of(batch).loss(model.classify(training.look(batch)).logits)
 
-    @torch.inference_mode()
     def validate(held_out: Clips) -> Score:
-        logits = model.classify(held_out.look(range(len(held_out.targets)))).logits
-        loss = F.cross_entropy(logits, held_out.targets).item()
-        return Score(loss, uar(held_out.targets.numpy(), logits.argmax(-1).numpy()))
+        return held_out.truth.score(held_out_logits(model, held_out))
 
     return fit(
         "stage 2 (end to end)" if settings.end_to_end else "stage 2 (sequence)",
         trained,
         torch.optim.Adam(groups, fused=True),
-        lambda: shuffled([1] * len(training.targets), settings.batch, rng),
+        lambda: shuffled([1] * len(training.truth.targets), settings.batch, rng),
         loss,
         partial(validate, validation) if validation else None,
         epochs=epochs,
@@ -128,3 +123,9 @@ def train_sequence(
         clip=settings.clip,
         report=report,
     )
+
+
+@torch.inference_mode()
+def held_out_logits(model: EmotionModel, held_out: Clips) -> Tensor:
+    """Logits ``(clips, classes)`` of clips that are not trained on."""
+    return model.classify(held_out.look(range(len(held_out.truth.targets)))).logits

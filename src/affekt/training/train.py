@@ -13,12 +13,14 @@ from ..config import Config
 from ..model import EmotionModel, prepare
 from ..progress import Report, silent
 from ..types import ClassBalance
-from .augment import with_speeds
+from .augment import with_copies
 from .balance import Plan, cut, make_plan, summarise
 from .data import Clip, VectorCache, inner_split, speakers
+from .finish import temperature
 from .loop import History
-from .stage1 import Part, train_encoder
-from .stage2 import Clips, Live, Sequences, train_sequence
+from .stage1 import Part, encoded, train_encoder
+from .stage2 import Clips, Live, Sequences, held_out_logits, train_sequence
+from .truth import known_classes, truth
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Trained:
         plan: How densely each class was cut.
         balance: What that gave.
         validation_speakers: Who stopped the training.
+        temperatures: What calibrates the probabilities of recordings of an unknown and of a
+            known source, found on the validation speakers.
         stage1, stage2: What each stage did while validation watched.
         refit: Whether the weights saw the validation speakers in a second training.
         interrupted: Whether Ctrl-C ended training early.
@@ -41,6 +45,7 @@ class Trained:
     plan: Plan
     balance: list[ClassBalance]
     validation_speakers: list[str]
+    temperatures: tuple[float, float]
     stage1: History
     stage2: History
     refit: bool
@@ -55,6 +60,7 @@ class Trained:
             "stage1_epochs": self.stage1.epochs,
             "stage2_epochs": self.stage2.epochs,
             "validation_UAR": round(self.stage2.validation[self.stage2.epochs - 1].uar, 4),
+            "temperatures": [round(t, 3) for t in self.temperatures],
             "refit": self.refit,
             "interrupted": self.interrupted,
             "balance": [asdict(row) for row in self.balance],
@@ -85,7 +91,8 @@ def train(
     """
     labels = sorted({c.label for c in clips})
     inner, choosing = inner_split(clips, config.protocol.validation, seed, held_out)
-    stages = partial(_two_stages, labels=labels, config=config, seed=seed, cache=cache)
+    known = known_classes(clips)
+    stages = partial(_two_stages, labels=labels, known=known, config=config, seed=seed, cache=cache)
     run = stages(inner, choosing, report=report)
     kept, refit, interrupted = run, False, run.interrupted
     if config.protocol.refit and held_out is None and not interrupted:
@@ -97,12 +104,14 @@ def train(
             interrupted = True
         if not interrupted:
             kept, refit = again, True
+    kept.model.temperatures.copy_(torch.tensor(run.temperatures))
     return Trained(
         kept.model,
         labels,
         kept.plan,
         kept.balance,
         speakers(choosing),
+        run.temperatures,
         run.stage1,
         run.stage2,
         refit,
@@ -118,6 +127,7 @@ class Run(NamedTuple):
     balance: list[ClassBalance]
     stage1: History
     stage2: History
+    temperatures: tuple[float, float]
 
     @property
     def interrupted(self) -> bool:
@@ -130,6 +140,7 @@ def _two_stages(
     held_out: Sequence[Clip],
     *,
     labels: list[str],
+    known: dict[str, set[str]],
     config: Config,
     seed: int,
     cache: Path | None,
@@ -137,13 +148,17 @@ def _two_stages(
     epochs: tuple[int, int] | None = None,
 ) -> Run:
     epochs = epochs or (config.stage1.epochs, config.stage2.epochs)
-    training = with_speeds(training, config.augment.speeds)
+    training = with_copies(training, config.augment)
     lengths = [(c.label, c.seconds) for c in training]
     plan = make_plan(config.balance.plan, lengths)
-    even = uniform_part(training, labels, config)
-    balanced = replace(even, spans=[cut(c.seconds, plan[c.label]) for c in training])
-    validation = uniform_part(held_out, labels, config) if held_out else None
     rng = np.random.default_rng(seed)
+    even = uniform_part(training, labels, known, config)
+    even = replace(even, sources=_sources(even, rng))
+    balanced = replace(even, spans=[cut(c.seconds, plan[c.label]) for c in training])
+    validation = None
+    if held_out:
+        validation = uniform_part(held_out, labels, known, config)
+        validation = replace(validation, sources=_sources(validation, rng))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = EmotionModel(config, len(labels))
@@ -164,14 +179,16 @@ def _two_stages(
 
         def sequences(part: Part) -> Clips:
             if config.stage2.end_to_end:
-                return Live(model.encoder, part)
-            return Sequences(tuned.encode(part.waves, part.spans, report), part.targets)
+                return Live(model, part)
+            return Sequences(encoded(model, tuned, part, report), part.truth)
+
+        held = sequences(validation) if validation else None
 
         def stage2(epochs: int) -> History:
             return train_sequence(
                 model,
                 sequences(balanced if config.balance.scope == "both" else even),
-                sequences(validation) if validation else None,
+                held,
                 config.stage2,
                 encoder_rate=config.stage1.rate,
                 epochs=epochs,
@@ -185,10 +202,32 @@ def _two_stages(
             if not validation:
                 raise
             second = replace(stage2(1), interrupted=True)
-    return Run(model.eval(), plan, summarise(config.balance.plan, lengths), first, second)
+        model.eval()
+        found = (1.0, 1.0)
+        if validation:
+            unknown = replace(validation, sources=[None] * len(held_out))
+            of_corpus = replace(validation, sources=validation.corpora)
+            pair = [sequences(part) for part in (unknown, of_corpus)]
+            one, two = (temperature(held_out_logits(model, p), p.truth) for p in pair)
+            found = one, two
+    return Run(model, plan, summarise(config.balance.plan, lengths), first, second, found)
 
 
-def uniform_part(clips: Sequence[Clip], labels: list[str], config: Config) -> Part:
+def uniform_part(
+    clips: Sequence[Clip], labels: list[str], known: dict[str, set[str]], config: Config
+) -> Part:
     """Clips cut as at test."""
     waves, spans = prepare([c.recording for c in clips], config)
-    return Part(waves, spans, torch.tensor([labels.index(c.label) for c in clips]))
+    corpora = [c.utterance.corpus for c in clips]
+    return Part(waves, spans, truth(clips, labels, known), corpora, corpora)
+
+
+def _sources(part: Part, rng: np.random.Generator) -> list[str | None]:
+    """Of several corpora, half of the clips are heard as of an unknown source.
+
+    The model will be used both ways.
+    """
+    if len(set(part.corpora)) == 1:
+        return list(part.corpora)
+    known = rng.random(len(part.corpora)) < 0.5
+    return [corpus if k else None for corpus, k in zip(part.corpora, known, strict=True)]

@@ -48,5 +48,8 @@ class PaperMethod:
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
         """See `Method`."""
-        predictions = self._recognizer.recognise(recordings)
+        heard = self._recognizer.hear(recordings)
+        one_source = self.config.protocol.source_statistics
+        source = self._recognizer.source_of(heard) if one_source else None
+        predictions = [self._recognizer.tell(clip, source) for clip in heard]
         return np.array([list(p.probabilities.values()) for p in predictions])

@@ -1,0 +1,67 @@
+"""What makes a trained model fit for use: masks of classes, temperature, the speech gate."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from affekt.gate import SpeechGate
+from affekt.training.finish import temperature
+from affekt.training.truth import Truth
+
+YES, NO = True, False
+
+
+def test_a_corpus_is_asked_only_about_the_classes_it_has():
+    logits = torch.tensor([[2.0, 1.0, 9.0], [0.0, 1.0, 3.0]])
+    truth = Truth(torch.tensor([0, 2]), torch.tensor([[YES, YES, NO], [YES, YES, YES]]))
+    by_hand = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-2) + math.exp(-3))) / 2
+    assert truth.loss(logits).item() == pytest.approx(by_hand, abs=1e-6)
+    assert truth.score(logits).uar == 1  # the 9 is of a class that the first corpus lacks
+    assert truth.of([1]).loss(logits[1:]).item() == pytest.approx(
+        cross_entropy(logits[1:], torch.tensor([2])).item()
+    )
+
+
+def test_an_unknown_class_gets_no_gradient():
+    logits = torch.zeros(1, 3, requires_grad=True)
+    Truth(torch.tensor([0]), torch.tensor([[YES, YES, NO]])).loss(logits).backward()
+    assert logits.grad[0].tolist() == pytest.approx([-0.5, 0.5, 0])
+
+
+def test_the_temperature_undoes_overconfidence():
+    """Logits three times too large for the frequencies that they were drawn from."""
+    torch.manual_seed(0)
+    honest = torch.randn(4000, 4) * 1.5
+    targets = torch.distributions.Categorical(logits=honest).sample()
+    truth = Truth(targets, torch.ones(4000, 4, dtype=torch.bool))
+    assert temperature(honest * 3, truth) == pytest.approx(3, rel=0.06)
+    assert temperature(honest, truth) == pytest.approx(1, rel=0.06)
+
+
+def test_the_gate_lets_everything_pass_until_it_has_learned():
+    assert SpeechGate(8).doubt(torch.full((3, 8), 1e6)) == ""
+
+
+def test_the_gate_scores_the_mean_of_the_segments():
+    gate = SpeechGate(2)
+    gate.mean.copy_(torch.tensor([1.0, 0.0]))
+    gate.sd.copy_(torch.tensor([2.0, 1.0]))
+    gate.weight.copy_(torch.tensor([1.0, -1.0]))
+    gate.threshold.fill_(0.5)
+    assert gate.score(torch.tensor([3.0, 1.0])).item() == pytest.approx(1 - 1)
+    assert "not speech" in gate.doubt(torch.tensor([[1.0, 0.0], [5.0, 2.0]]))
+    assert gate.doubt(torch.tensor([[5.0, 0.0]])) == ""
+    assert gate.score(torch.tensor([1e6, 0.0])).item() == 8  # one wild dimension cannot outvote all
+
+
+def test_the_bundled_model_knows_what_is_no_speech(default_model, emodb):
+    from affekt.training.sounds import other_sounds
+
+    unheard = other_sounds(60, seed=1)
+    refused = [bool(p.reason) for p in map(default_model, unheard, [16_000] * 60)]
+    assert np.mean(refused) > 0.9
+    spoken = sorted(emodb.glob("wav/*.wav"))[::25]
+    assert np.mean([not p.reason for p in default_model.many(spoken)]) > 0.9

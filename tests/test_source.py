@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from test_cli import affekt
+
+from affekt import AffektError, load
+from affekt.audio import from_array
+from affekt.model import Statistics
+from affekt.source import PRIOR, SourceStatistics, load_source
+
+RATE = 16_000
+DEMO = Path(__file__).parent.parent / "demo"
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    torch.manual_seed(0)
+    return torch.randn(400, 6) * torch.arange(1, 7) + torch.arange(6) * 10
+
+
+def test_running_statistics_are_those_of_everything_heard(vectors):
+    source = SourceStatistics.unknown("e", 6)
+    for part in vectors.split([1, 7, 100, 292]):
+        source = source.heard(part)
+    assert source.segments == 400
+    assert torch.allclose(source.mean, vectors.double().mean(0))
+    assert torch.allclose(source.variance, vectors.double().var(0, correction=0))
+
+
+def test_nothing_heard_leaves_the_prior_and_much_heard_leaves_none_of_it(vectors):
+    prior = Statistics(torch.full((6,), 5.0), torch.full((6,), 3.0))
+    start = SourceStatistics.unknown("e", 6)
+    assert torch.equal(start.statistics(prior).mean, prior.mean)
+    assert torch.equal(start.statistics(prior).sd, prior.sd)
+    far = start.heard(vectors.repeat(1000, 1)).statistics(prior)
+    assert torch.allclose(far.mean, vectors.mean(0), atol=1e-2)
+    assert torch.allclose(far.sd, vectors.std(0, correction=0), rtol=1e-3)
+
+
+def test_the_prior_counts_as_so_many_segments():
+    prior = Statistics(torch.zeros(1), torch.ones(1))
+    heard = SourceStatistics.unknown("e", 1).heard(torch.full((int(PRIOR), 1), 4.0))
+    mixed = heard.statistics(prior)
+    assert mixed.mean.item() == pytest.approx(2.0)  # halfway
+    # half of (0 + 2^2) of what was heard, half of the prior's 1
+    assert mixed.sd.item() == pytest.approx(((4 + 1) / 2) ** 0.5)
+
+
+def test_saved_and_read_again(vectors, tmp_path):
+    source = SourceStatistics.unknown("e", 6).heard(vectors)
+    source.save(tmp_path / "s.safetensors")
+    again = load_source(tmp_path / "s.safetensors")
+    assert (again.encoder, again.segments) == ("e", 400)
+    assert torch.equal(again.mean, source.mean)
+    assert torch.equal(again.variance, source.variance)
+
+
+@pytest.mark.parametrize("content", [b"", b"no statistics", b"{}"])
+def test_something_else_is_refused(content, tmp_path):
+    path = tmp_path / "s.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(AffektError, match="not source statistics"):
+        load_source(path)
+    with pytest.raises(AffektError, match="not source statistics"):
+        load_source(tmp_path / "absent")
+
+
+def voice(seed, pitch):
+    time = np.arange(2 * RATE) / RATE
+    rng = np.random.default_rng(seed)
+    wobble = pitch * (1 + 0.1 * np.sin(2 * np.pi * rng.uniform(2, 5) * time))
+    wave = sum(np.sin(2 * np.pi * k * np.cumsum(wobble) / RATE) / k for k in range(1, 12))
+    return from_array((wave * np.hanning(len(wave)) * 0.1).astype(np.float32), RATE)
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    loaded = load()
+    loaded._model.gate.threshold.fill_(-torch.inf)  # these hums are no speech
+    return loaded
+
+
+def test_standardised_by_its_source_a_clip_is_heard_otherwise_and_the_result_says_so(recognizer):
+    recordings = [voice(i, 100 + 20 * i) for i in range(6)]
+    source = recognizer.source_of(recognizer.hear(recordings))
+    plain, known = recognizer.recognise(recordings), recognizer.recognise(recordings, source)
+    assert source.segments == sum(len(p.segments) for p in plain)
+    assert {p.source_segments for p in plain} == {0}
+    assert {p.source_segments for p in known} == {source.segments}
+    assert plain[0].probabilities != known[0].probabilities
+    nothing = recognizer.recognise(recordings[:1], recognizer.source_of([]))
+    for label, p in plain[0].probabilities.items():
+        assert nothing[0].probabilities[label] == pytest.approx(p, abs=1e-6)
+
+
+def test_statistics_of_another_encoder_are_refused(recognizer):
+    other = SourceStatistics.unknown("another", 1024)
+    with pytest.raises(AffektError, match="another encoder"):
+        recognizer.recognise([voice(0, 100)], other)
+    with pytest.raises(AffektError, match="another encoder"):
+        recognizer.source_of([], other)
+
+
+def test_what_is_no_speech_says_nothing_of_the_source(recognizer):
+    silent = from_array(np.zeros(RATE, np.float32), RATE)
+    assert recognizer.source_of(recognizer.hear([silent])).segments == 0
+
+
+def test_the_command_learns_a_source_and_predict_uses_it(tmp_path):
+    spoken = sorted(DEMO.glob("*.flac"))
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    for i, path in enumerate(spoken):
+        wave, rate = soundfile.read(path)
+        soundfile.write(folder / f"{i}.wav", wave, rate)
+    stats = tmp_path / "line.safetensors"
+    done = affekt("adapt", "--unlabelled", folder, "--out", stats)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(spoken)} recordings" in done.stdout
+    files = sorted(folder.iterdir())
+    results = {}
+    for how in ("auto", str(stats)):
+        done = affekt("predict", *files, "--json", "--source-stats", how)
+        assert done.returncode == 0, done.stderr
+        results[how] = [json.loads(line) for line in done.stdout.splitlines()]
+    for one, two in zip(*results.values(), strict=True):
+        assert one["source_segments"] == two["source_segments"] > 0
+        assert one["probabilities"] == pytest.approx(two["probabilities"], abs=1e-6)
+    again = affekt("adapt", "--unlabelled", folder, "--out", stats)
+    assert again.returncode == 2
+    assert "exists" in again.stderr
+    (folder / "broken.wav").write_bytes(b"no sound")
+    partly = affekt("adapt", "--unlabelled", folder, "--out", tmp_path / "b.safetensors")
+    assert partly.returncode == 2
+    assert "broken.wav" in partly.stderr
+    assert f"{len(spoken)} recordings" in partly.stdout
+    empty = affekt("adapt", "--unlabelled", tmp_path / "none", "--out", tmp_path / "c.safetensors")
+    assert empty.returncode == 2
+    assert "no recordings" in empty.stderr
