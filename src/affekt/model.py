@@ -112,6 +112,13 @@ class EmotionModel(nn.Module):
             dropout=settings.dropout,
         )
 
+    @property
+    def prior(self) -> Statistics | None:
+        """Of a source that nothing is known of; None where vectors are not standardised."""
+        if not isinstance(self.projection, Projection):
+            return None
+        return Statistics(self.projection.mean, self.projection.sd)
+
     def standardise(self, vectors: Tensor, source: Statistics | str | None = None) -> Tensor:
         """The encoder's vectors ``(segments, dim)`` as `classify` takes them.
 

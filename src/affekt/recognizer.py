@@ -19,7 +19,7 @@ from .encoders import encode
 from .encoders.onednn import for_inference
 from .errors import AffektError, CheckpointError
 from .gate import SHORTEST, UNCERTAIN
-from .model import Projection, Statistics, prepare
+from .model import Statistics, prepare
 from .segments import Spans
 from .source import PRIOR, SourceStatistics, identity
 from .types import Prediction, Segment
@@ -200,14 +200,13 @@ class Recognizer:
         return torch.exp(unknown + share * (known - unknown))
 
     def _statistics(self, source: SourceStatistics | None) -> Statistics | None:
-        projection = self._model.projection
         if source is None:
             return None
-        if not isinstance(projection, Projection):
+        if (prior := self._model.prior) is None:
             raise AffektError(f"{self.name}: its encoder was tuned; it takes no source statistics")
         if source.encoder != self._identity:
             raise AffektError(f"{self.name}: the source statistics are of another encoder")
-        return source.statistics(Statistics(projection.mean, projection.sd))
+        return source.statistics(prior)
 
     @cached_property
     def _identity(self) -> str:
@@ -226,12 +225,21 @@ def load(model: str | Path = "default") -> Recognizer:
     Raises:
         CheckpointError: No such model, or a damaged one.
     """
+    return Recognizer(load_checkpoint(model_folder(model)))
+
+
+def model_folder(model: str | Path) -> Path:
+    """Where a bundled model lies, or the model folder that was given.
+
+    Raises:
+        CheckpointError: No such model.
+    """
     bundled = bundled_models()
     folder = bundled.get(str(model), Path(model))
     if not folder.is_dir():
         names = ", ".join(bundled)
         raise CheckpointError(f"{model}: no such model; give a model folder or one of {names}")
-    return Recognizer(load_checkpoint(folder))
+    return folder
 
 
 def bundled_models() -> dict[str, Path]:

@@ -20,11 +20,13 @@ class Output(NamedTuple):
         logits: ``(batch, classes)``.
         hidden: The Bi-LSTM's ``(batch, segments, 2 * hidden)``.
         attention: ``(batch, segments)``, sums to 1 over each clip, 0 where it is padded.
+        pooled: What the classifier sees ``(batch, dim)``.
     """
 
     logits: Tensor
     hidden: Tensor
     attention: Tensor
+    pooled: Tensor
 
 
 class BiLSTM(nn.Module):
@@ -130,7 +132,7 @@ class SequenceModel(nn.Module):
         h = self.rnn(self.dropout(x), lengths)
         pooled, attention = self.pooling(h, mask_of(lengths, h.shape[1]))
         logits = self.classifier(self.dropout(pooled))
-        return Output(logits, h, attention)
+        return Output(logits, h, attention, pooled)
 
     def timeline(self, h: Tensor) -> Tensor:
         """Logits ``(batch, segments, classes)`` of each hidden vector as if it were the clip's.

@@ -1,37 +1,85 @@
 """``affekt adapt``."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from ..errors import AffektError, AudioError
-from .app import app, complain, say
+from .app import Cache, app, complain, progress, say
+
+Labels = Annotated[dict[str, str] | None, Parameter(name="--labels")]
 
 
 @app.command
-def adapt(*, unlabelled: Path, out: Path, model: str = "default") -> int:
-    """Learn what the recordings of one source have in common; no labels are needed.
+def adapt(
+    source: str | None = None,
+    *,
+    unlabelled: Path | None = None,
+    out: Path,
+    base: Annotated[str, Parameter(name="--from")] = "default",
+    labels: Labels = None,
+    cache: Cache = None,
+) -> int:
+    """Fit a model to your own recordings: labelled ones, or unlabelled ones of one source.
 
-    A source is a voice, a microphone, a line, an archive. Its recordings should hold its
-    emotions in about their usual shares: what all of them share is taken for the source.
+    Labelled recordings give a new model with their classes. Unlabelled ones give the statistics
+    of their source (a voice, a microphone, a line, an archive): they should hold its emotions
+    in about their usual shares, since what all of them share is taken for the source.
 
     Parameters
     ----------
+    source:
+        Labelled recordings: manifest (path, label, speaker), a folder, or corpus:FOLDER.
     unlabelled:
         Folder of recordings of one source; a minute of speech does, more is better.
     out:
-        New file of statistics, for "affekt predict --source-stats".
-    model:
-        Name of a bundled model, or a model folder: it will understand the statistics, and so
-        will every model with the same encoder.
+        New folder for the model; or new file of statistics, for "predict --source-stats".
+    base:
+        The model to start from: the name of a bundled one, or a model folder.
+    labels:
+        Rename or merge classes (--labels.furious anger); "" leaves a class out.
     """
+    if (source is None) == (unlabelled is None):
+        raise AffektError("give labelled recordings, or a folder with --unlabelled")
+    if source is not None:
+        return _labelled(source, out, base, labels or {}, cache)
+    if labels:
+        raise AffektError("--labels goes with labelled recordings")
+    return _unlabelled(Path(str(unlabelled)), out, base)
+
+
+def _labelled(source: str, out: Path, base: str, labels: dict[str, str], cache: Path | None) -> int:
+    from ..corpora import load_corpus
+    from ..encoders.weights import cache_folder
+    from ..report.console import printable
+    from ..training.folder import adapt_folder
+
+    corpus = load_corpus(source, labels)
+    with progress() as report:
+        adapted = adapt_folder(corpus, base, out, cache or cache_folder() / "vectors", report)
+    classes = printable(", ".join(adapted.checkpoint.labels))
+    print(f"model: {out}, classes {classes}; its card is {out / 'README.md'}")
+    print(
+        f"UAR on held-out {adapted.held_out}: {adapted.before:.3f} before, {adapted.after:.3f} "
+        f"after (gain {adapted.gain[0]:+.3f} to {adapted.gain[1]:+.3f}, 95 %)"
+    )
+    for note in adapted.notes():
+        say(note)
+    print(f"try it: affekt predict FILE --model {out}")
+    return 0
+
+
+def _unlabelled(folder: Path, out: Path, base: str) -> int:
     from .. import audio
     from ..recognizer import load
 
     if out.exists():
         raise AffektError(f"{out}: exists; choose another name")
-    files = sorted(p for p in unlabelled.rglob("*") if p.suffix.lower() in audio.SUFFIXES)
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in audio.SUFFIXES)
     if not files:
-        raise AffektError(f"{unlabelled}: no recordings here")
-    recognizer = load(model)
+        raise AffektError(f"{folder}: no recordings here")
+    recognizer = load(base)
     source = recognizer.source_of([])
     unread = 0
     for file in files:
@@ -41,10 +89,9 @@ def adapt(*, unlabelled: Path, out: Path, model: str = "default") -> int:
             unread += 1
             complain(error)
     if not source.segments:
-        raise AffektError(f"{unlabelled}: no speech in {len(files)} recordings")
+        raise AffektError(f"{folder}: no speech in {len(files)} recordings")
     source.save(out)
-    heard = len(files) - unread
-    print(f"source: {out}, {source.segments} segments of {heard} recordings")
+    print(f"source: {out}, {source.segments} segments of {len(files) - unread} recordings")
     if source.segments < 60:
         say("under half a minute of speech: the statistics say little yet")
     return 2 if unread else 0

@@ -51,6 +51,39 @@ def model_card(
     return "\n".join(lines)
 
 
+def adapted_card(name: str, note: str, labels: list[str], facts: Mapping[str, Any]) -> str:
+    """Markdown of the README.md of a model fitted to its user's recordings."""
+    corpus, low_high = facts["corpus"], facts["gain95"]
+    counts = ", ".join(f"{cell(label)} {count}" for label, count in corpus["labels"].items())
+    base, learned_from = facts["adapted_from"]["name"], facts["adapted_from"]["corpus"].get("name")
+    lines = [
+        f"# {name}",
+        "",
+        cell(note),
+        "",
+        "| | |",
+        "|---|---|",
+        f"| classes | {cell(', '.join(labels))} |",
+        f"| adapted from | {cell(base)} (trained on {cell(str(learned_from))}) |",
+        f"| adapted to | {cell(corpus['name'])}: {corpus['clips']} clips, "
+        f"{corpus['speakers']} speakers ({counts}) |",
+        f"| terms of the data | {cell(corpus['terms'])}; and those of the model it comes from |",
+        "",
+        "## Score",
+        "",
+        f"UAR on held-out {facts['held_out']}: {facts['before_UAR']:.3f} before, "
+        f"{facts['after_UAR']:.3f} after; the gain lies between {low_high[0]:+.3f} and "
+        f"{low_high[1]:+.3f} (95 %, bootstrap over {facts['held_out']}). The final weights know "
+        "all of the recordings.",
+        "",
+        "## Limits",
+        "",
+        LIMITS,
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def cell(text: str) -> str:
     """Text of a user's inside a Markdown table."""
     return printable(text).replace("|", "\\|").replace("<", "&lt;")

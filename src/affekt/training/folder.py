@@ -1,20 +1,24 @@
 """Train a model and leave it as a folder that ``predict`` loads."""
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from ..checkpoint import Checkpoint, save_checkpoint
+from ..checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ..config import Config
 from ..corpora import Corpus
 from ..errors import AffektError
 from ..files import new_folder
 from ..progress import Report, silent
 from ..provenance import portable, provenance
-from ..report.card import model_card
+from ..recognizer import model_folder
+from ..report.card import adapted_card, model_card
+from .adapt import Adapted, adapt
 from .data import VectorCache, audio_warnings, load_clips
 from .finish import fit_gate
 from .train import Trained, train
@@ -44,9 +48,55 @@ def train_folder(
         AffektError: `out` is not empty, a recording cannot be read, there are too few
             speakers, or `evaluation` belongs to other data or settings.
     """
+    with filled_folder(out) as place:
+        return _train_into(place, corpus, config, cache, evaluation, report)
+
+
+def adapt_folder(
+    corpus: Corpus, base: str, out: Path, cache: Path | None, report: Report = silent
+) -> Adapted:
+    """Fit a model to labelled recordings and write the new one to `out`.
+
+    Args:
+        corpus: The recordings, less what it marks as test.
+        base: Name of a bundled model, or a model folder.
+        out: New or empty folder; its name is the model's.
+        cache: Where segment vectors are kept.
+        report: Progress.
+
+    Raises:
+        AffektError: `out` is not empty, there is no such model, a recording cannot be read, or
+            there are too few.
+    """
+    old = load_checkpoint(model_folder(base))
+    with filled_folder(out) as place:
+        training = corpus.training()
+        clips = load_clips(training.utterances, report)
+        adapted = adapt(old, clips, VectorCache(cache, old.model.encoder), place.name)
+        origin = provenance(training, old.config)
+        facts = {
+            "adapted_from": {"name": old.name, "corpus": old.training.get("corpus", {})},
+            "before_UAR": round(adapted.before, 4),
+            "after_UAR": round(adapted.after, 4),
+            "gain95": [round(bound, 4) for bound in adapted.gain],
+            "held_out": adapted.held_out,
+            "audio_warnings": audio_warnings(clips),
+            **origin,
+        }
+        terms = f"{old.terms}; and those of {corpus.name}: {corpus.terms}"
+        note = f"{old.name} adapted to {corpus.name}. Good for recordings like these, if any."
+        config = old.config.model_copy(update={"terms": terms, "note": note})
+        new = replace(adapted.checkpoint, config=config, note=note, training=facts)
+        save_checkpoint(new, place, adapted_card(place.name, note, new.labels, facts))
+    return replace(adapted, checkpoint=new)
+
+
+@contextmanager
+def filled_folder(out: Path) -> Iterator[Path]:
+    """A new or empty folder; taken away again if what should fill it fails."""
     out = new_folder(out.resolve())
     try:
-        return _train_into(out, corpus, config, cache, evaluation, report)
+        yield out
     except BaseException:
         with suppress(OSError):  # an empty folder is of no use to anyone
             out.rmdir()
