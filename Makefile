@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test lint clean results study ablation bundled-models across benchmark
+.PHONY: demo test lint clean results study ablation bundled-models across unheard benchmark
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -66,6 +66,9 @@ ACROSS = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $(POOL) --also tess:$(CORPORA)
 across: $(VENV)/dev.stamp
 	$(ACROSS) --out runs/across/plain
 	$(ACROSS) --protocol.source_statistics --out runs/across/source
+
+unheard: $(VENV)/dev.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/unheard.py $(CORPORA) > results/unheard.md
 
 SPOKEN = $(wildcard $(CORPORA)/emodb/wav/0*.wav)
 

@@ -63,7 +63,7 @@ def test_predict_prints_json_lines_and_a_picture(tmp_path):
     assert list(result["segments"][0]) == ["start", "end", "label", "probabilities", "attention"]
     assert sum(s["attention"] for s in result["segments"]) == pytest.approx(1)
     assert result["model"] == "default"
-    assert "EMO-DB" in done.stderr
+    assert "non-commercial" in done.stderr
     assert is_png(tmp_path / "p.png")
 
 

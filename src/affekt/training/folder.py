@@ -1,7 +1,8 @@
 """Train a model and leave it as a folder that ``predict`` loads."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from ..provenance import portable, provenance
 from ..recognizer import model_folder
 from ..report.card import adapted_card, model_card
 from .adapt import Adapted, adapt
-from .data import VectorCache, audio_warnings, load_clips
+from .data import Clip, VectorCache, load_clips
 from .finish import fit_gate
 from .train import Trained, train
 
@@ -80,7 +81,7 @@ def adapt_folder(
             "after_UAR": round(adapted.after, 4),
             "gain95": [round(bound, 4) for bound in adapted.gain],
             "held_out": adapted.held_out,
-            "audio_warnings": audio_warnings(clips),
+            "audio_warnings": _warning_counts(clips),
             **origin,
         }
         terms = f"{old.terms}; and those of {corpus.name}: {corpus.terms}"
@@ -122,7 +123,7 @@ def _train_into(
     vectors = VectorCache(cache, trained.model.encoder)
     fit_gate(trained.model, heard or clips, held, config, vectors, seed)
     _round(trained.model)
-    facts = {**trained.facts(), "seed": seed, "audio_warnings": audio_warnings(clips), **origin}
+    facts = {**trained.facts(), "seed": seed, "audio_warnings": _warning_counts(clips), **origin}
     note = config.note or (
         f"Trained on {corpus.name}: {len(training.speakers)} speakers. On other voices, languages "
         "and microphones it may be wrong more often than right."
@@ -130,6 +131,12 @@ def _train_into(
     checkpoint = Checkpoint(trained.model, trained.labels, portable(config), out.name, note, facts)
     save_checkpoint(checkpoint, out, model_card(out.name, note, trained.labels, facts, score))
     return trained
+
+
+def _warning_counts(clips: Sequence[Clip]) -> dict[str, int]:
+    """How many recordings sound odd, by what is odd about them."""
+    kinds = (w.split(":")[0] for c in clips for w in c.recording.warnings)
+    return dict(sorted(Counter(kinds).items()))
 
 
 def _round(model: nn.Module) -> None:

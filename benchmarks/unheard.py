@@ -1,0 +1,224 @@
+"""What the default recipe does on corpora, voices and lines that it has not learned.
+
+python benchmarks/unheard.py CORPORA [--seed N] > results/unheard.md
+
+Each of five corpora is left out of the pool in turn and tested whole on four classes: recording
+by recording, with statistics of its own unlabelled clips (1 to all of them, mixed and skewed),
+after adapting to ten labelled clips a class of one of its speakers (or as many as it takes), and
+through lines and noises. One model for each corpus left out.
+"""
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affekt.audio import Wave
+from affekt.checkpoint import Checkpoint
+from affekt.config import Config, read_config
+from affekt.corpora.together import pool
+from affekt.encoders.weights import cache_folder
+from affekt.metrics import uar
+from affekt.recognizer import Heard, Recognizer
+from affekt.source import SourceStatistics
+from affekt.training import degrade
+from affekt.training.adapt import adapt
+from affekt.training.data import Clip, VectorCache, load_clips
+from affekt.training.train import train
+
+FOUR = ("anger", "happiness", "neutral", "sadness")
+TESTED = ("emodb", "casia", "nemo", "turev", "urdu")
+ALWAYS = ("tess",)
+DRAWS = 5  # of what is drawn at random
+BINS = 15
+
+Change = Callable[[Wave, np.random.Generator], Wave]
+LINES: dict[str, Change] = {
+    "as it is": lambda w, rng: w,
+    "telephone": lambda w, rng: degrade.telephone(w),
+    "Opus, 8 kHz": lambda w, rng: degrade.opus(w, 8000),
+    "pink noise, 20 dB": lambda w, rng: degrade.noise(w, 20, rng, "pink"),
+    "pink noise, 10 dB": lambda w, rng: degrade.noise(w, 10, rng, "pink"),
+    "pink noise, 5 dB": lambda w, rng: degrade.noise(w, 5, rng, "pink"),
+    "telephone and pink noise, 10 dB": lambda w, rng: degrade.telephone(
+        degrade.noise(w, 10, rng, "pink")
+    ),
+    "room, 0.5 s": lambda w, rng: degrade.reverb(w, 0.5, rng),
+    "clipped, 5 %": lambda w, rng: degrade.clip(w, 0.05),
+    "10 % slower": lambda w, rng: degrade.speed(w, 0.9),
+    "10 % faster": lambda w, rng: degrade.speed(w, 1.1),
+}
+LINED = 300  # clips of each corpus that go through every line
+
+
+class Left:
+    """One corpus that was left out, and the model that learned from the others."""
+
+    def __init__(self, name: str, clips: Sequence[Clip], config: Config, seed: int) -> None:
+        vectors = cache_folder() / "vectors"
+        learned = [c for c in clips if c.utterance.corpus != name]
+        trained = train(learned, config, seed=seed, cache=vectors)
+        self.checkpoint = Checkpoint(trained.model, trained.labels, config, "under test")
+        self.recognizer = Recognizer(self.checkpoint)
+        self.cache = VectorCache(vectors, trained.model.encoder)
+        self.clips = [c for c in clips if c.utterance.corpus == name and c.label in FOUR]
+        self.heard = self.recognizer.hear([c.recording for c in self.clips])
+        self.truth = [c.label for c in self.clips]
+        self.config, self.rng = config, np.random.default_rng(seed)
+
+    def probabilities(
+        self, heard: Sequence[Heard], source: SourceStatistics | None
+    ) -> NDArray[np.float64]:
+        """Of the four classes, given that it is one of them ``(clips, 4)``."""
+        told = [self.recognizer.tell(h, source).probabilities for h in heard]
+        chosen = np.array([[p[label] for label in FOUR] for p in told])
+        return chosen / chosen.sum(1, keepdims=True)
+
+    def scored(
+        self, source: SourceStatistics | None, heard: Sequence[Heard] | None = None,
+        truth: Sequence[str] | None = None,
+    ) -> tuple[float, float]:  # fmt: skip
+        """UAR and expected calibration error."""
+        p = self.probabilities(heard or self.heard, source)
+        right = np.array([FOUR.index(label) for label in truth or self.truth])
+        return uar(right, p.argmax(1)), calibration_error(p, right)
+
+    def source(self, rows: Sequence[int]) -> SourceStatistics:
+        """Statistics of some clips."""
+        return self.recognizer.source_of([self.heard[i] for i in rows])
+
+    def by_number(self) -> dict[str, float]:
+        """UAR by how many unlabelled clips the statistics are of; all of one class at the end."""
+        everything = np.arange(len(self.clips))
+        results = {"0": self.scored(None)[0]}
+        for number in (1, 3, 10, 30, 100):
+            draws = (self.rng.choice(everything, number, replace=False) for _ in range(DRAWS))
+            results[str(number)] = _mean(self.scored(self.source(d.tolist()))[0] for d in draws)
+        results["all"] = self.scored(self.source(everything.tolist()))[0]
+        for share in (0.5, 0.8, 1.0):
+            key = f"100, {share:.0%} of one class"
+            results[key] = _mean(
+                self.scored(self.source(self._skewed(label, share)))[0] for label in FOUR
+            )
+        return results
+
+    def _skewed(self, label: str, share: float, number: int = 100) -> list[int]:
+        own = [i for i, t in enumerate(self.truth) if t == label]
+        others = [i for i, t in enumerate(self.truth) if t != label]
+        most = min(round(share * number), len(own))
+        rest = round(most * (1 - share) / share)
+        drawn = [
+            self.rng.choice(own, most, replace=False),
+            self.rng.choice(others, rest, replace=False),
+        ]
+        return np.concatenate(drawn).astype(int).tolist()
+
+    def adapted(self, each: int = 10) -> dict[str, float]:
+        """UAR on the other speakers, before and after `each` clips a class of two speakers."""
+        before, known, after = [], [], []
+        for _ in range(DRAWS):
+            taught = self._teachers(each)
+            if taught is None:
+                continue
+            rows, voices = taught
+            test = [i for i, c in enumerate(self.clips) if c.utterance.speaker not in voices]
+            heard, truth = [self.heard[i] for i in test], [self.truth[i] for i in test]
+            new = adapt(self.checkpoint, [self.clips[i] for i in rows], self.cache, "adapted")
+            told = Recognizer(new.checkpoint)
+            given = [told.tell(h).probabilities for h in heard]
+            labels = [max(p, key=p.__getitem__) for p in given]
+            before.append(self.scored(None, heard, truth)[0])
+            known.append(self.scored(self.source(rows), heard, truth)[0])
+            after.append(uar(truth, labels))
+        return {"before": _mean(before), "their statistics": _mean(known), "adapted": _mean(after)}
+
+    def _teachers(self, each: int) -> tuple[list[int], set[str]] | None:
+        """Clips of one or, where one has too few, two or more speakers, drawn at random."""
+        voices: set[str] = set()
+        for speaker in self.rng.permutation(sorted({c.utterance.speaker for c in self.clips})):
+            voices.add(str(speaker))
+            own = {label: self._of(label, voices) for label in FOUR}
+            if all(len(rows) >= each for rows in own.values()):
+                drawn = [self.rng.choice(rows, each, replace=False) for rows in own.values()]
+                return np.concatenate(drawn).tolist(), voices
+        return None
+
+    def _of(self, label: str, voices: set[str]) -> list[int]:
+        return [
+            i
+            for i, c in enumerate(self.clips)
+            if c.label == label and c.utterance.speaker in voices
+        ]
+
+    def through_lines(self) -> dict[str, float]:
+        """UAR of some clips through each line."""
+        rows = self.rng.permutation(len(self.clips))[:LINED]
+        truth = [self.truth[i] for i in rows]
+        results = {}
+        for name, change in LINES.items():
+            heard = []
+            for i in rows:
+                recording = self.clips[i].recording
+                changed = replace(recording, wave=change(recording.wave, self.rng))
+                heard += self.recognizer.hear([changed])
+            results[name] = self.scored(None, heard, truth)[0]
+        return results
+
+
+def calibration_error(p: NDArray[np.float64], right: NDArray[np.int64]) -> float:
+    """Expected calibration error of the top class, 15 bins of like width (Guo et al., 2017)."""
+    confidence, hit = p.max(1), p.argmax(1) == right
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = [
+        abs(hit[bins == b].mean() - confidence[bins == b].mean()) * np.mean(bins == b)
+        for b in set(bins)
+    ]
+    return float(sum(gaps))
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return float(np.mean(listed)) if listed else float("nan")
+
+
+def print_table(title: str, rows: dict[str, dict[str, float]]) -> None:
+    """Corpora in columns, and their mean."""
+    names = list(rows)
+    print(f"\n## {title}\n\n| | {' | '.join(names)} | mean |\n|{'---|' * (len(names) + 2)}")
+    for key in rows[names[0]]:
+        values = [rows[name][key] for name in names]
+        cells = [*values, float(np.nanmean(values))]
+        print(f"| {key} | {' | '.join(f'{v:.3f}' for v in cells)} |", flush=True)
+
+
+def main() -> None:
+    """Train, measure, print Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpora", type=Path)
+    parser.add_argument("--recipe", type=Path, default=Path("recipes/default.toml"))
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    config = read_config(chosen.recipe)
+    sources = [f"{name}:{chosen.corpora / name}" for name in (*TESTED, *ALWAYS)]
+    clips = load_clips(pool(sources, config.labels).utterances)
+    numbers, adapted, lines, errors = {}, {}, {}, {}
+    for name in TESTED:
+        left = Left(name, clips, config, chosen.seed)
+        whole = left.source(range(len(left.clips)))
+        errors[name] = {"plain": left.scored(None)[1], "source": left.scored(whole)[1]}
+        numbers[name] = left.by_number()
+        adapted[name] = left.adapted()
+        lines[name] = left.through_lines()
+    about = (__doc__ or "").split("\n\n", 2)[2].strip()
+    print(f"# Corpora left out\n\n{about}\n\nSeed {chosen.seed}; {DRAWS} draws of what is drawn.")
+    print_table("UAR by the number of unlabelled clips behind the statistics", numbers)
+    print_table("UAR on other speakers after ten labelled clips a class", adapted)
+    print_table(f"UAR through lines and noises, {LINED} clips a corpus, plain", lines)
+    print_table("Expected calibration error", errors)
+
+
+if __name__ == "__main__":
+    main()
