@@ -90,13 +90,9 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: VectorCache, name: str
     before = data.old_labels(data.pooled(everything, None))
     after = before.copy()
     for train, test in data.splits(everything):
-        source = data.statistics(train)
-        x = data.pooled(train, source)
-        layer = data.fit(x, train, data.strength(x, train))
+        source, layer = data.learn(train)
         after[test] = layer(data.pooled(test, source)).argmax(-1).numpy()
-    source = data.statistics(everything)
-    x = data.pooled(everything, source)
-    model = _with(base.model, source, data.fit(x, everything, data.strength(x, everything)))
+    model = _with(base.model, *data.learn(everything))
     truth = data.targets.numpy()
     old, new = (_confusions(truth, p, data.groups, len(labels)) for p in (before, after))
     return Adapted(
@@ -127,7 +123,14 @@ class _Data:
             return self.speakers
         return np.arange(len(self.speakers)).astype(str)
 
+    def learn(self, rows: Rows) -> tuple[Statistics, nn.Linear]:
+        """The source and the last layer that some clips give."""
+        source = self.statistics(rows)
+        x = self.pooled(rows, source)
+        return source, self.fit(x, rows, self.strength(x, rows))
+
     def statistics(self, rows: Rows) -> Statistics:
+        """Of the source of some clips."""
         source = SourceStatistics.unknown(identity(self.base.model.encoder), len(self.prior.mean))
         for row in rows:
             source = source.heard(self.vectors[row])

@@ -1,6 +1,6 @@
 """The whole training of one model: inner split, stage 1, stage 2, refit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -203,14 +203,18 @@ def _two_stages(
                 raise
             second = replace(stage2(1), interrupted=True)
         model.eval()
-        found = (1.0, 1.0)
-        if validation:
-            unknown = replace(validation, sources=[None] * len(held_out))
-            of_corpus = replace(validation, sources=validation.corpora)
-            pair = [sequences(part) for part in (unknown, of_corpus)]
-            one, two = (temperature(held_out_logits(model, p), p.truth) for p in pair)
-            found = one, two
+        found = _temperatures(model, validation, sequences) if validation else (1.0, 1.0)
     return Run(model, plan, summarise(config.balance.plan, lengths), first, second, found)
+
+
+def _temperatures(
+    model: EmotionModel, validation: Part, sequences: Callable[[Part], Clips]
+) -> tuple[float, float]:
+    """For recordings of an unknown source, and of a known one."""
+    unknown = sequences(replace(validation, sources=[None] * len(validation.corpora)))
+    known = sequences(replace(validation, sources=validation.corpora))
+    one, two = (temperature(held_out_logits(model, p), p.truth) for p in (unknown, known))
+    return one, two
 
 
 def uniform_part(
