@@ -13,7 +13,6 @@ import soundfile
 import torch
 from safetensors.torch import save_file
 
-from affekt import Recognizer, load
 from affekt.config import Config
 from affekt.encoders.whisper import Whisper
 
@@ -115,9 +114,3 @@ def emodb(corpora: Path) -> Path:
     if not (corpora / "emodb").is_dir():
         pytest.skip("EMO-DB is not here")
     return corpora / "emodb"
-
-
-@pytest.fixture(scope="session")
-def default_model() -> Recognizer:
-    """The model inside the package."""
-    return load()

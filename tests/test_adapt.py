@@ -1,5 +1,4 @@
 import json
-import time
 
 import numpy as np
 import pytest
@@ -32,7 +31,6 @@ def cache(base, tmp_path_factory):
 
 def test_it_learns_voices_that_the_base_does_not_know(base, clips, cache):
     """Synthetic buzzes, whose pitch and wobble tell the class: nothing like speech."""
-    started = time.perf_counter()
     adapted = adapt(base, clips, cache, "mine")
     assert adapted.checkpoint.labels == ["anger", "neutral", "sadness"]
     assert adapted.after > max(adapted.before, 0.7)
@@ -40,7 +38,6 @@ def test_it_learns_voices_that_the_base_does_not_know(base, clips, cache):
     assert adapted.held_out == "speakers"
     assert adapted.added == []
     assert adapted.notes() == []
-    assert time.perf_counter() - started < 300  # no measure of speed: it must not hang
 
 
 def test_the_base_stays_as_it_is(base, clips, cache):

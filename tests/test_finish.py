@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from affekt import load
 from affekt.gate import SpeechGate
 from affekt.training.finish import temperature
+from affekt.training.sounds import other_sounds
 from affekt.training.truth import Truth
 
 YES, NO = True, False
@@ -57,9 +59,8 @@ def test_the_gate_scores_the_mean_of_the_segments():
     assert gate.score(torch.tensor([1e6, 0.0])).item() == 8  # one wild dimension cannot outvote all
 
 
-def test_the_bundled_model_knows_what_is_no_speech(default_model, emodb):
-    from affekt.training.sounds import other_sounds
-
+def test_the_bundled_model_knows_what_is_no_speech(emodb):
+    default_model = load()
     unheard = other_sounds(60, seed=1)
     refused = [bool(p.reason) for p in map(default_model, unheard, [16_000] * 60)]
     assert np.mean(refused) > 0.9

@@ -13,8 +13,7 @@ from .app import app, complain, console, save, say
 
 if TYPE_CHECKING:
     from ..audio import Recording
-    from ..recognizer import Recognizer
-    from ..source import SourceStatistics
+    from ..recognizer import Heard, Recognizer
     from ..types import Prediction
 
 
@@ -52,9 +51,11 @@ def predict(
     recognizer = load(model)
     failed = 0
     pictures: list[Path] = []
+    heard: dict[str, Heard] = {}
     source = None
     if source_stats == "auto":
-        source = source_of_files(recognizer, files)
+        heard = _heard(recognizer, files)
+        source = recognizer.source_of(heard.values())
     elif source_stats:
         source = load_source(Path(source_stats))
     for file in files:
@@ -64,7 +65,8 @@ def predict(
             failed += 1
             complain(error)
             continue
-        [prediction] = recognizer.recognise([recording], source)
+        clip = heard[file] if file in heard else recognizer.hear([recording])[0]
+        prediction = recognizer.tell(clip, source)
         _show(prediction, as_json)
         if plot:
             pictures.append(_named(plot, file, pictures) if len(files) > 1 else plot)
@@ -75,15 +77,15 @@ def predict(
     return 2 if failed else 0
 
 
-def source_of_files(recognizer: "Recognizer", files: Iterable[str]) -> "SourceStatistics":
-    """Statistics of all recordings that can be read."""
+def _heard(recognizer: "Recognizer", files: Iterable[str]) -> "dict[str, Heard]":
+    """All recordings that can be read, encoded: what takes time is not done twice."""
     from .. import audio
 
-    source = recognizer.source_of([])
+    heard = {}
     for file in files:
         with suppress(AudioError):
-            source = recognizer.source_of(recognizer.hear([audio.read(file)]), source)
-    return source
+            [heard[file]] = recognizer.hear([audio.read(file)])
+    return heard
 
 
 def _named(plot: Path, file: str, taken: list[Path]) -> Path:

@@ -6,6 +6,8 @@ from typing import Any
 from .console import printable, score_cells
 
 LIMITS = """\
+## Limits
+
 Emotion recognition errs. It hears how something was said, not what is felt; people, cultures
 and languages differ in how they sound; acted speech differs from everyday speech. Use the
 result to search, sort and look closer. It must not decide about a person: not on hiring,
@@ -43,8 +45,6 @@ def model_card(
         "",
         *_score(training, evaluation),
         "",
-        "## Limits",
-        "",
         LIMITS,
         "",
     ]
@@ -75,8 +75,6 @@ def adapted_card(name: str, note: str, labels: list[str], facts: Mapping[str, An
         f"{facts['after_UAR']:.3f} after; the gain lies between {low_high[0]:+.3f} and "
         f"{low_high[1]:+.3f} (95 %, bootstrap over {facts['held_out']}). The final weights know "
         "all of the recordings.",
-        "",
-        "## Limits",
         "",
         LIMITS,
         "",
