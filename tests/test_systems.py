@@ -63,7 +63,8 @@ def test_a_slow_system_runs_through(name, parts, tiny_config, monkeypatch):
     for module, schedule in ((alexnet, "SCHEDULE"), (resnet, "SPEAKERS"), (resnet, "EMOTION")):
         monkeypatch.setattr(module, schedule, getattr(module, schedule)._replace(epochs=1))
     training, test = parts
-    method = Maker(name, tiny_config, None)()
+    config = tiny_config.model_copy(update={"precision": "bfloat16"})
+    method = Maker(name, config, None)()
     method.fit(training[::4], 0, silent)
     accuracy(method, test[::6])
     assert method.facts["epochs"] == 1

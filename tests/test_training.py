@@ -18,7 +18,7 @@ from affekt.training.augment import with_copies
 from affekt.training.balance import cut
 from affekt.training.data import VectorCache, fingerprint, load_clips
 from affekt.training.loop import Score, fit, shuffled
-from affekt.training.stage1 import Part
+from affekt.training.stage1 import Part, Sounds
 from affekt.training.stage2 import Live
 from affekt.training.train import train
 from affekt.training.truth import Truth
@@ -74,7 +74,7 @@ def test_heard_live_a_clip_has_the_vectors_that_the_cache_would_have(clips, tiny
     spans = [uniform(len(w) / 16_000, 0.48) for w in waves]
     model = EmotionModel(tiny_config, 2, encoder)
     right = Truth(torch.tensor([0, 1]), torch.ones(2, 2, dtype=torch.bool))
-    live = Live(model, Part(waves, spans, right, ["", ""], ["", ""]))
+    live = Live(model, Part(waves, spans, right, ["", ""], ["", ""]), "float32")
     expected = VectorCache(None, encoder).encode(waves, spans)
     with torch.no_grad():
         unwatched = live.look([1, 0])
@@ -82,6 +82,29 @@ def test_heard_live_a_clip_has_the_vectors_that_the_cache_would_have(clips, tiny
         assert one.requires_grad
         assert torch.allclose(one, three, atol=1e-5)
         assert torch.allclose(two, three, atol=1e-5)
+
+
+def test_in_bfloat16_an_encoder_learns_nearly_the_same(clips, tiny_config):
+    encoder = build_encoder(tiny_config.encoder)
+    model = EmotionModel(tiny_config, 2, encoder)
+    waves, spans = [clips[0].recording.wave], [uniform(clips[0].seconds, 0.48)]
+    part = Part(
+        waves, spans, Truth(torch.tensor([0]), torch.ones(1, 2, dtype=torch.bool)), [""], [""]
+    )
+    for look in (
+        lambda p: Sounds(model, part, p)([0])[0],
+        lambda p: Live(model, part, p).look([0])[0],
+    ):
+        gradients = []
+        for precision in ("float32", "bfloat16"):
+            model.zero_grad()
+            vectors = look(precision)
+            assert vectors.dtype == torch.float32
+            vectors.square().mean().backward()
+            gradients.append(encoder.layers[0].fc1.weight.grad)
+        exact, short = gradients
+        assert not torch.equal(exact, short)
+        assert (exact - short).norm() < 0.05 * exact.norm()
 
 
 def test_it_learns(clips, tiny_config):

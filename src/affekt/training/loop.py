@@ -115,6 +115,11 @@ def fit(
     return history
 
 
+def arithmetic(precision: str) -> torch.autocast:
+    """The context in which a network that learns from sound computes (``config.precision``)."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+
+
 def shuffled(sizes: Sequence[int], at_least: int, rng: np.random.Generator) -> Iterator[list[int]]:
     """Batches of indices in random order, each with `at_least` segments or clips but the last."""
     batch: list[int] = []

@@ -16,7 +16,7 @@ from ..model import VECTOR, EmotionModel, Projection
 from ..progress import Report, silent
 from ..segments import SAMPLE_RATE, Spans
 from .data import VectorCache
-from .loop import History, Score, fit, shuffled
+from .loop import History, Score, arithmetic, fit, shuffled
 from .truth import Truth
 
 
@@ -65,8 +65,9 @@ class Sounds:
     the segments of a clip go together.
     """
 
-    def __init__(self, model: EmotionModel, part: Part) -> None:
+    def __init__(self, model: EmotionModel, part: Part, precision: str) -> None:
         self.model = model
+        self.precision = precision
         self.items: list[tuple[Tensor, Tensor, str | None, Truth]] = []
         for i, (clip, spans) in enumerate(zip(part.waves, part.spans, strict=True)):
             for wave, inside in windows(clip, spans):
@@ -85,8 +86,9 @@ class Sounds:
     def __call__(self, batch: list[int]) -> tuple[Tensor, Truth]:
         """Vectors ``(segments, dim)``, with gradients, and their classes."""
         waves, spans, sources, truths = zip(*(self.items[i] for i in batch), strict=True)
-        encoded = self.model.encoder(waves, spans).split([len(s) for s in spans])
-        vectors = map(self.model.standardise, encoded, sources)
+        with arithmetic(self.precision):
+            together = self.model.encoder(waves, spans).float()
+        vectors = map(self.model.standardise, together.split([len(s) for s in spans]), sources)
         return torch.cat(list(vectors)), Truth(*map(torch.cat, zip(*truths, strict=True)))
 
 
@@ -99,6 +101,7 @@ def train_encoder(
     *,
     classes: int,
     epochs: int,
+    precision: str,
     rng: np.random.Generator,
     report: Report,
 ) -> History:
@@ -117,7 +120,7 @@ def train_encoder(
         groups: list[tuple[nn.Module, float]] = [(on_top, settings.head_rate)]
         fixed = torch.cat(encoded(model, cache, validation, report)) if validation else None
     else:
-        data = Sounds(model, training)
+        data = Sounds(model, training, precision)
         trained = nn.ModuleList([model.encoder, on_top])
         groups = [(model.encoder, settings.rate), (on_top, settings.head_rate)]
         fixed = None

@@ -16,7 +16,7 @@ from ..config import Stage2
 from ..encoders import encode, windows
 from ..model import EmotionModel
 from ..progress import Report
-from .loop import History, Score, fit, shuffled
+from .loop import History, Score, arithmetic, fit, shuffled
 from .stage1 import Part
 from .truth import Truth
 
@@ -56,10 +56,12 @@ class Live(NamedTuple):
     Attributes:
         model: In training.
         part: Waves, spans and classes.
+        precision: Of the arithmetic in training, as in `Config`.
     """
 
     model: EmotionModel
     part: Part
+    precision: str
 
     @property
     def truth(self) -> Truth:
@@ -80,7 +82,8 @@ class Live(NamedTuple):
         pieces = [list(windows(part.waves[i], part.spans[i])) for i in batch]
         sounds, spans = zip(*(piece for clip in pieces for piece in clip), strict=True)
         counts = [sum(len(inside) for _, inside in clip) for clip in pieces]
-        return list(encoder(sounds, spans).split(counts))
+        with arithmetic(self.precision):
+            return list(encoder(sounds, spans).float().split(counts))
 
 
 def train_sequence(

@@ -170,6 +170,7 @@ def _two_stages(
             VectorCache(cache, model.encoder),
             classes=len(labels),
             epochs=epochs[0],
+            precision=config.precision,
             rng=rng,
             report=report,
         )
@@ -179,7 +180,7 @@ def _two_stages(
 
         def sequences(part: Part) -> Clips:
             if config.stage2.end_to_end:
-                return Live(model, part)
+                return Live(model, part, config.precision)
             return Sequences(encoded(model, tuned, part, report), part.truth)
 
         held = sequences(validation) if validation else None

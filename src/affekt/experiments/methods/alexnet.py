@@ -103,6 +103,7 @@ class AlexNetMethod:
                 self._segmented(choosing),
                 enlarge,
                 SCHEDULE,
+                precision=self.config.precision,
                 rng=np.random.default_rng(seed),
                 report=report,
             )

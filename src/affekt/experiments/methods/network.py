@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...metrics import uar
 from ...progress import Report
 from ...training.data import Clip, speakers
-from ...training.loop import History, Score, fit, shuffled
+from ...training.loop import History, Score, arithmetic, fit, shuffled
 
 MEAN, SD = -2.0, 2.0  # of log-mel, roughly
 
@@ -70,6 +70,7 @@ def train_network(
     look: Callable[[Tensor], Tensor],
     schedule: Schedule,
     *,
+    precision: str,
     rng: np.random.Generator,
     report: Report,
 ) -> History:
@@ -82,6 +83,7 @@ def train_network(
         validation: Whose loss chooses the epoch; without it all epochs are run.
         look: From segments to the network's input, applied to each batch.
         schedule: How long and how fast.
+        precision: Of the arithmetic in training, as in `Config`.
         rng: Order of the segments.
         report: Progress.
     """
@@ -92,7 +94,9 @@ def train_network(
     trained = [p for p in network.parameters() if p.requires_grad]
 
     def loss(chosen: list[int]) -> Tensor:
-        return F.cross_entropy(network(look(segments[chosen])), targets[chosen])
+        with arithmetic(precision):
+            logits = network(look(segments[chosen])).float()
+        return F.cross_entropy(logits, targets[chosen])
 
     @torch.inference_mode()
     def validate(part: Segmented) -> Score:

@@ -129,6 +129,7 @@ class ResNetMethod:
                 Segmented(checked, self._targets(choosing)),
                 scaled,
                 EMOTION,
+                precision=self.config.precision,
                 rng=rng,
                 report=report,
             )
@@ -158,6 +159,7 @@ class ResNetMethod:
             None,
             scaled,
             SPEAKERS,
+            precision=self.config.precision,
             rng=rng,
             report=report,
         )
