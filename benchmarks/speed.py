@@ -20,7 +20,7 @@ from torchvggish.torchvggish import VGG, make_layers
 
 import affekt
 from affekt import audio
-from affekt.encoders.onednn import OneDNNLinear
+from affekt.encoders.fast import OneDNNLinear
 
 RUNS = 5
 

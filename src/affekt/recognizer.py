@@ -16,7 +16,7 @@ from . import audio
 from .audio import Recording, Source
 from .checkpoint import Checkpoint, load_checkpoint
 from .encoders import encode
-from .encoders.onednn import for_inference
+from .encoders.fast import for_inference
 from .errors import AffektError, CheckpointError
 from .gate import SHORTEST, UNCERTAIN
 from .model import Statistics, prepare
