@@ -12,6 +12,7 @@ from .config import explain
 from .errors import AffektError
 
 EXTRAS = dict.fromkeys(("sklearn", "scipy", "pandas", "pyarrow", "matplotlib"), "train")
+EXTRAS |= dict.fromkeys(("onnx", "onnxscript", "onnxruntime"), "onnx")
 
 
 def main() -> None:

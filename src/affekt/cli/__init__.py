@@ -3,7 +3,7 @@
 Heavy imports stand inside the commands, so that ``--help`` answers at once.
 """
 
-from . import adapt, audit, corpus, data, models, predict, reproduce, study, train
+from . import adapt, audit, corpus, data, export, models, predict, reproduce, study, train
 from .app import app, complain
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "complain",
     "corpus",
     "data",
+    "export",
     "models",
     "predict",
     "reproduce",

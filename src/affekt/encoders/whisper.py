@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from ..segments import SEGMENT_FRAMES
+from ..segments import SAMPLE_RATE, SEGMENT_FRAMES
 from .melspec import HOP, whisper_log_mel
 from .protocol import SegmentEncoder
 
@@ -75,11 +75,14 @@ class Whisper(SegmentEncoder):
         starts = [(s[:, 0] * FRAMES_PER_SECOND).round().long() for s in spans]
         clip = torch.arange(len(starts)).repeat_interleave(torch.tensor([len(s) for s in starts]))
         index = torch.cat(starts)[:, None] + torch.arange(SEGMENT_FRAMES // 2)
-        segments = hidden[clip[:, None], index]
-        mean = segments.mean(1)
+        return self.pooled(hidden[clip[:, None], index])
+
+    def pooled(self, segments: Tensor) -> Tensor:
+        """Frames of each segment ``(..., 48, d_model)`` to its vector ``(..., dim)``."""
+        mean = segments.mean(-2)
         if self.pooling == "mean":
             return mean
-        return torch.cat([mean, segments.std(1, correction=0)], dim=-1)
+        return torch.cat([mean, segments.std(-2, correction=0)], dim=-1)
 
     def frames(self, waves: Sequence[Tensor]) -> Tensor:
         """Hidden frames ``(batch, frames, d_model)`` after the last layer, 50 a second.
@@ -87,20 +90,28 @@ class Whisper(SegmentEncoder):
         What lies beyond a clip's own end is zeroed before each convolution and masked in
         attention, so the frames are those of the clip alone.
         """
+        longest = max(len(w) for w in waves)
+        if longest + TAIL > POSITIONS // FRAMES_PER_SECOND * SAMPLE_RATE:
+            seconds = longest / SAMPLE_RATE
+            raise ValueError(f"a clip of {seconds:.1f} s; the encoder has 29.5 s of positions")
+        return self.padded_frames(
+            pad_sequence(list(waves), batch_first=True), torch.tensor([len(w) for w in waves])
+        )
+
+    def padded_frames(self, waves: Tensor, lengths: Tensor) -> Tensor:
+        """As `frames`, of clips ``(batch, samples)`` that end after ``lengths`` ``(batch,)``."""
         shortest = 2 * FRAMES_PER_SECOND * HOP  # a short clip still holds one segment
-        lengths = torch.tensor([max(len(w), shortest) + TAIL for w in waves]) // (2 * HOP) * 2
-        longest = int(lengths.max())
-        if longest > 2 * POSITIONS:
-            raise ValueError(f"a clip of {longest / 100:.1f} s; the encoder has 30 s of positions")
-        padded = pad_sequence(list(waves), batch_first=True)
-        padded = F.pad(padded, (0, longest * HOP + 400 - padded.shape[1]))
+        lengths = (lengths.clamp_min(shortest) + TAIL) // (2 * HOP) * 2
+        longest = (max(waves.shape[1], shortest) + TAIL) // (2 * HOP) * 2
+        padded = F.pad(waves, (0, longest * HOP + 400 - waves.shape[1]))
         mel = whisper_log_mel(padded)[..., :longest]
         sound = torch.arange(longest) < lengths[:, None]
         x = F.gelu(self.conv1(mel * sound[:, None])) * sound[:, None]
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         x = x + self.embed_positions.weight[: x.shape[1]]
         # Without padding there is nothing to mask, and attention takes its faster path.
-        mask = None if bool(sound.all()) else sound[:, None, None, ::2]
+        whole = not torch.compiler.is_exporting() and bool(sound.all())
+        mask = None if whole else sound[:, None, None, ::2]
         for layer in self.layers:
             x = layer(x, mask)
         return x
