@@ -44,6 +44,9 @@ ablation: $(VENV)/dev.stamp
 	    $(ABLATE) --balance.plan $$plan --stage2.pooling $$pooling --stage2.cell $$cell \
 	        --out $$out || exit; \
 	done; done; done
+	for pooling in multi-head statistics; do out=runs/ablation/auto-$$pooling-lstm; \
+	    test -f $$out/metrics.json || $(ABLATE) --stage2.pooling $$pooling --out $$out || exit; \
+	done
 	for plan in auto paper-like; do for system in default length; do \
 	    out=runs/ablation/$$plan-both-$$system; test -f $$out/metrics.json || \
 	    $(ABLATE) --system $$system --balance.plan $$plan --balance.scope both --out $$out || exit; \

@@ -3,13 +3,14 @@
 Heavy imports stand inside the commands, so that ``--help`` answers at once.
 """
 
-from . import adapt, audit, corpus, data, export, models, predict, reproduce, study, train
+from . import adapt, audit, bench, corpus, data, export, models, predict, reproduce, study, train
 from .app import app, complain
 
 __all__ = [
     "adapt",
     "app",
     "audit",
+    "bench",
     "complain",
     "corpus",
     "data",

@@ -53,6 +53,13 @@ def has_bfloat16() -> bool:
     return bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
 
+def arithmetic() -> str:
+    """How linear layers multiply here, in words."""
+    if not torch.backends.mkldnn.is_available():
+        return "float32"
+    return "bfloat16" if has_bfloat16() else "float32 (oneDNN)"
+
+
 def for_inference(encoder: SegmentEncoder) -> SegmentEncoder:
     """A copy of the encoder that runs faster and cannot be trained or saved.
 

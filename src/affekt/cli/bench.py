@@ -1,0 +1,42 @@
+"""``affekt bench``."""
+
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+from .app import app, console, say
+
+
+@app.command
+def bench(
+    model: str = "default",
+    *,
+    threads: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+) -> None:
+    """Measure how fast a model recognises on this machine.
+
+    Parameters
+    ----------
+    model:
+        Name of a bundled model, or a model folder.
+    threads:
+        Of the processor; all of them unless set (or OMP_NUM_THREADS).
+    """
+    import torch
+    from rich.table import Table
+
+    from ..bench import bench as measure
+    from ..encoders.fast import arithmetic
+    from ..recognizer import load
+
+    if threads:
+        torch.set_num_threads(threads)
+    recognizer = load(model)
+    say(f"{model}: {torch.get_num_threads()} thread(s), {arithmetic()}; half a minute ...")
+    table = Table("what", "files a second", "x real time", "an hour takes")
+    for rate in measure(recognizer):
+        speed = rate.audio / rate.seconds
+        table.add_row(
+            rate.what, f"{rate.files / rate.seconds:.1f}", f"{speed:.0f}", f"{3600 / speed:.0f} s"
+        )
+    console().print(table)
