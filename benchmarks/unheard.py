@@ -1,14 +1,16 @@
 """What the default recipe does on corpora, voices and lines that it has not learned.
 
-python benchmarks/unheard.py CORPORA [--seed N] > results/unheard.md
+python benchmarks/unheard.py CORPORA [--seeds N] > results/unheard.md
 
 Each of five corpora is left out of the pool in turn and tested whole on four classes: recording
-by recording, with statistics of its own unlabelled clips (1 to all of them, mixed and skewed),
-after adapting to ten labelled clips a class of one of its speakers (or as many as it takes), and
-through lines and noises. One model for each corpus left out.
+by recording, with statistics of its own unlabelled clips (1 to all of them, mixed and skewed; each
+speaker's own; of a speaker's neutral voice), after adapting to ten labelled clips a class of one
+of its speakers (or as many as it takes), and through lines and noises. One model for each corpus
+left out.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +37,7 @@ ALWAYS = ("tess",)
 DRAWS = 5  # of what is drawn at random
 BINS = 15
 
+Table = dict[str, dict[str, list[float]]]  # corpus, row, seeds
 Change = Callable[[Wave, np.random.Generator], Wave]
 LINES: dict[str, Change] = {
     "as it is": lambda w, rng: w,
@@ -90,6 +93,29 @@ class Left:
         """Statistics of some clips."""
         return self.recognizer.source_of([self.heard[i] for i in rows])
 
+    def by_speaker(self, neutral: int = 0) -> tuple[float, float]:
+        """UAR and calibration error where each speaker is a source.
+
+        Args:
+            neutral: Of how many neutral clips the statistics are, which are not tested then; or
+                0, of all clips.
+        """
+        told, right = [], []
+        for voice in sorted({c.utterance.speaker for c in self.clips}):
+            rows = [i for i, c in enumerate(self.clips) if c.utterance.speaker == voice]
+            heard = rows
+            if neutral:
+                calm = self.rng.permutation([i for i in rows if self.truth[i] == "neutral"])
+                heard = calm[:neutral].tolist()
+                rows = [i for i in rows if i not in set(heard)]
+            if len(heard) < neutral or not rows:
+                continue
+            source = replace(self.source(heard), neutral=neutral > 0)
+            told.append(self.probabilities([self.heard[i] for i in rows], source))
+            right += [FOUR.index(self.truth[i]) for i in rows]
+        p, truth = np.concatenate(told), np.array(right)
+        return uar(truth, p.argmax(1)), calibration_error(p, truth)
+
     def by_number(self) -> dict[str, float]:
         """UAR by how many unlabelled clips the statistics are of; all of one class at the end."""
         everything = np.arange(len(self.clips))
@@ -98,6 +124,9 @@ class Left:
             draws = (self.rng.choice(everything, number, replace=False) for _ in range(DRAWS))
             results[str(number)] = _mean(self.scored(self.source(d.tolist()))[0] for d in draws)
         results["all"] = self.scored(self.source(everything.tolist()))[0]
+        results["all of each speaker"] = self.by_speaker()[0]
+        for number in (1, 5):
+            results[f"{number} of each speaker, neutral"] = self.by_speaker(number)[0]
         for share in (0.5, 0.8, 1.0):
             key = f"100, {share:.0%} of one class"
             results[key] = _mean(
@@ -184,14 +213,32 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(listed)) if listed else float("nan")
 
 
-def print_table(title: str, rows: dict[str, dict[str, float]]) -> None:
-    """Corpora in columns, and their mean."""
+def print_table(title: str, rows: Table) -> None:
+    """Corpora in columns, and their mean; over seeds, with the deviation of the mean."""
     names = list(rows)
     print(f"\n## {title}\n\n| | {' | '.join(names)} | mean |\n|{'---|' * (len(names) + 2)}")
     for key in rows[names[0]]:
-        values = [rows[name][key] for name in names]
-        cells = [*values, float(np.nanmean(values))]
-        print(f"| {key} | {' | '.join(f'{v:.3f}' for v in cells)} |", flush=True)
+        values = np.array([rows[name][key] for name in names])  # (corpora, seeds)
+        means = np.nanmean(values, axis=0)
+        cells = " | ".join(f"{v:.3f}" for v in values.mean(1))
+        spread = f" \u00b1 {means.std(ddof=1):.3f}" if len(means) > 1 else ""
+        print(f"| {key} | {cells} | {means.mean():.3f}{spread} |", flush=True)
+
+
+def measured(left: Left) -> dict[str, dict[str, float]]:
+    """All that is asked of one model, by table."""
+    whole = left.source(range(len(left.clips)))
+    errors = {
+        "recording by recording": left.scored(None)[1],
+        "the corpus a source": left.scored(whole)[1],
+        "each speaker a source": left.by_speaker()[1],
+    }
+    return {
+        "UAR by the unlabelled clips behind the statistics": left.by_number(),
+        "UAR on other speakers after ten labelled clips a class": left.adapted(),
+        f"UAR through lines and noises, {LINED} clips a corpus, plain": left.through_lines(),
+        "Expected calibration error": errors,
+    }
 
 
 def main() -> None:
@@ -199,25 +246,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpora", type=Path)
     parser.add_argument("--recipe", type=Path, default=Path("recipes/default.toml"))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=3)
     chosen = parser.parse_args()
     config = read_config(chosen.recipe)
     sources = [f"{name}:{chosen.corpora / name}" for name in (*TESTED, *ALWAYS)]
     clips = load_clips(pool(sources, config.labels).utterances)
-    numbers, adapted, lines, errors = {}, {}, {}, {}
+    tables: dict[str, Table] = {}
     for name in TESTED:
-        left = Left(name, clips, config, chosen.seed)
-        whole = left.source(range(len(left.clips)))
-        errors[name] = {"plain": left.scored(None)[1], "source": left.scored(whole)[1]}
-        numbers[name] = left.by_number()
-        adapted[name] = left.adapted()
-        lines[name] = left.through_lines()
+        for seed in range(chosen.seeds):
+            for title, rows in measured(Left(name, clips, config, seed)).items():
+                table = tables.setdefault(title, {}).setdefault(name, {})
+                for key, value in rows.items():
+                    table.setdefault(key, []).append(value)
+            print(f"{name}, seed {seed}: done", file=sys.stderr, flush=True)
     about = (__doc__ or "").split("\n\n", 2)[2].strip()
-    print(f"# Corpora left out\n\n{about}\n\nSeed {chosen.seed}; {DRAWS} draws of what is drawn.")
-    print_table("UAR by the number of unlabelled clips behind the statistics", numbers)
-    print_table("UAR on other speakers after ten labelled clips a class", adapted)
-    print_table(f"UAR through lines and noises, {LINED} clips a corpus, plain", lines)
-    print_table("Expected calibration error", errors)
+    print(f"# Corpora left out\n\n{about}\n\n{chosen.seeds} seeds; {DRAWS} draws each of what")
+    print("is drawn; \u00b1 of the mean over seeds.")
+    for title, table in tables.items():
+        print_table(title, table)
 
 
 if __name__ == "__main__":

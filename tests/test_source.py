@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,17 @@ def test_the_prior_counts_as_so_many_segments():
     assert mixed.mean.item() == pytest.approx(2.0)  # halfway
     # half of (0 + 2^2) of what was heard, half of the prior's 1
     assert mixed.sd.item() == pytest.approx(((4 + 1) / 2) ** 0.5)
+
+
+def test_neutral_speech_moves_the_mean_and_leaves_the_spread(vectors, tmp_path):
+    prior = Statistics(torch.full((6,), 5.0), torch.full((6,), 3.0))
+    voice = replace(SourceStatistics.unknown("e", 6), neutral=True).heard(vectors)
+    voice.save(tmp_path / "v.safetensors")
+    for source in (voice, load_source(tmp_path / "v.safetensors")):
+        told = source.statistics(prior)
+        assert torch.equal(told.sd, prior.sd)
+        expected = (400 * vectors.double().mean(0) + PRIOR * 5.0) / (400 + PRIOR)
+        assert torch.allclose(told.mean.double(), expected, rtol=1e-5)
 
 
 def test_saved_and_read_again(vectors, tmp_path):
@@ -135,6 +147,12 @@ def test_the_command_learns_a_source_and_predict_uses_it(tmp_path):
     assert again.returncode == 2
     assert "exists" in again.stderr
     (folder / "broken.wav").write_bytes(b"no sound")
+    voice = affekt("adapt", "--neutral", folder, "--out", tmp_path / "voice.safetensors")
+    assert voice.returncode == 0, voice.stderr
+    assert load_source(tmp_path / "voice.safetensors").neutral
+    assert not load_source(stats).neutral
+    both = affekt("adapt", "--neutral", folder, "--unlabelled", folder, "--out", tmp_path / "d")
+    assert both.returncode == 2
     partly = affekt("adapt", "--unlabelled", folder, "--out", tmp_path / "b.safetensors")
     assert partly.returncode == 2
     assert "broken.wav" in partly.stderr

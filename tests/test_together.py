@@ -1,5 +1,7 @@
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from test_cli import affekt, settings
@@ -132,6 +134,14 @@ def test_scored_with_the_statistics_of_its_own_fold_a_run_says_so(manifest, tiny
     audited = affekt("audit", tmp_path / "run")
     assert audited.returncode == 0
     assert "statistics that standardise them" in audited.stdout
+    by_speaker = affekt("evaluate", manifest, "--protocol.source_statistics", "--protocol.source",
+                        "speaker", "--out", tmp_path / "by", *settings(tiny_config))  # fmt: skip
+    assert by_speaker.returncode == 0, by_speaker.stderr
+    told = [pd.read_parquet(tmp_path / f / "predictions.parquet") for f in ("run", "by")]
+    assert told[0].utterance.tolist() == told[1].utterance.tolist()
+    assert not np.allclose(told[0].prob_anger, told[1].prob_anger, atol=1e-3)
+    metrics = json.loads((tmp_path / "by/metrics.json").read_text())
+    assert "(source statistics, by speaker)" in metrics["title"]
     other = affekt("evaluate", manifest, "--protocol.source_statistics", "--system", "length",
                    "--out", tmp_path / "other", *settings(tiny_config))  # fmt: skip
     assert other.returncode == 2

@@ -155,6 +155,9 @@ class Protocol(Frozen):
     source_statistics: bool = False
     """(evaluate) Standardise the clips of a test fold by their own mean and spread, unlabelled,
     as predict --source-stats auto does. Such a score holds for batches of one source."""
+    source: Literal["fold", "speaker"] = "fold"
+    """(evaluate) With source_statistics: whose clips are one source. Where a speaker's clips are
+    mostly of one class, statistics of the speaker take the emotion away."""
 
 
 class Baselines(Frozen):

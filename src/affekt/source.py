@@ -6,7 +6,7 @@ the training corpora, an unheard corpus is recognised far better (results/defaul
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -34,12 +34,14 @@ class SourceStatistics:
         segments: How many went in.
         mean: ``(dim,)``.
         variance: ``(dim,)``.
+        neutral: Whether it is of neutral speech alone: of how its emotions spread it says nothing.
     """
 
     encoder: str
     segments: int
     mean: Tensor
     variance: Tensor
+    neutral: bool = False
 
     @classmethod
     def unknown(cls, encoder: str, dim: int) -> "SourceStatistics":
@@ -56,7 +58,7 @@ class SourceStatistics:
         mean = self.mean + step * len(new) / total
         within = self.segments * self.variance + len(new) * new.var(0, correction=0)
         between = step.square() * self.segments * len(new) / total
-        return SourceStatistics(self.encoder, total, mean, (within + between) / total)
+        return replace(self, segments=total, mean=mean, variance=(within + between) / total)
 
     def statistics(self, prior: Statistics) -> Statistics:
         """Mean and sd to standardise by: the source's, drawn towards the training corpora'.
@@ -66,6 +68,8 @@ class SourceStatistics:
         """
         n, total = self.segments, self.segments + PRIOR
         mean = (n * self.mean + PRIOR * prior.mean.double()) / total
+        if self.neutral:
+            return Statistics(mean.float(), prior.sd)
         spread = n * (self.variance + (self.mean - mean).square())
         variance = (spread + PRIOR * prior.sd.double().square()) / total
         return Statistics(mean.float(), variance.sqrt().float())
@@ -80,6 +84,7 @@ class SourceStatistics:
             "affekt": "source statistics",
             "encoder": self.encoder,
             "segments": str(self.segments),
+            "of": "neutral speech" if self.neutral else "all speech",
         }
         write(path, save({"mean": self.mean, "variance": self.variance}, about))
 
@@ -94,7 +99,10 @@ def load_source(path: Path) -> SourceStatistics:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in ("mean", "variance")}
-        source = SourceStatistics(about["encoder"], int(about["segments"]), **tensors)
+        neutral = about.get("of") == "neutral speech"
+        source = SourceStatistics(
+            about["encoder"], int(about["segments"]), **tensors, neutral=neutral
+        )
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise AffektError(f"{path}: not source statistics of affekt ({error})") from None
     if source.mean.ndim != 1 or source.mean.shape != source.variance.shape or source.segments < 0:

@@ -1,5 +1,6 @@
 """``affekt adapt``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ def adapt(
     source: str | None = None,
     *,
     unlabelled: Path | None = None,
+    neutral: Path | None = None,
     out: Path,
     base: Annotated[str, Parameter(name="--from")] = "default",
     labels: Labels = None,
@@ -33,6 +35,9 @@ def adapt(
         Labelled recordings: manifest (path, label, speaker), a folder, or corpus:FOLDER.
     unlabelled:
         Folder of recordings of one source; a minute of speech does, more is better.
+    neutral:
+        Folder of recordings of one speaker's neutral voice, where there are no others: emotion is
+        then what departs from it. Unlabelled everyday recordings of the speaker do better.
     out:
         New folder for the model; or new file of statistics, for "predict --source-stats".
     base:
@@ -40,13 +45,13 @@ def adapt(
     labels:
         Rename or merge classes (--labels.furious anger); "" leaves a class out.
     """
-    if (source is None) == (unlabelled is None):
-        raise AffektError("give labelled recordings, or a folder with --unlabelled")
+    if sum(given is not None for given in (source, unlabelled, neutral)) != 1:
+        raise AffektError("give labelled recordings, or a folder with --unlabelled or --neutral")
     if source is not None:
         return _labelled(source, out, base, labels or {}, cache)
     if labels:
         raise AffektError("--labels goes with labelled recordings")
-    return _unlabelled(Path(str(unlabelled)), out, base)
+    return _statistics(Path(str(unlabelled or neutral)), out, base, neutral=neutral is not None)
 
 
 def _labelled(source: str, out: Path, base: str, labels: dict[str, str], cache: Path | None) -> int:
@@ -70,7 +75,7 @@ def _labelled(source: str, out: Path, base: str, labels: dict[str, str], cache: 
     return 0
 
 
-def _unlabelled(folder: Path, out: Path, base: str) -> int:
+def _statistics(folder: Path, out: Path, base: str, *, neutral: bool) -> int:
     from .. import audio
     from ..recognizer import load
 
@@ -80,7 +85,7 @@ def _unlabelled(folder: Path, out: Path, base: str) -> int:
     if not files:
         raise AffektError(f"{folder}: no recordings here")
     recognizer = load(base)
-    source = recognizer.source_of([])
+    source = replace(recognizer.source_of([]), neutral=neutral)
     unread = 0
     for file in files:
         try:
@@ -92,6 +97,6 @@ def _unlabelled(folder: Path, out: Path, base: str) -> int:
         raise AffektError(f"{folder}: no speech in {len(files)} recordings")
     source.save(out)
     print(f"source: {out}, {source.segments} segments of {len(files) - unread} recordings")
-    if source.segments < 60:
+    if source.segments < 60 and not neutral:
         say("under half a minute of speech: the statistics say little yet")
     return 2 if unread else 0

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..config import Protocol
 from ..errors import AffektError
 from ..files import new_folder, write
 from ..progress import Report
-from ..training.data import Clip
+from ..training.data import Clip, speakers
 from .methods.method import Method
 
 Result = tuple[pd.DataFrame, dict[str, Any]]
@@ -34,18 +35,16 @@ def run_fold(
     method: Method,
     job: Job,
     report: Report,
-    peek: bool = False,
+    rules: Protocol,
 ) -> Result:
-    """Train on all but the test speakers and predict these; rows of predictions, and facts.
-
-    With `peek` the test fold chooses the epoch (``protocol.paper_protocol``).
-    """
+    """Train on all but the test speakers and predict these; rows of predictions, and facts."""
     training = [c for c in clips if c.utterance.speaker not in job.test_speakers]
     test = [
         c for c in clips if c.utterance.speaker in job.test_speakers and c.utterance.label in labels
     ]
-    method.fit(training, job.seed, report, test if peek else None)
-    probabilities = _among(labels, method.labels, method.predict([c.recording for c in test]))
+    method.fit(training, job.seed, report, test if rules.paper_protocol else None)
+    told = _by_source(method, test, rules.source == "speaker")
+    probabilities = _among(labels, method.labels, told)
     rows = pd.DataFrame(
         {
             "utterance": [c.utterance.id for c in test],
@@ -58,9 +57,24 @@ def run_fold(
     )
     for label, column in zip(labels, probabilities.T, strict=True):
         rows[f"prob_{label}"] = column
-    speakers = sorted({c.utterance.speaker for c in training})
-    facts = {"seed": job.seed, "fold": job.fold, "training_speakers": speakers, **method.facts}
+    facts: dict[str, Any] = {
+        "seed": job.seed,
+        "fold": job.fold,
+        "training_speakers": speakers(training),
+    }
+    facts |= method.facts
     return rows, facts | _lacking(training, set(facts.get("validation_speakers", ())))
+
+
+def _by_source(method: Method, test: Sequence[Clip], by_speaker: bool) -> NDArray[np.float64]:
+    """Probabilities ``(clips, classes)`` of test clips, predicted together with their source's."""
+    if not by_speaker:
+        return method.predict([c.recording for c in test])
+    told = np.zeros((len(test), len(method.labels)))
+    for voice in speakers(test):
+        rows = [i for i, c in enumerate(test) if c.utterance.speaker == voice]
+        told[rows] = method.predict([test[i].recording for i in rows])
+    return told
 
 
 def _among(

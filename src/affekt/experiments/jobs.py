@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ..config import Protocol
 from ..progress import Event, Report, silent
 from ..training.data import Clip
 from .folds import Finished, Job, Result, run_fold
@@ -21,7 +22,7 @@ def run_jobs(
     done: Finished,
     workers: int,
     report: Report,
-    peek: bool = False,
+    rules: Protocol,
 ) -> None:
     """Run the jobs that are not done yet; a broken one stops the rest, what is done is kept."""
     left = [job for job in jobs if job not in done]
@@ -30,13 +31,13 @@ def run_jobs(
     if workers == 1:
         for job in left:
             name = f"seed {job.seed}, fold {job.fold + 1}"
-            result = run_fold(clips, labels, make_method(), job, under(name, report), peek)
+            result = run_fold(clips, labels, make_method(), job, under(name, report), rules)
             done.keep(job, result)
             finished += 1
             report(Event("folds", finished, len(jobs)))
         return
     context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads
-    share = (clips, labels, make_method, peek)
+    share = (clips, labels, make_method, rules)
     with ProcessPoolExecutor(workers, context, _prepare, share) as pool:
         pending: dict[Future[Result], Job] = {pool.submit(_run_prepared, j): j for j in left}
         try:
@@ -56,7 +57,7 @@ def under(name: str, report: Report) -> Report:
     return lambda event: report(event._replace(stage=f"{name}, {event.stage}"))
 
 
-_share: tuple[Sequence[Clip], Sequence[str], Callable[[], Method], bool]
+_share: tuple[Sequence[Clip], Sequence[str], Callable[[], Method], Protocol]
 
 
 def _prepare(*share: Any) -> None:
@@ -67,5 +68,5 @@ def _prepare(*share: Any) -> None:
 
 
 def _run_prepared(job: Job) -> Result:
-    clips, labels, make_method, peek = _share
-    return run_fold(clips, labels, make_method(), job, silent, peek)
+    clips, labels, make_method, rules = _share
+    return run_fold(clips, labels, make_method(), job, silent, rules)

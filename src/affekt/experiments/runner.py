@@ -65,8 +65,7 @@ def evaluate(
     jobs = [Job(seed, fold, group) for seed in seeds for fold, group in enumerate(folds)]
     done = Finished(out, {"system": system, **origin})
     clips = load_clips([*corpus.utterances, *corpus.beside], report)
-    peek = config.protocol.paper_protocol
-    run_jobs(clips, corpus.labels, make_method, jobs, done, workers, report, peek)
+    run_jobs(clips, corpus.labels, make_method, jobs, done, workers, report, config.protocol)
     table, facts = done.collect(jobs)
     write(out / "predictions.parquet", partial(table.to_parquet, index=False))
     metrics = measure(table, corpus.labels, folds)
@@ -74,7 +73,7 @@ def evaluate(
     metrics["system"] = system
     metrics["title"] = marked_title(title, facts, config.protocol)
     metrics["protocol"] = protocol(corpus, config, folds)
-    metrics["notes"] = notes(corpus, folds, facts, peek)
+    metrics["notes"] = notes(corpus, folds, facts, config.protocol.paper_protocol)
     metrics["gender"] = {u.speaker: u.gender for u in corpus.utterances if u.gender}
     metrics["runs"] = facts
     metrics["audio_warnings"] = audio_warnings(clips)

@@ -36,7 +36,8 @@ def marked_title(title: str, facts: Sequence[Mapping[str, Any]], settings: Proto
     if settings.paper_protocol:
         marks.append("(paper_protocol)")
     if settings.source_statistics:
-        marks.append("(source statistics)")
+        by = ", by speaker" if settings.source == "speaker" else ""
+        marks.append(f"(source statistics{by})")
     return " ".join(marks).strip()
 
 
