@@ -16,6 +16,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
+from affekt.audio import read
 from affekt.report.card import model_card
 
 DEMO = sorted((Path(__file__).parents[1] / "demo").glob("*.flac"))
@@ -58,13 +59,31 @@ def test_predict_prints_json_lines_and_a_picture(tmp_path):
     result = json.loads(line)
     assert list(result) == [
         "file", "duration", "label", "confidence", "probabilities", "segments", "model",
-        "terms", "reason", "source_segments", "warnings",
+        "terms", "reason", "source_segments", "warnings", "start",
     ]  # fmt: skip
     assert list(result["segments"][0]) == ["start", "end", "label", "probabilities", "attention"]
     assert sum(s["attention"] for s in result["segments"]) == pytest.approx(1)
     assert result["model"] == "default"
     assert "non-commercial" in done.stderr
     assert is_png(tmp_path / "p.png")
+
+
+def test_a_long_recording_is_printed_utterance_by_utterance(tmp_path):
+    pause = np.zeros(16_000, np.float32)
+    waves = [part for file in DEMO * 3 for part in (pause, read(file).wave)]
+    soundfile.write(tmp_path / "long.wav", np.concatenate(waves), 16_000)
+    done = affekt("predict", tmp_path / "long.wav", "--json", "--source-stats", "auto")
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(told) >= 9
+    assert [t["start"] for t in told] == sorted(t["start"] for t in told)
+    shown = affekt("predict", tmp_path / "long.wav")
+    assert len(shown.stdout.splitlines()) == len(told)
+    assert shown.stdout.startswith("0:00:0")
+    soundfile.write(tmp_path / "still.wav", np.zeros(40 * 16_000, np.float32), 16_000)
+    still = affekt("predict", tmp_path / "still.wav")
+    assert still.returncode == 0
+    assert "nobody speaks" in still.stderr
 
 
 def test_predict_for_a_person_and_several_files(tmp_path):

@@ -17,6 +17,7 @@ from affekt.recognizer import Recognizer
 from affekt.segments import SEGMENT
 
 RATE = 16_000
+DEMO = Path(__file__).parents[1] / "demo"
 
 
 def speech_like(seconds, seed=0):
@@ -122,6 +123,28 @@ def test_a_models_own_hop_and_level_are_used(tiny_config):
     assert quiet.confidence == pytest.approx(loud.confidence, abs=1e-6)
     quiet, loud = results[0.48, "none"]
     assert quiet.confidence != pytest.approx(loud.confidence, abs=1e-5)
+
+
+def test_a_long_recording_is_told_utterance_by_utterance(default, tmp_path):
+    pause = np.zeros(RATE, np.float32)
+    spoken = [audio.read(DEMO / f"{name}.flac").wave for name in ("lively", "flat", "lively")]
+    wave = np.concatenate([pause, *(part for each in spoken for part in (each, pause))])
+    soundfile.write(tmp_path / "a.flac", wave, RATE)
+    told = list(default.utterances(tmp_path / "a.flac"))
+    assert len(told) >= 3
+    for one in told:
+        back = one.moved(-one.start)
+        assert_sound(back, default.labels)
+        assert one.segments[0].start == pytest.approx(one.start)
+        assert one.edges()[0] == one.start
+        assert one.file == str(tmp_path / "a.flac")
+        cut = wave[round(one.start * RATE) : round((one.start + one.duration) * RATE)]
+        alone = default(cut, RATE).probabilities
+        assert list(back.probabilities.values()) == pytest.approx(list(alone.values()), abs=0.02)
+    ends = [p.start + p.duration for p in told]
+    assert all(p.start >= end - 1e-6 for p, end in zip(told[1:], ends, strict=False))
+    learned = [p.source_segments for p in default.utterances(tmp_path / "a.flac", learn=True)]
+    assert learned == sorted(set(learned))
 
 
 def test_every_kind_of_source(default, tmp_path):

@@ -6,13 +6,14 @@ PyAV (extra ``media``). Files are decoded block by block, so that memory follows
 """
 
 import io
+import math
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 import soundfile
@@ -60,25 +61,114 @@ class Recording:
         return len(self.wave) / SAMPLE_RATE
 
 
-def read(source: Source) -> Recording:
-    """Decode a path, the bytes of a file, or an open binary file.
+class Decoder:
+    """A recording as it is decoded: blocks ``(samples,)``, float32, mono, 16 kHz.
+
+    Args:
+        source: A path, the bytes of a file, or an open binary file.
+
+    Attributes:
+        name: The file's path, or ``<bytes>`` or ``<stream>``.
+        rate: Sampling rate of the file, once a block is there.
+        promised: Seconds that the header promises, once a block is there; 0 if it does not say.
+        warnings: Of what is damaged or missing, complete after the last block.
 
     Raises:
         AudioError: The file is missing, empty, not audio, damaged, has NaN or infinite
             samples, or is longer than 12 hours; the message names it and says which.
     """
-    name, file = _named(source)
-    # Names need not be UTF-8, but libsndfile gets them so unless they are bytes.
-    target = os.fsencode(file) if isinstance(file, str) and os.name == "posix" else file
-    try:
-        with soundfile.SoundFile(target) as sound:
-            return _recording(name, sound.samplerate, _blocks(sound), _promised(sound))
-    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
-        if isinstance(file, io.BytesIO):
-            file.seek(0)
-            return _read_media(name, file, str(error))
-        with Path(file).open("rb") as stream:
-            return _read_media(name, stream, str(error))
+
+    def __init__(self, source: Source) -> None:
+        self.name, self._file = _named(source)
+        self.rate: float = SAMPLE_RATE
+        self.promised = 0.0
+        self.warnings: list[str] = []
+        self._begun: list[Wave] = []
+        self._rest = self._decoded()
+
+    def __iter__(self) -> Iterator[Wave]:
+        begun, self._begun = self._begun, []
+        yield from begun
+        yield from self._rest
+
+    def whole(self, most: float = math.inf) -> Recording | None:
+        """The recording in memory; None if it is longer than `most` seconds.
+
+        It can then still be taken block by block, from its beginning on.
+        """
+        samples = 0
+        for block in self._rest:
+            self._begun.append(block)
+            samples += len(block)
+            if samples > most * SAMPLE_RATE:
+                return None
+        return _whole(self.name, self, self.warnings, self.rate)
+
+    def _decoded(self) -> Iterator[Wave]:
+        file = self._file
+        # Names need not be UTF-8, but libsndfile gets them so unless they are bytes.
+        target = os.fsencode(file) if isinstance(file, str) and os.name == "posix" else file
+        try:
+            with soundfile.SoundFile(target) as sound:
+                yield from self._from(sound.samplerate, _blocks(sound), _promised(sound))
+        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
+            if isinstance(file, io.BytesIO):
+                file.seek(0)
+                yield from self._media(file, str(error))
+                return
+            with Path(file).open("rb") as stream:
+                yield from self._media(stream, str(error))
+
+    def _media(self, file: BinaryIO, reason: str) -> Iterator[Wave]:
+        """What libsndfile does not know."""
+        try:
+            import av
+        except ModuleNotFoundError:
+            raise AudioError(
+                f"{self.name}: not a format that libsndfile reads ({reason}); "
+                "for video and m4a: pip install 'affekt[media]'"
+            ) from None
+        try:
+            # From an open file, and no protocol beside: a playlist must not make us fetch things.
+            with av.open(
+                file, "r", metadata_errors="replace", options={"protocol_whitelist": ""}
+            ) as container:
+                if not container.streams.audio:
+                    raise AudioError(f"{self.name}: has no sound track")
+                stream = container.streams.audio[0]
+                if stream.codec_context is None:
+                    raise AudioError(
+                        f"{self.name}: its sound is in a format that nobody here decodes"
+                    )
+                # Only the sample format changes here: FFmpeg's own downmix weighs channels. Packed:
+                # PyAV reads beyond the planes of 8 channels or more.
+                to_float = av.AudioResampler(format="flt")
+                blocks = (
+                    out.to_ndarray().reshape(-1, out.layout.nb_channels).astype(np.float32)
+                    for frame in container.decode(stream)
+                    for out in to_float.resample(frame)
+                )
+                seconds = float((stream.duration or 0) * (stream.time_base or 0))
+                seconds = seconds or (container.duration or 0) / av.time_base
+                yield from self._from(stream.rate, blocks, round(seconds * stream.rate))
+        except (av.FFmpegError, ValueError, EOFError) as error:
+            detail = getattr(error, "strerror", None) or error
+            raise AudioError(f"{self.name}: not a recording, or damaged ({detail})") from None
+
+    def _from(
+        self, rate: float, blocks: Iterable[NDArray[np.floating]], promised: int
+    ) -> Iterator[Wave]:
+        self.rate, self.promised = rate, promised / max(rate, 1)
+        return _waves(self.name, rate, blocks, promised, self.warnings)
+
+
+def read(source: Source) -> Recording:
+    """Decode a path, the bytes of a file, or an open binary file.
+
+    Raises:
+        AudioError: As `Decoder`.
+    """
+    return cast(Recording, Decoder(source).whole())
 
 
 def from_array(samples: ArrayLike, rate: float | None) -> Recording:
@@ -98,7 +188,9 @@ def from_array(samples: ArrayLike, rate: float | None) -> Recording:
     elif array.dtype.kind != "f":
         raise ValueError(f"array of {array.dtype}: give int16, int32 or floats in ±1")
     channels = array if array.ndim == 2 else array[:, None]
-    return _recording("<array>", float(rate), [channels], len(array))
+    warnings: list[str] = []
+    blocks = _waves("<array>", float(rate), [channels], len(array), warnings)
+    return _whole("<array>", blocks, warnings, float(rate))
 
 
 def level(wave: Wave) -> Wave:
@@ -185,44 +277,14 @@ def _until_damage(
         warnings.append(f"damaged: decoding stopped early ({error})")
 
 
-def _read_media(name: str, file: BinaryIO, reason: str) -> Recording:
-    try:
-        import av
-    except ModuleNotFoundError:
-        raise AudioError(
-            f"{name}: not a format that libsndfile reads ({reason}); "
-            "for video and m4a: pip install 'affekt[media]'"
-        ) from None
-    try:
-        # From an open file, and no protocol beside: a playlist must not make us fetch things.
-        with av.open(
-            file, "r", metadata_errors="replace", options={"protocol_whitelist": ""}
-        ) as container:
-            if not container.streams.audio:
-                raise AudioError(f"{name}: has no sound track")
-            stream = container.streams.audio[0]
-            if stream.codec_context is None:
-                raise AudioError(f"{name}: its sound is in a format that nobody here decodes")
-            # Only the sample format changes here: FFmpeg's own downmix weighs channels. Packed:
-            # PyAV reads beyond the planes of 8 channels or more.
-            to_float = av.AudioResampler(format="flt")
-            blocks = (
-                out.to_ndarray().reshape(-1, out.layout.nb_channels).astype(np.float32)
-                for frame in container.decode(stream)
-                for out in to_float.resample(frame)
-            )
-            seconds = float((stream.duration or 0) * (stream.time_base or 0))
-            seconds = seconds or (container.duration or 0) / av.time_base
-            return _recording(name, stream.rate, blocks, round(seconds * stream.rate))
-    except (av.FFmpegError, ValueError, EOFError) as error:
-        detail = getattr(error, "strerror", None) or error
-        raise AudioError(f"{name}: not a recording, or damaged ({detail})") from None
-
-
-def _recording(
-    name: str, rate: float, blocks: Iterable[NDArray[np.floating]], promised: int
-) -> Recording:
-    """Mean of the channels, 16 kHz, and what is odd about the result."""
+def _waves(
+    name: str,
+    rate: float,
+    blocks: Iterable[NDArray[np.floating]],
+    promised: int,
+    warnings: list[str],
+) -> Iterator[Wave]:
+    """Mean of the channels, 16 kHz, block by block; what is missing goes to `warnings`."""
     if not RATES[0] <= rate <= RATES[1]:
         raise AudioError(f"{name}: sampled at {rate} Hz; {RATES[0]} to {RATES[1]} Hz can be read")
     if promised > MAX_HOURS * 3600 * rate:
@@ -230,8 +292,6 @@ def _recording(
     resampler = None
     if rate != SAMPLE_RATE:
         resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-    parts: list[Wave] = []
-    warnings: list[str] = []
     decoded = 0
     for block in _until_damage(blocks, warnings):
         mono = block.mean(axis=1, dtype=np.float64)
@@ -244,16 +304,30 @@ def _recording(
         if decoded > MAX_HOURS * 3600 * rate:
             raise AudioError(f"{name}: longer than {MAX_HOURS:.0f} hours; cut it into parts")
         mono = mono.astype(np.float32)
-        parts.append(resampler.resample_chunk(mono) if resampler else mono)
-    if resampler and decoded:
-        parts.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
-    wave = np.concatenate(parts) if parts else np.empty(0, np.float32)
-    parts.clear()  # of ten hours a second copy is 2.3 GB
-    if not len(wave):
+        yield resampler.resample_chunk(mono) if resampler else mono
+    if not decoded:
         raise AudioError(f"{name}: has no samples")
+    if resampler:
+        yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
     if decoded < 0.99 * promised - DELAY * rate:
         found, header = decoded / rate, promised / rate
         warnings.append(f"truncated: {found:.2f} s of the {header:.2f} s that its header promises")
+
+
+def _whole(name: str, blocks: Iterable[Wave], warnings: Sequence[str], rate: float) -> Recording:
+    """A recording in memory, and what is odd about it."""
+    parts = list(blocks)
+    wave = np.concatenate(parts)
+    parts.clear()  # of ten hours a second copy is 2.3 GB
+    if not len(wave):
+        raise AudioError(f"{name}: has no samples")
+    return recorded(name, wave, rate, warnings)
+
+
+def recorded(
+    name: str, wave: Wave, rate: float = SAMPLE_RATE, warnings: Sequence[str] = ()
+) -> Recording:
+    """A wave at 16 kHz as a recording, with what is odd about it."""
     return Recording(name, wave, (*_oddities(wave), *warnings), rate)
 
 

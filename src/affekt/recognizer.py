@@ -1,7 +1,7 @@
 """Recordings in, `Prediction`s out. Takes no label, by type."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -20,9 +20,10 @@ from .encoders.fast import for_inference
 from .errors import AffektError, CheckpointError
 from .gate import SHORTEST, UNCERTAIN
 from .model import Statistics, prepare
-from .segments import Spans
+from .segments import SAMPLE_RATE, Spans
 from .source import PRIOR, SourceStatistics, identity
 from .types import Prediction, Segment
+from .vad import Spoken, detector, utterances
 
 CHUNK = 3600.0  # s of recordings held in memory at a time
 LONG = 30.0  # s; beyond this one label says little
@@ -113,6 +114,35 @@ class Recognizer:
             AffektError: The statistics are of another encoder.
         """
         return [self.tell(heard, source) for heard in self.hear(recordings)]
+
+    def utterances(
+        self,
+        source: Source | audio.Decoder,
+        statistics: SourceStatistics | None = None,
+        *,
+        learn: bool = False,
+    ) -> Iterator[Prediction]:
+        """Recognise a recording of any length, utterance by utterance, in bounded memory.
+
+        Args:
+            source: Path, bytes of a file, open binary file, or one that is being decoded.
+            statistics: What is known of where it comes from; of `source_of`.
+            learn: Take each utterance into the statistics before it is recognised.
+
+        Yields:
+            A prediction for each utterance, soon after it ends.
+
+        Raises:
+            AudioError: It cannot be read as a recording.
+            AffektError: The statistics are of another encoder.
+        """
+        decoder = source if isinstance(source, audio.Decoder) else audio.Decoder(source)
+        for spoken in _together(utterances(decoder, detector())):
+            recordings = [audio.recorded(decoder.name, s.wave) for s in spoken]
+            for one, heard in zip(spoken, self.hear(recordings), strict=True):
+                if learn:
+                    statistics = self.source_of([heard], statistics)
+                yield self.tell(heard, statistics).moved(one.start)
 
     def hear(self, recordings: Sequence[Recording]) -> list[Heard]:
         """Encode decoded recordings, in their order: all that takes time."""
@@ -217,6 +247,18 @@ class Recognizer:
 
     def _by_class(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(self.labels, probabilities.tolist(), strict=True))
+
+
+def _together(spoken: Iterable[Spoken]) -> Iterator[list[Spoken]]:
+    """Utterances in batches of half a minute, which are encoded faster than one by one."""
+    batch: list[Spoken] = []
+    for one in spoken:
+        batch.append(one)
+        if sum(len(s.wave) for s in batch) > LONG * SAMPLE_RATE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def load(model: str | Path = "default") -> Recognizer:

@@ -1,6 +1,6 @@
 """The plain values that the package takes and gives."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -42,7 +42,7 @@ class Segment:
     """One 0.96 s segment of a recording.
 
     Attributes:
-        start: Seconds from the beginning of the recording.
+        start: Seconds from the beginning of the file.
         end: Seconds; never beyond the end of the recording.
         label: The most probable class of this segment.
         probabilities: By class, summing to 1.
@@ -63,6 +63,7 @@ class Prediction:
     Attributes:
         file: Path, or ``<array>``, ``<bytes>``, ``<stream>``.
         duration: Seconds.
+        start: Where in the file it begins, in seconds: 0, or where an utterance of a long one does.
         label: The most probable class, or "uncertain".
         confidence: Probability of the most probable class, calibrated on held-out speakers of
             the training corpora; on other voices it promises too much.
@@ -87,6 +88,7 @@ class Prediction:
     reason: str = ""
     source_segments: int = 0
     warnings: list[str] = field(default_factory=list)
+    start: float = 0.0
 
     def edges(self) -> list[float]:
         """Seconds ``(segments + 1,)`` that part the recording among its overlapping segments.
@@ -95,7 +97,12 @@ class Prediction:
         """
         centres = [(s.start + s.end) / 2 for s in self.segments]
         inner = [(a + b) / 2 for a, b in pairwise(centres)]
-        return [0.0, *inner, self.duration]
+        return [self.start, *inner, self.start + self.duration]
+
+    def moved(self, seconds: float) -> "Prediction":
+        """The same of an utterance that begins so many seconds into its file."""
+        segments = [replace(s, start=s.start + seconds, end=s.end + seconds) for s in self.segments]
+        return replace(self, start=self.start + seconds, segments=segments)
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``affekt predict --json`` prints."""

@@ -3,16 +3,18 @@
 import json
 from collections.abc import Iterable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ..errors import AffektError, AudioError
-from .app import app, complain, console, save, say
+from ..progress import Event
+from .app import app, complain, console, progress, save, say
 
 if TYPE_CHECKING:
-    from ..audio import Recording
+    from ..audio import Decoder, Recording
     from ..recognizer import Heard, Recognizer
     from ..types import Prediction
 
@@ -26,6 +28,9 @@ def predict(
     source_stats: str | None = None,
 ) -> int:
     """Recognise the emotion of recordings.
+
+    What is longer than half a minute is recognised utterance by utterance, as it is read; with
+    --json each is an object of its own.
 
     Parameters
     ----------
@@ -45,7 +50,7 @@ def predict(
     if not files:
         raise AffektError("predict needs a recording: affekt predict call.wav")
     from .. import audio
-    from ..recognizer import load
+    from ..recognizer import LONG, load
     from ..source import load_source
 
     recognizer = load(model)
@@ -53,14 +58,19 @@ def predict(
     pictures: list[Path] = []
     heard: dict[str, Heard] = {}
     source = None
-    if source_stats == "auto":
+    learn = source_stats == "auto"
+    if learn:
         heard = _heard(recognizer, files)
         source = recognizer.source_of(heard.values())
     elif source_stats:
         source = load_source(Path(source_stats))
     for file in files:
         try:
-            recording = audio.read(file)
+            decoder = audio.Decoder(file)
+            recording = decoder.whole(inf if plot else LONG)
+            if recording is None:
+                _long(recognizer.utterances(decoder, source, learn=learn), decoder, as_json)
+                continue
         except AudioError as error:
             failed += 1
             complain(error)
@@ -78,14 +88,36 @@ def predict(
 
 
 def _heard(recognizer: "Recognizer", files: Iterable[str]) -> "dict[str, Heard]":
-    """All recordings that can be read, encoded: what takes time is not done twice."""
+    """The short recordings that can be read, encoded: what takes time is not done twice."""
     from .. import audio
+    from ..recognizer import LONG
 
     heard = {}
     for file in files:
         with suppress(AudioError):
-            [heard[file]] = recognizer.hear([audio.read(file)])
+            if recording := audio.Decoder(file).whole(LONG):
+                [heard[file]] = recognizer.hear([recording])
     return heard
+
+
+def _long(told: "Iterable[Prediction]", decoder: "Decoder", as_json: bool) -> None:
+    """Utterances as they are found, with the progress through the file."""
+    from ..report.console import utterance_line
+
+    found = 0
+    with progress() as report:
+        for prediction in told:
+            found += 1
+            if as_json:
+                _show(prediction, as_json)
+            else:
+                console().print(utterance_line(prediction))
+            end = prediction.start + prediction.duration
+            report(Event("recognised, s", round(end), round(max(end, decoder.promised))))
+    for warning in decoder.warnings:
+        complain(f"{decoder.name}: {warning}")
+    if not found:
+        say(f"{decoder.name}: nobody speaks")
 
 
 def _named(plot: Path, file: str, taken: list[Path]) -> Path:

@@ -58,6 +58,22 @@ def prediction_view(prediction: Prediction) -> RenderableType:
     return Group(*parts)
 
 
+def utterance_line(prediction: Prediction) -> Text:
+    """One utterance of a long recording: when, what, how sure."""
+    start, end = prediction.start, prediction.start + prediction.duration
+    line = Text(f"{_clock(start)} - {_clock(end)}  ")
+    if prediction.reason:
+        return line.append(f"{prediction.label}  ({prediction.reason})", "dim")
+    style = STYLES.get(prediction.label, "bold")
+    line.append(f"{printable(prediction.label):<10}", style)
+    return line.append(f" {prediction.confidence:4.0%}")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes) // 60}:{int(minutes) % 60:02}:{rest:04.1f}"
+
+
 def _timeline(prediction: Prediction, most: int = 12) -> Table:
     """One row for each stretch of segments with the same label, and their attention."""
     table = Table.grid(padding=(0, 1))
