@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from . import audio
+from .ahead import ahead
 from .audio import Recording, Source
 from .checkpoint import Checkpoint, load_checkpoint
 from .encoders import encode
@@ -27,6 +28,7 @@ from .vad import Spoken, detector, utterances
 
 CHUNK = 3600.0  # s of recordings held in memory at a time
 LONG = 30.0  # s; beyond this one label says little
+AHEAD = 16  # utterances cut while others are encoded
 
 
 class Heard(NamedTuple):
@@ -137,7 +139,7 @@ class Recognizer:
             AffektError: The statistics are of another encoder.
         """
         decoder = source if isinstance(source, audio.Decoder) else audio.Decoder(source)
-        for spoken in _together(utterances(decoder, detector())):
+        for spoken in _together(ahead(utterances(decoder, detector()), AHEAD)):
             recordings = [audio.recorded(decoder.name, s.wave) for s in spoken]
             for one, heard in zip(spoken, self.hear(recordings), strict=True):
                 if learn:
