@@ -1,8 +1,9 @@
 """``affekt predict``."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..errors import AffektError, AudioError
+from ..files import write
 from ..progress import Event
 from .app import app, complain, console, progress, save, say
 
@@ -24,6 +26,7 @@ def predict(
     *files: str,
     model: str = "default",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    out: Path | None = None,
     plot: Path | None = None,
     source_stats: str | None = None,
 ) -> int:
@@ -40,6 +43,10 @@ def predict(
         Name of a bundled model, or a model folder.
     as_json:
         Print one JSON object a line.
+    out:
+        Write a file in place of printing; its suffix tells the format: .jsonl, .csv, .rttm of all
+        recordings together; .srt, .vtt, .TextGrid (Praat) and .eaf (ELAN) of each, to whose name
+        that of the recording is added if there are several.
     plot:
         Picture of waveform, emotion over time and attention (png, pdf, svg). With several
         files the name of each is added.
@@ -64,23 +71,32 @@ def predict(
         source = recognizer.source_of(heard.values())
     elif source_stats:
         source = load_source(Path(source_stats))
+    target = Target(out, files) if out else None
     for file in files:
         try:
             decoder = audio.Decoder(file)
             recording = decoder.whole(inf if plot else LONG)
             if recording is None:
-                _long(recognizer.utterances(decoder, source, learn=learn), decoder, as_json)
+                told = recognizer.utterances(decoder, source, learn=learn)
+                _long(told, decoder, target.take if target else partial(_line, as_json))
                 continue
         except AudioError as error:
             failed += 1
             complain(error)
+            if target:
+                target.drop(file)
             continue
         clip = heard[file] if file in heard else recognizer.hear([recording])[0]
         prediction = recognizer.tell(clip, source)
-        _show(prediction, as_json)
+        if target:
+            target.take(prediction)
+        else:
+            _show(prediction, as_json)
         if plot:
             pictures.append(_named(plot, file, pictures) if len(files) > 1 else plot)
             _picture(prediction, recording, pictures[-1])
+    if target:
+        target.write()
     if failed < len(files):
         say(f"{recognizer.name}: {recognizer.note}")
         say(f"terms: {recognizer.terms}")
@@ -100,18 +116,61 @@ def _heard(recognizer: "Recognizer", files: Iterable[str]) -> "dict[str, Heard]"
     return heard
 
 
-def _long(told: "Iterable[Prediction]", decoder: "Decoder", as_json: bool) -> None:
-    """Utterances as they are found, with the progress through the file."""
+class Target:
+    """The file, or the file for each recording, that ``--out`` asks for.
+
+    Raises:
+        AffektError: A file is there already, or no format has its suffix: before any work.
+    """
+
+    def __init__(self, out: Path, files: Sequence[str]) -> None:
+        from ..report.formats import writer
+
+        self.to_text, self.each = writer(out)
+        self.told: dict[Path, list[Prediction]] = {}
+        self.path_of: dict[str, Path] = {}
+        for file in dict.fromkeys(files):
+            single = len(set(files)) == 1 or not self.each
+            self.path_of[file] = out if single else _named(out, file, list(self.told))
+            self.told[self.path_of[file]] = []
+        for path in self.told:
+            if path.exists():
+                raise AffektError(f"{path}: exists; choose another name")
+
+    def take(self, prediction: "Prediction") -> None:
+        """Keep an utterance for its file."""
+        self.told[self.path_of[prediction.file]].append(prediction)
+
+    def drop(self, file: str) -> None:
+        """A recording that could not be read gets no file of its own."""
+        if self.each:
+            self.told.pop(self.path_of[file], None)
+
+    def write(self) -> None:
+        """Write all files, each whole or not at all."""
+        for path, told in self.told.items():
+            write(path, self.to_text(told))
+            say(f"written: {path}")
+
+
+def _line(as_json: bool, prediction: "Prediction") -> None:
     from ..report.console import utterance_line
 
+    if as_json:
+        _show(prediction, as_json)
+    else:
+        console().print(utterance_line(prediction))
+
+
+def _long(
+    told: "Iterable[Prediction]", decoder: "Decoder", take: "Callable[[Prediction], None]"
+) -> None:
+    """Utterances as they are found, with the progress through the file."""
     found = 0
     with progress() as report:
         for prediction in told:
             found += 1
-            if as_json:
-                _show(prediction, as_json)
-            else:
-                console().print(utterance_line(prediction))
+            take(prediction)
             end = prediction.start + prediction.duration
             report(Event("recognised, s", round(end), round(max(end, decoder.promised))))
     for warning in decoder.warnings:

@@ -1,0 +1,120 @@
+"""Predictions for annotation tools: Praat's TextGrid and ELAN's EAF, in the same two tiers."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from ..types import Prediction
+
+
+class Span(NamedTuple):
+    """A stretch of time with a word for it."""
+
+    start: float
+    end: float
+    text: str
+
+
+def textgrid(predictions: Sequence[Prediction]) -> str:
+    """Praat: a tier of utterances, and one of the emotion over time within them."""
+    tiers = {"utterances": utterances(predictions), "over time": _over_time(predictions)}
+    end = max((span.end for spans in tiers.values() for span in spans), default=1.0)
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', ""]
+    lines += [
+        "xmin = 0",
+        f"xmax = {end:.6f}",
+        "tiers? <exists>",
+        f"size = {len(tiers)}",
+        "item []:",
+    ]
+    for number, (name, spans) in enumerate(tiers.items(), 1):
+        filled = _filled(spans, end)
+        lines += [f"    item [{number}]:", '        class = "IntervalTier"']
+        lines += [f'        name = "{name}"', "        xmin = 0", f"        xmax = {end:.6f}"]
+        lines.append(f"        intervals: size = {len(filled)}")
+        for i, span in enumerate(filled, 1):
+            text = span.text.replace('"', '""')
+            lines += [f"        intervals [{i}]:", f"            xmin = {span.start:.6f}"]
+            lines += [f"            xmax = {span.end:.6f}", f'            text = "{text}"']
+    return "\n".join(lines) + "\n"
+
+
+def _filled(spans: Sequence[Span], end: float) -> list[Span]:
+    """With empty spans wherever there is none, as Praat wants it."""
+    filled: list[Span] = []
+    at = 0.0
+    for span in [*spans, Span(end, end, "")]:
+        if span.start > at + 1e-6:
+            filled.append(Span(at, span.start, ""))
+        if span.end > span.start:
+            filled.append(span._replace(start=max(span.start, at)))
+        at = max(at, span.end)
+    return filled
+
+
+def elan(predictions: Sequence[Prediction]) -> str:
+    """ELAN's EAF: the same two tiers."""
+    root = ET.Element(
+        "ANNOTATION_DOCUMENT",
+        AUTHOR="affekt",
+        FORMAT="3.0",
+        VERSION="3.0",
+        DATE=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    root.set(
+        "{http://www.w3.org/2001/XMLSchema-instance}noNamespaceSchemaLocation",
+        "http://www.mpi.nl/tools/elan/EAFv3.0.xsd",
+    )  # fmt: skip
+    header = ET.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
+    if predictions:
+        url = Path(predictions[0].file).absolute().as_uri()
+        ET.SubElement(header, "MEDIA_DESCRIPTOR", MEDIA_URL=url, MIME_TYPE="audio/*")
+    order = ET.SubElement(root, "TIME_ORDER")
+    number = 0
+    for name, spans in (
+        ("utterances", utterances(predictions)), ("over time", _over_time(predictions))
+    ):  # fmt: skip
+        tier = ET.SubElement(root, "TIER", TIER_ID=name, LINGUISTIC_TYPE_REF="default-lt")
+        for span in spans:
+            ids = []
+            for seconds in span[:2]:
+                number += 1
+                ids.append(f"ts{number}")
+                value = str(round(seconds * 1000))
+                ET.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=ids[-1], TIME_VALUE=value)
+            annotation = ET.SubElement(ET.SubElement(tier, "ANNOTATION"), "ALIGNABLE_ANNOTATION")
+            annotation.set("ANNOTATION_ID", f"a{number // 2}")
+            annotation.set("TIME_SLOT_REF1", ids[0])
+            annotation.set("TIME_SLOT_REF2", ids[1])
+            ET.SubElement(annotation, "ANNOTATION_VALUE").text = _printable(span.text)
+    ET.SubElement(
+        root, "LINGUISTIC_TYPE", LINGUISTIC_TYPE_ID="default-lt", TIME_ALIGNABLE="true",
+        GRAPHIC_REFERENCES="false",
+    )  # fmt: skip
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _printable(text: str) -> str:
+    """Without the control characters that XML cannot hold."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def utterances(predictions: Iterable[Prediction]) -> list[Span]:
+    """When each was spoken, and its label."""
+    return [Span(p.start, p.start + p.duration, p.label) for p in predictions]
+
+
+def _over_time(predictions: Iterable[Prediction]) -> list[Span]:
+    """Stretches of segments with one label; each moment goes to the nearest segment."""
+    spans: list[Span] = []
+    for p in predictions:
+        edges = p.edges()
+        at = 0
+        for label, group in groupby(p.segments, lambda segment: segment.label):
+            first, at = at, at + len(list(group))
+            spans.append(Span(edges[first], edges[at], label))
+    return spans
