@@ -1,15 +1,19 @@
 """What makes a trained model fit for use: masks of classes, temperature, the speech gate."""
 
+import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from affekt import load
+from affekt import AffektError, load
+from affekt.config import Config
 from affekt.gate import SpeechGate
 from affekt.training.finish import temperature
+from affekt.training.left_out import left_out
 from affekt.training.sounds import other_sounds
 from affekt.training.truth import Truth
 
@@ -66,3 +70,49 @@ def test_the_bundled_model_knows_what_is_no_speech(emodb):
     assert np.mean(refused) > 0.9
     spoken = sorted(emodb.glob("wav/*.wav"))[::25]
     assert np.mean([not p.reason for p in default_model.many(spoken)]) > 0.9
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Three corpora left out in turn; the second and third were told 3 and 9 times too surely."""
+    rng = np.random.default_rng(0)
+    rows, folds = [], []
+    for fold, (name, heat) in enumerate({"one": 1.0, "two": 3.0, "three": 9.0}.items()):
+        logits = rng.normal(0, 1.5, (4000, 3))
+        p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        truth = (p.cumsum(1) < rng.random((4000, 1))).sum(1)
+        sure = np.exp(heat * logits - (heat * logits).max(1, keepdims=True))
+        sure /= sure.sum(1, keepdims=True)
+        folds.append({"test_speakers": [f"{name}/a", f"{name}/b"]})
+        for t, values in zip(truth, sure, strict=True):
+            rows.append(
+                {
+                    "fold": fold,
+                    "label": "abc"[t],
+                    **dict(zip(("prob_a", "prob_b", "prob_c"), values, strict=True)),
+                }
+            )
+    pd.DataFrame(rows).to_parquet(tmp_path / "predictions.parquet")
+    metrics = {"config": Config().model_dump(mode="json"), "folds": folds}
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    return tmp_path
+
+
+def test_too_sure_of_corpora_left_out_a_model_is_cooled_by_their_mean(run):
+    told = left_out(run, Config())
+    assert list(told.corpora) == ["one", "two", "three"]
+    assert list(told.corpora.values()) == pytest.approx([1, 3, 9], rel=0.08)
+    assert told.temperature == pytest.approx(3, rel=0.06)
+    assert not told.known_source
+
+
+def test_a_run_that_left_no_corpora_out_or_is_of_other_settings_is_refused(run):
+    with pytest.raises(AffektError, match="other settings"):
+        left_out(run, Config.model_validate({"stage2": {"cell": "none"}}))
+    with pytest.raises(AffektError, match="not a run"):
+        left_out(run / "absent", Config())
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics["folds"][2] = metrics["folds"][1]
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(AffektError, match="in turn"):
+        left_out(run, Config())

@@ -65,8 +65,8 @@ class Prediction:
         duration: Seconds.
         start: Where in the file it begins, in seconds: 0, or where an utterance of a long one does.
         label: The most probable class, or "uncertain".
-        confidence: Probability of the most probable class, calibrated on held-out speakers of
-            the training corpora; on other voices it promises too much.
+        confidence: Probability of the most probable class, calibrated on held-out speakers or
+            corpora as the model's card says; on other voices it may promise too much.
         probabilities: By class, summing to 1.
         segments: The timeline.
         model: Name of the model.

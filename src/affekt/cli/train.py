@@ -15,6 +15,7 @@ def train(
     others: list[str] | None = None,
     recipe: Recipe = None,
     evaluation: Path | None = None,
+    unheard: list[Path] | None = None,
     cache: Cache = None,
     config: Settings = Config(),
 ) -> int:
@@ -28,6 +29,9 @@ def train(
         Further corpora, trained on together with the source.
     evaluation:
         metrics.json of an evaluation with the same corpus and settings, for the card.
+    unheard:
+        Folder of an evaluation with --others and these settings: the confidence is then calibrated
+        on corpora that were left out. Once more for one with protocol.source_statistics.
     """
     from ..corpora.together import pool
     from ..encoders.weights import cache_folder
@@ -46,6 +50,7 @@ def train(
             out,
             cache=cache,
             evaluation=evaluation,
+            unheard=unheard or (),
             report=report,
         )
     if trained.interrupted:

@@ -40,6 +40,7 @@ def model_card(
         f"| balance plan | {plan} |",
         f"| epochs | stage 1: {training['stage1_epochs']}, stage 2: {training['stage2_epochs']} |",
         f"| seed | {training['seed']} |",
+        f"| confidence | {cell(_calibrated(training))} |",
         "",
         "## Score",
         "",
@@ -49,6 +50,14 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _calibrated(training: Mapping[str, Any]) -> str:
+    """On whom the probabilities were calibrated."""
+    if not (runs := training.get("left_out")):
+        return "calibrated on validation speakers; on other voices and languages it is too high"
+    corpora = ", ".join(runs[0]["corpora"])
+    return f"calibrated on corpora left out of training in turn ({corpora})"
 
 
 def adapted_card(name: str, note: str, labels: list[str], facts: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from ..report.card import adapted_card, model_card
 from .adapt import Adapted, adapt
 from .data import Clip, VectorCache, load_clips
 from .finish import fit_gate
+from .left_out import LeftOut, left_out
 from .train import Trained, train
 
 
@@ -32,6 +33,7 @@ def train_folder(
     *,
     cache: Path | None,
     evaluation: Path | None = None,
+    unheard: Sequence[Path] = (),
     report: Report = silent,
 ) -> Trained:
     """Train on a whole corpus and write config, weights and card to `out`.
@@ -43,14 +45,16 @@ def train_folder(
         cache: Where segment vectors are kept.
         evaluation: ``metrics.json`` of ``affekt evaluate`` with the same corpus and
             settings, for the card.
+        unheard: Runs that left corpora out, by which the confidence is calibrated.
         report: Progress.
 
     Raises:
         AffektError: `out` is not empty, a recording cannot be read, there are too few
-            speakers, or `evaluation` belongs to other data or settings.
+            speakers, or `evaluation` or a run belongs to other data or settings.
     """
     with filled_folder(out) as place:
-        return _train_into(place, corpus, config, cache, evaluation, report)
+        told = [left_out(run, config) for run in unheard]
+        return _train_into(place, corpus, config, cache, evaluation, told, report)
 
 
 def adapt_folder(
@@ -110,6 +114,7 @@ def _train_into(
     config: Config,
     cache: Path | None,
     evaluation: Path | None,
+    unheard: Sequence[LeftOut],
     report: Report,
 ) -> Trained:
     score = _matching(evaluation, provenance(corpus, config)) if evaluation else None
@@ -122,8 +127,12 @@ def _train_into(
     held = [c for c in clips if c.utterance.speaker in trained.validation_speakers]
     vectors = VectorCache(cache, trained.model.encoder)
     fit_gate(trained.model, heard or clips, held, config, vectors, seed)
+    for told in unheard:
+        trained.model.temperatures[int(told.known_source)] *= told.temperature
     _round(trained.model)
     facts = {**trained.facts(), "seed": seed, "audio_warnings": _warning_counts(clips), **origin}
+    if unheard:
+        facts["left_out"] = [told._asdict() for told in unheard]
     note = config.note or (
         f"Trained on {corpus.name}: {len(training.speakers)} speakers. On other voices, languages "
         "and microphones it may be wrong more often than right."

@@ -1,0 +1,66 @@
+"""How sure a model of several corpora may be of one that it has not heard.
+
+Held-out speakers of known corpora look too easy for that. An evaluation that left each corpus out
+in turn tells what remains of the confidence elsewhere.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ..config import Config, Protocol
+from ..errors import AffektError
+from .finish import temperature
+from .truth import Truth
+
+
+class LeftOut(NamedTuple):
+    """What an evaluation on corpora left out says of confidence.
+
+    Attributes:
+        temperature: By which logits that were calibrated on known corpora are divided further.
+        known_source: Whether it is of clips standardised by their own source.
+        corpora: Each with the temperature that would have suited it best.
+    """
+
+    temperature: float
+    known_source: bool
+    corpora: dict[str, float]
+
+
+def left_out(run: Path, config: Config) -> LeftOut:
+    """Temperatures by the predictions of ``affekt evaluate A --others B ...``.
+
+    Each corpus that was left out has its own, by maximum likelihood over all seeds; a new corpus
+    is given their geometric mean.
+
+    Raises:
+        AffektError: Not such a run, or one with other settings.
+    """
+    try:
+        metrics: dict[str, Any] = json.loads((run / "metrics.json").read_text("utf-8"))
+        table = pd.read_parquet(run / "predictions.parquet")
+        used = Config.model_validate(metrics["config"])
+        groups = [{s.partition("/")[0] for s in f["test_speakers"]} for f in metrics["folds"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AffektError(f"{run}: not a run of affekt evaluate ({error})") from None
+    names = [name for group in groups for name in group]
+    if len(groups) < 3 or len(set(names)) != len(groups) or len(names) != len(groups):
+        raise AffektError(f"{run}: does not leave each of three or more corpora out in turn")
+    plain = {"protocol": Protocol(), "note": "", "terms": ""}
+    if used.model_copy(update=plain) != config.model_copy(update=plain):
+        raise AffektError(f"{run}: was made with other settings")
+    columns = [c for c in table.columns if c.startswith("prob_")]
+    labels = [c.removeprefix("prob_") for c in columns]
+    best = {}
+    for fold, name in enumerate(names):
+        rows = table[table["fold"] == fold]
+        logits = torch.from_numpy(np.log(rows[columns].to_numpy(np.float64) + 1e-12))
+        targets = torch.tensor([labels.index(label) for label in rows["label"]])
+        best[name] = temperature(logits, Truth(targets, torch.ones(logits.shape, dtype=torch.bool)))
+    mean = float(np.exp(np.mean(np.log(list(best.values())))))
+    return LeftOut(mean, used.protocol.source_statistics, best)
