@@ -1,7 +1,7 @@
 """``affekt predict``."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..errors import AffektError, AudioError
-from ..files import write
 from ..progress import Event
 from .app import app, complain, console, progress, save, say
+from .target import Target, named
 
 if TYPE_CHECKING:
     from ..audio import Decoder, Recording
@@ -72,13 +72,14 @@ def predict(
     elif source_stats:
         source = load_source(Path(source_stats))
     target = Target(out, files) if out else None
+    take = target.take if target else partial(_show, as_json)
     for file in files:
         try:
             decoder = audio.Decoder(file)
             recording = decoder.whole(inf if plot else LONG)
             if recording is None:
-                told = recognizer.utterances(decoder, source, learn=learn)
-                _long(told, decoder, target.take if target else partial(_line, as_json))
+                line = target.take if target else partial(_show, as_json, line=True)
+                _long(recognizer.utterances(decoder, source, learn=learn), decoder, line)
                 continue
         except AudioError as error:
             failed += 1
@@ -88,12 +89,9 @@ def predict(
             continue
         clip = heard[file] if file in heard else recognizer.hear([recording])[0]
         prediction = recognizer.tell(clip, source)
-        if target:
-            target.take(prediction)
-        else:
-            _show(prediction, as_json)
+        take(prediction)
         if plot:
-            pictures.append(_named(plot, file, pictures) if len(files) > 1 else plot)
+            pictures.append(named(plot, file, pictures) if len(files) > 1 else plot)
             _picture(prediction, recording, pictures[-1])
     if target:
         target.write()
@@ -116,52 +114,6 @@ def _heard(recognizer: "Recognizer", files: Iterable[str]) -> "dict[str, Heard]"
     return heard
 
 
-class Target:
-    """The file, or the file for each recording, that ``--out`` asks for.
-
-    Raises:
-        AffektError: A file is there already, or no format has its suffix: before any work.
-    """
-
-    def __init__(self, out: Path, files: Sequence[str]) -> None:
-        from ..report.formats import writer
-
-        self.to_text, self.each = writer(out)
-        self.told: dict[Path, list[Prediction]] = {}
-        self.path_of: dict[str, Path] = {}
-        for file in dict.fromkeys(files):
-            single = len(set(files)) == 1 or not self.each
-            self.path_of[file] = out if single else _named(out, file, list(self.told))
-            self.told[self.path_of[file]] = []
-        for path in self.told:
-            if path.exists():
-                raise AffektError(f"{path}: exists; choose another name")
-
-    def take(self, prediction: "Prediction") -> None:
-        """Keep an utterance for its file."""
-        self.told[self.path_of[prediction.file]].append(prediction)
-
-    def drop(self, file: str) -> None:
-        """A recording that could not be read gets no file of its own."""
-        if self.each:
-            self.told.pop(self.path_of[file], None)
-
-    def write(self) -> None:
-        """Write all files, each whole or not at all."""
-        for path, told in self.told.items():
-            write(path, self.to_text(told))
-            say(f"written: {path}")
-
-
-def _line(as_json: bool, prediction: "Prediction") -> None:
-    from ..report.console import utterance_line
-
-    if as_json:
-        _show(prediction, as_json)
-    else:
-        console().print(utterance_line(prediction))
-
-
 def _long(
     told: "Iterable[Prediction]", decoder: "Decoder", take: "Callable[[Prediction], None]"
 ) -> None:
@@ -179,22 +131,13 @@ def _long(
         say(f"{decoder.name}: nobody speaks")
 
 
-def _named(plot: Path, file: str, taken: list[Path]) -> Path:
-    """The picture of one of several files; files of the same name are numbered."""
-    stem = f"{plot.stem}-{Path(file).stem}"
-    path, number = plot.with_stem(stem), 2
-    while path in taken:
-        path, number = plot.with_stem(f"{stem}-{number}"), number + 1
-    return path
+def _show(as_json: bool, prediction: "Prediction", *, line: bool = False) -> None:
+    from ..report.console import prediction_view, utterance_line
 
-
-def _show(prediction: "Prediction", as_json: bool) -> None:
     if as_json:
         print(json.dumps(prediction.to_dict(), ensure_ascii=False), flush=True)
-        return
-    from ..report.console import prediction_view
-
-    console().print(prediction_view(prediction))
+    else:
+        console().print((utterance_line if line else prediction_view)(prediction))
 
 
 def _picture(prediction: "Prediction", recording: "Recording", path: Path) -> None:

@@ -1,0 +1,58 @@
+"""The files that ``predict --out`` writes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import AffektError
+from ..files import write
+from .app import say
+
+if TYPE_CHECKING:
+    from ..types import Prediction
+
+
+class Target:
+    """The file, or the file for each recording, that ``--out`` asks for.
+
+    Raises:
+        AffektError: A file is there already, or no format has its suffix: before any work.
+    """
+
+    def __init__(self, out: Path, files: Sequence[str]) -> None:
+        from ..report.formats import writer
+
+        self.to_text, self.each = writer(out)
+        self.told: dict[Path, list[Prediction]] = {}
+        self.path_of: dict[str, Path] = {}
+        for file in dict.fromkeys(files):
+            single = len(set(files)) == 1 or not self.each
+            self.path_of[file] = out if single else named(out, file, list(self.told))
+            self.told[self.path_of[file]] = []
+        for path in self.told:
+            if path.exists():
+                raise AffektError(f"{path}: exists; choose another name")
+
+    def take(self, prediction: "Prediction") -> None:
+        """Keep an utterance for its file."""
+        self.told[self.path_of[prediction.file]].append(prediction)
+
+    def drop(self, file: str) -> None:
+        """A recording that could not be read gets no file of its own."""
+        if self.each:
+            self.told.pop(self.path_of[file], None)
+
+    def write(self) -> None:
+        """Write all files, each whole or not at all."""
+        for path, told in self.told.items():
+            write(path, self.to_text(told))
+            say(f"written: {path}")
+
+
+def named(path: Path, file: str, taken: list[Path]) -> Path:
+    """The file for one of several recordings; recordings of the same name are numbered."""
+    stem = f"{path.stem}-{Path(file).stem}"
+    own, number = path.with_stem(stem), 2
+    while own in taken:
+        own, number = path.with_stem(f"{stem}-{number}"), number + 1
+    return own
