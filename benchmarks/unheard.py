@@ -73,9 +73,9 @@ class Left:
         self.recognizer = Recognizer(self.checkpoint)
         self.cache = VectorCache(vectors, trained.model.encoder)
         self.clips = [c for c in clips if c.utterance.corpus == name and c.label in FOUR]
+        self.config, self.rng = config, np.random.default_rng(seed)
         self.heard = self._hear()
         self.truth = [c.label for c in self.clips]
-        self.config, self.rng = config, np.random.default_rng(seed)
 
     def _hear(self) -> list[Heard]:
         """As `Recognizer.hear`, by stored vectors: they are the same for every seed."""
@@ -128,6 +128,8 @@ class Left:
             source = replace(self.source(heard), neutral=neutral > 0)
             told.append(self.probabilities([self.heard[i] for i in rows], source))
             right += [FOUR.index(self.truth[i]) for i in rows]
+        if not told:
+            return float("nan"), float("nan")
         p, truth = np.concatenate(told), np.array(right)
         return uar(truth, p.argmax(1)), calibration_error(p, truth)
 

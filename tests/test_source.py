@@ -146,13 +146,13 @@ def test_the_command_learns_a_source_and_predict_uses_it(tmp_path):
     again = affekt("adapt", "--unlabelled", folder, "--out", stats)
     assert again.returncode == 2
     assert "exists" in again.stderr
-    (folder / "broken.wav").write_bytes(b"no sound")
     voice = affekt("adapt", "--neutral", folder, "--out", tmp_path / "voice.safetensors")
     assert voice.returncode == 0, voice.stderr
     assert load_source(tmp_path / "voice.safetensors").neutral
     assert not load_source(stats).neutral
     both = affekt("adapt", "--neutral", folder, "--unlabelled", folder, "--out", tmp_path / "d")
     assert both.returncode == 2
+    (folder / "broken.wav").write_bytes(b"no sound")
     partly = affekt("adapt", "--unlabelled", folder, "--out", tmp_path / "b.safetensors")
     assert partly.returncode == 2
     assert "broken.wav" in partly.stderr
