@@ -67,9 +67,11 @@ ACROSS = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $(POOL) --also tess:$(CORPORA)
     --recipe recipes/default.toml
 
 across: $(VENV)/dev.stamp
-	$(ACROSS) --out runs/across/plain
-	$(ACROSS) --protocol.source_statistics --out runs/across/source
-	$(BIN)/python benchmarks/calibration.py runs/across/* > results/calibration.md
+	test -f runs/across/plain/metrics.json || $(ACROSS) --out runs/across/plain
+	test -f runs/across/source/metrics.json || \
+	    $(ACROSS) --protocol.source_statistics --out runs/across/source
+	$(BIN)/python benchmarks/calibration.py runs/across/plain runs/across/source \
+	    > results/calibration.md
 
 unheard: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/unheard.py $(CORPORA) > results/unheard.md

@@ -88,7 +88,7 @@ WAYS = {  # name: (how, which recordings)
     "affekt, one clip after another": (one_by_one, "clips"),
     "affekt, clips in batches": (many, "clips"),
     "affekt, clips in batches, 44.1 kHz": (many, "44.1 kHz"),
-    "affekt, an hour in one file": (one_by_one, "hour"),
+    "affekt, an hour as one clip": (one_by_one, "hour"),
     "affekt, clips in batches, float32 by torch's default": (plain, "clips"),
     "torchvggish, vectors only": (torchvggish, "clips"),
     "torchvggish, vectors only, 44.1 kHz": (torchvggish, "44.1 kHz"),

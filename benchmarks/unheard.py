@@ -26,7 +26,7 @@ from affekt.checkpoint import Checkpoint
 from affekt.config import Config, read_config
 from affekt.corpora.together import pool
 from affekt.encoders.weights import cache_folder
-from affekt.metrics import uar
+from affekt.metrics import calibration_error, uar
 from affekt.model import prepare
 from affekt.recognizer import Heard, Recognizer
 from affekt.source import SourceStatistics
@@ -39,7 +39,6 @@ FOUR = ("anger", "happiness", "neutral", "sadness")
 TESTED = ("emodb", "casia", "nemo", "turev", "urdu")
 ALWAYS = ("tess",)
 DRAWS = 5  # of what is drawn at random
-BINS = 15
 
 Table = dict[str, dict[str, list[float]]]  # corpus, row, seeds
 Change = Callable[[Wave, np.random.Generator], Wave]
@@ -212,17 +211,6 @@ class Left:
                 heard += self.recognizer.hear([changed])
             results[name] = self.scored(None, heard, truth)[0]
         return results
-
-
-def calibration_error(p: NDArray[np.float64], right: NDArray[np.int64]) -> float:
-    """Expected calibration error of the top class, 15 bins of like width (Guo et al., 2017)."""
-    confidence, hit = p.max(1), p.argmax(1) == right
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(hit[bins == b].mean() - confidence[bins == b].mean()) * np.mean(bins == b)
-        for b in set(bins)
-    ]
-    return float(sum(gaps))
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -16,6 +16,6 @@ def test_the_command_shows_them(monkeypatch, capsys):
         monkeypatch.setattr(module, name, few)
     assert run(["bench", "--threads", "1"]) == 0
     out, err = capsys.readouterr()
-    assert "a long recording" in out
+    assert "five minutes as one clip" in out
     assert "1 thread(s)" in err
     assert run(["bench", "--threads", "0"]) == 2

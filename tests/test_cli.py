@@ -77,6 +77,9 @@ def test_a_long_recording_is_printed_utterance_by_utterance(tmp_path):
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(told) >= 9
     assert [t["start"] for t in told] == sorted(t["start"] for t in told)
+    drawn = affekt("predict", tmp_path / "long.wav", "--json", "--source-stats", "auto",
+                   "--plot", tmp_path / "p.png")  # fmt: skip
+    assert json.loads(drawn.stdout)["source_segments"] > 0
     shown = affekt("predict", tmp_path / "long.wav")
     assert len(shown.stdout.splitlines()) == len(told)
     assert shown.stdout.startswith("0:00:0")

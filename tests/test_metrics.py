@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from affekt.metrics import confusion_by_speaker, intervals, scores, spread, uar
+from affekt.metrics import calibration_error, confusion_by_speaker, intervals, scores, spread, uar
 
 
 def test_scores_by_hand():
@@ -12,6 +12,13 @@ def test_scores_by_hand():
     assert values["UAR"] == pytest.approx((3 / 4 + 1 / 2 + 0) / 3)
     assert values["MAP"] == pytest.approx((3 / 6 + 1 / 2 + 0) / 3)
     assert values["macro_f1"] == pytest.approx((2 * 3 / 10 + 2 * 1 / 4 + 0) / 3)
+
+
+def test_calibration_error_by_hand():
+    # three clips near 0.9, two right; one clip at 0.6, wrong
+    p = np.array([[0.9, 0.1], [0.1, 0.9], [0.9, 0.1], [0.6, 0.4]])
+    error = calibration_error(p, np.array([0, 1, 1, 1]))
+    assert error == pytest.approx(3 / 4 * (0.9 - 2 / 3) + 1 / 4 * 0.6)
 
 
 def test_scores_equal_scikit_learn():

@@ -51,7 +51,7 @@ def bench(recognizer: Recognizer) -> list[Rate]:
                  _median(lambda: [recognizer(path) for path in clips])),
             Rate("clips in batches", CLIPS, CLIPS * SECONDS,
                  _median(lambda: recognizer.many(clips))),
-            Rate("a long recording", 1, LONG, _median(lambda: recognizer(long))),
+            Rate("five minutes as one clip", 1, LONG, _median(lambda: recognizer(long))),
         ]  # fmt: skip
 
 

@@ -184,7 +184,7 @@ class Config(Frozen):
     baselines: Baselines = Baselines()
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of networks that learn from sound: bfloat16 (weights, front end and losses stay
-    float32) takes about two thirds of the time on processors that have it."""
+    float32) is faster on processors that have it."""
     labels: dict[str, str] = {}
     """Rename or merge classes (--labels.boredom neutral); "" leaves a class out."""
     note: str = ""

@@ -96,6 +96,26 @@ def gain_interval(
     return float(low), float(high)
 
 
+def calibration_error(p: NDArray[np.float64], truth: NDArray[np.int64], bins: int = 15) -> float:
+    """Expected calibration error of the top class (Guo et al., 2017).
+
+    Args:
+        p: Probabilities ``(clips, classes)``.
+        truth: Class indices ``(clips,)``.
+        bins: Of like width in confidence.
+
+    Returns:
+        Mean gap between confidence and share of right answers, each bin by its clips.
+    """
+    confidence, hit = p.max(1), p.argmax(1) == truth
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [
+        abs(hit[bin_of == b].mean() - confidence[bin_of == b].mean()) * np.mean(bin_of == b)
+        for b in set(bin_of.tolist())
+    ]
+    return float(sum(gaps))
+
+
 def spread(values: NDArray[np.floating]) -> float | None:
     """Standard deviation over seeds; None for one seed, of which nothing is known."""
     return round(float(values.std(ddof=1)), 4) if len(values) > 1 else None

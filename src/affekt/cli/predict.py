@@ -65,9 +65,10 @@ def predict(
     pictures: list[Path] = []
     heard: dict[str, Heard] = {}
     source = None
+    most = inf if plot else LONG  # a picture needs the whole
     learn = source_stats == "auto"
     if learn:
-        heard = _heard(recognizer, files)
+        heard = _heard(recognizer, files, most)
         source = recognizer.source_of(heard.values())
     elif source_stats:
         source = load_source(Path(source_stats))
@@ -76,7 +77,7 @@ def predict(
     for file in files:
         try:
             decoder = audio.Decoder(file)
-            recording = decoder.whole(inf if plot else LONG)
+            recording = decoder.whole(most)
             if recording is None:
                 line = target.take if target else partial(_show, as_json, line=True)
                 _long(recognizer.utterances(decoder, source, learn=learn), decoder, line)
@@ -101,15 +102,14 @@ def predict(
     return 2 if failed else 0
 
 
-def _heard(recognizer: "Recognizer", files: Iterable[str]) -> "dict[str, Heard]":
-    """The short recordings that can be read, encoded: what takes time is not done twice."""
+def _heard(recognizer: "Recognizer", files: Iterable[str], most: float) -> "dict[str, Heard]":
+    """Recordings of at most so many seconds, encoded: what takes time is not done twice."""
     from .. import audio
-    from ..recognizer import LONG
 
     heard = {}
     for file in files:
         with suppress(AudioError):
-            if recording := audio.Decoder(file).whole(LONG):
+            if recording := audio.Decoder(file).whole(most):
                 [heard[file]] = recognizer.hear([recording])
     return heard
 

@@ -1,8 +1,8 @@
 """Linear layers that multiply faster than torch's default, for inference.
 
 Measured in ``results/speed.md``. Where the processor multiplies bfloat16, weights and inputs of
-linear layers are rounded to it, and all else stays float32: a third of the arithmetic's time,
-probabilities within 0.02. Elsewhere oneDNN, since the default (MKL) runs at half speed on some
+linear layers are rounded to it, and all else stays float32: twice as fast, probabilities
+within 0.02. Elsewhere oneDNN, since the default (MKL) runs at half speed on some
 processors: same precision, outputs equal to about 1e-6.
 """
 
@@ -32,8 +32,8 @@ class OneDNNLinear(nn.Module):
 class BFloat16Linear(nn.Module):
     """``nn.Linear`` whose product is of bfloat16.
 
-    Bias, activations and attention stay float32: under autocast, which rounds them too, the
-    probabilities' error is three times as large and nothing is faster.
+    Bias, activations and attention stay float32: rounding them too, as autocast does, adds to the
+    error of the probabilities and hardly to the speed.
     """
 
     def __init__(self, plain: nn.Linear) -> None:

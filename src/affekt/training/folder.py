@@ -54,6 +54,8 @@ def train_folder(
     """
     with filled_folder(out) as place:
         told = [left_out(run, config) for run in unheard]
+        if len({t.known_source for t in told}) < len(told):
+            raise AffektError("two runs of one kind to calibrate by: which one?")
         return _train_into(place, corpus, config, cache, evaluation, told, report)
 
 

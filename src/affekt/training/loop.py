@@ -115,7 +115,7 @@ def fit(
     return history
 
 
-def arithmetic(precision: str) -> torch.autocast:
+def computing(precision: str) -> torch.autocast:
     """The context in which a network that learns from sound computes (``config.precision``)."""
     return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
 

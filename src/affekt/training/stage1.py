@@ -16,7 +16,7 @@ from ..model import VECTOR, EmotionModel, Projection
 from ..progress import Report, silent
 from ..segments import SAMPLE_RATE, Spans
 from .data import VectorCache
-from .loop import History, Score, arithmetic, fit, shuffled
+from .loop import History, Score, computing, fit, shuffled
 from .truth import Truth
 
 
@@ -86,7 +86,7 @@ class Sounds:
     def __call__(self, batch: list[int]) -> tuple[Tensor, Truth]:
         """Vectors ``(segments, dim)``, with gradients, and their classes."""
         waves, spans, sources, truths = zip(*(self.items[i] for i in batch), strict=True)
-        with arithmetic(self.precision):
+        with computing(self.precision):
             together = self.model.encoder(waves, spans).float()
         vectors = map(self.model.standardise, together.split([len(s) for s in spans]), sources)
         return torch.cat(list(vectors)), Truth(*map(torch.cat, zip(*truths, strict=True)))

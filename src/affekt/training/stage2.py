@@ -16,7 +16,7 @@ from ..config import Stage2
 from ..encoders import encode, windows
 from ..model import EmotionModel
 from ..progress import Report
-from .loop import History, Score, arithmetic, fit, shuffled
+from .loop import History, Score, computing, fit, shuffled
 from .stage1 import Part
 from .truth import Truth
 
@@ -82,7 +82,7 @@ class Live(NamedTuple):
         pieces = [list(windows(part.waves[i], part.spans[i])) for i in batch]
         sounds, spans = zip(*(piece for clip in pieces for piece in clip), strict=True)
         counts = [sum(len(inside) for _, inside in clip) for clip in pieces]
-        with arithmetic(self.precision):
+        with computing(self.precision):
             return list(encoder(sounds, spans).float().split(counts))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...metrics import uar
 from ...progress import Report
 from ...training.data import Clip, speakers
-from ...training.loop import History, Score, arithmetic, fit, shuffled
+from ...training.loop import History, Score, computing, fit, shuffled
 
 MEAN, SD = -2.0, 2.0  # of log-mel, roughly
 
@@ -94,7 +94,7 @@ def train_network(
     trained = [p for p in network.parameters() if p.requires_grad]
 
     def loss(chosen: list[int]) -> Tensor:
-        with arithmetic(precision):
+        with computing(precision):
             logits = network(look(segments[chosen])).float()
         return F.cross_entropy(logits, targets[chosen])
 
