@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from affekt.audio import Wave
 from affekt.checkpoint import Checkpoint
 from affekt.config import Config, read_config
 from affekt.corpora.together import pool
@@ -29,6 +28,7 @@ from affekt.encoders.weights import cache_folder
 from affekt.metrics import calibration_error, uar
 from affekt.model import prepare
 from affekt.recognizer import Heard, Recognizer
+from affekt.recording import Wave
 from affekt.source import SourceStatistics
 from affekt.training import degrade
 from affekt.training.adapt import adapt
@@ -82,7 +82,7 @@ class Left:
         waves, spans = prepare(recordings, self.config)
         vectors = self.cache.encode(waves, spans)
         return [
-            Heard(r.name, r.seconds, r.warnings, s, v)
+            Heard(r.name, r.seconds, r.warnings, s, v, [np.arange(len(s))])
             for r, s, v in zip(recordings, spans, vectors, strict=True)
         ]
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt import AudioError, audio
+from affekt.recording import TARGET_RMS, from_array, level
 
 RATE = 16_000
 
@@ -105,7 +106,7 @@ def test_path_bytes_file_and_array_agree(tmp_path):
         audio.read(str(path)),
         audio.read(data),
         audio.read(io.BytesIO(data)),
-        audio.from_array(tone(0.5), RATE),
+        from_array(tone(0.5), RATE),
     ):
         assert np.array_equal(recording.wave, expected)
 
@@ -127,7 +128,7 @@ def test_block_by_block_resampling_equals_resampling_at_once(rate, monkeypatch):
 
 
 def test_integers_are_scaled_by_their_range():
-    wave = audio.from_array(np.full(RATE, -(2**14), np.int16), RATE).wave
+    wave = from_array(np.full(RATE, -(2**14), np.int16), RATE).wave
     assert np.allclose(wave, -0.5)
 
 
@@ -218,7 +219,7 @@ def test_a_truncated_video_is_read_with_a_warning():
 def test_an_empty_array_is_refused():
     for empty in (np.zeros(0), np.zeros((0, 2))):
         with pytest.raises(AudioError, match="no samples"):
-            audio.from_array(empty, RATE)
+            from_array(empty, RATE)
 
 
 def test_more_than_twelve_hours_are_refused_before_decoding():
@@ -229,9 +230,9 @@ def test_more_than_twelve_hours_are_refused_before_decoding():
 
 def test_level_makes_loudness_equal_and_removes_the_offset():
     quiet, loud = tone(level=0.01)[:, 0] + 0.05, tone(level=0.9)[:, 0]
-    assert np.allclose(audio.level(quiet), audio.level(loud), atol=2e-3)
-    assert np.sqrt(np.mean(audio.level(quiet) ** 2)) == pytest.approx(audio.TARGET_RMS, rel=1e-3)
-    assert not audio.level(np.zeros(100, np.float32)).any()
+    assert np.allclose(level(quiet), level(loud), atol=2e-3)
+    assert np.sqrt(np.mean(level(quiet) ** 2)) == pytest.approx(TARGET_RMS, rel=1e-3)
+    assert not level(np.zeros(100, np.float32)).any()
 
 
 @pytest.mark.parametrize(
@@ -247,7 +248,7 @@ def test_level_makes_loudness_equal_and_removes_the_offset():
 )
 def test_arrays_that_are_no_sound(samples, rate, reason):
     with pytest.raises(ValueError, match=reason):
-        audio.from_array(samples, rate)
+        from_array(samples, rate)
 
 
 @settings(max_examples=200, deadline=None)

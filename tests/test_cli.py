@@ -59,7 +59,7 @@ def test_predict_prints_json_lines_and_a_picture(tmp_path):
     result = json.loads(line)
     assert list(result) == [
         "file", "duration", "label", "confidence", "probabilities", "segments", "model",
-        "terms", "reason", "source_segments", "warnings", "start",
+        "terms", "reason", "source_segments", "warnings", "start", "channel",
     ]  # fmt: skip
     assert list(result["segments"][0]) == ["start", "end", "label", "probabilities", "attention"]
     assert sum(s["attention"] for s in result["segments"]) == pytest.approx(1)
@@ -79,7 +79,14 @@ def test_a_long_recording_is_printed_utterance_by_utterance(tmp_path):
     assert [t["start"] for t in told] == sorted(t["start"] for t in told)
     drawn = affekt("predict", tmp_path / "long.wav", "--json", "--source-stats", "auto",
                    "--plot", tmp_path / "p.png")  # fmt: skip
-    assert json.loads(drawn.stdout)["source_segments"] > 0
+    assert drawn.stdout == done.stdout
+    assert (tmp_path / "p.png").exists()
+    stereo = np.stack([np.concatenate(waves), np.zeros_like(np.concatenate(waves))], axis=1)
+    soundfile.write(tmp_path / "call.wav", stereo[: 16 * 16_000], 16_000)
+    apart = affekt("predict", tmp_path / "call.wav", "--json", "--channels", "split",
+                   "--plot", tmp_path / "c.png")  # fmt: skip
+    assert {json.loads(line)["channel"] for line in apart.stdout.splitlines()} == {1}
+    assert sorted(p.name for p in tmp_path.glob("c-*")) == ["c-channel1.png", "c-channel2.png"]
     shown = affekt("predict", tmp_path / "long.wav")
     assert len(shown.stdout.splitlines()) == len(told)
     assert shown.stdout.startswith("0:00:0")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_csv_and_its_formulas(told):
     assert [r["label"] for r in rows] == ["anger", "'" + HOSTILE, "uncertain"]
     assert rows[2]["reason"] == "no speech"
     assert float(rows[1]["prob_" + HOSTILE]) == 0.7
-    assert TOGETHER[".csv"]([]).startswith("file,start,end")
+    assert TOGETHER[".csv"]([]).startswith("file,channel,start,end")
 
 
 def test_json_lines(told):
@@ -104,6 +105,41 @@ def test_rttm(told):
     assert lines[0] == [
         "SPEAKER", "a_call", "1", "0.000", "1.920", "<NA>", "<NA>", "anger", "0.7000", "<NA>",
     ]  # fmt: skip
+
+
+def test_channels_that_were_heard_apart(told, tmp_path):
+    apart = [replace(p, channel=1 + i % 2) for i, p in enumerate(told)]
+    rows = list(csv.DictReader(io.StringIO(TOGETHER[".csv"](apart))))
+    assert [r["channel"] for r in rows] == ["1", "2", "1"]
+    assert [line.split()[2] for line in TOGETHER[".rttm"](apart).splitlines()] == ["1", "2", "1"]
+    (tmp_path / "a.TextGrid").write_text(EACH[".textgrid"](apart), encoding="utf-8")
+    grid = textgrid.openTextgrid(str(tmp_path / "a.TextGrid"), includeEmptyIntervals=False)
+    assert grid.tierNames == (
+        "utterances of channel 1", "over time of channel 1",
+        "utterances of channel 2", "over time of channel 2",
+    )  # fmt: skip
+    assert len(grid.getTier("utterances of channel 1").entries) == 2
+    (tmp_path / "a.eaf").write_text(EACH[".eaf"](apart), encoding="utf-8")
+    assert len(Eaf(tmp_path / "a.eaf").get_tier_names()) == 4
+    (tmp_path / "a.srt").write_text(EACH[".srt"](apart), encoding="utf-8")
+    assert webvtt.from_srt(tmp_path / "a.srt")[1].text.startswith("[2] ")
+
+
+def test_audformat(told, tmp_path):
+    audformat = pytest.importorskip("audformat")
+    write, each = writer(tmp_path / "a.audformat")
+    assert not each
+    write(told, tmp_path / "a.audformat")
+    back = audformat.Database.load(str(tmp_path / "a.audformat"))
+    table = back["utterances"].get()
+    assert table["emotion"].tolist() == ["anger", HOSTILE, "uncertain"]
+    times = table.index.to_frame()[["start", "end"]] / np.timedelta64(1, "s")
+    assert np.allclose(times.to_numpy(), TIMES, atol=1e-3)
+    assert len(back["timeline"].get()) == 9
+    write([replace(p, channel=2) for p in told], tmp_path / "b.audformat")
+    assert "utterances.channel2" in audformat.Database.load(str(tmp_path / "b.audformat")).tables
+    write([], tmp_path / "c.audformat")
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
 def test_a_suffix_of_no_format_is_refused(tmp_path):

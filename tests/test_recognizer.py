@@ -13,7 +13,8 @@ from affekt import AudioError, audio
 from affekt.checkpoint import Checkpoint
 from affekt.config import Config
 from affekt.model import EmotionModel
-from affekt.recognizer import Recognizer
+from affekt.recognizer import Recognizer, load_checkpoint, model_folder
+from affekt.recording import Recording
 from affekt.segments import SEGMENT
 
 RATE = 16_000
@@ -66,7 +67,7 @@ def test_a_prediction_is_whole_and_consistent(default, seconds):
 
 
 def test_the_clips_probabilities_follow_from_segments_and_attention(default):
-    prediction = default(speech_like(3.0), RATE)
+    prediction = Recognizer(load_checkpoint(model_folder("default")))(speech_like(3.0), RATE)
     mix = {
         label: math.exp(
             sum(s.attention * math.log(s.probabilities[label]) for s in prediction.segments)
@@ -76,6 +77,27 @@ def test_the_clips_probabilities_follow_from_segments_and_attention(default):
     total = sum(mix.values())
     for label, p in prediction.probabilities.items():
         assert p == pytest.approx(mix[label] / total, abs=1e-5)
+
+
+def test_a_finer_timeline_holds_the_models_own_and_changes_no_probability(exact):
+    own = Recognizer(load_checkpoint(model_folder("default")))
+    own._encoder = own._model.encoder
+    for seconds in (0.5, 0.96, 1.2, 2.16, 3.1, 26.0):
+        wave = speech_like(seconds)
+        coarse, fine = own(wave, RATE), exact(wave, RATE)
+        assert list(fine.probabilities.values()) == pytest.approx(
+            list(coarse.probabilities.values()), abs=1e-5
+        )
+        at = {round(s.start, 2): s for s in fine.segments}
+        assert len(at) == len(fine.segments)
+        for segment in coarse.segments:
+            same = at[round(segment.start, 2)].probabilities
+            assert list(same.values()) == pytest.approx(
+                list(segment.probabilities.values()), abs=1e-5
+            )
+        assert np.diff(sorted(at)).max(initial=0) <= 0.24 + 1e-9
+    with pytest.raises(ValueError, match="hop is 0 s"):
+        affekt.load(hop=0)
 
 
 @pytest.mark.parametrize(("which", "tolerance"), [("exact", 1e-5), ("default", 5e-3)])
@@ -216,4 +238,4 @@ def test_a_recognizer_takes_no_label():
 
     for method in (Recognizer.__call__, Recognizer.many, Recognizer.recognise):
         assert not {"label", "labels", "utterance"} & inspect.signature(method).parameters.keys()
-    assert "label" not in audio.Recording.__dataclass_fields__
+    assert "label" not in Recording.__dataclass_fields__

@@ -8,9 +8,10 @@ import soundfile
 import torch
 from test_cli import affekt
 
-from affekt import AffektError, load
-from affekt.audio import from_array
+from affekt import AffektError
 from affekt.model import Statistics
+from affekt.recognizer import Recognizer, load_checkpoint, model_folder
+from affekt.recording import from_array
 from affekt.source import PRIOR, SourceStatistics, load_source
 
 RATE = 16_000
@@ -91,7 +92,7 @@ def voice(seed, pitch):
 
 @pytest.fixture(scope="module")
 def recognizer():
-    loaded = load()
+    loaded = Recognizer(load_checkpoint(model_folder("default")))
     loaded._model.gate.threshold.fill_(-torch.inf)  # these hums are no speech
     return loaded
 

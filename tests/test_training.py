@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from affekt import AffektError
-from affekt.audio import Recording
 from affekt.config import Augment, Config
 from affekt.corpora import load_corpus
 from affekt.encoders.vggish import VGGish
 from affekt.encoders.weights import build_encoder
 from affekt.model import EmotionModel
+from affekt.recording import Recording
 from affekt.segments import uniform
 from affekt.training.augment import with_copies
 from affekt.training.balance import cut

@@ -13,6 +13,7 @@ from .types import Prediction, Segment, Utterance
 
 if TYPE_CHECKING:
     from .recognizer import Recognizer, load
+    from .stream import Stream
 
 __version__ = "0.1.0"
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Prediction",
     "Recognizer",
     "Segment",
+    "Stream",
     "Utterance",
     "load",
 ]
@@ -34,4 +36,8 @@ def __getattr__(name: str) -> Any:
         from . import recognizer
 
         return getattr(recognizer, name)
+    if name == "Stream":
+        from .stream import Stream
+
+        return Stream
     raise AttributeError(f"module 'affekt' has no attribute {name!r}")

@@ -13,6 +13,7 @@ from .errors import AffektError
 
 EXTRAS = dict.fromkeys(("sklearn", "scipy", "pandas", "pyarrow", "matplotlib"), "train")
 EXTRAS |= dict.fromkeys(("onnx", "onnxscript", "onnxruntime"), "onnx")
+EXTRAS |= {"audformat": "baselines", "sounddevice": "mic"}
 
 
 def main() -> None:

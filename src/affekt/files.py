@@ -23,6 +23,27 @@ def new_folder(folder: Path) -> Path:
     return folder
 
 
+def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:
+    """Fill a folder under a temporary name beside it, then rename it.
+
+    Args:
+        folder: The folder; it must not be there yet.
+        fill: Writes into the empty folder it is given.
+
+    Raises:
+        AffektError: It cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as temporary:
+            part = Path(temporary) / folder.name
+            part.mkdir()
+            fill(part)
+            part.rename(folder)
+    except OSError as error:
+        raise AffektError(f"{folder}: cannot be written: {error.strerror or error}") from None
+
+
 def write(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
     """Write a file under a temporary name beside it, then rename it.
 

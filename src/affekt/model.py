@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from .audio import Recording, Wave, level
 from .config import Config
 from .encoders.protocol import SegmentEncoder
 from .encoders.vggish import VGGish
 from .encoders.weights import build_encoder
 from .gate import SpeechGate
+from .recording import Recording, Wave, level
 from .segments import Spans, uniform
 from .sequence import Output, SequenceModel
 
@@ -74,11 +74,16 @@ class Projection(nn.Module):
 
 
 def prepare(recordings: Sequence[Recording], config: Config) -> tuple[list[Wave], list[Spans]]:
-    """Level and cut recordings: the same in training, validation, test and use. No label."""
+    """Level and cut recordings: the same in training, validation and test. No label."""
+    return levelled(recordings, config), [
+        uniform(r.seconds, config.segments.hop) for r in recordings
+    ]
+
+
+def levelled(recordings: Sequence[Recording], config: Config) -> list[Wave]:
+    """The waves of recordings as the encoder hears them, in training and in use."""
     waves = [r.wave for r in recordings]
-    if config.audio.level == "rms":
-        waves = [level(wave) for wave in waves]
-    return waves, [uniform(r.seconds, config.segments.hop) for r in recordings]
+    return [level(wave) for wave in waves] if config.audio.level == "rms" else waves
 
 
 class EmotionModel(nn.Module):

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib import resources
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -14,14 +16,15 @@ from torch import Tensor
 
 from . import audio
 from .ahead import ahead
-from .audio import Recording, Source
+from .audio import Source
 from .checkpoint import Checkpoint, load_checkpoint
 from .encoders import encode
 from .encoders.fast import for_inference
 from .errors import AffektError, CheckpointError
 from .gate import SHORTEST, UNCERTAIN
-from .model import Statistics, prepare
-from .segments import SAMPLE_RATE, Spans
+from .model import Statistics, levelled
+from .recording import Recording, from_array, recorded
+from .segments import SAMPLE_RATE, Spans, interleaved
 from .source import PRIOR, SourceStatistics, identity
 from .types import Prediction, Segment
 from .vad import Spoken, detector, utterances
@@ -29,6 +32,7 @@ from .vad import Spoken, detector, utterances
 CHUNK = 3600.0  # s of recordings held in memory at a time
 LONG = 30.0  # s; beyond this one label says little
 AHEAD = 16  # utterances cut while others are encoded
+HOP = 0.24  # s between the points of a timeline
 
 
 class Heard(NamedTuple):
@@ -40,6 +44,8 @@ class Heard(NamedTuple):
         warnings: What is odd about its sound.
         spans: ``(segments, 2)`` in seconds.
         vectors: ``(segments, dim)``.
+        sequences: Which segments the model reads together; the first sequence is at its own hop
+            and tells the label, further ones lie between.
     """
 
     file: str
@@ -47,6 +53,12 @@ class Heard(NamedTuple):
     warnings: Sequence[str]
     spans: Spans
     vectors: Tensor
+    sequences: Sequence[NDArray[np.intp]]
+
+    @property
+    def own(self) -> Tensor:
+        """The vectors ``(segments, dim)`` at the model's own hop."""
+        return self.vectors[self.sequences[0]]
 
 
 class Recognizer:
@@ -59,10 +71,14 @@ class Recognizer:
         terms: What it may be used for.
     """
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, hop: float | None = None) -> None:
         self._model = checkpoint.model.eval()
         self._encoder = for_inference(self._model.encoder)
         self._config = checkpoint.config
+        own = self._config.segments.hop
+        if hop is not None and not hop >= 0.01:
+            raise ValueError(f"hop is {hop} s; the least between two points of a timeline is 0.01")
+        self._ways = 1 if hop is None else max(1, ceil(own / hop - 1e-6))
         self.name = checkpoint.name
         self.labels = checkpoint.labels
         self.note = checkpoint.note
@@ -84,7 +100,7 @@ class Recognizer:
             if rate is not None:
                 raise ValueError("a file knows its sampling rate; give a rate only with samples")
             return self.recognise([audio.read(cast(Source, source))])[0]
-        return self.recognise([audio.from_array(cast(ArrayLike, source), rate)])[0]
+        return self.recognise([from_array(cast(ArrayLike, source), rate)])[0]
 
     def many(self, sources: Iterable[Source]) -> list[Prediction]:
         """Recognise several recordings, batched; the same results as one by one.
@@ -140,19 +156,22 @@ class Recognizer:
         """
         decoder = source if isinstance(source, audio.Decoder) else audio.Decoder(source)
         for spoken in _together(ahead(utterances(decoder, detector()), AHEAD)):
-            recordings = [audio.recorded(decoder.name, s.wave) for s in spoken]
+            recordings = [recorded(decoder.name, s.wave) for s in spoken]
             for one, heard in zip(spoken, self.hear(recordings), strict=True):
                 if learn:
                     statistics = self.source_of([heard], statistics)
-                yield self.tell(heard, statistics).moved(one.start)
+                told = self.tell(heard, statistics).moved(one.start)
+                yield replace(told, channel=0 if decoder.channel is None else decoder.channel + 1)
 
     def hear(self, recordings: Sequence[Recording]) -> list[Heard]:
         """Encode decoded recordings, in their order: all that takes time."""
-        waves, spans = prepare(recordings, self._config)
-        vectors = dict(encode(self._encoder, waves, spans))
+        hop = self._config.segments.hop
+        cut = [interleaved(r.seconds, hop, self._ways) for r in recordings]
+        waves = levelled(recordings, self._config)
+        vectors = dict(encode(self._encoder, waves, [spans for spans, _ in cut]))
         return [
-            Heard(r.name, r.seconds, r.warnings, spans[i], vectors[i])
-            for i, r in enumerate(recordings)
+            Heard(r.name, r.seconds, r.warnings, spans, vectors[i], sequences)
+            for i, (r, (spans, sequences)) in enumerate(zip(recordings, cut, strict=True))
         ]
 
     def source_of(
@@ -172,7 +191,7 @@ class Recognizer:
         self._statistics(source)
         for clip in heard:
             if not self._doubt(clip):
-                source = source.heard(clip.vectors)
+                source = source.heard(clip.own)
         return source
 
     @torch.inference_mode()
@@ -183,11 +202,16 @@ class Recognizer:
             AffektError: The statistics are of another encoder.
         """
         vectors = self._model.standardise(heard.vectors, self._statistics(source))
-        output = self._model.classify([vectors])
+        output = self._model.classify([vectors[s] for s in heard.sequences])
         temperature = self._temperature(source)
         clip = _softmax(output.logits[0] / temperature)
-        timeline = _softmax(self._model.sequence.timeline(output.hidden)[0] / temperature)
-        weights = output.attention[0].double()
+        each = self._model.sequence.timeline(output.hidden)
+        logits = each.new_empty(len(vectors), each.shape[-1])
+        weights = torch.empty(len(vectors), dtype=torch.float64)
+        for i, sequence in reversed(list(enumerate(heard.sequences))):  # its own has the last word
+            logits[sequence] = each[i, : len(sequence)]
+            weights[sequence] = output.attention[i, : len(sequence)].double()
+        timeline = _softmax(logits / temperature)
         attention: list[float] = (weights / weights.sum()).tolist()
         segments = [
             Segment(
@@ -223,7 +247,7 @@ class Recognizer:
             return "silent"
         if heard.seconds < SHORTEST:
             return f"too short: {heard.seconds:.2f} s, less than a syllable of {SHORTEST} s"
-        return self._model.gate.doubt(heard.vectors)
+        return self._model.gate.doubt(heard.own)
 
     def _temperature(self, source: SourceStatistics | None) -> Tensor:
         """Between that of an unknown and that of a known source, by how well it is known."""
@@ -263,13 +287,20 @@ def _together(spoken: Iterable[Spoken]) -> Iterator[list[Spoken]]:
         yield batch
 
 
-def load(model: str | Path = "default") -> Recognizer:
+def load(model: str | Path = "default", hop: float = HOP) -> Recognizer:
     """Load a bundled model by name, or a model folder.
+
+    Args:
+        model: Name or folder.
+        hop: Seconds between the points of a timeline, at most: as many sequences of segments at
+            the model's own hop are read, one a little later than the other, as that takes. Label
+            and probabilities of a recording do not depend on it.
 
     Raises:
         CheckpointError: No such model, or a damaged one.
+        ValueError: Such a hop there is not.
     """
-    return Recognizer(load_checkpoint(model_folder(model)))
+    return Recognizer(load_checkpoint(model_folder(model)), hop)
 
 
 def model_folder(model: str | Path) -> Path:

@@ -55,6 +55,30 @@ def uniform(seconds: float, hop: float) -> Spans:
     return np.unique(np.concatenate([regular, ends[-1:]]), axis=0)
 
 
+def interleaved(seconds: float, hop: float, ways: int) -> tuple[Spans, list[NDArray[np.intp]]]:
+    """Segments that lie closer than a model's hop, and the sequences that it reads them in.
+
+    A model knows sequences at its own hop. For a finer timeline it reads several of them, each
+    begun a share of the hop later than the one before.
+
+    Args:
+        seconds: Duration of the clip.
+        hop: The model's, in seconds.
+        ways: How many sequences; a clip that is too short for a later one has fewer.
+
+    Returns:
+        All spans in order, and for each sequence which of them are its own. The first sequence
+        is that of `uniform`.
+    """
+    sequences = [uniform(seconds, hop)]
+    for way in range(1, ways):
+        shift = round(hop * way / ways, 2)
+        if frames(seconds - shift) >= SEGMENT_FRAMES:
+            sequences.append(np.round(hopped(seconds - shift, hop) + shift, 2))
+    spans = np.unique(np.concatenate(sequences), axis=0)
+    return spans, [np.searchsorted(spans[:, 0], s[:, 0]) for s in sequences]
+
+
 def _spans(starts: NDArray[np.int64]) -> Spans:
     # Division, not multiplication: equal times are then equal bits.
     return np.stack([starts, starts + SEGMENT_FRAMES], axis=1) / FRAMES_PER_SECOND

@@ -75,6 +75,7 @@ class Prediction:
         source_segments: Segments of the same source by whose statistics this recording was
             standardised; 0 where none were.
         warnings: What to know before trusting the result.
+        channel: Which channel was heard, from 1 on, where they were heard apart; 0 if together.
     """
 
     file: str
@@ -89,6 +90,7 @@ class Prediction:
     source_segments: int = 0
     warnings: list[str] = field(default_factory=list)
     start: float = 0.0
+    channel: int = 0
 
     def edges(self) -> list[float]:
         """Seconds ``(segments + 1,)`` that part the recording among its overlapping segments.
@@ -101,8 +103,11 @@ class Prediction:
 
     def moved(self, seconds: float) -> "Prediction":
         """The same of an utterance that begins so many seconds into its file."""
-        segments = [replace(s, start=s.start + seconds, end=s.end + seconds) for s in self.segments]
-        return replace(self, start=self.start + seconds, segments=segments)
+        segments = [
+            replace(s, start=round(s.start + seconds, 6), end=round(s.end + seconds, 6))
+            for s in self.segments
+        ]
+        return replace(self, start=round(self.start + seconds, 6), segments=segments)
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``affekt predict --json`` prints."""

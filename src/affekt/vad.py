@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .audio import Wave
+from .recording import Wave
 from .segments import SAMPLE_RATE
 
 FRAME = 512  # samples
@@ -85,48 +85,67 @@ def detector() -> Detector:
         return Level()
 
 
-def utterances(blocks: Iterable[Wave], is_speech: Detector) -> Iterator[Spoken]:
-    """Cut a stream where nobody speaks for half a second, each utterance as soon as it ends.
+class Utterances:
+    """A stream cut where nobody speaks for half a second, each utterance as soon as it ends.
 
     One of more than 12 s is cut at its softest frame in the last quarter. Memory is bounded by
     that length.
     """
-    held: list[Wave] = []  # frames of the utterance, or those that may come before one
-    flags: list[bool] = []
-    first = 0  # index of held[0] in the stream
-    for frame in frames(blocks):
+
+    def __init__(self, is_speech: Detector) -> None:
+        self._is_speech = is_speech
+        self._left = np.empty(0, np.float32)  # less than a frame
+        self._held: list[Wave] = []  # frames of the utterance, or those that may come before one
+        self._flags: list[bool] = []
+        self._first = 0  # index of held[0] in the stream
+
+    def push(self, block: Wave) -> list[Spoken]:
+        """Hear a block ``(samples,)`` of any length; the utterances that ended in it."""
+        wave = np.concatenate([self._left, block])
+        whole = len(wave) // FRAME * FRAME
+        self._left = wave[whole:]
+        return [s for f in wave[:whole].reshape(-1, FRAME) for s in self._ended(f)]
+
+    def close(self) -> list[Spoken]:
+        """The utterance that the stream's end cut off, if there is one."""
+        rest = -len(self._left) % FRAME
+        ended = self.push(np.zeros(rest, np.float32))
+        if sum(self._flags) >= SHORTEST:
+            ended.append(self._cut(self._last_speech() + PAD))
+        self._held, self._flags = [], []
+        return ended
+
+    def _ended(self, frame: Wave) -> Iterator[Spoken]:
+        held, flags = self._held, self._flags
         held.append(frame)
-        flags.append(is_speech(frame))
+        flags.append(self._is_speech(frame))
         if not any(flags):
-            drop = max(0, len(held) - PAD)
+            self._drop(max(0, len(held) - PAD))
         elif not any(flags[-PAUSE:]):
-            end = len(flags) - flags[::-1].index(True) + PAD
+            end = self._last_speech() + PAD
             if sum(flags) >= SHORTEST:
-                yield _cut(held[:end], first)
-            drop = end
+                yield self._cut(end)
+            self._drop(end)
         elif len(held) >= LONGEST:
             tail = held[-LONGEST // 4 :]
-            drop = len(held) - len(tail) + int(np.argmin([np.square(f).sum() for f in tail])) + 1
-            yield _cut(held[:drop], first)
-        else:
-            continue
-        del held[:drop], flags[:drop]
-        first += drop
-    if sum(flags) >= SHORTEST:
-        yield _cut(held[: len(flags) - flags[::-1].index(True) + PAD], first)
+            end = len(held) - len(tail) + int(np.argmin([np.square(f).sum() for f in tail])) + 1
+            yield self._cut(end)
+            self._drop(end)
+
+    def _last_speech(self) -> int:
+        return len(self._flags) - self._flags[::-1].index(True)
+
+    def _cut(self, end: int) -> Spoken:
+        return Spoken(self._first * FRAME / SAMPLE_RATE, np.concatenate(self._held[:end]))
+
+    def _drop(self, frames: int) -> None:
+        del self._held[:frames], self._flags[:frames]
+        self._first += frames
 
 
-def frames(blocks: Iterable[Wave]) -> Iterator[Wave]:
-    """Blocks of any length as frames ``(512,)``; the last is filled up with zeros."""
-    left = np.empty(0, np.float32)
+def utterances(blocks: Iterable[Wave], is_speech: Detector) -> Iterator[Spoken]:
+    """The utterances of a stream that is read block by block."""
+    cutter = Utterances(is_speech)
     for block in blocks:
-        left = np.concatenate([left, block])
-        whole = len(left) // FRAME * FRAME
-        yield from left[:whole].reshape(-1, FRAME)
-        left = left[whole:]
-    if len(left):
-        yield np.pad(left, (0, FRAME - len(left)))
-
-
-def _cut(held: list[Wave], first: int) -> Spoken:
-    return Spoken(first * FRAME / SAMPLE_RATE, np.concatenate(held))
+        yield from cutter.push(block)
+    yield from cutter.close()

@@ -3,7 +3,20 @@
 Heavy imports stand inside the commands, so that ``--help`` answers at once.
 """
 
-from . import adapt, audit, bench, corpus, data, export, models, predict, reproduce, study, train
+from . import (
+    adapt,
+    audit,
+    bench,
+    corpus,
+    data,
+    export,
+    listen,
+    models,
+    predict,
+    reproduce,
+    study,
+    train,
+)
 from .app import app, complain
 
 __all__ = [
@@ -15,6 +28,7 @@ __all__ = [
     "corpus",
     "data",
     "export",
+    "listen",
     "models",
     "predict",
     "reproduce",

@@ -1,23 +1,25 @@
 """``affekt predict``."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
-from math import inf
+from heapq import merge
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from cyclopts import Parameter
 
 from ..errors import AffektError, AudioError
-from ..progress import Event
+from ..progress import Event, Report
 from .app import app, complain, console, progress, save, say
 from .target import Target, named
 
 if TYPE_CHECKING:
-    from ..audio import Decoder, Recording
+    from ..audio import Decoder
     from ..recognizer import Heard, Recognizer
+    from ..report.outline import Outline
+    from ..source import SourceStatistics
     from ..types import Prediction
 
 
@@ -29,6 +31,8 @@ def predict(
     out: Path | None = None,
     plot: Path | None = None,
     source_stats: str | None = None,
+    channels: Literal["mean", "split"] = "mean",
+    hop: float = 0.24,
 ) -> int:
     """Recognise the emotion of recordings.
 
@@ -44,56 +48,45 @@ def predict(
     as_json:
         Print one JSON object a line.
     out:
-        Write a file in place of printing; its suffix tells the format: .jsonl, .csv, .rttm of all
-        recordings together; .srt, .vtt, .TextGrid (Praat) and .eaf (ELAN) of each, to whose name
-        that of the recording is added if there are several.
+        Write a file in place of printing; its suffix tells the format: .jsonl, .csv, .rttm and
+        .audformat (a folder) of all recordings together; .srt, .vtt, .TextGrid (Praat) and .eaf
+        (ELAN) of each, to whose name that of the recording is added if there are several.
     plot:
-        Picture of waveform, emotion over time and attention (png, pdf, svg). With several
-        files the name of each is added.
+        Picture of waveform, log-mel, emotion over time and attention (png, pdf, svg). With several
+        files or channels the name of each is added.
     source_stats:
         File from "affekt adapt --unlabelled" with the statistics of where the recordings come
         from; or "auto": take them from these very recordings, which must be of one source.
+    channels:
+        "split": a timeline for each channel, utterance by utterance, as for a call with one party
+        on each.
+    hop:
+        Seconds between two points of the timeline, at most.
     """
     if not files:
         raise AffektError("predict needs a recording: affekt predict call.wav")
-    from .. import audio
-    from ..recognizer import LONG, load
+    from ..recognizer import load
     from ..source import load_source
 
-    recognizer = load(model)
-    failed = 0
-    pictures: list[Path] = []
-    heard: dict[str, Heard] = {}
-    source = None
-    most = inf if plot else LONG  # a picture needs the whole
-    learn = source_stats == "auto"
-    if learn:
-        heard = _heard(recognizer, files, most)
-        source = recognizer.source_of(heard.values())
-    elif source_stats:
-        source = load_source(Path(source_stats))
+    try:
+        recognizer = load(model, hop)
+    except ValueError as error:
+        raise AffektError(str(error)) from None
     target = Target(out, files) if out else None
-    take = target.take if target else partial(_show, as_json)
+    job = _Job(recognizer, as_json, target, plot, many=len(files) > 1, split=channels == "split")
+    if source_stats == "auto":
+        job.learn_from(files)
+    elif source_stats:
+        job.source = load_source(Path(source_stats))
+    failed = 0
     for file in files:
         try:
-            decoder = audio.Decoder(file)
-            recording = decoder.whole(most)
-            if recording is None:
-                line = target.take if target else partial(_show, as_json, line=True)
-                _long(recognizer.utterances(decoder, source, learn=learn), decoder, line)
-                continue
+            job.recognise(file)
         except AudioError as error:
             failed += 1
             complain(error)
             if target:
                 target.drop(file)
-            continue
-        clip = heard[file] if file in heard else recognizer.hear([recording])[0]
-        prediction = recognizer.tell(clip, source)
-        take(prediction)
-        if plot:
-            pictures.append(named(plot, file, pictures) if len(files) > 1 else plot)
-            _picture(prediction, recording, pictures[-1])
     if target:
         target.write()
     if failed < len(files):
@@ -102,33 +95,91 @@ def predict(
     return 2 if failed else 0
 
 
-def _heard(recognizer: "Recognizer", files: Iterable[str], most: float) -> "dict[str, Heard]":
-    """Recordings of at most so many seconds, encoded: what takes time is not done twice."""
-    from .. import audio
+class _Job:
+    """What was asked for, and what is known so far."""
 
-    heard = {}
-    for file in files:
-        with suppress(AudioError):
-            if recording := audio.Decoder(file).whole(most):
-                [heard[file]] = recognizer.hear([recording])
-    return heard
+    def __init__(
+        self, recognizer: "Recognizer", as_json: bool, target: Target | None, plot: Path | None,
+        *, many: bool, split: bool,
+    ) -> None:  # fmt: skip
+        self.recognizer, self.plot, self.many, self.split = recognizer, plot, many, split
+        self.take = target.take if target else partial(_show, as_json)
+        self.take_line = target.take if target else partial(_show, as_json, line=True)
+        self.source: SourceStatistics | None = None
+        self.learn = False
+        self.heard: dict[str, Heard] = {}
+        self.pictures: list[Path] = []
+
+    def learn_from(self, files: Iterable[str]) -> None:
+        """Take the statistics from the short ones; long ones add theirs as they are read."""
+        from .. import audio
+        from ..recognizer import LONG
+
+        self.learn = True
+        if not self.split:
+            for file in files:
+                with suppress(AudioError):
+                    if recording := audio.Decoder(file).whole(LONG):
+                        [self.heard[file]] = self.recognizer.hear([recording])
+        self.source = self.recognizer.source_of(self.heard.values())
+
+    def recognise(self, file: str) -> None:
+        """Tell of one file, and draw it.
+
+        Raises:
+            AudioError: It cannot be read as a recording.
+        """
+        from .. import audio
+        from ..recognizer import LONG
+        from ..report.outline import Outline
+
+        decoders = audio.apart(file) if self.split else [audio.Decoder(file)]
+        outlines = [Outline() for _ in decoders] if self.plot else []
+        for decoder, outline in zip(decoders, outlines, strict=False):
+            decoder.tap = outline.push
+        if not self.split and (recording := decoders[0].whole(LONG)):
+            clip = self.heard.get(file) or self.recognizer.hear([recording])[0]
+            told = [self.recognizer.tell(clip, self.source)]
+            self.take(told[0])
+        else:
+            told = self._utterances(decoders)
+        for decoder, outline in zip(decoders, outlines, strict=False):
+            own = [p for p in told if p.channel in (0, (decoder.channel or 0) + 1)]
+            self._draw(own, outline, decoder)
+
+    def _utterances(self, decoders: "list[Decoder]") -> "list[Prediction]":
+        """As they are found, with the progress through the file; kept only for a picture."""
+        kept: list[Prediction] = []
+        found = 0
+        parties = (self.recognizer.utterances(d, self.source, learn=self.learn) for d in decoders)
+        with progress() as report:
+            for prediction in merge(*parties, key=lambda p: p.start):
+                found += 1
+                self.take_line(prediction)
+                if self.plot:
+                    kept.append(prediction)
+                _report(report, prediction, decoders[0])
+        for warning in dict.fromkeys(w for d in decoders for w in d.warnings):
+            complain(f"{decoders[0].name}: {warning}")
+        if not found:
+            say(f"{decoders[0].name}: nobody speaks")
+        return kept
+
+    def _draw(self, told: "list[Prediction]", outline: "Outline", decoder: "Decoder") -> None:
+        from ..report.picture import recognition
+
+        path = cast(Path, self.plot)
+        if self.many:
+            path = named(path, decoder.name, self.pictures)
+        if decoder.channel is not None:
+            path = path.with_stem(f"{path.stem}-channel{decoder.channel + 1}")
+        self.pictures.append(path)
+        save(recognition(told, outline), path)
 
 
-def _long(
-    told: "Iterable[Prediction]", decoder: "Decoder", take: "Callable[[Prediction], None]"
-) -> None:
-    """Utterances as they are found, with the progress through the file."""
-    found = 0
-    with progress() as report:
-        for prediction in told:
-            found += 1
-            take(prediction)
-            end = prediction.start + prediction.duration
-            report(Event("recognised, s", round(end), round(max(end, decoder.promised))))
-    for warning in decoder.warnings:
-        complain(f"{decoder.name}: {warning}")
-    if not found:
-        say(f"{decoder.name}: nobody speaks")
+def _report(report: Report, told: "Prediction", decoder: "Decoder") -> None:
+    end = told.start + told.duration
+    report(Event("recognised, s", round(end), round(max(end, decoder.promised))))
 
 
 def _show(as_json: bool, prediction: "Prediction", *, line: bool = False) -> None:
@@ -138,9 +189,3 @@ def _show(as_json: bool, prediction: "Prediction", *, line: bool = False) -> Non
         print(json.dumps(prediction.to_dict(), ensure_ascii=False), flush=True)
     else:
         console().print((utterance_line if line else prediction_view)(prediction))
-
-
-def _picture(prediction: "Prediction", recording: "Recording", path: Path) -> None:
-    from ..report import plots
-
-    save(plots.recognition(prediction, recording.wave), path)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import AffektError
-from ..files import write
 from .app import say
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ class Target:
     def __init__(self, out: Path, files: Sequence[str]) -> None:
         from ..report.formats import writer
 
-        self.to_text, self.each = writer(out)
+        self._write, self.each = writer(out)
         self.told: dict[Path, list[Prediction]] = {}
         self.path_of: dict[str, Path] = {}
         for file in dict.fromkeys(files):
@@ -45,7 +44,7 @@ class Target:
     def write(self) -> None:
         """Write all files, each whole or not at all."""
         for path, told in self.told.items():
-            write(path, self.to_text(told))
+            self._write(told, path)
             say(f"written: {path}")
 
 

@@ -12,9 +12,9 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
 from .. import audio
-from ..audio import Recording
 from ..errors import AudioError
 from ..progress import Event, Report, silent
+from ..recording import Recording
 from ..splits import anonymous
 from ..types import Utterance
 from . import CORPORA, Corpus

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from ..audio import Wave, level
 from ..encoders.melspec import vggish_log_mel
 from ..encoders.vggish import WINDOW
+from ..recording import Wave, level
 
 BANDS = 16
 STEP = 5  # frames of 10 ms that are pooled

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ..audio import Wave
+from ..recording import Wave
 from ..segments import SAMPLE_RATE, SEGMENT, Spans
 from .protocol import SegmentEncoder
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .. import audio
-from ..audio import Recording
 from ..corpora import Corpus
 from ..corpora.check import CONFOUNDED, loudness, probes
 from ..corpora.fingerprint import picture, same_sound
 from ..errors import AudioError
 from ..progress import Event, Report, silent
+from ..recording import Recording
 from ..splits import official, one_class_speakers, speaker_folds
 from ..types import Utterance
 

@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..audio import SILENCE, TARGET_RMS
 from ..checkpoint import Checkpoint
 from ..encoders import MARGIN, WINDOW
 from ..encoders.melspec import HOP, vggish_log_mel
@@ -21,6 +20,7 @@ from ..encoders.whisper import FRAMES_PER_SECOND, Whisper
 from ..errors import AffektError
 from ..gate import SHORTEST
 from ..model import EmotionModel
+from ..recording import SILENCE, TARGET_RMS
 from ..segments import SAMPLE_RATE, SEGMENT, SEGMENT_FRAMES
 from ..sequence import BiLSTM, NoRecurrence, mask_of
 

@@ -17,11 +17,11 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor
 
 from .. import __version__
-from ..audio import Wave, level
 from ..checkpoint import Checkpoint
 from ..encoders import encode
 from ..errors import AffektError
 from ..files import write
+from ..recording import Wave, level
 from ..segments import SAMPLE_RATE, SEGMENT, uniform
 from .graph import Graph
 

@@ -1,4 +1,4 @@
-"""Predictions for annotation tools: Praat's TextGrid and ELAN's EAF, in the same two tiers."""
+"""Predictions for annotation tools: Praat's TextGrid and ELAN's EAF, in the same tiers."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
@@ -19,8 +19,11 @@ class Span(NamedTuple):
 
 
 def textgrid(predictions: Sequence[Prediction]) -> str:
-    """Praat: a tier of utterances, and one of the emotion over time within them."""
-    tiers = {"utterances": utterances(predictions), "over time": _over_time(predictions)}
+    """Praat: a tier of utterances, and one of the emotion over time within them.
+
+    Two of each for a call of two channels.
+    """
+    tiers = _tiers(predictions)
     end = max((span.end for spans in tiers.values() for span in spans), default=1.0)
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', ""]
     lines += [
@@ -56,7 +59,7 @@ def _filled(spans: Sequence[Span], end: float) -> list[Span]:
 
 
 def elan(predictions: Sequence[Prediction]) -> str:
-    """ELAN's EAF: the same two tiers."""
+    """ELAN's EAF: the same tiers."""
     root = ET.Element(
         "ANNOTATION_DOCUMENT",
         AUTHOR="affekt",
@@ -74,9 +77,7 @@ def elan(predictions: Sequence[Prediction]) -> str:
         ET.SubElement(header, "MEDIA_DESCRIPTOR", MEDIA_URL=url, MIME_TYPE="audio/*")
     order = ET.SubElement(root, "TIME_ORDER")
     number = 0
-    for name, spans in (
-        ("utterances", utterances(predictions)), ("over time", _over_time(predictions))
-    ):  # fmt: skip
+    for name, spans in _tiers(predictions).items():
         tier = ET.SubElement(root, "TIER", TIER_ID=name, LINGUISTIC_TYPE_REF="default-lt")
         for span in spans:
             ids = []
@@ -101,6 +102,17 @@ def elan(predictions: Sequence[Prediction]) -> str:
 def _printable(text: str) -> str:
     """Without the control characters that XML cannot hold."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _tiers(predictions: Sequence[Prediction]) -> dict[str, list[Span]]:
+    """Two for each channel that was heard by itself; the first channel's first."""
+    tiers = {}
+    for channel in sorted({p.channel for p in predictions}) or [0]:
+        own = [p for p in predictions if p.channel == channel]
+        of = f" of channel {channel}" if channel else ""
+        tiers["utterances" + of] = utterances(own)
+        tiers["over time" + of] = _over_time(own)
+    return tiers
 
 
 def utterances(predictions: Iterable[Prediction]) -> list[Span]:

@@ -11,8 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from ..gate import UNCERTAIN
 from ..progress import Event
-from ..types import ClassBalance, Prediction
+from ..types import ClassBalance, Prediction, Segment
 
 if TYPE_CHECKING:
     from ..experiments.audit import Finding
@@ -61,12 +62,24 @@ def prediction_view(prediction: Prediction) -> RenderableType:
 def utterance_line(prediction: Prediction) -> Text:
     """One utterance of a long recording: when, what, how sure."""
     start, end = prediction.start, prediction.start + prediction.duration
-    line = Text(f"{_clock(start)} - {_clock(end)}  ")
+    who = f"[{prediction.channel}] " if prediction.channel else ""
+    line = Text(f"{who}{_clock(start)} - {_clock(end)}  ")
     if prediction.reason:
         return line.append(f"{prediction.label}  ({prediction.reason})", "dim")
     style = STYLES.get(prediction.label, "bold")
     line.append(f"{printable(prediction.label):<10}", style)
     return line.append(f" {prediction.confidence:4.0%}")
+
+
+def moment_line(segment: Segment) -> Text:
+    """The moment of live speech: when, what, how sure, as a bar."""
+    line = Text(f"{_clock(segment.end):>9}  ")
+    if segment.label == UNCERTAIN:
+        return line.append("-", "dim")
+    style = STYLES.get(segment.label, "bold")
+    sure = segment.probabilities[segment.label]
+    line.append(f"{printable(segment.label):<10} {sure:4.0%} ", style)
+    return line.append("█" * round(sure * WIDTH), style)
 
 
 def _clock(seconds: float) -> str:

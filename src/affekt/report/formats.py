@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import AffektError
+from ..files import write, write_folder
 from ..types import Prediction
 from .annotation import Span, elan, textgrid, utterances
 
@@ -27,14 +28,16 @@ def table(predictions: Sequence[Prediction]) -> str:
     labels = list(predictions[0].probabilities) if predictions else []
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    columns = ["file", "start", "end", "label", "confidence", "reason", "model"]
+    columns = ["file", "channel", "start", "end", "label", "confidence", "reason", "model"]
     rows.writerow([*columns, *(_cell(f"prob_{label}") for label in labels)])
     for p in predictions:
         words = [_cell(w) for w in (p.file, p.label, p.reason, p.model)]
         file, label, reason, model = words
         numbers = [f"{p.probabilities[name]:.4f}" for name in labels]
         times = f"{p.start:.3f}", f"{p.start + p.duration:.3f}"
-        rows.writerow([file, *times, label, f"{p.confidence:.4f}", reason, model, *numbers])
+        rows.writerow(
+            [file, p.channel or "", *times, label, f"{p.confidence:.4f}", reason, model, *numbers]
+        )
     return out.getvalue()
 
 
@@ -63,9 +66,10 @@ def webvtt(predictions: Sequence[Prediction]) -> str:
 
 def _captions(predictions: Sequence[Prediction]) -> list[Span]:
     return [
-        Span(s.start, s.end, " ".join([*s.text.split(), *sure]))
+        Span(s.start, s.end, " ".join([*who, *s.text.split(), *sure]))
         for s, p in zip(utterances(predictions), predictions, strict=True)
         for sure in [[] if p.reason else [f"{p.confidence:.0%}"]]
+        for who in [[f"[{p.channel}]"] if p.channel else []]
     ]
 
 
@@ -82,17 +86,24 @@ def _clock(seconds: float, point: str) -> str:
 def rttm(predictions: Sequence[Prediction]) -> str:
     """Rich Transcription Time Marked: the label stands where a speaker's name would."""
     return "".join(
-        f"SPEAKER {'_'.join(Path(p.file).stem.split()) or 'recording'} 1 {p.start:.3f} "
+        f"SPEAKER {'_'.join(Path(p.file).stem.split()) or 'recording'} {p.channel or 1} "
+        f"{p.start:.3f} "
         f"{p.duration:.3f} <NA> <NA> {'_'.join(p.label.split())} {p.confidence:.4f} <NA>\n"
         for p in predictions
     )
 
 
-Writer = Callable[[Sequence[Prediction]], str]
-TOGETHER: dict[str, Writer] = {".jsonl": json_lines, ".csv": table, ".rttm": rttm}
-EACH: dict[str, Writer] = {
-    ".srt": subrip, ".vtt": webvtt, ".textgrid": textgrid, ".eaf": elan
-}  # fmt: skip
+def database(predictions: Sequence[Prediction], folder: Path) -> None:
+    """A database of audformat."""
+    from .database import save_database
+
+    write_folder(folder, lambda part: save_database(predictions, part))
+
+
+TOGETHER = {".jsonl": json_lines, ".csv": table, ".rttm": rttm}
+EACH = {".srt": subrip, ".vtt": webvtt, ".textgrid": textgrid, ".eaf": elan}
+DATABASE = ".audformat"
+Writer = Callable[[Sequence[Prediction], Path], None]
 
 
 def writer(path: Path) -> tuple[Writer, bool]:
@@ -102,9 +113,11 @@ def writer(path: Path) -> tuple[Writer, bool]:
         AffektError: The suffix is of no format that we write.
     """
     suffix = path.suffix.lower()
-    if suffix in TOGETHER:
-        return TOGETHER[suffix], False
-    if suffix in EACH:
-        return EACH[suffix], True
-    known = ", ".join([*TOGETHER, *EACH])
+    if suffix == DATABASE:
+        import audformat  # noqa: F401  # missing, it is missed before any work
+
+        return database, False
+    if text := (TOGETHER | EACH).get(suffix):
+        return lambda predictions, target: write(target, text(predictions)), suffix in EACH
+    known = ", ".join([*TOGETHER, DATABASE, *EACH])
     raise AffektError(f"{path}: the suffix must tell the format, one of {known}")

@@ -12,15 +12,13 @@ from typing import BinaryIO
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from ..audio import Wave
 from ..errors import AffektError
 from ..files import write
-from ..segments import SAMPLE_RATE, SEGMENT
-from ..types import ClassBalance, Prediction
+from ..segments import SEGMENT
+from ..types import ClassBalance
 
 COLOURS = {
     "anger": "#D55E00",
@@ -68,51 +66,6 @@ def draw(figure: Figure, target: Path | BinaryIO, kind: str) -> None:
     with rc_context({"font.family": FONTS}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(target, format=kind, dpi=130)
-
-
-def recognition(prediction: Prediction, wave: Wave) -> Figure:
-    """Waveform, emotion over time and attention on one time axis."""
-    figure = Figure(figsize=(10, 6.4), layout="constrained")
-    sound, emotion, attention = figure.subplots(
-        3, 1, sharex=True, gridspec_kw={"height_ratios": [2, 3, 1.2]}
-    )
-    segments, edges = prediction.segments, prediction.edges()
-    colour = colours(list(prediction.probabilities))
-
-    _waveform(sound, wave)
-    for segment, left, right in zip(segments, edges[:-1], edges[1:], strict=True):
-        sound.axvspan(left, right, color=colour[segment.label], alpha=0.35, lw=0)
-    sound.set_ylabel("waveform")
-    sound.set_title(
-        f"{Path(prediction.file).name}: {prediction.label}, "
-        f"probability {prediction.confidence:.0%} (model {prediction.model})",
-        parse_math=False,
-    )
-    shares = np.array([list(s.probabilities.values()) for s in segments]).T
-    steps = np.repeat(shares, 2, axis=1)
-    emotion.stackplot(
-        np.repeat(edges, 2)[1:-1], steps, colors=list(colour.values()), labels=list(colour)
-    )
-    emotion.set(ylim=(0, 1), ylabel="probability")
-    legend = emotion.legend(
-        loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, reverse=True
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    attention.stairs([s.attention for s in segments], edges, fill=True, color="#444444")
-    attention.set(ylabel="attention", xlabel="time (s)", xlim=(0, prediction.duration))
-    attention.set_ylim(bottom=0)
-    return figure
-
-
-def _waveform(axes: Axes, wave: Wave, columns: int = 2000) -> None:
-    """Extremes of each column of pixels, so that an hour draws as fast as a second."""
-    columns = min(columns, len(wave))
-    starts = np.linspace(0, len(wave), columns, endpoint=False).astype(int)
-    low, high = np.minimum.reduceat(wave, starts), np.maximum.reduceat(wave, starts)
-    axes.fill_between(starts / SAMPLE_RATE, low, high, color="#222222", lw=0.4)
-    peak = max(float(np.abs(wave).max()), 1e-3)
-    axes.set(ylim=(-peak, peak), yticks=[])
 
 
 def confusion(labels: Sequence[str], counts: ArrayLike, title: str) -> Figure:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ..audio import Wave
 from ..config import Augment
+from ..recording import Wave
 from .data import Clip
 from .degrade import degrade, speed
 

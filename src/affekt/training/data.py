@@ -13,12 +13,12 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from .. import audio, encoders
-from ..audio import Recording, Wave
 from ..encoders import encode
 from ..encoders.protocol import SegmentEncoder
 from ..errors import AudioError, CorpusError
 from ..files import write
 from ..progress import Event, Report, silent
+from ..recording import Recording, Wave
 from ..segments import SAMPLE_RATE, Spans, uniform
 from ..splits import inner_validation
 from ..types import Utterance

@@ -12,7 +12,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from ..audio import Wave
+from ..recording import Wave
 from ..segments import SAMPLE_RATE
 
 MU = 255  # ITU-T G.711

@@ -7,9 +7,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from ..audio import Recording
 from ..config import Augment, Config
 from ..model import EmotionModel, prepare
+from ..recording import Recording
 from .augment import with_copies
 from .data import Clip, VectorCache
 from .sounds import other_sounds

@@ -6,7 +6,7 @@ Negative examples for `affekt.gate.SpeechGate`. Real music and real noises stay 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio import Wave
+from ..recording import Wave
 from ..segments import SAMPLE_RATE
 
 Samples = NDArray[np.float64]

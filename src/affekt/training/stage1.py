@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..audio import Wave
 from ..config import Stage1
 from ..encoders import windows
 from ..encoders.vggish import SAMPLES
 from ..model import VECTOR, EmotionModel, Projection
 from ..progress import Report, silent
+from ..recording import Wave
 from ..segments import SAMPLE_RATE, Spans
 from .data import VectorCache
 from .loop import History, Score, computing, fit, shuffled

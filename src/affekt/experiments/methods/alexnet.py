@@ -22,13 +22,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch import Tensor, nn
 
-from ...audio import Recording
 from ...config import Config
 from ...encoders.melspec import vggish_log_mel
 from ...errors import CheckpointError
 from ...metrics import uar
 from ...model import prepare
 from ...progress import Report
+from ...recording import Recording
 from ...training.data import Clip, inner_split
 from .functionals import inner_folds, margins_to_probabilities
 from .network import Schedule, Segmented, outcome, scaled, train_network

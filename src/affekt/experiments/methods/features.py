@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...audio import Wave
 from ...errors import AffektError
 from ...files import write
+from ...recording import Wave
 from ...segments import SAMPLE_RATE, SEGMENT
 from .rasta import mfcc_rasta_plp
 

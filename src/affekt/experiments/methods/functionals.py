@@ -23,12 +23,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from ...audio import Recording
 from ...config import Config
 from ...errors import CorpusError
 from ...metrics import uar
 from ...model import prepare
 from ...progress import Event, Report
+from ...recording import Recording
 from ...training.data import Clip
 from .features import FeatureCache
 

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...audio import Recording
 from ...progress import Report
+from ...recording import Recording
 from ...training.data import Clip
 
 

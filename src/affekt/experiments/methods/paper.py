@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...audio import Recording
 from ...checkpoint import Checkpoint
 from ...config import Config
 from ...encoders.weights import build_encoder
 from ...progress import Report
 from ...recognizer import Recognizer
+from ...recording import Recording
 from ...training.data import Clip
 from ...training.train import train
 

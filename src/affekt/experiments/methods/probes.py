@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from ...audio import Recording
 from ...config import Config
 from ...model import prepare
 from ...progress import Report
+from ...recording import Recording
 from ...training.balance import cut, make_plan
 from ...training.data import Clip
 

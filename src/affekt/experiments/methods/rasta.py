@@ -15,7 +15,7 @@ from scipy.linalg import solve_toeplitz
 from scipy.signal import get_window, lfilter
 from scipy.stats import kurtosis, skew
 
-from ...audio import Wave
+from ...recording import Wave
 from ...segments import SAMPLE_RATE
 
 Frames = NDArray[np.float64]  # (frames, dimensions)

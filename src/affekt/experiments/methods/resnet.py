@@ -17,12 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...audio import Recording
 from ...config import Config
 from ...encoders.vggish import patches
 from ...errors import CheckpointError
 from ...model import prepare
 from ...progress import Report
+from ...recording import Recording
 from ...splits import anonymous
 from ...training.data import Clip, inner_split, speakers
 from .network import Schedule, Segmented, outcome, scaled, train_network

@@ -1,0 +1,164 @@
+"""``affekt listen``."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from ..errors import AffektError
+from .app import app, complain, console, say
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..types import Prediction, Segment
+
+BLOCK = 0.06  # s read at a time
+
+
+@app.command
+def listen(
+    pcm: Annotated[Literal["microphone", "-"], Parameter(allow_leading_hyphen=True)] = "microphone",
+    *,
+    model: str = "default",
+    rate: int = 16_000,
+    channels: int = 1,
+    samples: Literal["int16", "float32"] = "int16",
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    source_stats: str | None = None,
+    hop: float = 0.24,
+) -> int:
+    """Recognise live speech: the emotion of the moment, and of each utterance once it has ended.
+
+    Ctrl-C ends it.
+
+    Parameters
+    ----------
+    pcm:
+        "microphone" (extra mic), or "-" for raw PCM on standard input, little-endian.
+    model:
+        Name of a bundled model, or a model folder.
+    rate:
+        Samples a second.
+    channels:
+        Interleaved channels; their mean is heard.
+    samples:
+        Type of the samples on standard input.
+    as_json:
+        Print one JSON object a line: {"segment": ...} for each moment, {"utterance": ...} for each
+        utterance.
+    source_stats:
+        File from "affekt adapt --unlabelled"; or "auto": learn from the utterances as they come.
+    hop:
+        Seconds from one moment to the next.
+    """
+    from ..recognizer import load
+    from ..source import load_source
+    from ..stream import Stream
+
+    if rate < 1 or channels < 1:
+        raise AffektError(f"--rate {rate} --channels {channels}: both must be positive")
+    screen = _Json() if as_json else _Screen()
+    learn = source_stats == "auto"
+    known = load_source(Path(source_stats)) if source_stats and not learn else None
+    live = pcm == "microphone"
+    blocks = _microphone(rate, channels) if live else _standard_input(samples, rate, channels)
+    recognizer = load(model)
+    try:
+        stream = Stream(
+            recognizer, rate, hop=hop, ended=screen.utterance, statistics=known, learn=learn
+        )
+    except ValueError as error:
+        raise AffektError(str(error)) from None
+    with screen, suppress(KeyboardInterrupt):
+        for block in blocks:
+            for segment in stream.push(block):
+                screen.segment(segment)
+    for segment in stream.close():
+        screen.segment(segment)
+    say(f"{recognizer.name}: {recognizer.note}")
+    say(f"terms: {recognizer.terms}")
+    return 0
+
+
+def _standard_input(samples: str, rate: int, channels: int) -> "Iterator[NDArray[np.generic]]":
+    """Blocks ``(samples, channels)``; what is left of a sample at the end is no sample."""
+    import numpy as np
+
+    kind = np.dtype(samples).newbyteorder("<")
+    size = kind.itemsize * channels
+    while data := sys.stdin.buffer.read(size * max(1, round(BLOCK * rate))):
+        whole = len(data) // size * size
+        yield np.frombuffer(data[:whole], kind).reshape(-1, channels)
+
+
+def _microphone(rate: int, channels: int) -> "Iterator[NDArray[np.generic]]":
+    """Blocks ``(samples, channels)`` without end."""
+    try:
+        import sounddevice
+    except OSError as error:  # the module is there, the library that it speaks to is not
+        raise AffektError(f"the microphone cannot be opened: {error}") from None
+    try:
+        with sounddevice.InputStream(rate, channels=channels, dtype="float32") as microphone:
+            say("listening; Ctrl-C ends it")
+            while True:
+                block, lost = microphone.read(round(BLOCK * rate))
+                if lost:
+                    complain("the computer is too slow: samples were lost")
+                yield block
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise AffektError(
+            f"the microphone cannot be opened: {error}; raw PCM can be piped: affekt listen -"
+        ) from None
+
+
+class _Json:
+    """One object a line."""
+
+    def __enter__(self) -> "_Json":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def segment(self, segment: "Segment") -> None:
+        print(json.dumps({"segment": asdict(segment)}, ensure_ascii=False), flush=True)
+
+    def utterance(self, told: "Prediction") -> None:
+        print(json.dumps({"utterance": told.to_dict()}, ensure_ascii=False), flush=True)
+
+
+class _Screen:
+    """Utterances line by line; below them, on a terminal, the line of the moment."""
+
+    def __init__(self) -> None:
+        from rich.live import Live
+
+        self._console = console()
+        self._live = Live("", console=self._console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> "_Screen":
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def segment(self, segment: "Segment") -> None:
+        from ..report.console import moment_line
+
+        if self._console.is_terminal:
+            self._live.update(moment_line(segment), refresh=True)
+        else:
+            self._console.print(moment_line(segment))
+
+    def utterance(self, told: "Prediction") -> None:
+        from ..report.console import utterance_line
+
+        self._console.print(utterance_line(told))

@@ -1,0 +1,125 @@
+"""Live speech: samples in, the emotion of the moment out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .gate import UNCERTAIN
+from .recognizer import HOP, Recognizer
+from .recording import Resampler, Wave, channels_of, recorded
+from .segments import SAMPLE_RATE, SEGMENT
+from .source import SourceStatistics
+from .types import Prediction, Segment
+from .vad import Spoken, Utterances, detector
+
+WINDOW = 2.88  # s heard for each point
+BATCH = 8  # points computed at a time, where more than one is due
+
+
+class Stream:
+    """Speech as it is spoken, recognised every `hop` seconds and after each utterance.
+
+    The segment that ends at time t is the last one of ``recognizer(wave)`` on the 2.88 s before
+    t: it waits for nothing that comes later, so a moment's result is there as soon as it is
+    computed. An utterance is recognised as a whole, as `Recognizer.utterances` does, once half a
+    second without speech has ended it: that is later and more reliable.
+
+    Args:
+        recognizer: A loaded model.
+        rate: Sampling rate of what will be pushed, in Hz.
+        hop: Seconds from one segment to the next, a multiple of 0.01.
+        ended: Called with each utterance when it has ended; without it none is looked for.
+        statistics: What is known of the source; of `Recognizer.source_of`.
+        learn: Take each ended utterance into the statistics before it is recognised.
+
+    Raises:
+        AudioError: A sampling rate out of range.
+        ValueError: Such a hop there is not.
+    """
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        rate: float = SAMPLE_RATE,
+        *,
+        hop: float = HOP,
+        ended: Callable[[Prediction], None] | None = None,
+        statistics: SourceStatistics | None = None,
+        learn: bool = False,
+    ) -> None:
+        if round(hop * 100) < 1 or abs(round(hop * 100) - hop * 100) > 1e-6:
+            raise ValueError(f"hop is {hop} s; it must be a positive multiple of 0.01 s")
+        self._recognizer = recognizer
+        self._resampler = Resampler("<stream>", rate)
+        self._hop = round(hop * SAMPLE_RATE)
+        self._due = round(SEGMENT * SAMPLE_RATE)  # sample at which the next segment ends
+        self._held = np.empty(0, np.float32)
+        self._first = 0  # index of held[0] in the stream
+        self._ended = ended
+        self._cutter = Utterances(detector()) if ended else None
+        self._statistics = statistics
+        self._learn = learn
+
+    def push(self, samples: ArrayLike) -> list[Segment]:
+        """Hear what came since the last call.
+
+        Args:
+            samples: ``(samples,)`` or ``(samples, channels)``, int16, int32 or floats in ±1; any
+                number of them.
+
+        Returns:
+            The segments that ended in it. The label is "uncertain" where there is no speech.
+
+        Raises:
+            AudioError: NaN, infinite or absurd samples.
+            ValueError: An array of another shape or type.
+        """
+        return self._hear(self._resampler.push(channels_of(samples)))
+
+    def close(self) -> list[Segment]:
+        """Hear the end: the last segments, and the utterance that was being spoken."""
+        segments = self._hear(self._resampler.close())
+        if self._cutter:
+            self._tell(self._cutter.close())
+        return segments
+
+    def _hear(self, wave: Wave) -> list[Segment]:
+        self._held = np.concatenate([self._held, wave])
+        stop = self._first + len(self._held)
+        due = range(self._due, stop + 1, self._hop)
+        batches = (due[i : i + BATCH] for i in range(0, len(due), BATCH))
+        segments = [s for batch in batches for s in self._segments(batch)]
+        self._due += len(due) * self._hop
+        unused = max(0, self._due - round(WINDOW * SAMPLE_RATE) - self._first)
+        self._held, self._first = self._held[unused:], self._first + unused
+        if self._cutter:
+            self._tell(self._cutter.push(wave))
+        return segments
+
+    def _segments(self, ends: Sequence[int]) -> list[Segment]:
+        """Those that end at the given samples of the stream."""
+        window = round(WINDOW * SAMPLE_RATE)
+        starts = [max(0, end - window) for end in ends]
+        waves = [
+            self._held[start - self._first : end - self._first]
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        predictions = self._recognizer.recognise(
+            [recorded("<stream>", wave) for wave in waves], self._statistics
+        )
+        segments = []
+        for start, prediction in zip(starts, predictions, strict=True):
+            last = prediction.moved(start / SAMPLE_RATE).segments[-1]
+            segments.append(replace(last, label=UNCERTAIN) if prediction.reason else last)
+        return segments
+
+    def _tell(self, spoken: Sequence[Spoken]) -> None:
+        """Hand over the utterances that have ended."""
+        for one in spoken:
+            [heard] = self._recognizer.hear([recorded("<stream>", one.wave)])
+            if self._learn:
+                self._statistics = self._recognizer.source_of([heard], self._statistics)
+            if self._ended:
+                self._ended(self._recognizer.tell(heard, self._statistics).moved(one.start))
