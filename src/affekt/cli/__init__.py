@@ -14,6 +14,7 @@ from . import (
     models,
     predict,
     reproduce,
+    serve,
     study,
     train,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "models",
     "predict",
     "reproduce",
+    "serve",
     "study",
     "train",
 ]

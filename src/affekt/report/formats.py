@@ -102,6 +102,7 @@ def database(predictions: Sequence[Prediction], folder: Path) -> None:
 
 TOGETHER = {".jsonl": json_lines, ".csv": table, ".rttm": rttm}
 EACH = {".srt": subrip, ".vtt": webvtt, ".textgrid": textgrid, ".eaf": elan}
+TEXTS = TOGETHER | EACH
 DATABASE = ".audformat"
 Writer = Callable[[Sequence[Prediction], Path], None]
 
@@ -117,7 +118,7 @@ def writer(path: Path) -> tuple[Writer, bool]:
         import audformat  # noqa: F401  # missing, it is missed before any work
 
         return database, False
-    if text := (TOGETHER | EACH).get(suffix):
+    if text := TEXTS.get(suffix):
         return lambda predictions, target: write(target, text(predictions)), suffix in EACH
     known = ", ".join([*TOGETHER, DATABASE, *EACH])
     raise AffektError(f"{path}: the suffix must tell the format, one of {known}")

@@ -1,0 +1,1 @@
+"""The HTTP server (extra ``serve``): recognise, jobs, live streams, and the page."""

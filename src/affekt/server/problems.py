@@ -1,0 +1,80 @@
+"""What goes wrong for a client, as one sentence: ``{"detail": ...}``."""
+
+import sqlite3
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from ..errors import AudioError
+from .store import StoreFullError
+
+RETRY = {"Retry-After": "5"}
+
+
+class Problem(BaseModel):
+    """Why there is no answer."""
+
+    detail: str
+
+
+MEANING = {
+    401: "The token is missing or wrong.",
+    403: "A page of another site asks.",
+    404: "No such model or job.",
+    408: "The recording was sent too slowly.",
+    409: "The job has not been done.",
+    413: "The recording is too large or too long.",
+    415: "Neither a form with a field `file` nor the bytes of a recording.",
+    422: "Not a recording, damaged, or a parameter that is not allowed.",
+    429: "Too many at the same time; try again after `Retry-After` seconds.",
+    507: "There is no room left to store the job.",
+}
+
+
+def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """The errors of a route, for its documentation."""
+    return {code: {"model": Problem, "description": MEANING[code]} for code in (401, *codes)}
+
+
+def too_many(what: str) -> HTTPException:
+    """The 429 of a limit."""
+    return HTTPException(429, f"too many {what} at the same time; try again", headers=RETRY)
+
+
+def handle(app: FastAPI) -> None:
+    """Answer every error in the same form."""
+
+    @app.exception_handler(HTTPException)
+    def _http(_: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def _validation(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = " ".join(str(part) for part in first["loc"])
+        return JSONResponse({"detail": f"{where}: {first['msg']}"}, 422)
+
+    @app.exception_handler(AudioError)
+    def _audio(_: Request, error: AudioError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 422)
+
+    @app.exception_handler(ClientDisconnect)
+    def _gone(_: Request, __: ClientDisconnect) -> JSONResponse:
+        return JSONResponse({"detail": "the client went in the middle of the upload"}, 400)
+
+    @app.exception_handler(StoreFullError)
+    def _store_full(_: Request, __: StoreFullError) -> JSONResponse:
+        return JSONResponse({"detail": "too many jobs are waiting; try again"}, 429, RETRY)
+
+    @app.exception_handler(OSError)
+    def _no_room(_: Request, error: OSError) -> JSONResponse:
+        return JSONResponse({"detail": f"cannot be stored: {error.strerror}"}, 507)
+
+    @app.exception_handler(sqlite3.OperationalError)
+    def _no_store(_: Request, error: sqlite3.OperationalError) -> JSONResponse:
+        return JSONResponse({"detail": f"cannot be stored: {error}"}, 507)

@@ -1,0 +1,128 @@
+"""``/v1/recognise``, ``/v1/models``, ``/v1/stream``."""
+
+import tempfile
+from dataclasses import replace
+from typing import Annotated, Any, BinaryIO, Literal, cast
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response, WebSocket
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from ..audio import Decoder
+from ..recognizer import HOP, LONG
+from ..recording import Recording
+from ..report import formats
+from ..types import Prediction
+from .access import PROTOCOL, admitted
+from .live import REFUSED, TRY_AGAIN, Samples, converse
+from .observe import RECOGNISED, STREAMS
+from .problems import responses
+from .service import Served, Streamed
+from .upload import BODY, receive
+
+router = APIRouter(prefix="/v1")
+Format = Literal["json", "csv", "rttm", "srt", "vtt", "textgrid", "eaf"]
+TYPES = {"csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt", "eaf": "text/xml"}
+SPOOLED = 1 << 20  # bytes of a recording that are held in memory before it goes to disk
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            kind: {"schema": {"type": "string"}} for kind in sorted({*TYPES.values(), "text/plain"})
+        }
+    }
+}
+
+
+class Model(BaseModel):
+    """A model that can be asked."""
+
+    name: str
+    labels: list[str]
+    note: str
+    terms: str
+    default: bool
+
+
+@router.get("/models", dependencies=[Depends(admitted)], responses=responses(403))
+def models(service: Served) -> list[Model]:
+    """The models, their classes, and what they may be used for."""
+    default = service.model(None)
+    return [
+        Model(name=m.name, labels=m.labels, note=m.note, terms=m.terms, default=m is default)
+        for m in service.models.values()
+    ]
+
+
+@router.post(
+    "/recognise",
+    dependencies=[Depends(admitted)],
+    response_model=Prediction,
+    responses=FILES | responses(403, 404, 408, 413, 415, 422, 429),
+    openapi_extra=BODY,
+)
+async def recognise(
+    request: Request,
+    service: Served,
+    model: Annotated[str | None, Query(max_length=200)] = None,
+    format: Format = "json",
+) -> Prediction | Response:
+    """Recognise a recording of up to half a minute at once.
+
+    The recording comes as the field ``file`` of a form, or as the bare body with a type of
+    ``audio/*``. The answer is the object that ``affekt predict --json`` prints.
+    """
+    recognizer, settings = service.model(model), service.settings
+    async with service.slot("requests"):
+        with tempfile.SpooledTemporaryFile(SPOOLED) as file:
+            target = cast(BinaryIO, file)
+            name = await receive(request, target, settings.megabytes, settings.upload_seconds)
+            async with service.decoding:
+                recording = await run_in_threadpool(_decoded, target, name)
+        [prediction] = await run_in_threadpool(recognizer.recognise, [recording])
+    RECOGNISED.labels(recognizer.name).inc(recording.seconds)
+    return prediction if format == "json" else as_file([prediction], format)
+
+
+def _decoded(file: BinaryIO, name: str) -> Recording:
+    file.seek(0)
+    decoder = Decoder(file.read())
+    decoder.name = name
+    if recording := decoder.whole(LONG):
+        return replace(recording, name=name)
+    raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
+
+
+def as_file(predictions: list[Prediction], kind: Format) -> Response:
+    """Results in the format of another program."""
+    text = formats.TEXTS[f".{kind}"](predictions)
+    disposition = {"Content-Disposition": f'attachment; filename="emotions.{kind}"'}
+    return Response(text, media_type=TYPES.get(kind, "text/plain"), headers=disposition)
+
+
+@router.websocket("/stream")
+async def stream(
+    socket: WebSocket,
+    service: Streamed,
+    model: Annotated[str | None, Query(max_length=200)] = None,
+    rate: Annotated[int, Query(ge=1)] = 16_000,
+    samples: Samples = "int16",
+    hop: float = HOP,
+) -> None:
+    """Live speech: see ``docs/server.md``."""
+    offered = socket.headers.get("sec-websocket-protocol", "")
+    try:
+        admitted(socket)
+        recognizer = service.model(model)
+    except HTTPException as error:
+        await socket.accept(PROTOCOL if offered else None)
+        return await socket.close(REFUSED, str(error.detail)[:120])
+    await socket.accept(PROTOCOL if offered else None)
+    try:
+        async with service.slot("streams"):
+            STREAMS.inc()
+            try:
+                await converse(socket, recognizer, rate, samples, hop)
+            finally:
+                STREAMS.dec()
+    except HTTPException as error:
+        await socket.close(TRY_AGAIN, str(error.detail))

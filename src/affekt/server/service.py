@@ -1,0 +1,82 @@
+"""What the routes share."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request, WebSocket
+from starlette.requests import HTTPConnection
+
+from ..checkpoint import load_checkpoint
+from ..recognizer import model_folder
+from .problems import too_many
+from .settings import Settings
+from .shared import SharedRecognizer
+from .store import JobStore
+from .worker import Worker
+
+DECODERS = 4  # recordings decoded at the same time: more only take memory
+
+
+class Service:
+    """The models, the jobs, and how many may use them at the same time.
+
+    Raises:
+        CheckpointError: A model that cannot be loaded.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        loaded = (SharedRecognizer(load_checkpoint(model_folder(m))) for m in settings.models)
+        self.models = {recognizer.name: recognizer for recognizer in loaded}
+        self.store = JobStore(settings.state, settings.jobs, settings.keep_hours * 3600)
+        self.worker = Worker(self.store, self.models)
+        self.decoding = asyncio.Semaphore(DECODERS)
+        self._used = {"requests": 0, "streams": 0}
+        self._most = {"requests": settings.waiting, "streams": settings.streams}
+
+    def model(self, name: str | None) -> SharedRecognizer:
+        """A model by its name, or the first.
+
+        Raises:
+            HTTPException: 404; it names those that there are.
+        """
+        if name is None:
+            return next(iter(self.models.values()))
+        if name not in self.models:
+            raise HTTPException(404, f"no model of that name; there are {', '.join(self.models)}")
+        return self.models[name]
+
+    @asynccontextmanager
+    async def slot(self, kind: str) -> AsyncIterator[None]:
+        """One of the places there are for ``requests`` or ``streams``.
+
+        Raises:
+            HTTPException: 429; all are taken.
+        """
+        if self._used[kind] >= self._most[kind]:
+            raise too_many(kind)
+        self._used[kind] += 1
+        try:
+            yield
+        finally:
+            self._used[kind] -= 1
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """The service that a request or WebSocket belongs to."""
+    service: Service = connection.app.state.service
+    return service
+
+
+def _of_request(request: Request) -> Service:
+    return service_of(request)
+
+
+def _of_socket(socket: WebSocket) -> Service:
+    return service_of(socket)
+
+
+Served = Annotated[Service, Depends(_of_request)]
+Streamed = Annotated[Service, Depends(_of_socket)]

@@ -1,0 +1,109 @@
+"""The thread that works off jobs."""
+
+import sqlite3
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Event, Thread
+
+from ..audio import Decoder
+from ..errors import AudioError
+from ..recognizer import LONG, Recognizer
+from ..recording import Wave
+from ..segments import SAMPLE_RATE
+from .store import Job, JobStore
+
+POLL = 1.0  # s between looks for jobs that other processes have queued
+BEAT = 2.0  # s between signs of life
+
+
+class StoppedError(Exception):
+    """The job was deleted, taken away, or the server is to stop."""
+
+
+class Worker(Thread):
+    """Takes one job after the other until it is told to stop.
+
+    Args:
+        store: Where the jobs are.
+        models: By name.
+    """
+
+    def __init__(self, store: JobStore, models: Mapping[str, Recognizer]) -> None:
+        super().__init__(daemon=True, name="jobs")
+        self._store, self._models = store, models
+        self._stop_event, self._wake = Event(), Event()
+
+    def wake(self) -> None:
+        """There may be a new job."""
+        self._wake.set()
+
+    def stop(self, seconds: float) -> None:
+        """Give what has begun back to the queue; another worker begins it again."""
+        self._stop_event.set()
+        self._wake.set()
+        self.join(seconds)
+
+    def run(self) -> None:
+        """See `Worker`."""
+        while not self._stop_event.is_set():
+            try:
+                self._store.tidy()
+                while not self._stop_event.is_set() and (job := self._store.claim()):
+                    self._work(job)
+            except (OSError, sqlite3.Error):
+                pass  # no room or a lock: nothing is lost, the lease runs out and it is tried again
+            self._wake.wait(POLL)
+            self._wake.clear()
+
+    def _work(self, job: Job) -> None:
+        if job.model not in self._models:
+            names = ", ".join(self._models)
+            self._store.end(job, "failed", error=f"no model {job.model} here; there are {names}")
+            return
+        if not Path(job.path).exists():
+            self._store.end(job, "failed", error=f"{job.file}: the recording is gone")
+            return
+        try:
+            decoder = Decoder(job.path)
+            decoder.name = job.file
+            self._recognise(job, decoder)
+        except StoppedError:
+            if self._stop_event.is_set():
+                self._store.end(job, "queued")
+        except AudioError as error:
+            self._store.end(job, "failed", error=str(error))
+        except (OSError, sqlite3.Error):
+            raise
+        except Exception as error:  # of one recording; the others must not wait for ever
+            self._store.end(job, "failed", error=f"internal error ({type(error).__name__})")
+        else:
+            self._store.end(job, "done", warnings=decoder.warnings)
+
+    def _recognise(self, job: Job, decoder: Decoder) -> None:
+        recognizer = self._models[job.model]
+        heard, last = 0, time.monotonic()
+
+        def alive(block: Wave) -> None:
+            nonlocal heard
+            heard += len(block)
+            beat()
+
+        def beat() -> None:
+            nonlocal last
+            if self._stop_event.is_set():
+                raise StoppedError
+            if time.monotonic() > last + BEAT:
+                last = time.monotonic()
+                seconds = heard / SAMPLE_RATE
+                share = min(seconds / decoder.promised, 1) if decoder.promised else 0.0
+                if not self._store.beat(job, share):
+                    raise StoppedError
+
+        decoder.tap = alive
+        if recording := decoder.whole(LONG):
+            self._store.tell(job, 0, recognizer.recognise([recording])[0])
+            return
+        for number, prediction in enumerate(recognizer.utterances(decoder)):
+            self._store.tell(job, number, prediction)
+            beat()
