@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from .errors import AudioError
+from .errors import AudioError, TooLongError
 from .recording import Recording, Resampler, Wave, recorded
 from .segments import SAMPLE_RATE
 
@@ -146,7 +146,9 @@ class Decoder:
         """One channel, 16 kHz, block by block; what is missing goes to `warnings`."""
         self.rate, self.promised = rate, promised / max(rate, 1)
         resampler = Resampler(self.name, rate, self.channel)
-        too_long = AudioError(f"{self.name}: longer than {MAX_HOURS:.0f} hours; cut it into parts")
+        too_long = TooLongError(
+            f"{self.name}: longer than {MAX_HOURS:.0f} hours; cut it into parts"
+        )
         if promised > MAX_HOURS * 3600 * rate:
             raise too_long
         for block in _until_damage(blocks, self.warnings):

@@ -13,6 +13,10 @@ class AudioError(AffektError):
     """A recording could not be read."""
 
 
+class TooLongError(AudioError):
+    """A recording of more hours than can be read."""
+
+
 class CheckpointError(AffektError):
     """A model folder or a weights file is missing, damaged or of another kind."""
 

@@ -1,6 +1,7 @@
 """``affekt serve``."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -71,6 +72,7 @@ def serve(
     except OSError as error:
         raise AffektError(f"{settings.state}: cannot be written: {error.strerror}") from None
     os.environ[VARIABLE] = settings.model_dump_json()
+    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again once all has ended
     with tempfile.TemporaryDirectory(prefix="affekt-metrics-") as metrics:
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics

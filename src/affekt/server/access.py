@@ -3,7 +3,7 @@
 import hmac
 from urllib.parse import urlsplit
 
-from fastapi import HTTPException
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from .service import service_of

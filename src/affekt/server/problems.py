@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from ..errors import AudioError
+from ..errors import AudioError, TooLongError
 from .store import StoreFullError
 
 RETRY = {"Retry-After": "5"}
@@ -61,7 +61,8 @@ def handle(app: FastAPI) -> None:
 
     @app.exception_handler(AudioError)
     def _audio(_: Request, error: AudioError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 422)
+        code = 413 if isinstance(error, TooLongError) else 422
+        return JSONResponse({"detail": str(error)}, code)
 
     @app.exception_handler(ClientDisconnect)
     def _gone(_: Request, __: ClientDisconnect) -> JSONResponse:

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request, WebSocket
+from fastapi import Depends, Request, WebSocket
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from ..checkpoint import load_checkpoint

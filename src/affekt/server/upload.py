@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from fastapi import HTTPException, Request
+from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 AUDIO = {"schema": {"type": "string", "format": "binary"}}
