@@ -77,7 +77,12 @@ def _health(app: FastAPI) -> None:
         response.status_code = 200 if ready else 503
         return Problem(detail="ready" if ready else "jobs are not worked off")
 
-    @app.get("/metrics", dependencies=[Depends(admitted)], responses=responses(403))
+    @app.get(
+        "/metrics",
+        dependencies=[Depends(admitted)],
+        responses=responses(403),
+        response_class=PlainTextResponse,
+    )
     def metrics(service: Served) -> PlainTextResponse:
         """For Prometheus."""
         return PlainTextResponse(exposition(service.store.counts()))

@@ -1,10 +1,12 @@
 """What the routes share."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
+import torch
 from fastapi import Depends, Request, WebSocket
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -29,7 +31,13 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        loaded = (SharedRecognizer(load_checkpoint(model_folder(m))) for m in settings.models)
+        checkpoints = [load_checkpoint(model_folder(m)) for m in settings.models]
+        cores = torch.get_num_threads()
+        torch.set_num_threads(1)
+        # Threads that encode ask for the interpreter between any two operations, and would wait
+        # 5 ms each time for one that parses a form.
+        sys.setswitchinterval(0.0005)
+        loaded = [SharedRecognizer(checkpoint, cores) for checkpoint in checkpoints]
         self.models = {recognizer.name: recognizer for recognizer in loaded}
         self.store = JobStore(settings.state, settings.jobs, settings.keep_hours * 3600)
         self.worker = Worker(self.store, self.models)
