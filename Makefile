@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test lint clean results study ablation bundled-models across unheard benchmark
+.PHONY: demo test lint clean results study ablation bundled-models across unheard benchmark faults
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -37,6 +37,8 @@ study: $(VENV)/dev.stamp
 ABLATE = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate emodb:$(CORPORA)/emodb --workers 2 \
     --recipe recipes/ablation.toml
 
+SHORT = --seeds 1 --stage2.epochs 25 --stage2.patience 5 --protocol.no-refit
+
 ablation: $(VENV)/dev.stamp
 	for cell in lstm peephole; do for plan in none auto paper-like; do \
 	for pooling in attention mean bilinear covariance higher-order; do \
@@ -47,6 +49,10 @@ ablation: $(VENV)/dev.stamp
 	for pooling in multi-head statistics; do out=runs/ablation/auto-$$pooling-lstm; \
 	    test -f $$out/metrics.json || $(ABLATE) --stage2.pooling $$pooling --out $$out || exit; \
 	done
+	test -f runs/ablation/two-stages-25/metrics.json || \
+	    $(ABLATE) $(SHORT) --out runs/ablation/two-stages-25
+	test -f runs/ablation/end-to-end-25/metrics.json || $(ABLATE) $(SHORT) \
+	    --precision bfloat16 --stage2.end-to-end --out runs/ablation/end-to-end-25
 	for plan in auto paper-like; do for system in default length; do \
 	    out=runs/ablation/$$plan-both-$$system; test -f $$out/metrics.json || \
 	    $(ABLATE) --system $$system --balance.plan $$plan --balance.scope both --out $$out || exit; \
@@ -81,6 +87,12 @@ SPOKEN = $(wildcard $(CORPORA)/emodb/wav/0*.wav)
 benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/speed.py $(SPOKEN) > results/speed.md
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/long.py $(SPOKEN) > results/long.md
+	$(BIN)/python benchmarks/serve.py demo/lively.flac > results/serve.md
+	OMP_NUM_THREADS=1 taskset -c 0 $(BIN)/python benchmarks/live.py demo/*.flac > results/live.md
+
+faults: $(VENV)/dev.stamp
+	AFFEKT_FAULTS=10000 $(BIN)/python -m pytest -n 0 -s tests/test_server_faults.py -k mutated \
+	    | tee results/faults.txt
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -41,7 +41,11 @@ def main() -> None:
             with_utterance.append(took)
         elif segments:
             plain.append(took)
-    print(f"{platform.processor() or platform.machine()}, one core, hop {HOP} s\n")
+    print("# Latency of live speech\n\n    make benchmark\n")
+    print(
+        f"{platform.processor() or platform.machine()}, one core, hop {HOP} s; from the last sample"
+    )
+    print("of a segment to its result, the synthetic recordings of demo/ in blocks of 20 ms.\n")
     print("| push that | number | median | 95th percentile | longest |\n|---|---|---|---|---|")
     rows = {"ends a segment": plain, "ends an utterance": with_utterance}
     for name, times in rows.items():

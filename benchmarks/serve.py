@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import io
 import json
+import os
 import platform
 import re
 import socket
@@ -151,7 +152,9 @@ def main() -> None:
         ("median, 95th, 99th percentile", ", ".join(f"{p:.0f} ms" for p in percentiles)),
         ("memory, second and last third", ", ".join(f"{np.mean(part):.0f} MiB" for part in thirds)),
     ]  # fmt: skip
-    print(f"{platform.processor() or platform.machine()}; the clients run on the same cores.\n")
+    print("# The server under load\n\n    make benchmark\n")
+    machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    print(f"{machine}, the clients on the same; 3 s of FLAC each, every hundredth a job.\n")
     print("| | |\n|---|---|")
     print("\n".join(f"| {name} | {value} |" for name, value in rows))
 

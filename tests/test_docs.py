@@ -5,10 +5,14 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -57,7 +61,9 @@ def desk(tmp_path_factory):
     baum1s(desk / "BAUM1s")
     (desk / "my.csv").write_text("\n".join(rows) + "\n")
     shutil.copytree(ROOT / "demo", desk / "calls", ignore=shutil.ignore_patterns("out", "*.sh"))
-    soundfile.write(desk / "call.wav", np.tile(voice("anger", "s1", 0, 1.3), 2), RATE)
+    call = np.tile(voice("anger", "s1", 0, 1.3), 2)
+    soundfile.write(desk / "call.wav", call, RATE)
+    (desk / "call.raw").write_bytes((call * 32767).astype("<i2").tobytes())
     torch.manual_seed(0)
     tiny = {k: v.half() for k, v in Whisper(64, 3, pooling="mean").state_dict().items()}
     save_file(tiny, desk / "whisper-base-encoder.safetensors")
@@ -67,25 +73,64 @@ def desk(tmp_path_factory):
 RUN = [page for page in PAGES if page.name != "README.zh.md"]  # which has README.md's commands
 
 
+@pytest.fixture
+def server(desk, tmp_path):
+    """Starts `affekt serve` as a page does; its curl commands then ask it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    begun = []
+
+    def start(arguments):
+        arguments = [*arguments, "--port", port, "--state", str(tmp_path)]
+        begun.append(subprocess.Popen([sys.executable, "-m", "affekt", *arguments], cwd=desk))
+
+    def ask(line):
+        for _ in range(300):
+            with suppress(httpx.TransportError):
+                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                    break
+            time.sleep(0.1)
+        if shutil.which("curl"):
+            done = subprocess.run(
+                ["curl", "-sf", *shlex.split(line.replace(":8000", f":{port}"))[1:]], cwd=desk
+            )
+            assert done.returncode == 0, line
+
+    yield start, ask
+    for process in begun:
+        process.terminate()
+        process.wait()
+
+
 @pytest.mark.parametrize("page", RUN, ids=lambda p: p.name)
-def test_commands_run_as_written(page, desk):
+def test_commands_run_as_written(page, desk, server):
     for folder in ("runs", "models"):
         shutil.rmtree(desk / folder, ignore_errors=True)
+    serve, ask = server
     for line in commands(page):
-        if not line.startswith("affekt "):
-            assert re.match(r"(make|pip install|git clone|cd) |$", line), f"not tested: {line}"
+        if line.startswith("curl "):
+            ask(line)
             continue
-        arguments = shlex.split(line)[1:]
+        if not line.startswith("affekt "):
+            allowed = r"(make|pip install|git clone|cd|docker) |$"
+            assert re.match(allowed, line), f"not tested: {line}"
+            continue
+        command, _, source = line.partition(" < ")
+        arguments = shlex.split(command)[1:]
+        if arguments[0] == "serve":
+            serve(arguments)
+            continue
         if arguments[0] in ("train", "evaluate", "study"):  # only fewer epochs and seeds
             arguments += QUICK if "vggish" not in line else [*QUICK, "--protocol.folds", "2"]
         if arguments[0] == "reproduce":  # networks of this size take their time
             arguments += ["--systems", "mfcc,majority", "--protocol.folds", "2", *QUICK]
         done = subprocess.run(
             [sys.executable, "-m", "affekt", *arguments], cwd=desk, capture_output=True,
-            text=True, timeout=300, check=False,
+            timeout=300, check=False, input=(desk / source).read_bytes() if source else None,
             env=os.environ | {"OMP_NUM_THREADS": "1", "AFFEKT_CACHE": str(desk / "cache")},
         )  # fmt: skip
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        assert done.returncode == 0, f"{line}\n{done.stderr.decode()}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
