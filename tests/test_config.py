@@ -40,6 +40,12 @@ def test_a_wrong_recipe_is_refused_in_one_sentence(tmp_path, text, reason):
     assert "\n" not in str(caught.value)
 
 
+def test_a_source_without_its_statistics_is_refused():
+    with pytest.raises(AffektError, match="source_statistics"):
+        read_config(overrides={"protocol": {"source": "speaker"}})
+    read_config(overrides={"protocol": {"source": "speaker", "source_statistics": True}})
+
+
 def test_a_config_is_frozen_and_survives_json():
     config = Config()
     with pytest.raises(ValueError, match="frozen"):

@@ -216,6 +216,8 @@ def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = N
         config = Config.model_validate(values)
     except ValidationError as error:
         raise AffektError(explain(error)) from None
+    if config.protocol.source == "speaker" and not config.protocol.source_statistics:
+        raise AffektError("protocol.source needs protocol.source_statistics = true")
     for key, names in OWN_SETTINGS.items():
         if config.encoder.name not in names and key in config.encoder.model_fields_set:
             raise AffektError(

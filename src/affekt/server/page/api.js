@@ -1,0 +1,78 @@
+/** What the server is asked, and its errors as sentences. */
+
+import { t } from "./words.js";
+
+const KEY = "affekt-token";
+
+export const token = {
+  get: () => sessionStorage.getItem(KEY) ?? "",
+  set: (value) => sessionStorage.setItem(KEY, value),
+};
+
+export class ServerError extends Error {
+  /** @param {number} status  0 where the server was not reached  @param {number} wait  seconds */
+  constructor(message, status, wait = 0) {
+    super(message);
+    this.status = status;
+    this.wait = wait;
+  }
+}
+
+async function ask(path, options = {}) {
+  const headers = token.get() ? { Authorization: `Bearer ${token.get()}` } : {};
+  let answer;
+  try {
+    answer = await fetch(path, { ...options, headers });
+  } catch {
+    throw new ServerError(t("unreachable"), 0);
+  }
+  if (answer.ok) return answer;
+  const wait = Number(answer.headers.get("Retry-After")) || 0;
+  throw new ServerError(await sentence(answer), answer.status, wait);
+}
+
+async function sentence(answer) {
+  try {
+    const { detail } = await answer.json();
+    return typeof detail === "string" ? detail : JSON.stringify(detail);
+  } catch {
+    return `${answer.status} ${answer.statusText}`;
+  }
+}
+
+const jobPath = (id) => `v1/jobs/${encodeURIComponent(id)}`;
+
+export const models = async () => (await ask("v1/models")).json();
+
+export async function submit(file, name, model) {
+  const form = new FormData();
+  form.append("file", file, name);
+  const path = `v1/jobs?model=${encodeURIComponent(model)}`;
+  return (await ask(path, { method: "POST", body: form })).json();
+}
+
+export const job = async (id) => (await ask(jobPath(id))).json();
+
+/** Forgets a job; one that is gone already is no matter. */
+export const forget = (id) => ask(jobPath(id), { method: "DELETE" }).catch(() => undefined);
+
+export const resultPath = (id, format) => `${jobPath(id)}?format=${format}`;
+
+export const result = async (id, format) => (await ask(resultPath(id, format))).blob();
+
+/** The live line; browsers send no header with it, so the token goes as a subprotocol. */
+export function streamSocket(model, rate) {
+  const query = new URLSearchParams({ model, rate: String(rate), samples: "float32" });
+  const url = new URL(`v1/stream?${query}`, document.baseURI);
+  url.protocol = url.protocol.replace("http", "ws");
+  return new WebSocket(url, token.get() ? ["affekt", `token.${token.get()}`] : ["affekt"]);
+}
+
+/** Gives the user a file. */
+export function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}

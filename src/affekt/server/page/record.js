@@ -1,0 +1,86 @@
+/** The microphone: a live line while it records, a WAV file when it stops. */
+
+import { streamSocket } from "./api.js";
+import { wav } from "./sound.js";
+import { t } from "./words.js";
+
+const LAST_WORDS = 1500; // ms that the server has to send what is left
+
+export class Recorder {
+  /** @param {{segment: Function, problem: Function}} told  called while recording */
+  constructor(told) {
+    this.told = told;
+    this.blocks = [];
+  }
+
+  /** Asks for the microphone and begins; an error's message is for the user. */
+  async start(model) {
+    if (!navigator.mediaDevices) throw new Error(t("insecure"));
+    const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+    const audio = { channelCount: 1, ...raw };
+    try {
+      this.stream = await navigator.mediaDevices.getUserMedia({ audio });
+    } catch (error) {
+      throw new Error(t("noMicrophone", { why: error.message }));
+    }
+    try {
+      await this.connect(model);
+    } catch (error) {
+      this.stream.getTracks().forEach((track) => track.stop());
+      throw error;
+    }
+  }
+
+  async connect(model) {
+    this.context = new AudioContext();
+    await this.context.audioWorklet.addModule(new URL("./worklet.js", import.meta.url));
+    this.listen(model);
+    const mono = { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" };
+    const tap = new AudioWorkletNode(this.context, "tap", mono);
+    tap.port.onmessage = ({ data }) => this.hear(data);
+    this.context.createMediaStreamSource(this.stream).connect(tap);
+    await this.context.resume();
+  }
+
+  /** Opens the live line; recording goes on without it where it fails. */
+  listen(model) {
+    this.socket = streamSocket(model, this.context.sampleRate);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onopen = () => this.blocks.forEach((block) => this.socket.send(block));
+    this.socket.onmessage = ({ data }) => {
+      const message = JSON.parse(data);
+      if (message.segment) this.told.segment(message.segment);
+    };
+    this.closed = new Promise((resolve) => {
+      this.socket.onclose = ({ code, reason }) => {
+        if (code !== 1000) this.told.problem(t("noLive", { why: reason || code }));
+        resolve();
+      };
+    });
+  }
+
+  hear(block) {
+    this.blocks.push(block);
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(block);
+  }
+
+  get seconds() {
+    return this.blocks.reduce((sum, block) => sum + block.length, 0) / this.context.sampleRate;
+  }
+
+  /** @returns {Promise<File>} what was recorded */
+  async stop() {
+    this.stream.getTracks().forEach((track) => track.stop());
+    await this.context.suspend();
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send("end");
+    const late = new Promise((resolve) => setTimeout(resolve, LAST_WORDS));
+    await Promise.race([this.closed, late]);
+    this.socket.onclose = this.socket.onmessage = null;
+    this.socket.close();
+    const rate = this.context.sampleRate;
+    await this.context.close();
+    const samples = new Float32Array(await new Blob(this.blocks).arrayBuffer());
+    const when = new Date().toLocaleString("sv").replace(" ", "T").replaceAll(":", "-");
+    return new File([wav(samples, rate)], `recording-${when}.wav`, { type: "audio/wav" });
+  }
+}

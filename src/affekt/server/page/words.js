@@ -1,0 +1,151 @@
+/** The page's words in English and Chinese, by the language of the browser. */
+
+const EN = { // the fixed texts stand in index.html
+  none: "none",
+  record: "Record",
+  stop: "Stop recording",
+  play: "Play",
+  pause: "Pause",
+  waiting: "waiting",
+  sending: "sending",
+  busy: "the server is busy; it is tried again",
+  queued: "queued",
+  running: "running, {percent} %",
+  failed: "failed",
+  again: "Try again",
+  remove: "Take {name} out of the list",
+  nobody: "Nobody speaks in this recording.",
+  silence: "Nobody speaks here.",
+  utterances: "{count} utterances; for most of the time {label}",
+  because: "Reason: {reason}",
+  modelLine: "Model {model}. Terms: {terms}",
+  lane: "{model}: probabilities over time, attention below",
+  time: "Time (s)",
+  recognised: "Recognised",
+  yours: "Your label",
+  unchanged: "–",
+  whole: "whole",
+  wholeSpan: "whole, {span} s",
+  span: "{start} to {end} s",
+  channel: "channel {channel}",
+  playPart: "Play {what}: {label}",
+  labelPart: "Your label for {what}",
+  set: "Your label for {what}: {label}",
+  taken: "Your label for {what} is taken away",
+  done: "{name}: {label}",
+  live: "{seconds} s: {label}",
+  listening: "listening",
+  noLive: "No live line: {why}. The recording goes on.",
+  insecure: "The browser gives the microphone to https pages and localhost only.",
+  noMicrophone: "No microphone: {why}.",
+  unreachable: "The server does not answer. Is it still running?",
+  export: "Export corrections ({count})",
+  exported: "{count} corrections exported",
+  leftOut: "This browser cannot decode {names}; corrections of it are left out.",
+  download: "Result as",
+  yourLane: "your labels",
+};
+
+const ZH = {
+  tagline: "语音情感识别",
+  model: "模型",
+  compare: "对比",
+  limits: "识别会出错，对模型没有听过的声音和语言更是如此。不得用它对人作出决定。",
+  token: "此服务器的访问令牌",
+  tokenSend: "使用",
+  recordings: "录音",
+  drop: "把文件拖到这里，或点击选择",
+  stays: "文件只发送到此服务器。",
+  listKeys: "方向键在列表中移动，回车打开录音，Delete 将其移出列表。",
+  undecodable: "浏览器无法解码此文件：没有波形，不能播放，也不能导出片段。",
+  zoomIn: "放大时间轴",
+  zoomOut: "缩小时间轴",
+  axis: "录音中的位置",
+  attentionKey: "注意力：彩带下方的条纹越明显，该时刻的影响越大。",
+  axisKeys: "点击可跳到该处并收听该片段；方向键移动，空格键播放。",
+  atCursor: "光标处",
+  parts: "片段与您的更正",
+  partKeys: "方向键在片段间移动，回车或空格播放，1 至 9 按列表顺序设置标签，0 撤销您的标签。",
+  speaker: "说话人",
+  adaptHint: "解压后，每种标签至少两段、至少两种标签，即可用来适配模型：",
+  none: "无",
+  record: "录音",
+  stop: "停止录音",
+  play: "播放",
+  pause: "暂停",
+  waiting: "等待中",
+  sending: "正在发送",
+  busy: "服务器繁忙，稍后重试",
+  queued: "排队中",
+  running: "识别中，{percent} %",
+  failed: "失败",
+  again: "重试",
+  remove: "将 {name} 移出列表",
+  nobody: "此录音中无人说话。",
+  silence: "此处无人说话。",
+  utterances: "{count} 句话；大部分时间为{label}",
+  because: "原因：{reason}",
+  modelLine: "模型 {model}。使用条款：{terms}",
+  lane: "{model}：随时间变化的概率，下方为注意力",
+  time: "时间（秒）",
+  recognised: "识别结果",
+  yours: "您的标签",
+  unchanged: "–",
+  whole: "整段",
+  wholeSpan: "整段，{span} 秒",
+  span: "{start} 至 {end} 秒",
+  channel: "声道 {channel}",
+  playPart: "播放 {what}：{label}",
+  labelPart: "{what} 的标签",
+  set: "{what} 的标签：{label}",
+  taken: "{what} 的标签已撤销",
+  done: "{name}：{label}",
+  live: "{seconds} 秒：{label}",
+  listening: "正在听",
+  noLive: "没有实时结果：{why}。录音继续。",
+  insecure: "浏览器只允许 https 页面和 localhost 使用麦克风。",
+  noMicrophone: "无法使用麦克风：{why}。",
+  unreachable: "服务器没有应答。它还在运行吗？",
+  export: "导出更正（{count}）",
+  exported: "已导出 {count} 处更正",
+  leftOut: "浏览器无法解码 {names}，其更正未导出。",
+  download: "结果下载",
+  yourLane: "您的标签",
+};
+
+const EMOTIONS = {
+  anger: "愤怒",
+  disgust: "厌恶",
+  fear: "恐惧",
+  happiness: "高兴",
+  neutral: "中性",
+  sadness: "悲伤",
+  surprise: "惊讶",
+  boredom: "无聊",
+  uncertain: "无法判断",
+};
+
+export const chinese = /^zh\b/i.test(navigator.language);
+
+/** @param {string} key @param {Object<string, string | number>} values  for {names} in the text */
+export function t(key, values = {}) {
+  const text = (chinese ? ZH : EN)[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+}
+
+/** A class in the user's language; one that is not known keeps its name. */
+export const emotion = (label) => (chinese && EMOTIONS[label]) || label;
+
+export const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+
+/** Puts the language into the page; the English texts stand in it already. */
+export function translate() {
+  if (!chinese) return;
+  document.documentElement.lang = "zh";
+  for (const node of document.querySelectorAll("[data-word]")) {
+    node.textContent = t(node.dataset.word);
+  }
+  for (const node of document.querySelectorAll("[data-label]")) {
+    node.setAttribute("aria-label", t(node.dataset.label));
+  }
+}

@@ -1,0 +1,62 @@
+/** Writes a ZIP whose files are stored as they are. */
+
+const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+  let value = n;
+  for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
+  return value;
+});
+
+function crc32(bytes) {
+  let value = 0xffffffff;
+  for (const byte of bytes) value = TABLE[(value ^ byte) & 0xff] ^ (value >>> 8);
+  return (value ^ 0xffffffff) >>> 0;
+}
+
+/** Date and time as MS-DOS had them, in one number. */
+function stamp(date) {
+  const day = ((date.getFullYear() - 1980) << 9) | ((date.getMonth() + 1) << 5) | date.getDate();
+  const time = (date.getHours() << 11) | (date.getMinutes() << 5) | (date.getSeconds() >> 1);
+  return ((day << 16) | time) >>> 0;
+}
+
+/** A little-endian record of [bytes, value] pairs. */
+function record(fields) {
+  const view = new DataView(new ArrayBuffer(fields.reduce((sum, [size]) => sum + size, 0)));
+  let place = 0;
+  for (const [size, value] of fields) {
+    if (size === 2) view.setUint16(place, value, true);
+    else view.setUint32(place, value, true);
+    place += size;
+  }
+  return new Uint8Array(view.buffer);
+}
+
+/**
+ * @param {[string, Uint8Array][]} files  names with / between folders
+ * @returns {Blob}
+ */
+export function zip(files, date = new Date()) {
+  const body = [];
+  const directory = [];
+  let offset = 0;
+  for (const [name, bytes] of files) {
+    const path = new TextEncoder().encode(name);
+    const common = [ // version 2.0, names in UTF-8, stored
+      [2, 20], [2, 0x800], [2, 0], [4, stamp(date)], [4, crc32(bytes)],
+      [4, bytes.length], [4, bytes.length], [2, path.length], [2, 0],
+    ];
+    const head = record([[4, 0x04034b50], ...common]);
+    body.push(head, path, bytes);
+    directory.push(
+      record([[4, 0x02014b50], [2, 20], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]]),
+      path,
+    );
+    offset += head.length + path.length + bytes.length;
+  }
+  const size = directory.reduce((sum, bytes) => sum + bytes.length, 0);
+  const count = files.length;
+  const end = [
+    [4, 0x06054b50], [2, 0], [2, 0], [2, count], [2, count], [4, size], [4, offset], [2, 0],
+  ];
+  return new Blob([...body, ...directory, record(end)], { type: "application/zip" });
+}
