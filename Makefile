@@ -92,7 +92,7 @@ benchmark: $(VENV)/dev.stamp
 
 faults: $(VENV)/dev.stamp
 	AFFEKT_FAULTS=10000 $(BIN)/python -m pytest -n 0 -s tests/test_server_faults.py -k mutated \
-	    | tee results/faults.txt
+	    2> /dev/null | tee results/faults.txt
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

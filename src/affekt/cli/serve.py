@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from ..errors import AffektError
@@ -73,9 +74,10 @@ def serve(
         raise AffektError(f"{settings.state}: cannot be written: {error.strerror}") from None
     os.environ[VARIABLE] = settings.model_dump_json()
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again once all has ended
-    with tempfile.TemporaryDirectory(prefix="affekt-metrics-") as metrics:
-        if workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+    with ExitStack() as kept:
+        if workers > 1:  # what they count is summed there
+            metrics = tempfile.TemporaryDirectory(prefix="affekt-metrics-")
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = kept.enter_context(metrics)
         say(f"serving {', '.join(names)} at http://{host}:{port}; Ctrl-C ends it")
         uvicorn.run(
             "affekt.server.app:create", factory=True, host=host, port=port, workers=workers,

@@ -16,6 +16,7 @@ from ..segments import SAMPLE_RATE, SEGMENT_FRAMES
 from .melspec import HOP, whisper_log_mel
 from .protocol import SegmentEncoder
 
+ROUND = 8_000  # samples to a multiple of which batches are padded
 TAIL = 8_000  # samples of silence after a clip: the end of speech then has an after
 FRAMES_PER_SECOND = 50
 POSITIONS = 1500  # 30 s
@@ -94,9 +95,12 @@ class Whisper(SegmentEncoder):
         if longest + TAIL > POSITIONS // FRAMES_PER_SECOND * SAMPLE_RATE:
             seconds = longest / SAMPLE_RATE
             raise ValueError(f"a clip of {seconds:.1f} s; the encoder has 29.5 s of positions")
-        return self.padded_frames(
-            pad_sequence(list(waves), batch_first=True), torch.tensor([len(w) for w in waves])
-        )
+        padded = pad_sequence(list(waves), batch_first=True)
+        if len(waves) > 1:  # oneDNN keeps a kernel for each shape: few shapes, little memory
+            rounded = -(-longest // ROUND) * ROUND
+            rounded = min(rounded, POSITIONS // FRAMES_PER_SECOND * SAMPLE_RATE - TAIL)
+            padded = F.pad(padded, (0, rounded - longest))
+        return self.padded_frames(padded, torch.tensor([len(w) for w in waves]))
 
     def padded_frames(self, waves: Tensor, lengths: Tensor) -> Tensor:
         """As `frames`, of clips ``(batch, samples)`` that end after ``lengths`` ``(batch,)``."""

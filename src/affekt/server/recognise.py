@@ -18,7 +18,7 @@ from .access import PROTOCOL, admitted
 from .live import REFUSED, TRY_AGAIN, Samples, converse
 from .observe import RECOGNISED, STREAMS
 from .problems import responses
-from .service import Served, Streamed
+from .service import Served
 from .upload import BODY, receive
 
 router = APIRouter(prefix="/v1")
@@ -103,7 +103,7 @@ def as_file(predictions: list[Prediction], kind: Format) -> Response:
 @router.websocket("/stream")
 async def stream(
     socket: WebSocket,
-    service: Streamed,
+    service: Served,
     model: Annotated[str | None, Query(max_length=200)] = None,
     rate: Annotated[int, Query(ge=1)] = 16_000,
     samples: Samples = "int16",

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 
 import torch
-from fastapi import Depends, Request, WebSocket
+from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
@@ -79,13 +79,4 @@ def service_of(connection: HTTPConnection) -> Service:
     return service
 
 
-def _of_request(request: Request) -> Service:
-    return service_of(request)
-
-
-def _of_socket(socket: WebSocket) -> Service:
-    return service_of(socket)
-
-
-Served = Annotated[Service, Depends(_of_request)]
-Streamed = Annotated[Service, Depends(_of_socket)]
+Served = Annotated[Service, Depends(service_of)]

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Event, Thread
 
@@ -11,6 +11,8 @@ from ..errors import AudioError
 from ..recognizer import LONG, Recognizer
 from ..recording import Wave
 from ..segments import SAMPLE_RATE
+from ..types import Prediction
+from .observe import RECOGNISED
 from .store import Job, JobStore
 
 POLL = 1.0  # s between looks for jobs that other processes have queued
@@ -102,8 +104,10 @@ class Worker(Thread):
 
         decoder.tap = alive
         if recording := decoder.whole(LONG):
-            self._store.tell(job, 0, recognizer.recognise([recording])[0])
-            return
-        for number, prediction in enumerate(recognizer.utterances(decoder)):
+            told: Iterable[Prediction] = recognizer.recognise([recording])
+        else:
+            told = recognizer.utterances(decoder)
+        for number, prediction in enumerate(told):
             self._store.tell(job, number, prediction)
+            RECOGNISED.labels(job.model).inc(prediction.duration)
             beat()
