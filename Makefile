@@ -88,11 +88,13 @@ benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/speed.py $(SPOKEN) > results/speed.md
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/long.py $(SPOKEN) > results/long.md
 	$(BIN)/python benchmarks/serve.py demo/lively.flac > results/serve.md
+	$(BIN)/python benchmarks/score.py $(SPOKEN) > results/score.md
 	OMP_NUM_THREADS=1 taskset -c 0 $(BIN)/python benchmarks/live.py demo/*.flac > results/live.md
 
 faults: $(VENV)/dev.stamp
 	AFFEKT_FAULTS=10000 $(BIN)/python -m pytest -n 0 -s tests/test_server_faults.py -k mutated \
 	    2> /dev/null | tee results/faults.txt
+	AFFEKT_KILLS=20 $(BIN)/python -m pytest -n 0 tests/test_scoring.py -k killed
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

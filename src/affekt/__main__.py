@@ -14,7 +14,7 @@ from .errors import AffektError
 EXTRAS = dict.fromkeys(("sklearn", "scipy", "pandas", "pyarrow", "matplotlib"), "train")
 EXTRAS |= dict.fromkeys(("onnx", "onnxscript", "onnxruntime"), "onnx")
 EXTRAS |= dict.fromkeys(("fastapi", "uvicorn", "starlette", "prometheus_client"), "serve")
-EXTRAS |= {"audformat": "baselines", "sounddevice": "mic"}
+EXTRAS |= {"audformat": "baselines", "sounddevice": "mic", "ray": "cluster", "fsspec": "cluster"}
 
 
 def main() -> None:

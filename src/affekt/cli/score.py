@@ -1,0 +1,89 @@
+"""``affekt score``."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from ..errors import AffektError
+from ..progress import Event
+from .app import app, complain, progress, say
+
+
+@app.command
+def score(
+    source: str = "",
+    *,
+    out: Path,
+    model: str = "default",
+    engine: Literal["local", "ray"] = "local",
+    workers: int = os.cpu_count() or 1,
+    address: str | None = None,
+    hop: float = 0.24,
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    verify: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Score an archive into Parquet: one row for each recording, whatever is wrong with it.
+
+    Writes files/ (a row a recording), segments/ (a row a segment) and, once all is there, _SUCCESS.
+
+    Parameters
+    ----------
+    source:
+        Folder, glob, table with a column path (CSV, TSV, Parquet), tar shards, or URL of fsspec.
+    out:
+        Folder for the result; every worker must see it.
+    model:
+        Name of a bundled model, or a model folder.
+    engine:
+        "local": processes of this machine. "ray": Ray Data (extra cluster).
+    workers:
+        Processes or actors at most; each takes a core and holds the model.
+    address:
+        Of a Ray cluster; without it one is started on this machine.
+    hop:
+        Seconds between two points of the timeline, at most.
+    resume:
+        Go on where a job was broken off.
+    verify:
+        Only check that OUT is complete: every input exactly once, by one model.
+    """
+    from ..checkpoint import load_checkpoint
+    from ..recognizer import model_folder
+    from ..scoring import engines
+    from ..scoring import job as jobs
+
+    if verify:
+        _say_counts(jobs.verify(out))
+        return 0
+    if not source or workers < 1:
+        raise AffektError("score needs a source and a worker: affekt score FOLDER --out DIR")
+    folder = model_folder(model)
+    name, model_hash = load_checkpoint(folder).name, jobs.hash_of(folder)
+    if resume:
+        job = jobs.resumed(out, source, model_hash, hop)
+    else:
+        job = jobs.begin(out, source, name, model_hash, hop)
+    todo = jobs.missing(out, job)
+    say(f"{job.files} recordings in {job.parts} parts, {len(todo)} to do")
+    files = errors = 0
+    if todo:
+        arguments = (out, str(folder.absolute()), job, todo, workers)
+        run = engines.ray(*arguments, address) if engine == "ray" else engines.local(*arguments)
+        with progress() as report:
+            for done, counts in enumerate(run, 1):
+                files, errors = files + counts.files, errors + counts.errors
+                report(Event(f"parts scored, {errors} errors", done, len(todo)))
+    _say_counts(jobs.finish(out))
+    if errors:
+        complain(f"{errors} of {files} recordings could not be read: see the column error")
+    return 0
+
+
+def _say_counts(counts: dict[str, int | float]) -> None:
+    hours = counts["seconds"] / 3600
+    say(
+        f"complete: {counts['files']} recordings, {counts['errors']} with an error, "
+        f"{counts['segments']} segments, {hours:.1f} hours of speech"
+    )

@@ -1,0 +1,1 @@
+"""Scoring archives: millions of recordings, in parts that survive every fault."""
