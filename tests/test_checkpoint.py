@@ -41,7 +41,7 @@ def test_a_saved_model_comes_back_bit_for_bit(checkpoint, folder):
     assert again.note == "For tests."
     wave = np.random.default_rng(0).standard_normal(30_000).astype(np.float32)
     ours = Recognizer(checkpoint)(wave, 16_000)
-    theirs = affekt.load(folder)(wave, 16_000)
+    theirs = Recognizer(again)(wave, 16_000)
     assert ours == theirs
 
 
