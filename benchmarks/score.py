@@ -89,9 +89,7 @@ def main() -> None:
                 f"| {rate / one / workers:.0%} |",
                 flush=True,
             )
-    print(
-        f"\nBare matrix products in {cores} processes: {gain(cores) / cores:.0%} of linear here."
-    )
+    print(f"\nBare matrix products in {cores} processes: {gain(cores) / cores:.0%} of linear here.")
     print(f"A thousand hours of speech take {1000 / (one * length):.1f} core-hours.")
 
 

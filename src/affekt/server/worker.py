@@ -1,5 +1,6 @@
 """The thread that works off jobs."""
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from ..recognizer import LONG, Recognizer
 from ..recording import Wave
 from ..segments import SAMPLE_RATE
 from ..types import Prediction
-from .observe import RECOGNISED
+from .observe import RECOGNISED, log
 from .store import Job, JobStore
 
 POLL = 1.0  # s between looks for jobs that other processes have queued
@@ -53,8 +54,8 @@ class Worker(Thread):
                 self._store.tidy()
                 while not self._stop_event.is_set() and (job := self._store.claim()):
                     self._work(job)
-            except (OSError, sqlite3.Error):
-                pass  # no room or a lock: nothing is lost, the lease runs out and it is tried again
+            except (OSError, sqlite3.Error) as error:  # no room, a lock: it is tried again
+                log.warning(json.dumps({"event": "jobs wait", "error": str(error)}))
             self._wake.wait(POLL)
             self._wake.clear()
 
@@ -78,6 +79,7 @@ class Worker(Thread):
         except (OSError, sqlite3.Error):
             raise
         except Exception as error:  # of one recording; the others must not wait for ever
+            log.exception(json.dumps({"event": "job failed", "job": job.id}))
             self._store.end(job, "failed", error=f"internal error ({type(error).__name__})")
         else:
             self._store.end(job, "done", warnings=decoder.warnings)
