@@ -54,7 +54,7 @@ def minutes():
     pause = np.zeros(16_000, np.float32)
     wave = np.concatenate([p for file in DEMO for p in (read(file).wave, pause)])
     sound = io.BytesIO()
-    soundfile.write(sound, np.tile(wave, 8), 16_000, format="flac")
+    soundfile.write(sound, np.tile(wave, 6), 16_000, format="flac")
     return sound.getvalue()
 
 
