@@ -330,7 +330,7 @@ def tab_to(page: Page, selector: str) -> None:
 
 
 def test_chinese_by_the_browser(visit):
-    page = visit(locale="zh-CN")
+    page = visit(locale="zh-CN", refused=True)
     choose(page, "mixed.flac")
     expect(page.locator("html")).to_have_attribute("lang", "zh")
     expect(page.locator("#record")).to_have_text("录音")
@@ -338,6 +338,8 @@ def test_chinese_by_the_browser(visit):
     english = re.compile(r"[A-Za-z]{3,}")
     own = page.locator("[data-word]").all_inner_texts()
     assert [text for text in own if english.search(text.replace("Delete", ""))] == []
+    drop(page, "a.wav", b"no sound at all\n" * 50)
+    expect(page.locator("#files .error").last).to_contain_text("不是录音，或录音已损坏（")
 
 
 def test_dark_where_it_is_wanted(visit):

@@ -79,6 +79,7 @@ def test_utterances_are_those_of_a_file(recognizer, wave, tmp_path):
             assert list(one.probabilities.values()) == pytest.approx(
                 list(other.probabilities.values()), abs=1e-3
             )
+            assert np.allclose(told(one.segments), told(other.segments), atol=1e-3)
 
 
 def test_other_rates_channels_and_types(recognizer, wave):

@@ -67,17 +67,21 @@ def score(
         job = jobs.begin(out, source, name, model_hash, hop)
     todo = jobs.missing(out, job)
     say(f"{job.files} recordings in {job.parts} parts, {len(todo)} to do")
-    files = errors = 0
     if todo:
         arguments = (out, str(folder.absolute()), job, todo, workers)
         run = engines.ray(*arguments, address) if engine == "ray" else engines.local(*arguments)
+        errors = 0
         with progress() as report:
-            for done, counts in enumerate(run, 1):
-                files, errors = files + counts.files, errors + counts.errors
+            for done, part in enumerate(run, 1):
+                errors += part.errors
                 report(Event(f"parts scored, {errors} errors", done, len(todo)))
-    _say_counts(jobs.finish(out))
-    if errors:
-        complain(f"{errors} of {files} recordings could not be read: see the column error")
+    counts = jobs.finish(out)
+    _say_counts(counts)
+    if counts["errors"]:
+        complain(
+            f"{counts['errors']} of {counts['files']} recordings could not be read: "
+            "see the column error"
+        )
     return 0
 
 

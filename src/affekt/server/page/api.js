@@ -1,6 +1,6 @@
 /** What the server is asked, and its errors as sentences. */
 
-import { t } from "./words.js";
+import { t, told } from "./words.js";
 
 const KEY = "affekt-token";
 
@@ -28,7 +28,7 @@ async function ask(path, options = {}) {
   }
   if (answer.ok) return answer;
   const wait = Number(answer.headers.get("Retry-After")) || 0;
-  throw new ServerError(await sentence(answer), answer.status, wait);
+  throw new ServerError(told(answer.status, await sentence(answer)), answer.status, wait);
 }
 
 async function sentence(answer) {

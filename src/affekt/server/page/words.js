@@ -113,6 +113,19 @@ const ZH = {
   yourLane: "您的标签",
 };
 
+const PROBLEMS = { // by status; the meanings that the server documents
+  401: "令牌缺失或错误",
+  403: "请求来自另一个网站",
+  404: "没有这个模型或任务",
+  408: "录音发送得太慢",
+  409: "任务没有完成",
+  413: "录音太大或太长",
+  415: "请求里没有录音",
+  422: "不是录音，或录音已损坏",
+  429: "同时的请求太多，请稍后再试",
+  507: "服务器没有空间保存任务",
+};
+
 const EMOTIONS = {
   anger: "愤怒",
   disgust: "厌恶",
@@ -131,6 +144,11 @@ export const chinese = /^zh\b/i.test(navigator.language);
 export function t(key, values = {}) {
   const text = (chinese ? ZH : EN)[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+}
+
+/** What the server says is wrong, in Chinese before the server's own English sentence. */
+export function told(status, sentence) {
+  return chinese && PROBLEMS[status] ? `${PROBLEMS[status]}（${sentence}）` : sentence;
 }
 
 /** A class in the user's language; one that is not known keeps its name. */
