@@ -58,6 +58,8 @@ def listen(
     hop:
         Seconds from one moment to the next.
     """
+    import torch
+
     from ..recognizer import load
     from ..source import load_source
     from ..stream import Stream
@@ -70,6 +72,7 @@ def listen(
     live = pcm == "microphone"
     blocks = _microphone(rate, channels) if live else _standard_input(samples, rate, channels)
     recognizer = load(model)
+    torch.set_num_threads(1)  # a moment is little work; on a busy machine threads only wait
     try:
         stream = Stream(
             recognizer, rate, hop=hop, ended=screen.utterance, statistics=known, learn=learn
