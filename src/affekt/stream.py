@@ -26,6 +26,9 @@ class Stream:
     computed. An utterance is recognised as a whole, as `Recognizer.utterances` does, once half a
     second without speech has ended it: that is later and more reliable.
 
+    Compute on one thread (``torch.set_num_threads(1)``, as ``affekt listen`` does): a moment is
+    little work, and where another process keeps a core busy, several threads wait for each other.
+
     Args:
         recognizer: A loaded model.
         rate: Sampling rate of what will be pushed, in Hz.
