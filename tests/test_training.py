@@ -17,9 +17,10 @@ from affekt.segments import uniform
 from affekt.training.augment import with_copies
 from affekt.training.balance import cut
 from affekt.training.data import VectorCache, fingerprint, load_clips
-from affekt.training.loop import Score, fit, shuffled
+from affekt.training.loop import Loop
 from affekt.training.stage1 import Part, Sounds
 from affekt.training.stage2 import Live
+from affekt.training.state import Batches, Score, Stage
 from affekt.training.train import train
 from affekt.training.truth import Truth
 
@@ -288,10 +289,11 @@ def one_weight(values, patience, epochs=10, validate=True, interrupt_at=None):
             os.kill(os.getpid(), signal.SIGINT)
         return (model.weight - 5).square().sum()
 
-    history = fit(
-        "test", model, torch.optim.SGD(model.parameters(), 0.1), lambda: [0], loss,
-        (lambda: Score(-next(seen), 0.5)) if validate else None, epochs=epochs, patience=patience,
-    )  # fmt: skip
+    history = Loop().fit(Stage(
+        "test", model, torch.optim.SGD(model.parameters(), 0.1),
+        Batches([1], 1, np.random.default_rng(0)), loss,
+        (lambda: Score(-next(seen), 0.5)) if validate else None, epochs, patience,
+    ))  # fmt: skip
     return model.weight.item(), history
 
 
@@ -328,7 +330,7 @@ def test_ctrl_c_keeps_the_best_epoch_so_far(monkeypatch):
 def test_batches_hold_everything_once_and_enough():
     rng = np.random.default_rng(0)
     sizes = rng.integers(1, 9, 100).tolist()
-    batches = list(shuffled(sizes, 16, rng))
+    batches = list(Batches(sizes, 16, rng))
     assert sorted(i for batch in batches for i in batch) == list(range(100))
     assert all(sum(sizes[i] for i in batch) >= 16 for batch in batches[:-1])
     assert [i for b in batches for i in b] != list(range(100))

@@ -1,9 +1,14 @@
 """``affekt train`` and ``affekt evaluate``."""
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from ..config import Config
 from ..errors import AffektError
+from ..progress import silent
 from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_notes
 
 
@@ -17,9 +22,14 @@ def train(
     evaluation: Path | None = None,
     unheard: list[Path] | None = None,
     cache: Cache = None,
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    save_every: int = 500,
+    accumulate: int = 1,
     config: Settings = Config(),
 ) -> int:
     """Train a model on a corpus, less what it marks test. Ctrl-C keeps the best epoch so far.
+
+    Started by torchrun or accelerate launch, its processes share each batch.
 
     Parameters
     ----------
@@ -32,18 +42,28 @@ def train(
     unheard:
         Folder of an evaluation with --others and these settings: the confidence is then calibrated
         on corpora that were left out. Once more for one with protocol.source_statistics.
+    resume:
+        Go on with a training to OUT that was killed.
+    save_every:
+        Steps after which a kill loses nothing; each epoch is kept anyway.
+    accumulate:
+        Pieces in which each process computes its part of a batch: less memory.
     """
     from ..corpora.together import pool
     from ..encoders.weights import cache_folder
     from ..report.console import printable
     from ..training.folder import train_folder
+    from ..training.loop import Loop
+    from ..training.world import joined
 
     chosen = settings(recipe, config)
     if chosen.protocol.paper_protocol:
         raise AffektError("protocol.paper_protocol needs a test fold: it is for evaluate")
+    if save_every < 1 or accumulate < 1:
+        raise AffektError("--save-every and --accumulate must be positive")
     corpus = pool([source, *(others or [])], chosen.labels)
     cache = cache or cache_folder() / "vectors"
-    with progress() as report:
+    with joined() as world, progress() if world.first else nullcontext(silent) as report:
         trained = train_folder(
             corpus,
             chosen,
@@ -51,8 +71,12 @@ def train(
             cache=cache,
             evaluation=evaluation,
             unheard=unheard or (),
-            report=report,
+            loop=Loop(report, world, accumulate=accumulate),
+            save_every=save_every,
+            resume=resume,
         )
+    if not world.first:
+        return 0
     if trained.interrupted:
         say(f"interrupted; the best epoch so far is in {out}")
         return 130

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -22,6 +23,7 @@ from ..recording import Recording, Wave
 from ..segments import SAMPLE_RATE, Spans, uniform
 from ..splits import inner_validation
 from ..types import Utterance
+from .world import World
 
 GRID = 0.24  # s; the finest hop of any balance plan, and a divisor of the others
 
@@ -126,9 +128,12 @@ class VectorCache:
     whole or not at all; several processes can share a folder.
     """
 
-    def __init__(self, folder: Path | None, encoder: SegmentEncoder) -> None:
+    def __init__(
+        self, folder: Path | None, encoder: SegmentEncoder, world: World = World()
+    ) -> None:
         self.folder = folder
         self.encoder = encoder
+        self.world = world
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -157,15 +162,19 @@ class VectorCache:
     ) -> list[Tensor]:
         paths = [self._path(w, s) for w, s in zip(waves, spans, strict=True)]
         vectors = {i: known for i, p in enumerate(paths) if (known := _read(p)) is not None}
-        for i in range(len(waves)):
-            if i in vectors:
-                continue
+        found = torch.tensor([i in vectors for i in range(len(waves))], dtype=torch.int32)
+        missing = (self.world.add(found) < self.world.size).nonzero().flatten().tolist()
+        computed = []
+        for done, i in enumerate(self.world.mine(missing), 1):
             # One at a time: bits must not depend on what else was missing.
             [(_, encoded)] = encode(self.encoder, [waves[i]], [spans[i]])
-            vectors[i] = encoded.clone()
+            computed.append(encoded.clone())
             if (path := paths[i]) is not None:
-                write(path, save({"vectors": vectors[i]}))
-            report(Event("encode segments", len(vectors), len(waves)))
+                write(path, save({"vectors": computed[-1]}))
+            so_far = len(waves) - len(missing) + done * self.world.size
+            report(Event("encode segments", min(so_far, len(waves)), len(waves)))
+        sizes = [len(spans[i]) for i in missing]
+        vectors |= zip(missing, self.world.rows(computed, sizes, self.encoder.dim), strict=True)
         return [vectors[i] for i in range(len(waves))]
 
     def _path(self, wave: Wave, spans: Spans) -> Path | None:

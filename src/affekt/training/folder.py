@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from .adapt import Adapted, adapt
 from .data import Clip, VectorCache, load_clips
 from .finish import fit_gate
 from .left_out import LeftOut, left_out
+from .loop import Loop
+from .saves import kept
 from .train import Trained, train
 
 
@@ -34,7 +36,9 @@ def train_folder(
     cache: Path | None,
     evaluation: Path | None = None,
     unheard: Sequence[Path] = (),
-    report: Report = silent,
+    loop: Loop = Loop(),
+    save_every: int = 500,
+    resume: bool = False,
 ) -> Trained:
     """Train on a whole corpus and write config, weights and card to `out`.
 
@@ -46,17 +50,28 @@ def train_folder(
         evaluation: ``metrics.json`` of ``affekt evaluate`` with the same corpus and
             settings, for the card.
         unheard: Runs that left corpora out, by which the confidence is calibrated.
-        report: Progress.
+        loop: How the stages are run. Of several processes the first writes the model.
+        save_every: Steps between two saves in ``OUT.unfinished``, which is there until the model
+            is.
+        resume: Go on with such a training that was broken off.
 
     Raises:
         AffektError: `out` is not empty, a recording cannot be read, there are too few
-            speakers, or `evaluation` or a run belongs to other data or settings.
+            speakers, `evaluation`, a run or the unfinished training belongs to other data or
+            settings, or something cannot be written.
     """
-    with filled_folder(out) as place:
+    out = out.resolve()
+    unfinished = out.with_name(f"{out.name}.unfinished")
+    origin, first = provenance(corpus, config), loop.world.first
+    with (
+        filled_folder(out) if first else nullcontext(),
+        kept(unfinished, origin, save_every, resume=resume, first=first) as saves,
+    ):
         told = [left_out(run, config) for run in unheard]
         if len({t.known_source for t in told}) < len(told):
             raise AffektError("two runs of one kind to calibrate by: which one?")
-        return _train_into(place, corpus, config, cache, evaluation, told, report)
+        loop = replace(loop, saves=saves)
+        return _train_into(out, corpus, config, cache, evaluation, told, loop)
 
 
 def adapt_folder(
@@ -117,17 +132,17 @@ def _train_into(
     cache: Path | None,
     evaluation: Path | None,
     unheard: Sequence[LeftOut],
-    report: Report,
+    loop: Loop,
 ) -> Trained:
     score = _matching(evaluation, provenance(corpus, config)) if evaluation else None
     seed = config.protocol.seed
     training = corpus.training()
     origin = provenance(training, config)
-    clips = load_clips(training.utterances, report)
-    trained = train(clips, config, seed=seed, cache=cache, report=report)
+    clips = load_clips(training.utterances, loop.report)
+    trained = train(clips, config, seed=seed, cache=cache, loop=loop)
     heard = [c for c in clips if c.utterance.speaker not in trained.validation_speakers]
     held = [c for c in clips if c.utterance.speaker in trained.validation_speakers]
-    vectors = VectorCache(cache, trained.model.encoder)
+    vectors = VectorCache(cache, trained.model.encoder, loop.world)
     fit_gate(trained.model, heard or clips, held, config, vectors, seed)
     for told in unheard:
         trained.model.temperatures[int(told.known_source)] *= told.temperature
@@ -140,7 +155,8 @@ def _train_into(
         "and microphones it may be wrong more often than right."
     )
     checkpoint = Checkpoint(trained.model, trained.labels, portable(config), out.name, note, facts)
-    save_checkpoint(checkpoint, out, model_card(out.name, note, trained.labels, facts, score))
+    if loop.world.first:
+        save_checkpoint(checkpoint, out, model_card(out.name, note, trained.labels, facts, score))
     return trained
 
 

@@ -1,134 +1,130 @@
-"""One loop for both stages: epochs, early stopping, the best weights kept, Ctrl-C ends it."""
+"""One loop for every stage: epochs, early stopping, the best weights kept, Ctrl-C ends it."""
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import AffektError
 from ..progress import Event, Report, silent
+from .saves import Saves
+from .state import History, Stage, Standing
+from .world import World
 
 
-class Score(NamedTuple):
-    """Of the validation speakers.
-
-    The loss chooses the epoch: on a few dozen clips the UAR jumps and ties, and its best
-    epoch is often a lucky one (measured: results/selection.md).
-    """
-
-    loss: float
-    uar: float
-
-
-@dataclass
-class History:
-    """What a stage did.
+@dataclass(frozen=True)
+class Loop:
+    """How stages are run, whatever it is that they learn.
 
     Attributes:
-        loss: Mean training loss by epoch.
-        validation: Score of the validation speakers by epoch; empty without any.
-        epochs: How many epochs the kept weights have seen.
-        interrupted: Whether Ctrl-C ended the stage early.
+        report: Progress.
+        world: The processes that train together.
+        saves: Where training is kept, to go on after a kill.
+        accumulate: Pieces in which a batch is computed, one after the other: less memory, the
+            same gradient.
     """
 
-    loss: list[float] = field(default_factory=list)
-    validation: list[Score] = field(default_factory=list)
-    epochs: int = 0
-    interrupted: bool = False
+    report: Report = silent
+    world: World = field(default_factory=World)
+    saves: Saves | None = None
+    accumulate: int = 1
 
-    def curves(self) -> dict[str, list[float]]:
-        """Losses and validation UAR by epoch, for reports."""
-        return {
-            "loss": [round(value, 4) for value in self.loss],
-            "validation_loss": [round(score.loss, 4) for score in self.validation],
-            "validation_UAR": [round(score.uar, 4) for score in self.validation],
-        }
+    def under(self, part: str) -> "Loop":
+        """For one part of a training whose stages come again in another."""
+        return replace(self, saves=self.saves and self.saves.of(part))
 
+    def fit(self, stage: Stage) -> History:
+        """Train the stage's model in place and leave it with the weights of its best epoch.
 
-Batch = TypeVar("Batch")
+        Without validation all epochs are run and the last weights kept. Ctrl-C ends the
+        stage with the best epoch so far, unless none is complete.
 
+        Raises:
+            AffektError: The loss is no longer a number, or the training cannot be saved.
+        """
+        at = (self.saves and self.saves.restore(stage)) or Standing()
+        if at.done:
+            stage.model.eval()
+            return at.history
+        if self.world.rank:  # the first draws as a process alone would
+            torch.manual_seed(torch.initial_seed() + self.world.rank)
+        history = at.history
+        try:
+            while not _enough(stage, history):
+                self._epoch(stage, at)
+        except KeyboardInterrupt:
+            if history.epochs == 0 or self.world.size > 1:
+                raise
+            history.interrupted = True
+        if at.best is not None:
+            stage.model.load_state_dict(at.best)
+        stage.model.eval()
+        if self.saves and not history.interrupted:
+            at.done, at.best = True, None
+            self._save(stage, at)
+        return history
 
-def fit(
-    stage: str,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batches: Callable[[], Iterable[Batch]],
-    loss: Callable[[Batch], Tensor],
-    validate: Callable[[], Score] | None,
-    *,
-    epochs: int,
-    patience: int,
-    clip: float | None = None,
-    report: Report = silent,
-) -> History:
-    """Train `model` in place and leave it with the weights of its best epoch.
+    def _epoch(self, stage: Stage, at: Standing) -> None:
+        rng, history = stage.batches.rng.bit_generator, at.history
+        if at.losses:  # go on in the midst of it
+            rng.state = at.order
+        else:
+            at.order = rng.state
+        stage.model.train()
+        for batch in islice(stage.batches, len(at.losses), None):
+            at.losses.append(self._step(stage, batch))
+            if self.saves and len(at.losses) % self.saves.every == 0:
+                self._save(stage, at)
+        stage.model.eval()
+        history.loss.append(sum(at.losses) / len(at.losses))
+        at.losses.clear()
+        epoch, note = len(history.loss), f"loss {history.loss[-1]:.3f}"
+        if stage.validate is None:
+            history.epochs = epoch
+        else:
+            score = stage.validate()
+            best = history.validation[history.epochs - 1].loss if history.epochs else math.inf
+            history.validation.append(score)
+            note += f", validation UAR {score.uar:.3f}"
+            if score.loss < best:
+                at.best, history.epochs = copy.deepcopy(stage.model.state_dict()), epoch
+        self._save(stage, at)
+        self.report(Event(stage.name, epoch, stage.epochs, note))
 
-    Raises:
-        AffektError: The loss is no longer a number.
-
-    Without `validate` all `epochs` are run and the last weights kept. Ctrl-C ends the
-    stage with the best epoch so far, unless none is complete.
-    """
-    history, best, best_score = History(), None, None
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    try:
-        for epoch in range(1, epochs + 1):
-            model.train()
-            losses = []
-            for batch in batches():
-                optimizer.zero_grad()
-                value = loss(batch)
+    def _step(self, stage: Stage, batch: list[int]) -> float:
+        """Learn from one batch: every process from its share, in pieces; its loss."""
+        stage.optimizer.zero_grad()
+        whole, total = stage.batches.weight(batch), 0.0
+        mine = self.world.mine(batch)
+        for piece in (mine[i :: self.accumulate] for i in range(self.accumulate)):
+            if piece:
+                value = stage.loss(list(piece)) * (stage.batches.weight(piece) / whole)
                 value.backward()
-                if clip is not None:
-                    nn.utils.clip_grad_norm_(parameters, clip)
-                optimizer.step()
-                losses.append(value.item())
-                if not math.isfinite(losses[-1]):
-                    raise AffektError(f"{stage}: the loss is {losses[-1]}; lower the rate")
-            model.eval()
-            history.loss.append(sum(losses) / len(losses))
-            note = f"loss {history.loss[-1]:.3f}"
-            if validate is None:
-                history.epochs = epoch
-            else:
-                score = validate()
-                history.validation.append(score)
-                note += f", validation UAR {score.uar:.3f}"
-                if best_score is None or score.loss < best_score.loss:
-                    best, best_score = copy.deepcopy(model.state_dict()), score
-                    history.epochs = epoch
-                elif epoch - history.epochs >= patience:
-                    break
-            report(Event(stage, epoch, epochs, note))
-    except KeyboardInterrupt:
-        if history.epochs == 0:
-            raise
-        history.interrupted = True
-    if best is not None:
-        model.load_state_dict(best)
-    model.eval()
-    return history
+                total += value.item()
+        total = self.world.together(stage.parameters, total)
+        if not math.isfinite(total):
+            raise AffektError(f"{stage.name}: the loss is {total}; lower the rate")
+        if stage.clip is not None:
+            nn.utils.clip_grad_norm_(stage.parameters, stage.clip)
+        stage.optimizer.step()
+        return total
+
+    def _save(self, stage: Stage, at: Standing) -> None:
+        if self.saves and self.world.first:
+            self.saves.keep(stage, at)
+
+
+def _enough(stage: Stage, history: History) -> bool:
+    """Whether the epochs or the patience are at their end."""
+    done = len(history.loss)
+    return done >= stage.epochs or (
+        bool(stage.validate) and done - history.epochs >= stage.patience
+    )
 
 
 def computing(precision: str) -> torch.autocast:
     """The context in which a network that learns from sound computes (``config.precision``)."""
     return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
-
-
-def shuffled(sizes: Sequence[int], at_least: int, rng: np.random.Generator) -> Iterator[list[int]]:
-    """Batches of indices in random order, each with `at_least` segments or clips but the last."""
-    batch: list[int] = []
-    filled = 0
-    for i in rng.permutation(len(sizes)).tolist():
-        batch.append(i)
-        filled += sizes[i]
-        if filled >= at_least:
-            yield batch
-            batch, filled = [], 0
-    if batch:
-        yield batch

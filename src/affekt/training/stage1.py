@@ -16,7 +16,8 @@ from ..progress import Report, silent
 from ..recording import Wave
 from ..segments import SAMPLE_RATE, Spans
 from .data import VectorCache
-from .loop import History, Score, computing, fit, shuffled
+from .loop import Loop, computing
+from .state import Batches, History, Score, Stage
 from .truth import Truth
 
 
@@ -103,7 +104,7 @@ def train_encoder(
     epochs: int,
     precision: str,
     rng: np.random.Generator,
-    report: Report,
+    loop: Loop,
 ) -> History:
     """Train the encoder (unless frozen) and the projection in place.
 
@@ -112,13 +113,13 @@ def train_encoder(
     head = nn.Sequential(nn.Dropout(0.5), nn.Linear(VECTOR, classes))
     on_top = nn.ModuleList([model.projection, head])
     if isinstance(model.projection, Projection):
-        start = cache.encode(training.waves, training.spans, report)
+        start = cache.encode(training.waves, training.spans, loop.report)
         model.projection.measure(_by_corpus(start, training.corpora))
     if settings.freeze:
         data: Vectors | Sounds = Vectors(standardised(model, start, training), training)
         trained = on_top
         groups: list[tuple[nn.Module, float]] = [(on_top, settings.head_rate)]
-        fixed = torch.cat(encoded(model, cache, validation, report)) if validation else None
+        fixed = torch.cat(encoded(model, cache, validation, loop.report)) if validation else None
     else:
         data = Sounds(model, training, precision)
         trained = nn.ModuleList([model.encoder, on_top])
@@ -139,21 +140,21 @@ def train_encoder(
         vectors = (
             fixed
             if fixed is not None
-            else torch.cat(encoded(model, VectorCache(None, model.encoder), part))
+            else torch.cat(encoded(model, VectorCache(None, model.encoder, loop.world), part))
         )
         return part.by_segment().score(head(model.projection(vectors)))
 
-    return fit(
+    stage = Stage(
         "stage 1 (encoder)",
         trained,
         optimizer,
-        lambda: shuffled(data.sizes, settings.batch, rng),
+        Batches(data.sizes, settings.batch, rng),
         loss,
         partial(validate, validation) if validation else None,
-        epochs=epochs,
-        patience=settings.patience,
-        report=report,
+        epochs,
+        settings.patience,
     )
+    return loop.fit(stage)
 
 
 def encoded(

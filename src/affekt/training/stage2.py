@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from ..config import Stage2
 from ..encoders import encode, windows
 from ..model import EmotionModel
-from ..progress import Report
-from .loop import History, Score, computing, fit, shuffled
+from .loop import Loop, computing
 from .stage1 import Part
+from .state import Batches, History, Score, Stage
 from .truth import Truth
+from .world import World
 
 
 class Clips(Protocol):
@@ -95,7 +96,7 @@ def train_sequence(
     encoder_rate: float,
     epochs: int,
     rng: np.random.Generator,
-    report: Report,
+    loop: Loop,
 ) -> History:
     """Train projection and sequence model in place, end to end the encoder too.
 
@@ -112,23 +113,26 @@ def train_sequence(
         return training.truth.of(batch).loss(model.classify(training.look(batch)).logits)
 
     def validate(held_out: Clips) -> Score:
-        return held_out.truth.score(held_out_logits(model, held_out))
+        return held_out.truth.score(held_out_logits(model, held_out, loop.world))
 
-    return fit(
+    stage = Stage(
         "stage 2 (end to end)" if settings.end_to_end else "stage 2 (sequence)",
         trained,
         torch.optim.Adam(groups, fused=True),
-        lambda: shuffled([1] * len(training.truth.targets), settings.batch, rng),
+        Batches([1] * len(training.truth.targets), settings.batch, rng),
         loss,
         partial(validate, validation) if validation else None,
-        epochs=epochs,
-        patience=settings.patience,
-        clip=settings.clip,
-        report=report,
+        epochs,
+        settings.patience,
+        settings.clip,
     )
+    return loop.fit(stage)
 
 
 @torch.inference_mode()
-def held_out_logits(model: EmotionModel, held_out: Clips) -> Tensor:
+def held_out_logits(model: EmotionModel, held_out: Clips, world: World) -> Tensor:
     """Logits ``(clips, classes)`` of clips that are not trained on."""
-    return model.classify(held_out.look(range(len(held_out.truth.targets)))).logits
+    clips, classes = held_out.truth.known.shape
+    mine = world.mine(range(clips))
+    logits = model.classify(held_out.look(mine)).logits if mine else torch.empty(0, classes)
+    return torch.cat(world.rows(logits.split(1), [1] * clips, classes))

@@ -11,16 +11,17 @@ import torch
 
 from ..config import Config
 from ..model import EmotionModel, prepare
-from ..progress import Report, silent
 from ..types import ClassBalance
 from .augment import with_copies
 from .balance import Plan, cut, make_plan, summarise
 from .data import Clip, VectorCache, inner_split, speakers
 from .finish import temperature
-from .loop import History
+from .loop import Loop
 from .stage1 import Part, encoded, train_encoder
 from .stage2 import Clips, Live, Sequences, held_out_logits, train_sequence
+from .state import History
 from .truth import known_classes, truth
+from .world import World
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def train(
     seed: int,
     held_out: Sequence[Clip] | None = None,
     cache: Path | None = None,
-    report: Report = silent,
+    loop: Loop = Loop(),
 ) -> Trained:
     """Train on `clips` in two stages, stopped by inner validation speakers, or by `held_out`.
 
@@ -93,12 +94,12 @@ def train(
     inner, choosing = inner_split(clips, config.protocol.validation, seed, held_out)
     known = known_classes(clips)
     stages = partial(_two_stages, labels=labels, known=known, config=config, seed=seed, cache=cache)
-    run = stages(inner, choosing, report=report)
+    run = stages(inner, choosing, loop=loop.under("choice"))
     kept, refit, interrupted = run, False, run.interrupted
     if config.protocol.refit and held_out is None and not interrupted:
         epochs = run.stage1.epochs, run.stage2.epochs
         try:
-            again = stages(clips, [], epochs=epochs, report=report)
+            again = stages(clips, [], epochs=epochs, loop=loop.under("refit"))
             interrupted = again.interrupted
         except KeyboardInterrupt:
             interrupted = True
@@ -144,7 +145,7 @@ def _two_stages(
     config: Config,
     seed: int,
     cache: Path | None,
-    report: Report,
+    loop: Loop,
     epochs: tuple[int, int] | None = None,
 ) -> Run:
     epochs = epochs or (config.stage1.epochs, config.stage2.epochs)
@@ -167,21 +168,21 @@ def _two_stages(
             balanced,
             validation,
             config.stage1,
-            VectorCache(cache, model.encoder),
+            VectorCache(cache, model.encoder, loop.world),
             classes=len(labels),
             epochs=epochs[0],
             precision=config.precision,
             rng=rng,
-            report=report,
+            loop=loop,
         )
         if first.interrupted and not validation:
             raise KeyboardInterrupt  # a refit cut short is worth less than the model before it
-        tuned = VectorCache(cache, model.encoder)
+        tuned = VectorCache(cache, model.encoder, loop.world)
 
         def sequences(part: Part) -> Clips:
             if config.stage2.end_to_end:
                 return Live(model, part, config.precision)
-            return Sequences(encoded(model, tuned, part, report), part.truth)
+            return Sequences(encoded(model, tuned, part, loop.report), part.truth)
 
         held = sequences(validation) if validation else None
 
@@ -194,7 +195,7 @@ def _two_stages(
                 encoder_rate=config.stage1.rate,
                 epochs=epochs,
                 rng=rng,
-                report=report,
+                loop=loop,
             )
 
         try:
@@ -204,17 +205,19 @@ def _two_stages(
                 raise
             second = replace(stage2(1), interrupted=True)
         model.eval()
-        found = _temperatures(model, validation, sequences) if validation else (1.0, 1.0)
+        found = (1.0, 1.0)
+        if validation:
+            found = _temperatures(model, validation, sequences, loop.world)
     return Run(model, plan, summarise(config.balance.plan, lengths), first, second, found)
 
 
 def _temperatures(
-    model: EmotionModel, validation: Part, sequences: Callable[[Part], Clips]
+    model: EmotionModel, validation: Part, sequences: Callable[[Part], Clips], world: World
 ) -> tuple[float, float]:
     """For recordings of an unknown source, and of a known one."""
     unknown = sequences(replace(validation, sources=[None] * len(validation.corpora)))
     known = sequences(replace(validation, sources=validation.corpora))
-    one, two = (temperature(held_out_logits(model, p), p.truth) for p in (unknown, known))
+    one, two = (temperature(held_out_logits(model, p, world), p.truth) for p in (unknown, known))
     return one, two
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..metrics import uar
 from .data import Clip
-from .loop import Score
+from .state import Score
 
 
 class Truth(NamedTuple):

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ...metrics import uar
 from ...progress import Report
 from ...training.data import Clip, speakers
-from ...training.loop import History, Score, computing, fit, shuffled
+from ...training.loop import Loop, computing
+from ...training.state import Batches, History, Score, Stage
 
 MEAN, SD = -2.0, 2.0  # of log-mel, roughly
 
@@ -107,14 +108,14 @@ def train_network(
             F.cross_entropy(clip, part.targets).item(), uar(part.targets.numpy(), predicted)
         )
 
-    return fit(
+    learned = Stage(
         stage,
         network,
         torch.optim.Adam(trained, schedule.rate, fused=True),
-        lambda: shuffled([1] * len(segments), schedule.batch, rng),
+        Batches([1] * len(segments), schedule.batch, rng),
         loss,
         partial(validate, validation) if validation else None,
-        epochs=schedule.epochs,
-        patience=schedule.patience,
-        report=report,
+        schedule.epochs,
+        schedule.patience,
     )
+    return Loop(report).fit(learned)

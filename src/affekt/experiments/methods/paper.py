@@ -14,6 +14,7 @@ from ...progress import Report
 from ...recognizer import Recognizer
 from ...recording import Recording
 from ...training.data import Clip
+from ...training.loop import Loop
 from ...training.train import train
 
 
@@ -37,7 +38,7 @@ class PaperMethod:
     ) -> None:
         """See `Method`."""
         trained = train(
-            clips, self.config, seed=seed, held_out=held_out, cache=self.cache, report=report
+            clips, self.config, seed=seed, held_out=held_out, cache=self.cache, loop=Loop(report)
         )
         if trained.interrupted:
             raise KeyboardInterrupt  # a model cut short is no basis for a score
