@@ -94,7 +94,7 @@ benchmark: $(VENV)/dev.stamp
 faults: $(VENV)/dev.stamp
 	AFFEKT_FAULTS=10000 $(BIN)/python -m pytest -n 0 -s tests/test_server_faults.py -k mutated \
 	    2> /dev/null | tee results/faults.txt
-	AFFEKT_KILLS=20 $(BIN)/python -m pytest -n 0 tests/test_scoring.py -k killed
+	AFFEKT_KILLS=20 $(BIN)/python -m pytest -n 0 tests/test_scoring.py tests/test_saves.py -k killed
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

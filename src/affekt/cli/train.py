@@ -43,7 +43,7 @@ def train(
         Folder of an evaluation with --others and these settings: the confidence is then calibrated
         on corpora that were left out. Once more for one with protocol.source_statistics.
     resume:
-        Go on with a training to OUT that was killed.
+        Go on with a training to OUT that was killed, if there is one.
     save_every:
         Steps after which a kill loses nothing; each epoch is kept anyway.
     accumulate:

@@ -63,7 +63,7 @@ class Saves:
             "done": at.done,
         }
         metadata = {"standing": json.dumps(about)}
-        write(self._path(stage), partial(save_file, tensors, metadata=metadata))
+        write(self._path(stage), partial(_to_disk, tensors, metadata))
 
     def restore(self, stage: Stage) -> Standing | None:
         """Give a stage what `keep` wrote, random numbers included; None if it was not begun.
@@ -106,7 +106,7 @@ def kept(
         folder: Beside the model that will be.
         identity: Data, settings and versions; another training never goes on with this one.
         every: Steps between two saves.
-        resume: Go on with what is there; without it there must be nothing.
+        resume: Go on with what is there, if anything; without it there must be nothing.
         first: Of several processes, the one that writes.
 
     Raises:
@@ -130,8 +130,6 @@ def kept(
 def _begin(place: Path, identity: dict[str, Any], resume: bool) -> None:
     folder, text = place.parent, json.dumps(identity, indent=2, ensure_ascii=False) + "\n"
     if not place.is_file():
-        if resume:
-            raise AffektError(f"{folder}: no unfinished training; begin without --resume")
         new_folder(folder)
         write(place, text)
     elif not resume:
@@ -141,6 +139,13 @@ def _begin(place: Path, identity: dict[str, Any], resume: bool) -> None:
             f"{folder}: an unfinished training of other data, settings or code; delete it to begin "
             "anew, or choose another --out"
         )
+
+
+def _to_disk(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
+    try:
+        save_file(tensors, path, metadata)
+    except SafetensorError as error:  # what it says of a full disk
+        raise OSError(str(error)) from None
 
 
 def _named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,104 @@
+"""Two processes learn what one does."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from affekt.config import Config
+from affekt.corpora import load_corpus
+from affekt.training.data import VectorCache, load_clips
+from affekt.training.loop import Loop
+from affekt.training.state import Batches, Score, Stage
+from affekt.training.train import train
+from affekt.training.world import World, joined
+
+
+def regression(world, accumulate=1):
+    """Weights and losses of items of unlike size; the last batch has a single one."""
+    torch.manual_seed(0)
+    model, sizes = nn.Linear(3, 1), [1, 3, 2, 1, 2, 1, 3]
+    items = [torch.randn(size, 3) for size in sizes]
+
+    def loss(batch):
+        return (model(torch.cat([items[i] for i in batch])) - 1).square().mean()
+
+    history = Loop(world=world, accumulate=accumulate).fit(Stage(
+        "test", model, torch.optim.Adam(model.parameters(), 0.1),
+        Batches(sizes, 4, np.random.default_rng(0)), loss,
+        lambda: Score(loss(range(7)).item(), 0.5), 5, 9, 1.0,
+    ))  # fmt: skip
+    return [*model.weight[0].tolist(), model.bias.item(), *history.loss]
+
+
+def told(world, manifest, config, cache):
+    """What this process knows at the end."""
+    clips = load_clips(load_corpus(str(manifest)).utterances)
+    trained = train(clips, config, seed=0, cache=cache, loop=Loop(world=world))
+    waves = [np.random.default_rng(i).standard_normal(20_000).astype(np.float32) for i in range(3)]
+    spans = [np.array([[0.0, 0.96], [0.24, 1.2]])[: 1 + i % 2] for i in range(3)]
+    encoder = trained.model.encoder
+    vectors = VectorCache(cache / "new", encoder, world).encode(waves, spans)
+    known = VectorCache(cache / "new", encoder, world).encode(waves, spans)
+    return {
+        "regression": [regression(world), regression(world, 2)],
+        "facts": trained.facts(),
+        "weights": sum(t.double().abs().sum().item() for t in trained.model.state_dict().values()),
+        "vectors": [v.tolist() for v in vectors],
+        "cached": all(map(torch.equal, vectors, known)),
+    }
+
+
+@pytest.fixture(scope="module")
+def both(manifest, tiny_config, tmp_path_factory):
+    """Told by one process alone, and by each of two."""
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "config.json").write_text(tiny_config.model_dump_json())
+    command = ["-m", "torch.distributed.run", "--nproc-per-node", "2", __file__, str(manifest)]
+    subprocess.run([sys.executable, *command, str(folder)], check=True, capture_output=True)
+    two = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+    alone = told(World(), manifest, tiny_config, folder / "one")
+    return json.loads(json.dumps(alone)), two
+
+
+def test_gradients_of_shares_and_pieces_are_those_of_the_whole_batch(both):
+    alone, two = both
+    expected = pytest.approx(alone["regression"][0], abs=1e-5)
+    assert alone["regression"][1] == expected
+    for process in two:
+        assert process["regression"] == [expected, expected]
+
+
+def test_a_training_is_the_same_but_for_what_dropout_draws(both):
+    alone, (first, second) = both
+    assert first["weights"] == second["weights"]
+    assert first["facts"] == second["facts"]
+    assert first["facts"]["validation_speakers"] == alone["facts"]["validation_speakers"]
+    assert first["facts"]["balance"] == alone["facts"]["balance"]
+    assert first["facts"]["validation_UAR"] == pytest.approx(
+        alone["facts"]["validation_UAR"], abs=0.1
+    )
+    one, other = (t["facts"]["curves"] for t in (alone, first))
+    for stage in one:
+        assert other[stage]["loss"] == pytest.approx(one[stage]["loss"], abs=0.15)
+        assert other[stage]["loss"] != one[stage]["loss"]  # two did draw by themselves
+
+
+def test_vectors_computed_in_shares_are_the_very_same(both):
+    alone, two = both
+    for process in two:
+        assert process["vectors"] == alone["vectors"]
+        assert process["cached"]
+
+
+if __name__ == "__main__":
+    manifest, folder = map(Path, sys.argv[1:])
+    config = Config.model_validate_json((folder / "config.json").read_text())
+    with joined() as world:
+        mine = told(world, manifest, config, folder / "two")
+        (folder / f"{world.rank}.json").write_text(json.dumps(mine))
