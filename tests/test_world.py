@@ -36,10 +36,19 @@ def regression(world, accumulate=1):
     return [*model.weight[0].tolist(), model.bias.item(), *history.loss]
 
 
+def without_dropout(config):
+    """End to end, and without stage 1, whose head always has some."""
+    settings = config.model_dump()
+    settings["stage1"] |= {"epochs": 0, "rate": 1e-4}
+    settings["stage2"] |= {"dropout": 0, "end_to_end": True, "epochs": 3}
+    return Config.model_validate(settings)
+
+
 def told(world, manifest, config, cache):
     """What this process knows at the end."""
     clips = load_clips(load_corpus(str(manifest)).utterances)
     trained = train(clips, config, seed=0, cache=cache, loop=Loop(world=world))
+    exact = train(clips, without_dropout(config), seed=0, cache=cache, loop=Loop(world=world))
     waves = [np.random.default_rng(i).standard_normal(20_000).astype(np.float32) for i in range(3)]
     spans = [np.array([[0.0, 0.96], [0.24, 1.2]])[: 1 + i % 2] for i in range(3)]
     encoder = trained.model.encoder
@@ -48,6 +57,7 @@ def told(world, manifest, config, cache):
     return {
         "regression": [regression(world), regression(world, 2)],
         "facts": trained.facts(),
+        "exact": exact.facts(),
         "weights": sum(t.double().abs().sum().item() for t in trained.model.state_dict().values()),
         "vectors": [v.tolist() for v in vectors],
         "cached": all(map(torch.equal, vectors, known)),
@@ -74,19 +84,17 @@ def test_gradients_of_shares_and_pieces_are_those_of_the_whole_batch(both):
         assert process["regression"] == [expected, expected]
 
 
-def test_a_training_is_the_same_but_for_what_dropout_draws(both):
+def test_both_have_the_same_model_and_it_learned_as_one_process_does(both):
     alone, (first, second) = both
     assert first["weights"] == second["weights"]
     assert first["facts"] == second["facts"]
     assert first["facts"]["validation_speakers"] == alone["facts"]["validation_speakers"]
     assert first["facts"]["balance"] == alone["facts"]["balance"]
-    assert first["facts"]["validation_UAR"] == pytest.approx(
-        alone["facts"]["validation_UAR"], abs=0.1
-    )
-    one, other = (t["facts"]["curves"] for t in (alone, first))
-    for stage in one:
-        assert other[stage]["loss"] == pytest.approx(one[stage]["loss"], abs=0.15)
-        assert other[stage]["loss"] != one[stage]["loss"]  # two did draw by themselves
+    assert min(t["facts"]["validation_UAR"] for t in (alone, first)) > 0.6
+    one, other = (t["exact"]["curves"]["stage 2"] for t in (alone, first))
+    assert one.keys() == other.keys()
+    for curve in one:
+        assert other[curve] == pytest.approx(one[curve], abs=2e-3)
 
 
 def test_vectors_computed_in_shares_are_the_very_same(both):
