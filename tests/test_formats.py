@@ -139,6 +139,10 @@ def test_audformat(told, tmp_path):
     write([replace(p, channel=2) for p in told], tmp_path / "b.audformat")
     assert "utterances.channel2" in audformat.Database.load(str(tmp_path / "b.audformat")).tables
     write([], tmp_path / "c.audformat")
+    write([*told, *told], tmp_path / "twice.audformat")
+    assert (
+        audformat.Database.load(str(tmp_path / "twice.audformat"))["utterances"].get().equals(table)
+    )
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 

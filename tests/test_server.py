@@ -288,6 +288,9 @@ def test_a_live_stream_of_opus(server):
         ([], "samples=opus", 1008, "48000"),
         ([], "rate=10", 1008, "sampled at 10"),
         ([], "hop=0.001", 1008, "0.01"),
+        ([], "hop=0.05", 1008, "0.1"),
+        ([], "hop=inf", 1008, "60 s"),
+        ([b"\0" * 70_000], "", 1007, "more than 2 s"),
         ([], "model=nope", 1008, "there are default"),
         ([b"\0" * (2 << 20)], "", 1009, ""),
     ],
@@ -311,6 +314,8 @@ def test_tokens_and_limits(tmp_path):
             for path in ("/v1/models", "/metrics", "/v1/jobs/" + "0" * 32):
                 assert httpx.get(address + path, headers=headers).status_code == 401
         assert httpx.get(address + "/v1/models", headers=own).status_code == 200
+        proxied = {**own, "Host": "emotion.example", "Origin": "https://emotion.example"}
+        assert httpx.get(address + "/v1/models", headers=proxied).status_code == 200
         assert httpx.get(address + "/healthz").status_code == 200
         assert refusal(address) == 1008
         assert refusal(address, subprotocols=["affekt", "token.wrong"]) == 1008

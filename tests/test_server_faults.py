@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -21,6 +22,7 @@ from test_server import DEMO, LIVELY, ended, form, serving
 from affekt.audio import read
 from affekt.server import store
 from affekt.server.store import JobStore, StoreFullError
+from affekt.types import Prediction
 
 
 def command(state, port, **options):
@@ -121,9 +123,21 @@ def test_a_worker_whose_job_was_taken_or_deleted_learns_of_it(jobs):
     assert not jobs.beat(mine, 0.6)
     jobs.end(mine, "failed", error="x")
     assert jobs.get(job.id).status == "running"
+    assert Path(job.path).exists()
+    prediction = Prediction("a.wav", 1.0, "anger", 1.0, {"anger": 1.0}, [])
+    jobs.tell(mine, 0, prediction)
+    jobs.tell(theirs, 0, replace(prediction, label="fear"))
+    assert [p.label for p in jobs.result(job.id)] == ["fear"]
     jobs.delete(theirs)
     assert not jobs.beat(theirs, 0.7)
+    jobs.tell(theirs, 1, prediction)
     assert not Path(job.path).exists()
+
+
+def test_jobs_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job = queued(JobStore(Path("state"), 2, 3600))
+    assert Path(job.path).is_absolute()
 
 
 def test_another_process_leaves_a_living_workers_job_alone(jobs):
@@ -143,10 +157,14 @@ def test_the_queue_is_bounded_and_old_results_go(jobs, monkeypatch):
     queued(jobs, "b")
     with pytest.raises(StoreFullError):
         queued(jobs, "c")
-    jobs.end(jobs.claim(), "done")
+    now = time.time()
+    job = jobs.claim()
+    monkeypatch.setattr(store.time, "time", lambda: now + 4000)
+    jobs.end(job, "done")
     queued(jobs, "d")
-    later = time.time() + 4000
-    monkeypatch.setattr(store.time, "time", lambda: later)
+    jobs.tidy()
+    assert jobs.get(first.id).status == "done"  # it took more than an hour, and is kept for one
+    monkeypatch.setattr(store.time, "time", lambda: now + 8000)
     jobs.tidy()
     assert jobs.get(first.id) is None
     assert {p.name for p in jobs.uploads.iterdir()} == {"b", "d"}  # c belonged to no job

@@ -115,6 +115,20 @@ def test_nothing_and_too_little_give_no_segment(recognizer):
     assert stream.close() == []
 
 
+def test_with_a_long_hop_no_moment_is_told_before_it_was_spoken(recognizer, wave):
+    stream, heard = Stream(recognizer, hop=5), 0
+    for start in range(0, len(wave), 960):
+        heard += len(wave[start : start + 960])
+        for segment in stream.push(wave[start : start + 960]):
+            assert heard / RATE - 0.06 < segment.end <= heard / RATE
+
+
+def test_it_learns_of_its_source_though_nobody_asks_for_utterances(recognizer, wave):
+    stream = Stream(recognizer, hop=5, learn=True)
+    pushed(stream, wave, 1600)
+    assert stream._statistics.segments > 5
+
+
 def test_memory_does_not_grow(recognizer):
     stream = Stream(recognizer, hop=0.96)
     for _ in range(20):

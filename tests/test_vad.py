@@ -79,6 +79,12 @@ def test_the_last_frame_is_filled_up():
     assert seen == [FRAME, 10]
 
 
+def test_an_utterance_ends_no_later_than_the_recording():
+    wave = bursts(0.5, 1.0)[: RATE + 100]
+    [spoken] = utterances([wave], Level())
+    assert spoken.start + len(spoken.wave) / RATE == pytest.approx(len(wave) / RATE)
+
+
 @pytest.mark.parametrize("make", [Level, silero])
 def test_real_utterances_are_found(make, emodb):
     threads = torch.get_num_threads()

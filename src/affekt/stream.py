@@ -33,7 +33,8 @@ class Stream:
         recognizer: A loaded model.
         rate: Sampling rate of what will be pushed, in Hz.
         hop: Seconds from one segment to the next, a multiple of 0.01.
-        ended: Called with each utterance when it has ended; without it none is looked for.
+        ended: Called with each utterance when it has ended. Without it, and without `learn`, none
+            is looked for.
         statistics: What is known of the source; of `Recognizer.source_of`.
         learn: Take each ended utterance into the statistics before it is recognised.
 
@@ -52,8 +53,8 @@ class Stream:
         statistics: SourceStatistics | None = None,
         learn: bool = False,
     ) -> None:
-        if round(hop * 100) < 1 or abs(round(hop * 100) - hop * 100) > 1e-6:
-            raise ValueError(f"hop is {hop} s; it must be a positive multiple of 0.01 s")
+        if not 0 < hop <= 60 or abs(round(hop * 100) - hop * 100) > 1e-6:
+            raise ValueError(f"hop is {hop} s; it must be a multiple of 0.01 s, at most 60 s")
         self._recognizer = recognizer
         self._resampler = Resampler("<stream>", rate)
         self._hop = round(hop * SAMPLE_RATE)
@@ -61,7 +62,7 @@ class Stream:
         self._held = np.empty(0, np.float32)
         self._first = 0  # index of held[0] in the stream
         self._ended = ended
-        self._cutter = Utterances(detector()) if ended else None
+        self._cutter = Utterances(detector()) if ended or learn else None
         self._statistics = statistics
         self._learn = learn
 
@@ -96,6 +97,7 @@ class Stream:
         segments = [s for batch in batches for s in self._segments(batch)]
         self._due += len(due) * self._hop
         unused = max(0, self._due - round(WINDOW * SAMPLE_RATE) - self._first)
+        unused = min(unused, len(self._held))  # what a long hop leaves out is yet to come
         self._held, self._first = self._held[unused:], self._first + unused
         if self._cutter:
             self._tell(self._cutter.push(wave))

@@ -7,7 +7,7 @@ they let through is speech, the model's gate says later.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -111,7 +111,9 @@ class Utterances:
         rest = -len(self._left) % FRAME
         ended = self.push(np.zeros(rest, np.float32))
         if sum(self._flags) >= SHORTEST:
-            ended.append(self._cut(self._last_speech() + PAD))
+            last = self._cut(end := self._last_speech() + PAD)
+            padding = rest if end >= len(self._held) else 0
+            ended.append(replace(last, wave=last.wave[: len(last.wave) - padding]))
         self._held, self._flags = [], []
         return ended
 

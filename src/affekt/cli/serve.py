@@ -1,6 +1,7 @@
 """``affekt serve``."""
 
 import os
+import re
 import signal
 import tempfile
 from contextlib import ExitStack
@@ -61,6 +62,11 @@ def serve(
         state=state or _state(), megabytes=megabytes, job_megabytes=40 * megabytes, jobs=jobs,
         waiting=waiting, keep_hours=keep_hours,
     )  # fmt: skip
+    if not re.fullmatch(r"[A-Za-z0-9._~-]*", settings.token):
+        raise AffektError(
+            "the token may hold letters, digits and . _ ~ - only (a browser's WebSocket sends no "
+            "others): take one from openssl rand -hex 32"
+        )
     if host not in LOOPBACK and not settings.token:
         raise AffektError(
             f"--host {host} serves other machines: set $AFFEKT_TOKEN, and TLS in front of it"
@@ -68,6 +74,7 @@ def serve(
     names = [load_checkpoint(model_folder(m)).name for m in model]
     if len(set(names)) < len(names) or not names:
         raise AffektError(f"models must differ by name, got {', '.join(names)}")
+    os.umask(0o077)  # results are nobody else's
     try:
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

@@ -52,6 +52,7 @@ def _add(
     import audformat
 
     columns = pd.DataFrame(rows, columns=["file", "start", "end", "emotion", "confidence"])
+    columns = columns.drop_duplicates(["file", "start", "end"])  # of a file given twice
     start, end = (pd.to_timedelta(columns[c].round(3), unit="s") for c in ("start", "end"))
     database[name] = audformat.Table(audformat.segmented_index(columns["file"], start, end))
     for column in ("emotion", "confidence"):

@@ -31,9 +31,10 @@ class Outline:
         self._left = wave
 
     def close(self) -> float:
-        """Take in the end; seconds of the whole."""
+        """Take in the end, once; seconds of the whole."""
         seconds = sum(map(len, self._mel)) / FRAMES_PER_SECOND + len(self._left) / SAMPLE_RATE
         self.push(np.zeros(WINDOW, np.float32))
+        self._extremes, self._mel = [np.concatenate(self._extremes)], [np.concatenate(self._mel)]
         return seconds
 
     def _take(self, wave: Wave, frames: int) -> None:
@@ -45,18 +46,18 @@ class Outline:
     def columns(
         self, start: float, end: float, most: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float64]]:
-        """A stretch of time in at most so many columns.
+        """A stretch of time in at most so many columns, once all is closed.
 
         Returns:
             Their edges in seconds ``(columns + 1,)``, extremes ``(columns, 2)`` and log-mel
             ``(columns, 64)``.
         """
-        extremes, mel = (np.concatenate(part) for part in (self._extremes, self._mel))
+        [extremes], [mel] = self._extremes, self._mel
         first = min(round(start * FRAMES_PER_SECOND), len(mel) - 1)
         last = max(first + 1, min(round(end * FRAMES_PER_SECOND), len(mel)))
         edges = np.linspace(first, last, min(most, last - first) + 1).astype(int)
         low = np.minimum.reduceat(extremes[first:last, 0], edges[:-1] - first)
         high = np.maximum.reduceat(extremes[first:last, 1], edges[:-1] - first)
-        sums = np.add.reduceat(mel[first:last].astype(np.float64), edges[:-1] - first, axis=0)
+        sums = np.add.reduceat(mel[first:last], edges[:-1] - first, axis=0, dtype=np.float64)
         log = LOWEST + STEP * sums / np.diff(edges)[:, None]
         return edges / FRAMES_PER_SECOND, np.stack([low, high], axis=1), log

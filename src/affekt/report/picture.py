@@ -39,9 +39,12 @@ def recognition(told: Sequence[Prediction], outline: Outline) -> Figure:
         start = number * row
         axes = part.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": [1.6, 1.6, 2.4, 1]})
         _sound(axes[0], axes[1], outline, start, min(start + row, duration))
-        for p in told:
-            if p.start < start + row and p.start + p.duration > start:
-                _emotion(axes[0], axes[2], axes[3], p, colour)
+        here = [p for p in told if p.start < start + row and p.start + p.duration > start]
+        for uncertain in (False, True):
+            if some := [p for p in here if bool(p.reason) == uncertain]:
+                _emotion(axes[2], axes[3], some, colour, 0.25 if uncertain else 1.0)
+        for label, shade in colour.items():
+            _speech(axes[0], here, label, shade)
         axes[2].set(ylim=(0, 1), ylabel="probability")
         axes[3].set(ylabel="attention", xlim=(start, start + row))
         axes[3].set_ylim(bottom=0)
@@ -77,23 +80,41 @@ def _sound(wave: Axes, mel: Axes, outline: Outline, start: float, end: float) ->
     mel.set(yticks=[], ylabel="log-mel")
 
 
+def _speech(wave: Axes, told: Sequence[Prediction], label: str, shade: str) -> None:
+    """A class behind the waveform, in one drawing: one for each segment takes minutes an hour."""
+    spans = [
+        (left, right - left)
+        for p in told
+        if not p.reason
+        for s, left, right in zip(p.segments, p.edges()[:-1], p.edges()[1:], strict=True)
+        if s.label == label
+    ]
+    upright = wave.get_xaxis_transform()
+    wave.broken_barh(spans, (0, 1), transform=upright, color=shade, alpha=0.35, lw=0)
+
+
 def _emotion(
-    wave: Axes, emotion: Axes, attention: Axes, told: Prediction, colour: dict[str, str]
+    emotion: Axes,
+    attention: Axes,
+    told: Sequence[Prediction],
+    colour: dict[str, str],
+    alpha: float,
 ) -> None:
-    """The bands of one utterance; pale where no emotion is told."""
-    segments, edges = told.segments, told.edges()
-    pale = 0.25 if told.reason else 1.0
-    if not told.reason:
-        for segment, left, right in zip(segments, edges[:-1], edges[1:], strict=True):
-            wave.axvspan(left, right, color=colour[segment.label], alpha=0.35, lw=0)
-    shares = np.array([list(s.probabilities.values()) for s in segments]).T
+    """The bands and the attention of several utterances, with gaps between them."""
+    times, shares, edges, heights = [], [], [], []
+    for p in told:
+        corners = np.repeat(p.edges(), 2)[1:-1]
+        bands = np.repeat([list(s.probabilities.values()) for s in p.segments], 2, axis=0)
+        times.append(np.append(corners, corners[-1]))
+        shares.append(np.vstack([bands, np.full(len(colour), np.nan)]))
+        edges.append(p.edges())
+        # In shares of the mean, so that utterances of any length can be compared.
+        heights += [s.attention * len(p.segments) for s in p.segments] + [np.nan]
     emotion.stackplot(
-        np.repeat(edges, 2)[1:-1], np.repeat(shares, 2, axis=1),
-        colors=list(colour.values()), alpha=pale, lw=0,
+        np.concatenate(times), np.concatenate(shares).T,
+        colors=list(colour.values()), alpha=alpha, lw=0,
     )  # fmt: skip
-    # In shares of the mean, so that utterances of any length can be compared.
-    heights = [s.attention * len(segments) for s in segments]
-    attention.stairs(heights, edges, fill=True, color="#444444", alpha=pale)
+    attention.stairs(heights[:-1], np.concatenate(edges), fill=True, color="#444444", alpha=alpha)
 
 
 def _legend(figure: Figure, colour: dict[str, str]) -> None:

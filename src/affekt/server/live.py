@@ -14,6 +14,7 @@ from ..errors import AudioError
 from ..recognizer import Recognizer
 from ..stream import Stream
 
+LONGEST, FASTEST = 2.0, 0.1  # s in a frame and between moments: work that others wait for
 SILENT = 60.0  # s without a frame after which a client is taken for gone
 Samples = Literal["int16", "float32", "opus"]
 REFUSED, TRY_AGAIN, BAD_DATA = 1008, 1013, 1007  # close codes of RFC 6455
@@ -33,12 +34,19 @@ async def converse(
         stream = Stream(
             recognizer, rate, hop=hop, ended=lambda p: told.append({"utterance": p.to_dict()})
         )
+        if hop < FASTEST:
+            raise ValueError(f"hop is {hop} s; here it must be at least {FASTEST} s")
         decode = _opus(rate) if samples == "opus" else _pcm(samples)
     except (AudioError, ValueError) as error:
         return await socket.close(REFUSED, str(error)[:120])
 
     def hear(data: bytes | None) -> list[dict[str, Any]]:
-        segments = stream.close() if data is None else stream.push(decode(data))
+        if data is None:
+            segments = stream.close()
+        elif len(block := decode(data)) > LONGEST * rate:
+            raise ValueError(f"a frame of more than {LONGEST:.0f} s; send shorter ones")
+        else:
+            segments = stream.push(block)
         answers = [{"segment": asdict(s)} for s in segments] + told
         told.clear()
         return answers

@@ -6,7 +6,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ class JobStore:
     """
 
     def __init__(self, folder: Path, most: int, keep: float) -> None:
+        folder = folder.resolve()  # queued paths must hold wherever the next server is started
         self.uploads = folder / "uploads"
         self.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file, self._most, self._keep = folder / "jobs.sqlite", most, keep
@@ -145,9 +146,14 @@ class JobStore:
                 if not _alive(pid):
                     db.execute("update jobs set beat = 0 where pid = ?", (pid,))
             db.execute(
-                "update jobs set status = 'failed', error = ? where status = 'running'"
+                "update jobs set status = 'failed', beat = ?, error = ? where status = 'running'"
                 " and beat < ? and attempts >= ?",
-                (f"the server stopped {ATTEMPTS} times while working on it", now - LEASE, ATTEMPTS),
+                (
+                    now,
+                    f"the server stopped {ATTEMPTS} times while working on it",
+                    now - LEASE,
+                    ATTEMPTS,
+                ),
             )
             row = db.execute(
                 "update jobs set status = 'running', beat = ?, pid = ?, attempts = attempts + 1,"
@@ -160,10 +166,14 @@ class JobStore:
         return self.get(row[0]) if row else None
 
     def tell(self, job: Job, number: int, prediction: Prediction) -> None:
-        """Keep a result."""
+        """Keep a result, if the job is still this worker's."""
         text = json.dumps(prediction.to_dict(), ensure_ascii=False)
         with self._connection() as db:
-            db.execute("insert into results values (?, ?, ?)", (job.id, number, text))
+            db.execute(
+                "insert into results select id, ?, ? from jobs where id = ? and attempts = ?"
+                " and status = 'running'",
+                (number, text, job.id, job.attempts),
+            )
 
     def beat(self, job: Job, progress: float) -> bool:
         """A sign of life; False if the job is no longer this worker's, or was deleted."""
@@ -181,13 +191,13 @@ class JobStore:
         The recording goes unless it is needed again.
         """
         with self._connection() as db:
-            db.execute(
-                "update jobs set status = ?, error = ?, warnings = ?, progress = ?,"
+            done = db.execute(
+                "update jobs set status = ?, beat = ?, error = ?, warnings = ?, progress = ?,"
                 " attempts = attempts - ? where id = ? and attempts = ?",
-                (status, error, json.dumps(list(warnings)), float(status == "done"),
+                (status, time.time(), error, json.dumps(list(warnings)), float(status == "done"),
                  status == "queued", job.id, job.attempts),
             )  # fmt: skip
-        if status != "queued":
+        if done.rowcount and status != "queued":
             Path(job.path).unlink(missing_ok=True)
 
     def delete(self, job: Job) -> None:
@@ -201,7 +211,7 @@ class JobStore:
         now = time.time()
         with self._connection() as db:
             db.execute(
-                "delete from jobs where status in ('done', 'failed') and created < ?",
+                "delete from jobs where status in ('done', 'failed') and beat < ?",
                 (now - self._keep,),
             )
             known = {
@@ -209,8 +219,9 @@ class JobStore:
                 for row in db.execute("select path from jobs where status in ('queued', 'running')")
             }
         for path in self.uploads.iterdir():
-            if str(path) not in known and path.stat().st_mtime < now - 3600:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another worker was faster
+                if str(path) not in known and path.stat().st_mtime < now - 3600:
+                    path.unlink()
 
     def counts(self) -> dict[str, int]:
         """Jobs by status."""

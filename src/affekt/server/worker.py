@@ -52,8 +52,9 @@ class Worker(Thread):
         while not self._stop_event.is_set():
             try:
                 self._store.tidy()
-                while not self._stop_event.is_set() and (job := self._store.claim()):
+                if job := self._store.claim():
                     self._work(job)
+                    continue
             except (OSError, sqlite3.Error) as error:  # no room, a lock: it is tried again
                 log.warning(json.dumps({"event": "jobs wait", "error": str(error)}))
             self._wake.wait(POLL)

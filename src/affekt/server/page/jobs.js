@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 
 const AT_ONCE = 2;
+const MISSED = 10; // answers, before a job is given up
 const POLL = [150, 300, 600, 1000]; // ms, the last one from then on
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -29,6 +30,8 @@ export class Jobs {
   }
 
   retry(entry, model) {
+    const { id } = entry.jobs.get(model);
+    if (id) api.forget(id);
     entry.jobs.delete(model);
     this.need(entry, model);
   }
@@ -57,11 +60,23 @@ export class Jobs {
       for (let i = 0; job.status === "queued" || job.status === "running"; i += 1) {
         await sleep(POLL[Math.min(i, POLL.length - 1)]);
         if (entry.gone) return void api.forget(job.id);
-        tell(await api.job(job.id));
+        tell(await this.asked(job.id));
       }
     } catch (error) {
       if (!(error instanceof api.ServerError)) reportError(error);
       tell({ status: "failed", error: error.message, code: error.status ?? -1 });
+    }
+  }
+
+  /** What the server knows of a job; one that cannot be reached is asked again for a while. */
+  async asked(id) {
+    for (let missed = 1; ; missed += 1) {
+      try {
+        return await api.job(id);
+      } catch (error) {
+        if (error.status !== 0 || missed === MISSED) throw error;
+        await sleep(1000 * missed);
+      }
     }
   }
 

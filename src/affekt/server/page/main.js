@@ -72,6 +72,7 @@ function remove(entry) {
     view.close();
   }
   counted();
+  unsaved &&= entries.some(({ corrections }) => corrections.spans.size);
 }
 
 function again(entry) {
@@ -110,8 +111,10 @@ function results() {
 }
 
 function label(part, given) {
-  const { start, end, label: recognised } = part;
-  if (given) shown.corrections.set({ start, end, label: given, recognised, model: chosen() });
+  const { start, end } = part;
+  const { recognised, model } = // of a span that was labelled under another model, still that
+    shown.corrections.get(part) ?? { recognised: part.label, model: chosen() };
+  if (given) shown.corrections.set({ start, end, label: given, recognised, model });
   else shown.corrections.take(part);
   unsaved = true;
   view.labels();
@@ -125,12 +128,13 @@ function counted() {
 }
 
 async function exportAll() {
+  unsaved = false;
   const { blob, count, undecoded } = await bundle(entries);
+  if (!count || undecoded.length) unsaved = true;
   const names = undecoded.join(", ");
   find("export-problem").textContent = names && t("leftOut", { names });
   if (!count) return;
   api.save(blob, "corrections.zip");
-  unsaved = false;
   say(t("exported", { count }));
 }
 
