@@ -112,11 +112,16 @@ def test_commands_run_as_written(page, desk, server):
         if line.startswith("curl "):
             ask(line)
             continue
+        command, _, source = line.partition(" < ")
+        run = [sys.executable, "-m", "affekt"]
+        if line.startswith("torchrun "):
+            options, _, own = line.partition(" -m affekt ")
+            run[2:] = ["torch.distributed.run", *shlex.split(options)[1:], "-m", "affekt"]
+            command = line = f"affekt {own}"
         if not line.startswith("affekt "):
             allowed = r"(make|pip install|git clone|cd|docker) |$"
             assert re.match(allowed, line), f"not tested: {line}"
             continue
-        command, _, source = line.partition(" < ")
         arguments = shlex.split(command)[1:]
         if arguments[0] == "serve":
             serve(arguments)
@@ -126,7 +131,7 @@ def test_commands_run_as_written(page, desk, server):
         if arguments[0] == "reproduce":  # networks of this size take their time
             arguments += ["--systems", "mfcc,majority", "--protocol.folds", "2", *QUICK]
         done = subprocess.run(
-            [sys.executable, "-m", "affekt", *arguments], cwd=desk, capture_output=True,
+            [*run, *arguments], cwd=desk, capture_output=True,
             timeout=300, check=False, input=(desk / source).read_bytes() if source else None,
             env=os.environ | {"OMP_NUM_THREADS": "1", "AFFEKT_CACHE": str(desk / "cache")},
         )  # fmt: skip
