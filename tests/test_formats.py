@@ -14,6 +14,7 @@ from pympi import Eaf
 from test_cli import DEMO, affekt
 
 from affekt import AffektError
+from affekt.__main__ import run
 from affekt.audio import read
 from affekt.report.formats import EACH, TOGETHER, writer
 from affekt.types import Prediction, Segment
@@ -149,6 +150,16 @@ def test_audformat(told, tmp_path):
 def test_a_suffix_of_no_format_is_refused(tmp_path):
     with pytest.raises(AffektError, match="one of"):
         writer(tmp_path / "a.doc")
+
+
+def test_a_name_that_is_no_text_is_written_escaped_and_what_is_odd_is_said(tmp_path, capsys):
+    odd = tmp_path / "bad\udcff.wav"
+    clipped = io.BytesIO()
+    soundfile.write(clipped, np.clip(read(DEMO[0]).wave * 30, -1, 1), 16_000, format="wav")
+    odd.write_bytes(clipped.getvalue())
+    assert run(["predict", str(odd), "--out", str(tmp_path / "a.csv")]) == 0
+    assert "bad\\udcff.wav" in (tmp_path / "a.csv").read_text("utf-8")
+    assert "clipped" in capsys.readouterr().err
 
 
 def test_the_command_writes_what_is_not_there_yet(tmp_path):

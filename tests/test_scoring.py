@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -150,6 +151,20 @@ def damaged(out, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(out, copy)
     return copy
+
+
+def test_pipes_and_names_that_are_no_text_are_rows_too(tmp_path, capsys):
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    os.mkfifo(archive / "pipe.wav")
+    for name in ("good.flac", "bad\udcff.flac"):
+        (archive / name).write_bytes(DEMO[0].read_bytes())
+    assert run(["score", str(archive), "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
+    rows = pq.read_table(tmp_path / "out/files").to_pylist()
+    assert {Path(r["file"]).name: bool(r["error"]) for r in rows} == {
+        "good.flac": False, "bad\\udcff.flac": True, "pipe.wav": True,
+    }  # fmt: skip
+    assert "not a regular file" in next(r["error"] for r in rows if r["file"].endswith("pipe.wav"))
 
 
 def test_verify_finds_what_is_wrong(scored, tmp_path, capsys):

@@ -197,6 +197,11 @@ class _Bytes(io.BytesIO):
             return -1
 
 
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as results can hold it: what in its name is no Unicode is escaped."""
+    return os.fspath(path).encode("utf-8", "backslashreplace").decode()
+
+
 def _named(source: Source) -> tuple[str, str | io.BytesIO]:
     if isinstance(source, bytes):
         return "<bytes>", _Bytes(source)
@@ -214,7 +219,7 @@ def _named(source: Source) -> tuple[str, str | io.BytesIO]:
         raise AudioError(f"{name}: cannot be opened: {reason}") from None
     if empty:
         raise AudioError(f"{name}: the file is empty")
-    return name, name
+    return shown(name), name
 
 
 def _blocks(sound: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:

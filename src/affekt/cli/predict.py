@@ -72,6 +72,10 @@ def predict(
         recognizer = load(model, hop)
     except ValueError as error:
         raise AffektError(str(error)) from None
+    if plot:
+        from ..report.plots import kind_of
+
+        kind_of(plot)  # a wrong suffix is told before any work
     target = Target(out, files) if out else None
     job = _Job(recognizer, as_json, target, plot, many=len(files) > 1, split=channels == "split")
     if source_stats == "auto":

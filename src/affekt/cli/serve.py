@@ -53,6 +53,11 @@ def serve(
     """
     import uvicorn
 
+    if not 0 < port < 65536 or workers < 1:
+        raise AffektError(
+            f"--port {port} --workers {workers}: a port is 1 to 65535, a worker needed"
+        )
+
     from ..checkpoint import load_checkpoint
     from ..recognizer import model_folder
     from ..server.settings import LOOPBACK, VARIABLE, Settings

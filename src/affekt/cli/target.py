@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import AffektError
-from .app import say
+from .app import complain, say
 
 if TYPE_CHECKING:
     from ..types import Prediction
@@ -19,6 +19,7 @@ class Target:
     """
 
     def __init__(self, out: Path, files: Sequence[str]) -> None:
+        from ..audio import shown
         from ..report.formats import writer
 
         self._write, self.each = writer(out)
@@ -26,20 +27,25 @@ class Target:
         self.path_of: dict[str, Path] = {}
         for file in dict.fromkeys(files):
             single = len(set(files)) == 1 or not self.each
-            self.path_of[file] = out if single else named(out, file, list(self.told))
-            self.told[self.path_of[file]] = []
+            own = out if single else named(out, shown(file), list(self.told))
+            self.path_of[shown(file)] = own
+            self.told[own] = []
         for path in self.told:
             if path.exists():
                 raise AffektError(f"{path}: exists; choose another name")
 
     def take(self, prediction: "Prediction") -> None:
-        """Keep an utterance for its file."""
+        """Keep an utterance for its file; what is odd about the recording no format tells."""
+        for warning in prediction.warnings:
+            complain(f"{prediction.file}: {warning}")
         self.told[self.path_of[prediction.file]].append(prediction)
 
     def drop(self, file: str) -> None:
         """A recording that could not be read gets no file of its own."""
+        from ..audio import shown
+
         if self.each:
-            self.told.pop(self.path_of[file], None)
+            self.told.pop(self.path_of[shown(file)], None)
 
     def write(self) -> None:
         """Write all files, each whole or not at all."""

@@ -54,10 +54,20 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         AffektError: It cannot be written.
     """
+    kind = kind_of(path)
+    write(path, lambda part: draw(figure, part, kind))
+
+
+def kind_of(path: Path) -> str:
+    """The format of a picture, by its suffix.
+
+    Raises:
+        AffektError: None that is known.
+    """
     kind = path.suffix.lstrip(".").lower() or "png"
     if kind not in ("png", "pdf", "svg"):
         raise AffektError(f"{path}: pictures are png, pdf or svg")
-    write(path, lambda part: draw(figure, part, kind))
+    return kind
 
 
 def draw(figure: Figure, target: Path | BinaryIO, kind: str) -> None:

@@ -15,7 +15,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..audio import SUFFIXES
+from ..audio import SUFFIXES, shown
 from ..corpora.manifest import COLUMNS
 from ..errors import AffektError
 from ..files import write
@@ -52,6 +52,8 @@ class Input:
             OSError: It cannot be read.
         """
         if self.offset < 0 and "://" not in self.location:
+            if Path(self.location).exists() and not Path(self.location).is_file():
+                raise OSError(f"{self.location}: not a regular file")  # a pipe never ends
             return self.location
         with fsspec.open(self.location, "rb") as file:
             if self.offset >= 0:
@@ -87,6 +89,7 @@ def _files(source: str) -> Iterator[Found]:
     names = sorted(system.glob(path) if pattern else system.find(path))
     for name in names:
         suffix = Path(name).suffix.lower()
+        name = shown(name)
         location = name if "file" in system.protocol else system.unstrip_protocol(name)
         if suffix == ".tar":
             yield from _shard(location)

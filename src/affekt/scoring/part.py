@@ -29,11 +29,13 @@ class Told:
     Attributes:
         seconds: Its duration.
         predictions: One, or one for each utterance.
+        warnings: What to know before trusting it.
         error: Why it could not be read, or "".
     """
 
     seconds: float = 0.0
     predictions: Sequence[Prediction] = ()
+    warnings: Sequence[str] = ()
     error: str = ""
 
 
@@ -101,7 +103,7 @@ def _long(recognizer: Recognizer, decoder: Decoder) -> Told:
     blocks: list[int] = []
     decoder.tap = lambda block: blocks.append(len(block))
     told = list(recognizer.utterances(decoder))
-    return Told(sum(blocks) / SAMPLE_RATE, told)
+    return Told(sum(blocks) / SAMPLE_RATE, told, decoder.warnings)
 
 
 def _recognised(
@@ -109,13 +111,14 @@ def _recognised(
 ) -> Iterator[tuple[int, Told]]:
     predictions = recognizer.recognise([recording for _, recording in held])
     for (index, _), prediction in zip(held, predictions, strict=True):
-        yield index, Told(prediction.duration, [prediction])
+        yield index, Told(prediction.duration, [prediction], prediction.warnings)
 
 
 def _row(one: Input, told: Told, labels: Sequence[str]) -> dict[str, Any]:
     """A recording: of several utterances the mean of those that tell, by their duration."""
     row: dict[str, Any] = {"index": one.index, "file": one.file, "error": "", "duration": 0.0}
     row |= {"label": "", "confidence": None, "utterances": 0, "reason": ""}
+    row["warnings"] = "; ".join(told.warnings)
     row |= {f"prob_{label}": None for label in labels}
     if told.error:
         return row | {"error": told.error}
@@ -148,7 +151,8 @@ def _rows_schema(labels: Sequence[str]) -> pa.Schema:
     return pa.schema([
         ("index", pa.int64()), ("file", pa.string()), ("label", pa.string()),
         ("confidence", pa.float32()), *probabilities, ("duration", pa.float64()),
-        ("utterances", pa.int32()), ("reason", pa.string()), ("error", pa.string()),
+        ("utterances", pa.int32()), ("reason", pa.string()), ("warnings", pa.string()),
+        ("error", pa.string()),
         ("model", pa.string()), ("hash", pa.string()),
     ])  # fmt: skip
 
