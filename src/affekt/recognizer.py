@@ -213,11 +213,12 @@ class Recognizer:
             weights[sequence] = output.attention[i, : len(sequence)].double()
         timeline = _softmax(logits / temperature)
         attention: list[float] = (weights / weights.sum()).tolist()
+        doubt = self._doubt(heard)
         segments = [
             Segment(
                 float(start),
                 min(float(end), heard.seconds),
-                self._label(p),
+                UNCERTAIN if doubt else self._label(p),
                 self._by_class(p),
                 a,
             )
@@ -226,7 +227,6 @@ class Recognizer:
         warnings = list(heard.warnings)
         if heard.seconds > LONG:
             warnings.append(f"long: {heard.seconds:.0f} s in one label; the segments tell more")
-        doubt = self._doubt(heard)
         return Prediction(
             file=heard.file,
             duration=heard.seconds,

@@ -1,12 +1,10 @@
 """Live speech: samples in, the emotion of the moment out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .gate import UNCERTAIN
 from .recognizer import HOP, Recognizer
 from .recording import Resampler, Wave, channels_of, recorded
 from .segments import SAMPLE_RATE, SEGMENT
@@ -114,11 +112,8 @@ class Stream:
         predictions = self._recognizer.recognise(
             [recorded("<stream>", wave) for wave in waves], self._statistics
         )
-        segments = []
-        for start, prediction in zip(starts, predictions, strict=True):
-            last = prediction.moved(start / SAMPLE_RATE).segments[-1]
-            segments.append(replace(last, label=UNCERTAIN) if prediction.reason else last)
-        return segments
+        moments = zip(starts, predictions, strict=True)
+        return [told.moved(start / SAMPLE_RATE).segments[-1] for start, told in moments]
 
     def _tell(self, spoken: Sequence[Spoken]) -> None:
         """Hand over the utterances that have ended."""

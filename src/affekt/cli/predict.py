@@ -109,6 +109,7 @@ class _Job:
         self.recognizer, self.plot, self.many, self.split = recognizer, plot, many, split
         self.take = target.take if target else partial(_show, as_json)
         self.take_line = target.take if target else partial(_show, as_json, line=True)
+        self.headed = many and not (as_json or target)
         self.source: SourceStatistics | None = None
         self.learn = False
         self.heard: dict[str, Heard] = {}
@@ -153,6 +154,10 @@ class _Job:
 
     def _utterances(self, decoders: "list[Decoder]") -> "list[Prediction]":
         """As they are found, with the progress through the file; kept only for a picture."""
+        from ..report.console import printable
+
+        if self.headed:
+            console().print(printable(decoders[0].name), style="bold", markup=False)
         kept: list[Prediction] = []
         found = 0
         parties = (self.recognizer.utterances(d, self.source, learn=self.learn) for d in decoders)

@@ -85,7 +85,6 @@ def _speech(wave: Axes, told: Sequence[Prediction], label: str, shade: str) -> N
     spans = [
         (left, right - left)
         for p in told
-        if not p.reason
         for s, left, right in zip(p.segments, p.edges()[:-1], p.edges()[1:], strict=True)
         if s.label == label
     ]

@@ -40,7 +40,8 @@ class Service:
         loaded = [SharedRecognizer(checkpoint, cores) for checkpoint in checkpoints]
         self.models = {recognizer.name: recognizer for recognizer in loaded}
         self.store = JobStore(settings.state, settings.jobs, settings.keep_hours * 3600)
-        self.worker = Worker(self.store, self.models)
+        unwatched = {name: recognizer.unwatched() for name, recognizer in self.models.items()}
+        self.worker = Worker(self.store, unwatched)
         self.decoding = asyncio.Semaphore(DECODERS)
         self._used = {"requests": 0, "streams": 0}
         self._most = {"requests": settings.waiting, "streams": settings.streams}

@@ -1,9 +1,10 @@
 """One model for many clients at the same time."""
 
+import copy
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from queue import Empty, Queue
-from threading import Thread
+from threading import Condition, Thread
 
 import torch
 
@@ -14,6 +15,40 @@ from ..recording import Recording
 BATCH = 32.0  # s of recordings encoded together, at most
 
 Waiting = tuple[Sequence[Recording], "Future[list[Heard]]"]
+
+
+class Line:
+    """What waits to be encoded: those who look on before those who do not.
+
+    A job's recordings go one at a time, and after each batch of others at the latest: live speech
+    waits for one utterance of a job, and a job for no more than every other batch.
+    """
+
+    def __init__(self) -> None:
+        self._watched: deque[Waiting] = deque()
+        self._unwatched: deque[Waiting] = deque()
+        self._owed = False
+        self._some = Condition()
+
+    def put(self, waiting: Waiting, *, watched: bool) -> None:
+        """Stand in line."""
+        with self._some:
+            (self._watched if watched else self._unwatched).append(waiting)
+            self._some.notify()
+
+    def take(self) -> list[Waiting]:
+        """What is next, once there is something: up to `BATCH` seconds, but one at least."""
+        with self._some:
+            self._some.wait_for(lambda: self._watched or self._unwatched)
+            if self._unwatched and (self._owed or not self._watched):
+                self._owed = False
+                return [self._unwatched.popleft()]
+            self._owed = bool(self._unwatched)
+            batch, seconds = [], 0.0
+            while self._watched and seconds < BATCH:
+                batch.append(self._watched.popleft())
+                seconds += sum(r.seconds for r in batch[-1][0])
+            return batch
 
 
 class SharedRecognizer(Recognizer):
@@ -30,20 +65,30 @@ class SharedRecognizer(Recognizer):
 
     def __init__(self, checkpoint: Checkpoint, threads: int) -> None:
         super().__init__(checkpoint, HOP)
-        self._waiting: Queue[Waiting] = Queue()
+        self._watched = True
+        self._line = Line()
         for number in range(threads):
             Thread(target=self._work, daemon=True, name=f"{self.name} {number}").start()
 
+    def unwatched(self) -> "SharedRecognizer":
+        """The same, for work that nobody looks at meanwhile: others go before it."""
+        other = copy.copy(self)
+        other._watched = False
+        return other
+
     def hear(self, recordings: Sequence[Recording]) -> list[Heard]:
         """As `Recognizer.hear`; from any thread."""
-        heard: Future[list[Heard]] = Future()
-        self._waiting.put((recordings, heard))
-        return heard.result()
+        parts = [recordings] if self._watched else [[r] for r in recordings]
+        futures: list[Future[list[Heard]]] = []
+        for part in parts:
+            futures.append(Future())
+            self._line.put((part, futures[-1]), watched=self._watched)
+        return [heard for future in futures for heard in future.result()]
 
     def _work(self) -> None:
         torch.set_num_threads(1)
         while True:
-            batch = self._gathered()
+            batch = self._line.take()
             try:
                 heard = iter(super().hear([r for recordings, _ in batch for r in recordings]))
                 for recordings, future in batch:
@@ -52,15 +97,3 @@ class SharedRecognizer(Recognizer):
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)
-
-    def _gathered(self) -> list[Waiting]:
-        """What waits, at least one, up to `BATCH` seconds."""
-        batch = [self._waiting.get()]
-        seconds = sum(r.seconds for r in batch[0][0])
-        while seconds < BATCH:
-            try:
-                batch.append(self._waiting.get_nowait())
-            except Empty:
-                break
-            seconds += sum(r.seconds for r in batch[-1][0])
-        return batch
