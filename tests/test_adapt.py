@@ -6,10 +6,10 @@ import torch
 from test_cli import affekt
 
 from affekt import CorpusError, load
+from affekt.bundled import model_folder
 from affekt.checkpoint import load_checkpoint
 from affekt.corpora import load_corpus
 from affekt.metrics import gain_interval
-from affekt.recognizer import model_folder
 from affekt.training.adapt import adapt
 from affekt.training.data import VectorCache, load_clips
 

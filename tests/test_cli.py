@@ -59,7 +59,7 @@ def test_predict_prints_json_lines_and_a_picture(tmp_path):
     result = json.loads(line)
     assert list(result) == [
         "file", "duration", "label", "confidence", "probabilities", "segments", "model",
-        "terms", "reason", "source_segments", "warnings", "start", "channel",
+        "terms", "reason", "source_segments", "warnings", "start", "channel", "file_duration",
     ]  # fmt: skip
     assert list(result["segments"][0]) == ["start", "end", "label", "probabilities", "attention"]
     assert sum(s["attention"] for s in result["segments"]) == pytest.approx(1)
@@ -85,7 +85,9 @@ def test_a_long_recording_is_printed_utterance_by_utterance(tmp_path):
     soundfile.write(tmp_path / "call.wav", stereo[: 16 * 16_000], 16_000)
     apart = affekt("predict", tmp_path / "call.wav", "--json", "--channels", "split",
                    "--plot", tmp_path / "c.png")  # fmt: skip
-    assert {json.loads(line)["channel"] for line in apart.stdout.splitlines()} == {1}
+    parties = [json.loads(line) for line in apart.stdout.splitlines()]
+    assert [p["channel"] for p in parties if p["reason"] == "nobody speaks"] == [2]
+    assert {p["channel"] for p in parties} == {1, 2}
     assert sorted(p.name for p in tmp_path.glob("c-*")) == ["c-channel1.png", "c-channel2.png"]
     shown = affekt("predict", tmp_path / "long.wav")
     assert len(shown.stdout.splitlines()) == len(told)
@@ -93,7 +95,7 @@ def test_a_long_recording_is_printed_utterance_by_utterance(tmp_path):
     soundfile.write(tmp_path / "still.wav", np.zeros(40 * 16_000, np.float32), 16_000)
     still = affekt("predict", tmp_path / "still.wav")
     assert still.returncode == 0
-    assert "nobody speaks" in still.stderr
+    assert "nobody speaks" in still.stdout
 
 
 def test_predict_for_a_person_and_several_files(tmp_path):

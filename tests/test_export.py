@@ -8,6 +8,7 @@ import soundfile
 import torch
 
 from affekt import AffektError
+from affekt.bundled import model_folder
 from affekt.checkpoint import Checkpoint, load_checkpoint
 from affekt.config import Config
 from affekt.encoders.vggish import VGGish
@@ -15,7 +16,7 @@ from affekt.encoders.whisper import Whisper
 from affekt.export import onnx_file
 from affekt.export.graph import Graph
 from affekt.model import EmotionModel
-from affekt.recognizer import Recognizer, model_folder
+from affekt.recognizer import Recognizer
 
 
 def untrained(tiny_config, encoder=None, **stage2):

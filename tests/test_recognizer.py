@@ -10,10 +10,11 @@ from safetensors.torch import load_file
 
 import affekt
 from affekt import AudioError, audio
-from affekt.checkpoint import Checkpoint
+from affekt.bundled import model_folder
+from affekt.checkpoint import Checkpoint, load_checkpoint
 from affekt.config import Config
 from affekt.model import EmotionModel
-from affekt.recognizer import Recognizer, load_checkpoint, model_folder
+from affekt.recognizer import Recognizer
 from affekt.recording import Recording
 from affekt.segments import SEGMENT
 

@@ -6,8 +6,9 @@ import numpy as np
 from test_cli import DEMO
 
 from affekt.audio import read
+from affekt.bundled import model_folder
 from affekt.checkpoint import load_checkpoint
-from affekt.recognizer import HOP, Recognizer, model_folder
+from affekt.recognizer import HOP, Recognizer
 from affekt.recording import recorded
 from affekt.server.shared import Line, SharedRecognizer
 

@@ -9,8 +9,10 @@ import torch
 from test_cli import affekt
 
 from affekt import AffektError
+from affekt.bundled import model_folder
+from affekt.checkpoint import load_checkpoint
 from affekt.model import Statistics
-from affekt.recognizer import Recognizer, load_checkpoint, model_folder
+from affekt.recognizer import Recognizer
 from affekt.recording import from_array
 from affekt.source import PRIOR, SourceStatistics, load_source
 

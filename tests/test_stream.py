@@ -4,7 +4,9 @@ from test_recognizer import DEMO
 
 import affekt
 from affekt import AudioError, audio
-from affekt.recognizer import Recognizer, load_checkpoint, model_folder
+from affekt.bundled import model_folder
+from affekt.checkpoint import load_checkpoint
+from affekt.recognizer import Recognizer
 from affekt.stream import WINDOW, Stream
 
 RATE = 16_000

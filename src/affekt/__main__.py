@@ -1,5 +1,6 @@
 """``affekt`` and ``python -m affekt``: what goes wrong becomes one sentence and an exit code."""
 
+import errno
 import os
 import sys
 from io import TextIOWrapper
@@ -48,6 +49,9 @@ def run(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            complain(f"{error.filename or 'standard output'}: {error.strerror}")
+            return 2
         if os.environ.get("AFFEKT_DEBUG"):
             raise
         complain(f"internal error, please report it ({type(error).__name__}: {error})")

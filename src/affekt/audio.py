@@ -60,6 +60,7 @@ class Decoder:
         self.channels = 1
         self.tap: Callable[[Wave], None] | None = None
         self.promised = 0.0
+        self._taken = 0
         self.warnings: list[str] = []
         self._begun: list[Wave] = []
         self._rest = self._decoded()
@@ -67,9 +68,15 @@ class Decoder:
     def __iter__(self) -> Iterator[Wave]:
         begun, self._begun = self._begun, []
         for block in chain(begun, self._rest):
+            self._taken += len(block)
             if self.tap:
                 self.tap(block)
             yield block
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the blocks that were taken so far."""
+        return self._taken / SAMPLE_RATE
 
     def whole(self, most: float = math.inf) -> Recording | None:
         """The recording in memory; None if it is longer than `most` seconds.

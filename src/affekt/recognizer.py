@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from importlib import resources
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -17,10 +16,11 @@ from torch import Tensor
 from . import audio
 from .ahead import ahead
 from .audio import Source
+from .bundled import model_folder
 from .checkpoint import Checkpoint, load_checkpoint
 from .encoders import encode
 from .encoders.fast import for_inference
-from .errors import AffektError, CheckpointError
+from .errors import AffektError, AudioError
 from .gate import SHORTEST, UNCERTAIN
 from .model import Statistics, levelled
 from .recording import Recording, from_array, recorded
@@ -148,20 +148,55 @@ class Recognizer:
             learn: Take each utterance into the statistics before it is recognised.
 
         Yields:
-            A prediction for each utterance, soon after it ends.
+            A prediction for each utterance, soon after the next begins to be recognised; the last
+            one knows how long the recording is and what is damaged. Where nobody speaks, one that
+            says so.
 
         Raises:
             AudioError: It cannot be read as a recording.
             AffektError: The statistics are of another encoder.
         """
         decoder = source if isinstance(source, audio.Decoder) else audio.Decoder(source)
+        channel = 0 if decoder.channel is None else decoder.channel + 1
+        last = None
+        try:
+            for told in self._utterances(decoder, statistics, learn):
+                if last:
+                    yield last
+                last = replace(told, channel=channel)
+        except AudioError:
+            if last:
+                yield last
+            raise
+        last = last or self._nobody(decoder, channel)
+        warnings = [*last.warnings, *decoder.warnings]
+        yield replace(last, file_duration=decoder.seconds, warnings=warnings)
+
+    def _utterances(
+        self, decoder: audio.Decoder, statistics: SourceStatistics | None, learn: bool
+    ) -> Iterator[Prediction]:
         for spoken in _together(ahead(utterances(decoder, detector()), AHEAD)):
             recordings = [recorded(decoder.name, s.wave) for s in spoken]
             for one, heard in zip(spoken, self.hear(recordings), strict=True):
                 if learn:
                     statistics = self.source_of([heard], statistics)
-                told = self.tell(heard, statistics).moved(one.start)
-                yield replace(told, channel=0 if decoder.channel is None else decoder.channel + 1)
+                yield self.tell(heard, statistics).moved(one.start)
+
+    def _nobody(self, decoder: audio.Decoder, channel: int) -> Prediction:
+        """Of a recording without utterances, where every class is as good as another."""
+        share = 1 / len(self.labels)
+        return Prediction(
+            file=decoder.name,
+            duration=decoder.seconds,
+            label=UNCERTAIN,
+            confidence=share,
+            probabilities=dict.fromkeys(self.labels, share),
+            segments=[],
+            model=self.name,
+            terms=self.terms,
+            reason="nobody speaks",
+            channel=channel,
+        )
 
     def hear(self, recordings: Sequence[Recording]) -> list[Heard]:
         """Encode decoded recordings, in their order: all that takes time."""
@@ -239,6 +274,7 @@ class Recognizer:
             reason=doubt,
             source_segments=source.segments if source else 0,
             warnings=warnings,
+            file_duration=heard.seconds,
         )
 
     def _doubt(self, heard: Heard) -> str:
@@ -301,26 +337,6 @@ def load(model: str | Path = "default", hop: float = HOP) -> Recognizer:
         ValueError: Such a hop there is not.
     """
     return Recognizer(load_checkpoint(model_folder(model)), hop)
-
-
-def model_folder(model: str | Path) -> Path:
-    """Where a bundled model lies, or the model folder that was given.
-
-    Raises:
-        CheckpointError: No such model.
-    """
-    bundled = bundled_models()
-    folder = bundled.get(str(model), Path(model))
-    if not folder.is_dir():
-        names = ", ".join(bundled)
-        raise CheckpointError(f"{model}: no such model; give a model folder or one of {names}")
-    return folder
-
-
-def bundled_models() -> dict[str, Path]:
-    """Folders of the models inside the package, by name."""
-    models = Path(str(resources.files("affekt") / "models"))
-    return {path.name: path for path in sorted(models.iterdir()) if path.is_dir()}
 
 
 def _softmax(logits: Tensor) -> NDArray[np.float64]:

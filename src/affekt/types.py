@@ -76,6 +76,8 @@ class Prediction:
             standardised; 0 where none were.
         warnings: What to know before trusting the result.
         channel: Which channel was heard, from 1 on, where they were heard apart; 0 if together.
+        file_duration: Seconds of the whole recording; None in all but the last utterance of a long
+            one, when its end is not known yet.
     """
 
     file: str
@@ -91,6 +93,7 @@ class Prediction:
     warnings: list[str] = field(default_factory=list)
     start: float = 0.0
     channel: int = 0
+    file_duration: float | None = None
 
     def edges(self) -> list[float]:
         """Seconds ``(segments + 1,)`` that part the recording among its overlapping segments.
@@ -107,7 +110,8 @@ class Prediction:
             replace(s, start=round(s.start + seconds, 6), end=round(s.end + seconds, 6))
             for s in self.segments
         ]
-        return replace(self, start=round(self.start + seconds, 6), segments=segments)
+        start = round(self.start + seconds, 6)
+        return replace(self, start=start, segments=segments, file_duration=None)
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``affekt predict --json`` prints."""

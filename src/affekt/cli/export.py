@@ -30,9 +30,9 @@ def export(
         Store and multiply the encoder's matrices in 8 bits: a third of the size, faster where
         there is no bfloat16, less exact.
     """
+    from ..bundled import model_folder
     from ..checkpoint import load_checkpoint
     from ..export.onnx_file import export_onnx
-    from ..recognizer import model_folder
 
     checkpoint = load_checkpoint(model_folder(model))
     difference = export_onnx(checkpoint, out, int8=int8)

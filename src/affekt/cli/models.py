@@ -8,8 +8,8 @@ def models() -> None:
     """List the models inside the package: classes, what each is good for, and its terms."""
     from rich.text import Text
 
+    from ..bundled import bundled_models
     from ..checkpoint import load_checkpoint
-    from ..recognizer import bundled_models
 
     for name, folder in bundled_models().items():
         model = load_checkpoint(folder)

@@ -1,6 +1,7 @@
 """``affekt predict``."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
@@ -107,6 +108,7 @@ class _Job:
         *, many: bool, split: bool,
     ) -> None:  # fmt: skip
         self.recognizer, self.plot, self.many, self.split = recognizer, plot, many, split
+        self.target = target
         self.take = target.take if target else partial(_show, as_json)
         self.take_line = target.take if target else partial(_show, as_json, line=True)
         self.headed = many and not (as_json or target)
@@ -146,6 +148,9 @@ class _Job:
             clip = self.heard.get(file) or self.recognizer.hear([recording])[0]
             told = [self.recognizer.tell(clip, self.source)]
             self.take(told[0])
+            if self.target:  # what is odd about the recording no format tells
+                for warning in told[0].warnings:
+                    complain(f"{told[0].file}: {warning}")
         else:
             told = self._utterances(decoders)
         for decoder, outline in zip(decoders, outlines, strict=False):
@@ -159,19 +164,21 @@ class _Job:
         if self.headed:
             console().print(printable(decoders[0].name), style="bold", markup=False)
         kept: list[Prediction] = []
-        found = 0
+        odd: Counter[str] = Counter()
         parties = (self.recognizer.utterances(d, self.source, learn=self.learn) for d in decoders)
         with progress() as report:
             for prediction in merge(*parties, key=lambda p: p.start):
-                found += 1
                 self.take_line(prediction)
+                odd.update(warning.partition(":")[0] for warning in prediction.warnings)
                 if self.plot:
                     kept.append(prediction)
                 _report(report, prediction, decoders[0])
-        for warning in dict.fromkeys(w for d in decoders for w in d.warnings):
+        damage = dict.fromkeys(w for d in decoders for w in d.warnings)
+        for warning in damage:
             complain(f"{decoders[0].name}: {warning}")
-        if not found:
-            say(f"{decoders[0].name}: nobody speaks")
+        for kind, count in odd.items():
+            if not any(warning.startswith(kind) for warning in damage):
+                complain(f"{decoders[0].name}: {kind}: {count} utterances")
         return kept
 
     def _draw(self, told: "list[Prediction]", outline: "Outline", decoder: "Decoder") -> None:

@@ -49,8 +49,8 @@ def score(
     verify:
         Only check that OUT is complete: every input exactly once, by one model.
     """
+    from ..bundled import model_folder
     from ..checkpoint import load_checkpoint
-    from ..recognizer import model_folder
     from ..scoring import engines
     from ..scoring import job as jobs
 

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -58,9 +59,10 @@ def serve(
             f"--port {port} --workers {workers}: a port is 1 to 65535, a worker needed"
         )
 
+    from ..bundled import model_folder
     from ..checkpoint import load_checkpoint
-    from ..recognizer import model_folder
     from ..server.settings import LOOPBACK, VARIABLE, Settings
+    from ..server.store import JobStore
 
     settings = Settings(
         models=model, host=host, token=token or os.environ.get("AFFEKT_TOKEN", ""),
@@ -80,10 +82,8 @@ def serve(
     if len(set(names)) < len(names) or not names:
         raise AffektError(f"models must differ by name, got {', '.join(names)}")
     os.umask(0o077)  # results are nobody else's
-    try:
-        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise AffektError(f"{settings.state}: cannot be written: {error.strerror}") from None
+    JobStore(settings.state, most=jobs, keep=0)  # what is wrong with it is told before all else
+    _free(host, port)
     os.environ[VARIABLE] = settings.model_dump_json()
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again once all has ended
     with ExitStack() as kept:
@@ -97,6 +97,15 @@ def serve(
             timeout_graceful_shutdown=settings.drain_seconds, timeout_keep_alive=30,
         )  # fmt: skip
     return 0
+
+
+def _free(host: str, port: int) -> None:
+    """Whether there can be listened; uvicorn itself only logs that it cannot, and ends."""
+    try:
+        [(family, *_), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise AffektError(f"--host {host} --port {port}: {error.strerror or error}") from None
 
 
 def _state() -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import AffektError
-from .app import complain, say
+from .app import say
 
 if TYPE_CHECKING:
     from ..types import Prediction
@@ -35,9 +35,7 @@ class Target:
                 raise AffektError(f"{path}: exists; choose another name")
 
     def take(self, prediction: "Prediction") -> None:
-        """Keep an utterance for its file; what is odd about the recording no format tells."""
-        for warning in prediction.warnings:
-            complain(f"{prediction.file}: {warning}")
+        """Keep a prediction for its file."""
         self.told[self.path_of[prediction.file]].append(prediction)
 
     def drop(self, file: str) -> None:
@@ -49,9 +47,10 @@ class Target:
 
     def write(self) -> None:
         """Write all files, each whole or not at all."""
+        many = self.each and len(self.told) > 1
         for path, told in self.told.items():
             self._write(told, path)
-            say(f"written: {path}")
+            say(f"written: {path}" + (f", of {told[0].file}" if many and told else ""))
 
 
 def named(path: Path, file: str, taken: list[Path]) -> Path:

@@ -24,7 +24,8 @@ def textgrid(predictions: Sequence[Prediction]) -> str:
     Two of each for a call of two channels.
     """
     tiers = _tiers(predictions)
-    end = max((span.end for spans in tiers.values() for span in spans), default=1.0)
+    ends = [end for p in predictions for end in (p.start + p.duration, p.file_duration or 0.0)]
+    end = max(ends, default=1.0)
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', ""]
     lines += [
         "xmin = 0",

@@ -7,6 +7,7 @@ formula.
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -84,9 +85,15 @@ def _clock(seconds: float, point: str) -> str:
 
 
 def rttm(predictions: Sequence[Prediction]) -> str:
-    """Rich Transcription Time Marked: the label stands where a speaker's name would."""
+    """Rich Transcription Time Marked: the label stands where a speaker's name would.
+
+    Recordings are known by their names without suffix, those that share one by their paths.
+    """
+    files = {p.file: Path(p.file).stem for p in predictions}
+    same = Counter(files.values())
+    ids = {file: stem if same[stem] == 1 else file for file, stem in files.items()}
     return "".join(
-        f"SPEAKER {'_'.join(Path(p.file).stem.split()) or 'recording'} {p.channel or 1} "
+        f"SPEAKER {'_'.join(ids[p.file].split()) or 'recording'} {p.channel or 1} "
         f"{p.start:.3f} "
         f"{p.duration:.3f} <NA> <NA> {'_'.join(p.label.split())} {p.confidence:.4f} <NA>\n"
         for p in predictions

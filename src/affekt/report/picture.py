@@ -24,7 +24,7 @@ def recognition(told: Sequence[Prediction], outline: Outline) -> Figure:
     Up to half a minute takes one row, more takes several, one below the other.
 
     Args:
-        told: One prediction, or one for each utterance; none where nobody speaks.
+        told: One prediction, or one for each utterance.
         outline: Of the whole recording.
     """
     duration = outline.close()
@@ -33,13 +33,14 @@ def recognition(told: Sequence[Prediction], outline: Outline) -> Figure:
     row = duration if rows == 1 else row
     height = 7.2 if rows == 1 else 3.4 * rows + 0.4
     figure = Figure(figsize=(10, height), layout="constrained")
-    colour = colours(list(told[0].probabilities)) if told else {}
+    colour = colours(list(told[0].probabilities))
     figure.suptitle(_title(told), parse_math=False, fontsize=11)
     for number, part in enumerate(figure.subfigures(rows, 1, squeeze=False)[:, 0]):
         start = number * row
         axes = part.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": [1.6, 1.6, 2.4, 1]})
         _sound(axes[0], axes[1], outline, start, min(start + row, duration))
-        here = [p for p in told if p.start < start + row and p.start + p.duration > start]
+        ends = start + row
+        here = [p for p in told if p.segments and p.start < ends and p.start + p.duration > start]
         for uncertain in (False, True):
             if some := [p for p in here if bool(p.reason) == uncertain]:
                 _emotion(axes[2], axes[3], some, colour, 0.25 if uncertain else 1.0)
@@ -56,8 +57,6 @@ def recognition(told: Sequence[Prediction], outline: Outline) -> Figure:
 
 
 def _title(told: Sequence[Prediction]) -> str:
-    if not told:
-        return "nobody speaks"
     first = told[0]
     name = Path(first.file).name + (f", channel {first.channel}" if first.channel else "")
     if len(told) > 1 or first.start > 0:

@@ -15,7 +15,6 @@ from ..files import write
 from ..gate import UNCERTAIN
 from ..recognizer import LONG, Recognizer
 from ..recording import Recording
-from ..segments import SAMPLE_RATE
 from ..types import Prediction
 from .inputs import Input
 
@@ -100,10 +99,8 @@ def _told(recognizer: Recognizer, inputs: Sequence[Input]) -> Iterator[tuple[int
 
 
 def _long(recognizer: Recognizer, decoder: Decoder) -> Told:
-    blocks: list[int] = []
-    decoder.tap = lambda block: blocks.append(len(block))
     told = list(recognizer.utterances(decoder))
-    return Told(sum(blocks) / SAMPLE_RATE, told, decoder.warnings)
+    return Told(decoder.seconds, told, decoder.warnings)
 
 
 def _recognised(
@@ -125,8 +122,6 @@ def _row(one: Input, told: Told, labels: Sequence[str]) -> dict[str, Any]:
     row |= {"duration": told.seconds, "utterances": len(told.predictions)}
     clear = [p for p in told.predictions if not p.reason]
     counted = clear or told.predictions
-    if not counted:
-        return row | {"label": UNCERTAIN, "reason": "nobody speaks"}
     mean = np.average(
         [list(p.probabilities.values()) for p in counted],
         axis=0, weights=[p.duration for p in counted],

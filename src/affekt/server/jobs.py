@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi import Path as InPath
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -21,7 +20,6 @@ from .store import Job, StoreFullError
 from .upload import BODY, receive
 
 router = APIRouter(prefix="/v1/jobs", dependencies=[Depends(admitted)])
-JobId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$")]
 
 
 class JobState(BaseModel):
@@ -85,7 +83,7 @@ def _begins(path: Path, name: str) -> None:
     response_model=JobState,
     responses=FILES | responses(403, 404, 409, 422),
 )
-def state(job: JobId, service: Served, format: Format = "json") -> JobState | Response:
+def state(job: str, service: Served, format: Format = "json") -> JobState | Response:
     """How far a job is; its result once it is done, in the format that is asked for."""
     found = _found(service, job)
     if format == "json":
@@ -96,7 +94,7 @@ def state(job: JobId, service: Served, format: Format = "json") -> JobState | Re
 
 
 @router.delete("/{job}", status_code=204, responses=responses(403, 404, 422))
-def delete(job: JobId, service: Served) -> None:
+def delete(job: str, service: Served) -> None:
     """Forget a job, its result and its recording."""
     service.store.delete(_found(service, job))
 

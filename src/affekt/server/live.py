@@ -13,12 +13,25 @@ from starlette.concurrency import run_in_threadpool
 from ..errors import AudioError
 from ..recognizer import Recognizer
 from ..stream import Stream
+from .access import PROTOCOL
 
 LONGEST, FASTEST = 2.0, 0.1  # s in a frame and between moments: work that others wait for
 SILENT = 60.0  # s without a frame after which a client is taken for gone
 Samples = Literal["int16", "float32", "opus"]
+REASON = 123  # bytes
 REFUSED, TRY_AGAIN, BAD_DATA = 1008, 1013, 1007  # close codes of RFC 6455
 Decode = Callable[[bytes], NDArray[np.generic]]
+
+
+async def welcome(socket: WebSocket) -> None:
+    """Shake hands, which also comes before any refusal: a client reads no reason otherwise."""
+    offered = socket.headers.get("sec-websocket-protocol", "")
+    await socket.accept(PROTOCOL if offered else None)
+
+
+async def close(socket: WebSocket, code: int, reason: str) -> None:
+    """End with a reason, as much of it as a frame may hold."""
+    await socket.close(code, reason.encode()[:REASON].decode(errors="ignore"))
 
 
 async def converse(
@@ -38,7 +51,7 @@ async def converse(
             raise ValueError(f"hop is {hop} s; here it must be at least {FASTEST} s")
         decode = _opus(rate) if samples == "opus" else _pcm(samples)
     except (AudioError, ValueError) as error:
-        return await socket.close(REFUSED, str(error)[:120])
+        return await close(socket, REFUSED, str(error))
 
     def hear(data: bytes | None) -> list[dict[str, Any]]:
         if data is None:
@@ -64,9 +77,9 @@ async def converse(
             if data is None:
                 return await socket.close()
     except (AudioError, ValueError) as error:
-        await socket.close(BAD_DATA, str(error)[:120])
+        await close(socket, BAD_DATA, str(error))
     except TimeoutError:
-        await socket.close(REFUSED, f"nothing came for {SILENT:.0f} s")
+        await close(socket, REFUSED, f"nothing came for {SILENT:.0f} s")
     except WebSocketDisconnect:
         return None
 

@@ -3,14 +3,15 @@
 import sqlite3
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from ..errors import AudioError, TooLongError
+from .live import REFUSED, close, welcome
 from .store import StoreFullError
 
 RETRY = {"Retry-After": "5"}
@@ -46,6 +47,12 @@ def too_many(what: str) -> HTTPException:
     return HTTPException(429, f"too many {what} at the same time; try again", headers=RETRY)
 
 
+def _first(error: RequestValidationError | WebSocketRequestValidationError) -> str:
+    first = error.errors()[0]
+    where = " ".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}"
+
+
 def handle(app: FastAPI) -> None:
     """Answer every error in the same form."""
 
@@ -55,9 +62,12 @@ def handle(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _validation(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = " ".join(str(part) for part in first["loc"])
-        return JSONResponse({"detail": f"{where}: {first['msg']}"}, 422)
+        return JSONResponse({"detail": _first(error)}, 422)
+
+    @app.exception_handler(WebSocketRequestValidationError)
+    async def _stream(socket: WebSocket, error: WebSocketRequestValidationError) -> None:
+        await welcome(socket)
+        await close(socket, REFUSED, _first(error))
 
     @app.exception_handler(AudioError)
     def _audio(_: Request, error: AudioError) -> JSONResponse:

@@ -14,8 +14,8 @@ from ..recognizer import HOP, LONG
 from ..recording import Recording
 from ..report import formats
 from ..types import Prediction
-from .access import PROTOCOL, admitted
-from .live import REFUSED, TRY_AGAIN, Samples, converse
+from .access import admitted
+from .live import REFUSED, TRY_AGAIN, Samples, close, converse, welcome
 from .observe import RECOGNISED, STREAMS
 from .problems import responses
 from .service import Served
@@ -110,14 +110,12 @@ async def stream(
     hop: float = HOP,
 ) -> None:
     """Live speech: see ``docs/server.md``."""
-    offered = socket.headers.get("sec-websocket-protocol", "")
+    await welcome(socket)
     try:
         admitted(socket)
         recognizer = service.model(model)
     except HTTPException as error:
-        await socket.accept(PROTOCOL if offered else None)
-        return await socket.close(REFUSED, str(error.detail)[:120])
-    await socket.accept(PROTOCOL if offered else None)
+        return await close(socket, REFUSED, str(error.detail))
     try:
         async with service.slot("streams"):
             STREAMS.inc()
@@ -126,4 +124,4 @@ async def stream(
             finally:
                 STREAMS.dec()
     except HTTPException as error:
-        await socket.close(TRY_AGAIN, str(error.detail))
+        await close(socket, TRY_AGAIN, str(error.detail))

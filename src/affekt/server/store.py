@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import AffektError
 from ..types import Prediction, Segment
 
 LEASE = 30.0  # s without a sign of life after which a job is taken from its worker
@@ -68,16 +69,30 @@ class JobStore:
         folder: Made if it is not there; holds ``jobs.sqlite`` and ``uploads/``.
         most: Jobs waiting or running.
         keep: Seconds that an ended job is kept.
+
+    Raises:
+        AffektError: The folder cannot be written, or its database is damaged.
     """
 
     def __init__(self, folder: Path, most: int, keep: float) -> None:
         folder = folder.resolve()  # queued paths must hold wherever the next server is started
         self.uploads = folder / "uploads"
-        self.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file, self._most, self._keep = folder / "jobs.sqlite", most, keep
-        with self._connection() as db:
-            db.execute("pragma journal_mode = wal")
-            db.executescript(SCHEMA)
+        try:
+            self.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with self._connection() as db:
+                db.execute("pragma journal_mode = wal")
+                db.executescript(SCHEMA)
+                [found] = db.execute("pragma quick_check(1)").fetchone()
+                if found != "ok":
+                    raise sqlite3.DatabaseError(found)
+        except OSError as error:
+            raise AffektError(f"{folder}: cannot be written: {error.strerror}") from None
+        except sqlite3.DatabaseError as error:
+            raise AffektError(
+                f"{self._file}: cannot hold jobs ({error}); another --state folder will, or move "
+                "the file away"
+            ) from None
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

@@ -11,7 +11,6 @@ from ..audio import Decoder
 from ..errors import AudioError
 from ..recognizer import LONG, Recognizer
 from ..recording import Wave
-from ..segments import SAMPLE_RATE
 from ..types import Prediction
 from .observe import RECOGNISED, log
 from .store import Job, JobStore
@@ -87,25 +86,19 @@ class Worker(Thread):
 
     def _recognise(self, job: Job, decoder: Decoder) -> None:
         recognizer = self._models[job.model]
-        heard, last = 0, time.monotonic()
+        last = time.monotonic()
 
-        def alive(block: Wave) -> None:
-            nonlocal heard
-            heard += len(block)
-            beat()
-
-        def beat() -> None:
+        def beat(_: Wave | None = None) -> None:
             nonlocal last
             if self._stop_event.is_set():
                 raise StoppedError
             if time.monotonic() > last + BEAT:
                 last = time.monotonic()
-                seconds = heard / SAMPLE_RATE
-                share = min(seconds / decoder.promised, 1) if decoder.promised else 0.0
+                share = min(decoder.seconds / decoder.promised, 1) if decoder.promised else 0.0
                 if not self._store.beat(job, share):
                     raise StoppedError
 
-        decoder.tap = alive
+        decoder.tap = beat
         if recording := decoder.whole(LONG):
             told: Iterable[Prediction] = recognizer.recognise([recording])
         else:

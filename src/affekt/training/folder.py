@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from ..bundled import model_folder
 from ..checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ..config import Config
 from ..corpora import Corpus
@@ -17,7 +18,6 @@ from ..errors import AffektError
 from ..files import new_folder
 from ..progress import Report, silent
 from ..provenance import portable, provenance
-from ..recognizer import model_folder
 from ..report.card import adapted_card, model_card
 from .adapt import Adapted, adapt
 from .data import Clip, VectorCache, load_clips

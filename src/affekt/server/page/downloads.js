@@ -14,7 +14,7 @@ const FORMATS = [ // the server's name, ours, the file's ending
 export function offer(job, name) {
   const box = find("downloads");
   box.replaceChildren();
-  if (job?.status !== "done" || !job.result.length) return;
+  if (job?.status !== "done") return;
   const stem = name.replace(/\.[^.]*$/, "");
   box.append(`${t("download")} `);
   for (const [format, textContent, ending] of FORMATS) {

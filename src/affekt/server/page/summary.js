@@ -2,14 +2,13 @@
 
 import { make, said } from "./dom.js";
 import { UNCERTAIN } from "./moments.js";
-import { emotion, percent, t } from "./words.js";
+import { emotion, percent, remark, t } from "./words.js";
 
 /** The result in a few words, or how far it is. @param {import("./jobs.js").Job} job */
 export function summary(job) {
   if (!job) return t("waiting");
   if (job.status === "running") return t("running", { percent: Math.round(100 * job.progress) });
   if (job.status !== "done") return t(job.status);
-  if (!job.result.length) return t("nobody");
   if (job.result.length > 1) {
     return t("utterances", { count: job.result.length, label: emotion(prevailing(job.result)) });
   }
@@ -33,10 +32,10 @@ export function described({ name, note, job }) {
     box.append(make("p", { className: "hint", textContent: name }));
     return box;
   }
-  const reasons = job.result.length === 1 ? first.reason : "";
-  if (reasons) box.append(said("p", t("because", { reason: reasons }), { className: "warning" }));
+  const reason = job.result.length === 1 ? remark(first.reason) : "";
+  if (reason) box.append(said("p", t("because", { reason }), { className: "warning" }));
   for (const text of new Set(job.result.flatMap(({ warnings }) => warnings))) {
-    box.append(said("p", text, { className: "warning" }));
+    box.append(said("p", remark(text), { className: "warning" }));
   }
   const { model, terms } = first;
   const line = make("summary", { textContent: t("modelLine", { model, terms }) });

@@ -4,7 +4,7 @@ import { clock } from "./bands.js";
 import { colour } from "./colours.js";
 import { find, make, rove, said, say } from "./dom.js";
 import { mostly, parts, pieces, UNCERTAIN } from "./moments.js";
-import { emotion, percent, t } from "./words.js";
+import { emotion, percent, remark, t } from "./words.js";
 
 export class Table {
   /** @param {{play: Function, seek: Function, label: Function}} told  each with the part */
@@ -145,6 +145,6 @@ function named(label) {
 function recognised(part) {
   const cell = named(part.label);
   cell.append(" ", share(part));
-  if (part.reason && part.whole) cell.append(said("small", part.reason));
+  if (part.reason && part.whole) cell.append(said("small", remark(part.reason)));
   return cell;
 }

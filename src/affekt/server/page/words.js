@@ -14,7 +14,6 @@ const EN = { // the fixed texts stand in index.html
   failed: "failed",
   again: "Try again",
   remove: "Take {name} out of the list",
-  nobody: "Nobody speaks in this recording.",
   silence: "Nobody speaks here.",
   utterances: "{count} utterances; for most of the time {label}",
   because: "Reason: {reason}",
@@ -81,7 +80,6 @@ const ZH = {
   failed: "失败",
   again: "重试",
   remove: "将 {name} 移出列表",
-  nobody: "此录音中无人说话。",
   silence: "此处无人说话。",
   utterances: "{count} 句话；大部分时间为{label}",
   because: "原因：{reason}",
@@ -126,6 +124,19 @@ const PROBLEMS = { // by status; the meanings that the server documents
   507: "服务器没有空间保存任务",
 };
 
+const REMARKS = { // by their words before the colon; see recording.py, gate.py and audio.py
+  silent: "静音",
+  "nobody speaks": "无人说话",
+  "not speech, or too noisy or too unlike the training data to tell":
+    "不是语音，或噪声太大，或与训练数据差别太大",
+  "too short": "太短",
+  short: "很短",
+  long: "很长",
+  clipped: "削波",
+  truncated: "不完整",
+  damaged: "已损坏",
+};
+
 const EMOTIONS = {
   anger: "愤怒",
   disgust: "厌恶",
@@ -149,6 +160,12 @@ export function t(key, values = {}) {
 /** What the server says is wrong, in Chinese before the server's own English sentence. */
 export function told(status, sentence) {
   return chinese && PROBLEMS[status] ? `${PROBLEMS[status]}（${sentence}）` : sentence;
+}
+
+/** Why no emotion is told, or what is odd about a recording: Chinese before the English. */
+export function remark(sentence) {
+  const words = chinese && REMARKS[sentence.split(":")[0]];
+  return words ? `${words}（${sentence}）` : sentence;
 }
 
 /** A class in the user's language; one that is not known keeps its name. */
