@@ -92,9 +92,9 @@ benchmark: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 taskset -c 0 $(BIN)/python benchmarks/live.py demo/*.flac > results/live.md
 
 faults: $(VENV)/dev.stamp
-	AFFEKT_FAULTS=10000 $(BIN)/python -m pytest -n 0 -s tests/test_server_faults.py -k mutated \
+	AFFEKT_FAULTS=10000 $(BIN)/python -m pytest -n 0 -s tests/server/test_faults.py -k mutated \
 	    2> /dev/null | tee results/faults.txt
-	AFFEKT_KILLS=20 $(BIN)/python -m pytest -n 0 tests/test_scoring.py tests/test_saves.py -k killed
+	AFFEKT_KILLS=20 $(BIN)/python -m pytest -n 0 tests/batch/test_job.py tests/training/test_resume.py -k killed
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

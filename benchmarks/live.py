@@ -13,9 +13,9 @@ import time
 
 import numpy as np
 
-from affekt.audio import read
-from affekt.recognizer import HOP, load
-from affekt.stream import Stream
+from affekt.audio.decoding import read
+from affekt.inference.recognizer import HOP, load
+from affekt.inference.stream import Stream
 
 RATE = 16_000
 BLOCK = 320

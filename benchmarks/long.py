@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from affekt.encoders.fast import arithmetic
-from affekt.vad import Level, detector
+from affekt.audio.vad import Level, detector
+from affekt.nn.encoders.fast import arithmetic
 
 HOURS = 10
 

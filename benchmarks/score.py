@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from affekt.scoring.inputs import PART
+from affekt.batch.inputs import PART
 
 
 def archive(folder: Path, files: list[str], number: int) -> Path:

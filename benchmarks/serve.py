@@ -24,8 +24,8 @@ import httpx
 import numpy as np
 import soundfile
 
-from affekt.audio import read
-from affekt.recognizer import load
+from affekt.audio.decoding import read
+from affekt.inference.recognizer import load
 
 
 def clip(path: str) -> bytes:

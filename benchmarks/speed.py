@@ -27,8 +27,8 @@ import soxr
 import torch
 
 import affekt
-from affekt.encoders.fast import BFloat16Linear, OneDNNLinear, arithmetic, has_bfloat16
-from affekt.recognizer import load
+from affekt.inference.recognizer import load
+from affekt.nn.encoders.fast import BFloat16Linear, OneDNNLinear, arithmetic, has_bfloat16
 
 RUNS = 3
 THREADS = (1, 2)

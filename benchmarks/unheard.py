@@ -21,19 +21,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from affekt.checkpoint import Checkpoint
+from affekt.audio.recording import Wave
 from affekt.config import Config, read_config
-from affekt.corpora.together import pool
-from affekt.encoders.weights import cache_folder
+from affekt.corpora.combine import pool
+from affekt.inference.normalisation import NormalisationStatistics
+from affekt.inference.recognizer import EncodedRecording, Recognizer
 from affekt.metrics import calibration_error, uar
-from affekt.model import prepare
-from affekt.recognizer import Heard, Recognizer
-from affekt.recording import Wave
-from affekt.source import SourceStatistics
-from affekt.training import degrade
+from affekt.nn.checkpoint import Checkpoint
+from affekt.nn.emotion_model import prepare
+from affekt.nn.encoders.weights import cache_folder
+from affekt.training import degradation
 from affekt.training.adapt import adapt
-from affekt.training.data import Clip, VectorCache, load_clips
-from affekt.training.train import train
+from affekt.training.clips import Clip, EmbeddingCache, load_clips
+from affekt.training.run import train
 
 FOUR = ("anger", "happiness", "neutral", "sadness")
 TESTED = ("emodb", "casia", "nemo", "turev", "urdu")
@@ -44,18 +44,18 @@ Table = dict[str, dict[str, list[float]]]  # corpus, row, seeds
 Change = Callable[[Wave, np.random.Generator], Wave]
 LINES: dict[str, Change] = {
     "as it is": lambda w, rng: w,
-    "telephone": lambda w, rng: degrade.telephone(w),
-    "Opus, 8 kHz": lambda w, rng: degrade.opus(w, 8000),
-    "pink noise, 20 dB": lambda w, rng: degrade.noise(w, 20, rng, "pink"),
-    "pink noise, 10 dB": lambda w, rng: degrade.noise(w, 10, rng, "pink"),
-    "pink noise, 5 dB": lambda w, rng: degrade.noise(w, 5, rng, "pink"),
-    "telephone and pink noise, 10 dB": lambda w, rng: degrade.telephone(
-        degrade.noise(w, 10, rng, "pink")
+    "telephone": lambda w, rng: degradation.telephone(w),
+    "Opus, 8 kHz": lambda w, rng: degradation.opus(w, 8000),
+    "pink noise, 20 dB": lambda w, rng: degradation.noise(w, 20, rng, "pink"),
+    "pink noise, 10 dB": lambda w, rng: degradation.noise(w, 10, rng, "pink"),
+    "pink noise, 5 dB": lambda w, rng: degradation.noise(w, 5, rng, "pink"),
+    "telephone and pink noise, 10 dB": lambda w, rng: degradation.telephone(
+        degradation.noise(w, 10, rng, "pink")
     ),
-    "room, 0.5 s": lambda w, rng: degrade.reverb(w, 0.5, rng),
-    "clipped, 5 %": lambda w, rng: degrade.clip(w, 0.05),
-    "10 % slower": lambda w, rng: degrade.speed(w, 0.9),
-    "10 % faster": lambda w, rng: degrade.speed(w, 1.1),
+    "room, 0.5 s": lambda w, rng: degradation.reverb(w, 0.5, rng),
+    "clipped, 5 %": lambda w, rng: degradation.clip(w, 0.05),
+    "10 % slower": lambda w, rng: degradation.speed(w, 0.9),
+    "10 % faster": lambda w, rng: degradation.speed(w, 1.1),
 }
 FIRST = "first seed"
 LINED = 300  # clips of each corpus that go through every line
@@ -65,47 +65,49 @@ class Left:
     """One corpus that was left out, and the model that learned from the others."""
 
     def __init__(self, name: str, clips: Sequence[Clip], config: Config, seed: int) -> None:
-        vectors = cache_folder() / "vectors"
-        learned = [c for c in clips if c.utterance.corpus != name]
-        trained = train(learned, config, seed=seed, cache=vectors)
+        embeddings = cache_folder() / "vectors"
+        learned = [c for c in clips if c.example.corpus != name]
+        trained = train(learned, config, seed=seed, cache=embeddings)
         self.checkpoint = Checkpoint(trained.model, trained.labels, config, "under test")
         self.recognizer = Recognizer(self.checkpoint)
-        self.cache = VectorCache(vectors, trained.model.encoder)
-        self.clips = [c for c in clips if c.utterance.corpus == name and c.label in FOUR]
+        self.cache = EmbeddingCache(embeddings, trained.model.encoder)
+        self.clips = [c for c in clips if c.example.corpus == name and c.label in FOUR]
         self.config, self.rng = config, np.random.default_rng(seed)
-        self.heard = self._hear()
+        self.encoded = self._encode()
         self.truth = [c.label for c in self.clips]
 
-    def _hear(self) -> list[Heard]:
-        """As `Recognizer.hear`, by stored vectors: they are the same for every seed."""
+    def _encode(self) -> list[EncodedRecording]:
+        """As `Recognizer.encode`, by stored vectors: they are the same for every seed."""
         recordings = [c.recording for c in self.clips]
         waves, spans = prepare(recordings, self.config)
-        vectors = self.cache.encode(waves, spans)
+        embeddings = self.cache.encode(waves, spans)
         return [
-            Heard(r.name, r.seconds, r.warnings, s, v, [np.arange(len(s))])
-            for r, s, v in zip(recordings, spans, vectors, strict=True)
+            EncodedRecording(r.name, r.seconds, r.warnings, s, v, [np.arange(len(s))])
+            for r, s, v in zip(recordings, spans, embeddings, strict=True)
         ]
 
     def probabilities(
-        self, heard: Sequence[Heard], source: SourceStatistics | None
+        self, encoded: Sequence[EncodedRecording], source: NormalisationStatistics | None
     ) -> NDArray[np.float64]:
         """Of the four classes, given that it is one of them ``(clips, 4)``."""
-        told = [self.recognizer.tell(h, source).probabilities for h in heard]
+        told = [self.recognizer.classify(h, source).probabilities for h in encoded]
         chosen = np.array([[p[label] for label in FOUR] for p in told])
         return chosen / chosen.sum(1, keepdims=True)
 
     def scored(
-        self, source: SourceStatistics | None, heard: Sequence[Heard] | None = None,
+        self,
+        source: NormalisationStatistics | None,
+        encoded: Sequence[EncodedRecording] | None = None,
         truth: Sequence[str] | None = None,
     ) -> tuple[float, float]:  # fmt: skip
         """UAR and expected calibration error."""
-        p = self.probabilities(heard or self.heard, source)
+        p = self.probabilities(encoded or self.encoded, source)
         right = np.array([FOUR.index(label) for label in truth or self.truth])
         return uar(right, p.argmax(1)), calibration_error(p, right)
 
-    def source(self, rows: Sequence[int]) -> SourceStatistics:
+    def source(self, rows: Sequence[int]) -> NormalisationStatistics:
         """Statistics of some clips."""
-        return self.recognizer.source_of([self.heard[i] for i in rows])
+        return self.recognizer.statistics_of([self.encoded[i] for i in rows])
 
     def by_speaker(self, neutral: int = 0) -> tuple[float, float]:
         """UAR and calibration error where each speaker is a source.
@@ -115,17 +117,17 @@ class Left:
                 0, of all clips.
         """
         told, right = [], []
-        for voice in sorted({c.utterance.speaker for c in self.clips}):
-            rows = [i for i, c in enumerate(self.clips) if c.utterance.speaker == voice]
-            heard = rows
+        for voice in sorted({c.example.speaker for c in self.clips}):
+            rows = [i for i, c in enumerate(self.clips) if c.example.speaker == voice]
+            encoded = rows
             if neutral:
                 calm = self.rng.permutation([i for i in rows if self.truth[i] == "neutral"])
-                heard = calm[:neutral].tolist()
-                rows = [i for i in rows if i not in set(heard)]
-            if len(heard) < neutral or not rows:
+                encoded = calm[:neutral].tolist()
+                rows = [i for i in rows if i not in set(encoded)]
+            if len(encoded) < neutral or not rows:
                 continue
-            source = replace(self.source(heard), neutral=neutral > 0)
-            told.append(self.probabilities([self.heard[i] for i in rows], source))
+            source = replace(self.source(encoded), neutral=neutral > 0)
+            told.append(self.probabilities([self.encoded[i] for i in rows], source))
             right += [FOUR.index(self.truth[i]) for i in rows]
         if not told:
             return float("nan"), float("nan")
@@ -169,21 +171,21 @@ class Left:
             if taught is None:
                 continue
             rows, voices = taught
-            test = [i for i, c in enumerate(self.clips) if c.utterance.speaker not in voices]
-            heard, truth = [self.heard[i] for i in test], [self.truth[i] for i in test]
+            test = [i for i, c in enumerate(self.clips) if c.example.speaker not in voices]
+            encoded, truth = [self.encoded[i] for i in test], [self.truth[i] for i in test]
             new = adapt(self.checkpoint, [self.clips[i] for i in rows], self.cache, "adapted")
             told = Recognizer(new.checkpoint)
-            given = [told.tell(h).probabilities for h in heard]
+            given = [told.classify(h).probabilities for h in encoded]
             labels = [max(p, key=p.__getitem__) for p in given]
-            before.append(self.scored(None, heard, truth)[0])
-            known.append(self.scored(self.source(rows), heard, truth)[0])
+            before.append(self.scored(None, encoded, truth)[0])
+            known.append(self.scored(self.source(rows), encoded, truth)[0])
             after.append(uar(truth, labels))
         return {"before": _mean(before), "their statistics": _mean(known), "adapted": _mean(after)}
 
     def _teachers(self, each: int) -> tuple[list[int], set[str]] | None:
         """Clips of one or, where one has too few, two or more speakers, drawn at random."""
         voices: set[str] = set()
-        for speaker in self.rng.permutation(sorted({c.utterance.speaker for c in self.clips})):
+        for speaker in self.rng.permutation(sorted({c.example.speaker for c in self.clips})):
             voices.add(str(speaker))
             own = {label: self._of(label, voices) for label in FOUR}
             if all(len(rows) >= each for rows in own.values()):
@@ -193,9 +195,7 @@ class Left:
 
     def _of(self, label: str, voices: set[str]) -> list[int]:
         return [
-            i
-            for i, c in enumerate(self.clips)
-            if c.label == label and c.utterance.speaker in voices
+            i for i, c in enumerate(self.clips) if c.label == label and c.example.speaker in voices
         ]
 
     def through_lines(self) -> dict[str, float]:
@@ -204,12 +204,12 @@ class Left:
         truth = [self.truth[i] for i in rows]
         results = {}
         for name, change in LINES.items():
-            heard = []
+            encoded = []
             for i in rows:
                 recording = self.clips[i].recording
                 changed = replace(recording, wave=change(recording.wave, self.rng))
-                heard += self.recognizer.hear([changed])
-            results[name] = self.scored(None, heard, truth)[0]
+                encoded += self.recognizer.encode([changed])
+            results[name] = self.scored(None, encoded, truth)[0]
         return results
 
 
@@ -226,8 +226,8 @@ def print_table(title: str, rows: Table) -> None:
         values = np.array([rows[name][key] for name in names])  # (corpora, seeds)
         means = np.nanmean(values, axis=0)
         cells = " | ".join(f"{v:.3f}" for v in values.mean(1))
-        spread = f" \u00b1 {means.std(ddof=1):.3f}" if len(means) > 1 else ""
-        print(f"| {key} | {cells} | {means.mean():.3f}{spread} |", flush=True)
+        standard_deviation = f" \u00b1 {means.std(ddof=1):.3f}" if len(means) > 1 else ""
+        print(f"| {key} | {cells} | {means.mean():.3f}{standard_deviation} |", flush=True)
 
 
 def measured(name: str, seed: int) -> dict[str, dict[str, float]]:
@@ -260,7 +260,7 @@ def _load(corpora: Path, recipe: Path) -> None:
     torch.set_num_threads(1)
     _config = read_config(recipe)
     sources = [f"{name}:{corpora / name}" for name in (*TESTED, *ALWAYS)]
-    _clips = load_clips(pool(sources, _config.labels).utterances)
+    _clips = load_clips(pool(sources, _config.labels).examples)
 
 
 def main() -> None:

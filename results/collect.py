@@ -11,9 +11,9 @@ from pathlib import Path
 def collect(run: Path, target: Path) -> None:
     """Copy one run into a folder of its own name."""
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
-    for facts in metrics["runs"]:
+    for training_info in metrics["runs"]:
         for bulky in ("curves", "balance"):
-            facts.pop(bulky, None)
+            training_info.pop(bulky, None)
     place = target / run.name / "metrics.json"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -11,48 +11,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from helpers import PITCH, RATE, ROOT, SPEAKERS, voice
 from safetensors.torch import save_file
 
 from affekt.config import Config
-from affekt.encoders.whisper import Whisper
+from affekt.nn.encoders.whisper import Whisper
 
 torch.set_num_threads(1)
-RATE = 16_000
-PITCH = {"anger": 260.0, "sadness": 110.0, "neutral": 170.0}
-SPEAKERS = ("s1", "s2", "s3", "s4", "s5", "s6")
-
-
-def voice(label: str, speaker: str, take: int, seconds: float) -> np.ndarray:
-    """A buzz whose pitch, wobble and level tell the class, and whose timbre the speaker."""
-    rng = np.random.default_rng([SPEAKERS.index(speaker), take, len(label)])
-    t = np.arange(int(seconds * RATE)) / RATE
-    pitch = PITCH[label] * (1 + 0.04 * SPEAKERS.index(speaker))
-    wobble = {"anger": 9.0, "sadness": 2.0, "neutral": 0.5}[label]
-    phase = 2 * np.pi * pitch * (t + 0.02 * np.sin(2 * np.pi * wobble * t) / wobble)
-    wave = sum(np.sin(k * phase) / k ** (1 + 0.1 * SPEAKERS.index(speaker)) for k in range(1, 12))
-    return (0.1 * wave + 0.003 * rng.standard_normal(len(t))).astype(np.float32)
-
-
-BAUM1S_CODES = {"anger": 1, "disgust": 6, "fear": 7, "happiness": 8, "sadness": 10, "surprise": 11}
-
-
-def baum1s(root: Path) -> Path:
-    """A folder like BAUM-1s: six speakers, one clip of each emotion; pitch tells the class."""
-    import openpyxl
-
-    root.mkdir(exist_ok=True)
-    book = openpyxl.Workbook()
-    for speaker in (1, 2, 3, 4, 6, 7):
-        for take, (label, code) in enumerate(BAUM1S_CODES.items(), 1):
-            clip = f"S{speaker:03d}_{take:03d}"
-            book.active.append([speaker, clip, label, code])
-            path = root / f"BAUM1s_MP4 - All/s{speaker:03d}/{clip}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            t = np.arange(int(16_000 * (1.0 + 0.2 * take))) / 16_000
-            tone = np.sin(2 * np.pi * (100 + 40 * code) * (1 + speaker / 50) * t)
-            soundfile.write(path, 0.1 * tone, 16_000)
-    book.save(root / "Annotations_BAUM1s.xlsx")
-    return root
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +67,7 @@ def tiny_config(tiny_weights: Path) -> Config:
 @pytest.fixture(scope="session")
 def corpora() -> Path:
     """The folder of real corpora; skips where there is none."""
-    folder = Path(os.environ.get("AFFEKT_CORPORA") or Path(__file__).parents[2] / "shared/corpora")
+    folder = Path(os.environ.get("AFFEKT_CORPORA") or ROOT.parent / "shared/corpora")
     if not folder.is_dir():
         pytest.skip("no real speech here: set AFFEKT_CORPORA")
     return folder

@@ -1,11 +1,10 @@
-from pathlib import Path
-
 import pytest
+from helpers import ROOT
 
 from affekt import AffektError
 from affekt.config import Config, all_keys, read_config
 
-RECIPES = sorted((Path(__file__).parents[1] / "recipes").rglob("*.toml"))
+RECIPES = sorted((ROOT / "recipes").rglob("*.toml"))
 
 
 def test_defaults_then_recipe_then_overrides(tmp_path):

@@ -10,21 +10,19 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import PITCH, RATE, SPEAKERS, baum1s, voice
+from helpers import PITCH, RATE, ROOT, SPEAKERS, baum1s, voice
 from safetensors.torch import save_file
 
-from affekt.corpora import CORPORA
-from affekt.encoders.whisper import Whisper
-from affekt.experiments.systems import SYSTEMS
+from affekt.corpora.registry import CORPORA
+from affekt.evaluation.systems.registry import SYSTEMS
+from affekt.nn.encoders.whisper import Whisper
 
-ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHOWN = [  # runs whose scores stand in the READMEs
     "open", "emodb/auto-attention", "emodb/none-attention", "emodb/auto-mean",

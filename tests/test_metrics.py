@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from affekt.metrics import calibration_error, confusion_by_speaker, intervals, scores, spread, uar
+from affekt.metrics import (
+    calibration_error,
+    confusion_by_speaker,
+    intervals,
+    scores,
+    standard_deviation,
+    uar,
+)
 
 
 def test_scores_by_hand():
@@ -52,8 +59,8 @@ def test_intervals_are_over_speakers_and_not_over_clips():
 def test_of_one_speaker_or_seed_no_spread_is_known():
     one = np.array([[np.diag([5, 5])]])
     assert intervals(one)["UAR"] is None
-    assert spread(np.array([0.5])) is None
-    assert spread(np.array([0.1, 0.2, 0.3])) == pytest.approx(0.1)
+    assert standard_deviation(np.array([0.5])) is None
+    assert standard_deviation(np.array([0.1, 0.2, 0.3])) == pytest.approx(0.1)
 
 
 def test_confusions_of_each_speaker():

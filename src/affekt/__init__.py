@@ -9,11 +9,11 @@
 from typing import TYPE_CHECKING, Any
 
 from .errors import AffektError, AudioError, CheckpointError, CorpusError
-from .types import Prediction, Segment, Utterance
+from .types import Example, Prediction, Segment
 
 if TYPE_CHECKING:
-    from .recognizer import Recognizer, load
-    from .stream import Stream
+    from .inference.recognizer import Recognizer, load
+    from .inference.stream import Stream
 
 __version__ = "0.1.0"
 __all__ = [
@@ -21,11 +21,11 @@ __all__ = [
     "AudioError",
     "CheckpointError",
     "CorpusError",
+    "Example",
     "Prediction",
     "Recognizer",
     "Segment",
     "Stream",
-    "Utterance",
     "load",
 ]
 
@@ -33,11 +33,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import torch only when a model is wanted, so that ``affekt --help`` is quick."""
     if name in ("Recognizer", "load"):
-        from . import recognizer
+        from .inference import recognizer
 
         return getattr(recognizer, name)
     if name == "Stream":
-        from .stream import Stream
+        from .inference.stream import Stream
 
         return Stream
     raise AttributeError(f"module 'affekt' has no attribute {name!r}")

@@ -189,7 +189,7 @@ class Config(Frozen):
     """Rename or merge classes (--labels.boredom neutral); "" leaves a class out."""
     note: str = ""
     """What a model trained so is good for and what not; in its card and beside its results."""
-    terms: str = ""
+    license: str = ""
     """What a model trained so may be used for; unless set, as the owners of the data say."""
 
 

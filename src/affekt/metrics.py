@@ -116,7 +116,7 @@ def calibration_error(p: NDArray[np.float64], truth: NDArray[np.int64], bins: in
     return float(sum(gaps))
 
 
-def spread(values: NDArray[np.floating]) -> float | None:
+def standard_deviation(values: NDArray[np.floating]) -> float | None:
     """Standard deviation over seeds; None for one seed, of which nothing is known."""
     return round(float(values.std(ddof=1)), 4) if len(values) > 1 else None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import __version__
 from .config import Config
-from .corpora import Corpus
+from .corpora.corpus import Corpus
 
 
 def portable(config: Config) -> Config:
@@ -27,7 +27,9 @@ def portable(config: Config) -> Config:
 
 def _digest(corpus: Corpus) -> str:
     """Tells corpora with other clips, labels, speakers or splits apart; not their sound."""
-    rows = sorted((u.id, u.label, u.speaker, u.split) for u in [*corpus.utterances, *corpus.beside])
+    rows = sorted(
+        (u.id, u.label, u.speaker, u.split) for u in [*corpus.examples, *corpus.train_only]
+    )
     return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
 
 
@@ -36,10 +38,10 @@ def provenance(corpus: Corpus, config: Config) -> dict[str, Any]:
     return {
         "corpus": {
             "name": corpus.name,
-            "clips": len(corpus.utterances),
+            "clips": len(corpus.examples),
             "speakers": len(corpus.speakers),
-            "labels": dict(sorted(Counter(u.label for u in corpus.utterances).items())),
-            "terms": corpus.terms,
+            "labels": dict(sorted(Counter(u.label for u in corpus.examples).items())),
+            "terms": corpus.license,
             "digest": _digest(corpus),
         },
         "config": portable(config).model_dump(mode="json"),

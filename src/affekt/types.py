@@ -8,7 +8,7 @@ ANONYMOUS = "\N{BULLET}clip "  # before the id of a clip whose speaker is unknow
 
 
 @dataclass(frozen=True)
-class Utterance:
+class Example:
     """One labelled recording of a corpus.
 
     Attributes:
@@ -70,9 +70,9 @@ class Prediction:
         probabilities: By class, summing to 1.
         segments: The timeline.
         model: Name of the model.
-        terms: What the model may be used for.
+        license: What the model may be used for.
         reason: Why the label is "uncertain", or "".
-        source_segments: Segments of the same source by whose statistics this recording was
+        normalisation_segments: Segments of the same source by whose statistics this recording was
             standardised; 0 where none were.
         warnings: What to know before trusting the result.
         channel: Which channel was heard, from 1 on, where they were heard apart; 0 if together.
@@ -87,9 +87,9 @@ class Prediction:
     probabilities: dict[str, float]
     segments: list[Segment] = field(repr=False)
     model: str = ""
-    terms: str = ""
+    license: str = ""
     reason: str = ""
-    source_segments: int = 0
+    normalisation_segments: int = 0
     warnings: list[str] = field(default_factory=list)
     start: float = 0.0
     channel: int = 0

@@ -55,10 +55,10 @@ def adapt(
 
 
 def _labelled(source: str, out: Path, base: str, labels: dict[str, str], cache: Path | None) -> int:
-    from ..corpora import load_corpus
-    from ..encoders.weights import cache_folder
+    from ..corpora.registry import load_corpus
+    from ..nn.encoders.weights import cache_folder
     from ..report.console import printable
-    from ..training.folder import adapt_folder
+    from ..training.model_folder import adapt_folder
 
     corpus = load_corpus(source, labels)
     with progress() as report:
@@ -76,20 +76,20 @@ def _labelled(source: str, out: Path, base: str, labels: dict[str, str], cache: 
 
 
 def _statistics(folder: Path, out: Path, base: str, *, neutral: bool) -> int:
-    from .. import audio
-    from ..recognizer import load
+    from ..audio import decoding
+    from ..inference.recognizer import load
 
     if out.exists():
         raise AffektError(f"{out}: exists; choose another name")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in audio.SUFFIXES)
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in decoding.SUFFIXES)
     if not files:
         raise AffektError(f"{folder}: no recordings here")
     recognizer = load(base)
-    source = replace(recognizer.source_of([]), neutral=neutral)
+    source = replace(recognizer.statistics_of([]), neutral=neutral)
     unread = 0
     for file in files:
         try:
-            source = recognizer.source_of(recognizer.hear([audio.read(file)]), source)
+            source = recognizer.statistics_of(recognizer.encode([decoding.read(file)]), source)
         except AudioError as error:
             unread += 1
             complain(error)

@@ -45,10 +45,10 @@ Settings = Annotated[Config, Parameter(name="*")]
 
 def save(figure: "Figure", path: Path) -> None:
     """Write a picture, and say where."""
-    from ..report import plots
+    from ..report.figures import charts
 
     replaced = " (replaced)" if path.exists() else ""
-    plots.save(figure, path)
+    charts.save(figure, path)
     say(f"picture: {path}{replaced}")
 
 

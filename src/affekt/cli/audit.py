@@ -8,7 +8,7 @@ from ..errors import AffektError
 from .app import app, console, progress
 
 if TYPE_CHECKING:
-    from ..experiments.audit import Finding
+    from ..evaluation.audit.leakage import Finding
 
 
 @app.command
@@ -33,9 +33,10 @@ def audit(target: str) -> int:
 
 
 def _findings(target: str) -> "list[Finding]":
-    from ..corpora import fold_table, load_corpus
     from ..corpora.manifest import SUFFIXES, read_table
-    from ..experiments.audit import Fold, audit_folds, audit_run, folds_of
+    from ..corpora.registry import load_corpus
+    from ..evaluation import fold_table
+    from ..evaluation.audit.leakage import Fold, audit_folds, audit_run, folds_of
 
     place = Path(target)
     if (place / "metrics.json").is_file():

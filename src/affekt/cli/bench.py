@@ -25,9 +25,9 @@ def bench(
     import torch
     from rich.table import Table
 
-    from ..bench import bench as measure
-    from ..encoders.fast import arithmetic
-    from ..recognizer import load
+    from ..inference.benchmark import bench as measure
+    from ..inference.recognizer import load
+    from ..nn.encoders.fast import arithmetic
 
     if threads:
         torch.set_num_threads(threads)

@@ -21,14 +21,14 @@ def balance(
     plot:
         Picture of the plan and the counts (the paper's Figures 2 and 3).
     """
-    from ..corpora import load_corpus
+    from ..corpora.registry import load_corpus
     from ..training.balance import summarise
-    from ..training.data import audio_warnings, load_clips
+    from ..training.clips import audio_warnings, load_clips
 
     chosen = settings(recipe, config)
     corpus = load_corpus(source, chosen.labels).training()
     with progress() as report:
-        clips = load_clips(corpus.utterances, report)
+        clips = load_clips(corpus.examples, report)
     summary = summarise(chosen.balance.plan, [(c.label, c.seconds) for c in clips])
     from ..report.console import balance_table
 
@@ -36,6 +36,6 @@ def balance(
     console().print(balance_table(summary))
     tell_odd(audio_warnings(clips))
     if plot:
-        from ..report import plots
+        from ..report.figures import charts
 
-        save(plots.balance(summary, f"{corpus.name}, plan {chosen.balance.plan}"), plot)
+        save(charts.balance(summary, f"{corpus.name}, plan {chosen.balance.plan}"), plot)

@@ -9,7 +9,7 @@ from ..errors import CorpusError
 from .app import Source, app, console, progress, say
 
 if TYPE_CHECKING:
-    from ..corpora.check import Check
+    from ..evaluation.audit.corpus_check import Check
 
 data = App(name="data", help="Which corpora are known, what one holds, how to get it.")
 app.command(data)
@@ -18,7 +18,7 @@ app.command(data)
 @data.command(name="list")
 def list_() -> None:
     """List the published corpora that affekt reads in their owner's layout."""
-    from ..corpora import CORPORA
+    from ..corpora.registry import CORPORA
     from ..report.corpora import known_list
 
     console().print(known_list(CORPORA))
@@ -32,8 +32,8 @@ def check(source: Source) -> int:
     sampling rates, classes by speaker, and how far the speaker, the length or the level of a
     clip alone tell its class.
     """
-    from ..corpora import load_corpus
-    from ..corpora.check import check as look
+    from ..corpora.registry import load_corpus
+    from ..evaluation.audit.corpus_check import check as look
     from ..report.corpora import check_view
 
     corpus = load_corpus(source)
@@ -54,13 +54,13 @@ def get(name: str, *, out: Path = Path()) -> None:
     out:
         Folder to fetch into. A broken download goes on where it ended.
     """
-    from ..corpora import CORPORA
-    from ..corpora.get import get as fetch
+    from ..corpora.download import get as fetch
+    from ..corpora.registry import CORPORA
 
     if name not in CORPORA:
         raise CorpusError(f"{name}: not a known corpus; known are {', '.join(CORPORA)}")
     known = CORPORA[name]
-    say(f"terms: {known.terms}")
+    say(f"terms: {known.license}")
     if not known.downloads:
         raise CorpusError(f"{name}: cannot be fetched by a program. {known.obtain}")
     for download in known.downloads:

@@ -30,12 +30,12 @@ def export(
         Store and multiply the encoder's matrices in 8 bits: a third of the size, faster where
         there is no bfloat16, less exact.
     """
-    from ..bundled import model_folder
-    from ..checkpoint import load_checkpoint
     from ..export.onnx_file import export_onnx
+    from ..nn.bundled import model_folder
+    from ..nn.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(model_folder(model))
     difference = export_onnx(checkpoint, out, int8=int8)
     size = out.stat().st_size / 1e6
     say(f"{out}: {size:.0f} MB; no probability is off by more than {difference:.4f}")
-    say(f"terms: {checkpoint.terms}")
+    say(f"terms: {checkpoint.license}")

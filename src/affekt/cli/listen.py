@@ -60,15 +60,15 @@ def listen(
     """
     import torch
 
-    from ..recognizer import load
-    from ..source import load_source
-    from ..stream import Stream
+    from ..inference.normalisation import load_statistics
+    from ..inference.recognizer import load
+    from ..inference.stream import Stream
 
     if rate < 1 or channels < 1:
         raise AffektError(f"--rate {rate} --channels {channels}: both must be positive")
     screen = _Json() if as_json else _Screen()
     learn = source_stats == "auto"
-    known = load_source(Path(source_stats)) if source_stats and not learn else None
+    known = load_statistics(Path(source_stats)) if source_stats and not learn else None
     live = pcm == "microphone"
     blocks = _microphone(rate, channels) if live else _standard_input(samples, rate, channels)
     recognizer = load(model)
@@ -86,7 +86,7 @@ def listen(
     for segment in stream.close():
         screen.segment(segment)
     say(f"{recognizer.name}: {recognizer.note}")
-    say(f"terms: {recognizer.terms}")
+    say(f"terms: {recognizer.license}")
     return 0
 
 

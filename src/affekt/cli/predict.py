@@ -17,10 +17,10 @@ from .app import app, complain, console, progress, save, say
 from .target import Target, named
 
 if TYPE_CHECKING:
-    from ..audio import Decoder
-    from ..recognizer import Heard, Recognizer
-    from ..report.outline import Outline
-    from ..source import SourceStatistics
+    from ..audio.decoding import Decoder
+    from ..inference.normalisation import NormalisationStatistics
+    from ..inference.recognizer import EncodedRecording, Recognizer
+    from ..report.figures.outline import Outline
     from ..types import Prediction
 
 
@@ -66,15 +66,15 @@ def predict(
     """
     if not files:
         raise AffektError("predict needs a recording: affekt predict call.wav")
-    from ..recognizer import load
-    from ..source import load_source
+    from ..inference.normalisation import load_statistics
+    from ..inference.recognizer import load
 
     try:
         recognizer = load(model, hop)
     except ValueError as error:
         raise AffektError(str(error)) from None
     if plot:
-        from ..report.plots import kind_of
+        from ..report.figures.charts import kind_of
 
         kind_of(plot)  # a wrong suffix is told before any work
     target = Target(out, files) if out else None
@@ -82,7 +82,7 @@ def predict(
     if source_stats == "auto":
         job.learn_from(files)
     elif source_stats:
-        job.source = load_source(Path(source_stats))
+        job.source = load_statistics(Path(source_stats))
     failed = 0
     for file in files:
         try:
@@ -96,7 +96,7 @@ def predict(
         target.write()
     if failed < len(files):
         say(f"{recognizer.name}: {recognizer.note}")
-        say(f"terms: {recognizer.terms}")
+        say(f"terms: {recognizer.license}")
     return 2 if failed else 0
 
 
@@ -112,23 +112,23 @@ class _Job:
         self.take = target.take if target else partial(_show, as_json)
         self.take_line = target.take if target else partial(_show, as_json, line=True)
         self.headed = many and not (as_json or target)
-        self.source: SourceStatistics | None = None
+        self.source: NormalisationStatistics | None = None
         self.learn = False
-        self.heard: dict[str, Heard] = {}
+        self.encoded: dict[str, EncodedRecording] = {}
         self.pictures: list[Path] = []
 
     def learn_from(self, files: Iterable[str]) -> None:
         """Take the statistics from the short ones; long ones add theirs as they are read."""
-        from .. import audio
-        from ..recognizer import LONG
+        from ..audio import decoding
+        from ..inference.recognizer import LONG
 
         self.learn = True
         if not self.split:
             for file in files:
                 with suppress(AudioError):
-                    if recording := audio.Decoder(file).whole(LONG):
-                        [self.heard[file]] = self.recognizer.hear([recording])
-        self.source = self.recognizer.source_of(self.heard.values())
+                    if recording := decoding.Decoder(file).whole(LONG):
+                        [self.encoded[file]] = self.recognizer.encode([recording])
+        self.source = self.recognizer.statistics_of(self.encoded.values())
 
     def recognise(self, file: str) -> None:
         """Tell of one file, and draw it.
@@ -136,17 +136,17 @@ class _Job:
         Raises:
             AudioError: It cannot be read as a recording.
         """
-        from .. import audio
-        from ..recognizer import LONG
-        from ..report.outline import Outline
+        from ..audio import decoding
+        from ..inference.recognizer import LONG
+        from ..report.figures.outline import Outline
 
-        decoders = audio.apart(file) if self.split else [audio.Decoder(file)]
+        decoders = decoding.apart(file) if self.split else [decoding.Decoder(file)]
         outlines = [Outline() for _ in decoders] if self.plot else []
         for decoder, outline in zip(decoders, outlines, strict=False):
             decoder.tap = outline.push
         if not self.split and (recording := decoders[0].whole(LONG)):
-            clip = self.heard.get(file) or self.recognizer.hear([recording])[0]
-            told = [self.recognizer.tell(clip, self.source)]
+            clip = self.encoded.get(file) or self.recognizer.encode([recording])[0]
+            told = [self.recognizer.classify(clip, self.source)]
             self.take(told[0])
             if self.target:  # what is odd about the recording no format tells
                 for warning in told[0].warnings:
@@ -182,7 +182,7 @@ class _Job:
         return kept
 
     def _draw(self, told: "list[Prediction]", outline: "Outline", decoder: "Decoder") -> None:
-        from ..report.picture import recognition
+        from ..report.figures.timeline import recognition
 
         path = cast(Path, self.plot)
         if self.many:

@@ -38,14 +38,14 @@ def reproduce(
         Names with commas between them; unless given, all of the paper's tables and, beside them,
         ComParE, our default encoder and the probes.
     """
-    from ..corpora import load_corpus
-    from ..encoders.weights import cache_folder
-    from ..experiments.reproduce import reproduce as run
-    from ..experiments.reproduce import systems_of
-    from ..experiments.study import chosen_systems
+    from ..corpora.registry import load_corpus
+    from ..evaluation.study import chosen_systems
+    from ..nn.encoders.weights import cache_folder
+    from ..paper.experiments import reproduce as run
+    from ..paper.experiments import systems_of
+    from ..paper.report import load_results, write_reproduction
+    from ..paper.tables import tables
     from ..report.console import paper_table
-    from ..report.paper_tables import tables
-    from ..report.reproduction import load_results, write_reproduction
 
     overrides = config.model_dump(exclude_unset=True)
     encoder = {"name": "vggish"} | overrides.get("encoder", {})
@@ -57,9 +57,9 @@ def reproduce(
     if unknown := [name for name in names if name not in known]:
         raise AffektError(f"not of this study: {', '.join(unknown)}; it has {', '.join(known)}")
     source = load_corpus(f"{corpus}:{root}", chosen.labels)
-    vectors = cache or cache_folder() / "vectors"
+    embeddings = cache or cache_folder() / "vectors"
     with progress() as report:
-        found = run(source, names, chosen, out, vectors, workers, report)
+        found = run(source, names, chosen, out, embeddings, workers, report)
     results = load_results(corpus, found)
     tell_notes(results.sound[names[0]].metrics)
     for table in tables(results):

@@ -49,10 +49,10 @@ def score(
     verify:
         Only check that OUT is complete: every input exactly once, by one model.
     """
-    from ..bundled import model_folder
-    from ..checkpoint import load_checkpoint
-    from ..scoring import engines
-    from ..scoring import job as jobs
+    from ..batch import engines
+    from ..batch import job as jobs
+    from ..nn.bundled import model_folder
+    from ..nn.checkpoint import load_checkpoint
 
     if verify:
         _say_counts(jobs.verify(out))

@@ -59,8 +59,8 @@ def serve(
             f"--port {port} --workers {workers}: a port is 1 to 65535, a worker needed"
         )
 
-    from ..bundled import model_folder
-    from ..checkpoint import load_checkpoint
+    from ..nn.bundled import model_folder
+    from ..nn.checkpoint import load_checkpoint
     from ..server.settings import LOOPBACK, VARIABLE, Settings
     from ..server.store import JobStore
 

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from ..config import Config
 from ..errors import AffektError
-from ..experiments.systems import SYSTEMS, configured
+from ..evaluation.systems.registry import SYSTEMS, configured
 from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_notes
 
 Language = Annotated[
@@ -42,19 +42,19 @@ def study(
     out:
         Folder of the study: a folder for each system, and report.html, .md and .csv.
     """
-    from ..corpora import load_corpus
-    from ..encoders.weights import cache_folder
-    from ..experiments.study import chosen_systems, run_study
+    from ..corpora.registry import load_corpus
+    from ..evaluation.results import load_run
+    from ..evaluation.study import chosen_systems, run_study
+    from ..nn.encoders.weights import cache_folder
     from ..report.console import study_table
     from ..report.page import study_page, write_page
-    from ..report.runs import load_run
 
     chosen = settings(recipe, config)
     names = {name: configured(name, chosen) for name in chosen_systems(systems)}
     corpus = load_corpus(source, chosen.labels)
-    vectors = cache or cache_folder() / "vectors"
+    embeddings = cache or cache_folder() / "vectors"
     with progress() as report:
-        folders = run_study(corpus, names, out, vectors, workers, report)
+        folders = run_study(corpus, names, out, embeddings, workers, report)
     runs = [load_run(folder) for folder in folders]
     console().print(study_table([run.metrics | {"name": run.title} for run in runs]))
     tell_notes(runs[0].metrics)
@@ -77,8 +77,8 @@ def report(
     html:
         Where to write the page; Markdown and CSV are written beside it.
     """
+    from ..evaluation.results import load_run
     from ..report.page import study_page, write_page
-    from ..report.runs import load_run
 
     if not runs:
         raise AffektError("report needs a run: affekt report runs/mine")

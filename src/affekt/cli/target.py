@@ -19,8 +19,8 @@ class Target:
     """
 
     def __init__(self, out: Path, files: Sequence[str]) -> None:
-        from ..audio import shown
-        from ..report.formats import writer
+        from ..audio.decoding import shown
+        from ..formats.writers import writer
 
         self._write, self.each = writer(out)
         self.told: dict[Path, list[Prediction]] = {}
@@ -40,7 +40,7 @@ class Target:
 
     def drop(self, file: str) -> None:
         """A recording that could not be read gets no file of its own."""
-        from ..audio import shown
+        from ..audio.decoding import shown
 
         if self.each:
             self.told.pop(self.path_of[shown(file)], None)

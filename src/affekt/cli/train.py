@@ -49,12 +49,12 @@ def train(
     accumulate:
         Pieces in which each process computes its part of a batch: less memory.
     """
-    from ..corpora.together import pool
-    from ..encoders.weights import cache_folder
+    from ..corpora.combine import pool
+    from ..nn.encoders.weights import cache_folder
     from ..report.console import printable
-    from ..training.folder import train_folder
-    from ..training.loop import Loop
-    from ..training.world import joined
+    from ..training.distributed import joined
+    from ..training.model_folder import train_folder
+    from ..training.trainer import Trainer
 
     chosen = settings(recipe, config)
     if chosen.protocol.paper_protocol:
@@ -63,7 +63,10 @@ def train(
         raise AffektError("--save-every and --accumulate must be positive")
     corpus = pool([source, *(others or [])], chosen.labels)
     cache = cache or cache_folder() / "vectors"
-    with joined() as world, progress() if world.first else nullcontext(silent) as report:
+    with (
+        joined() as distributed,
+        progress() if distributed.first else nullcontext(silent) as report,
+    ):
         trained = train_folder(
             corpus,
             chosen,
@@ -71,11 +74,11 @@ def train(
             cache=cache,
             evaluation=evaluation,
             unheard=unheard or (),
-            loop=Loop(report, world, accumulate=accumulate),
+            trainer=Trainer(report, distributed, accumulate=accumulate),
             save_every=save_every,
             resume=resume,
         )
-    if not world.first:
+    if not distributed.first:
         return 0
     if trained.interrupted:
         say(f"interrupted; the best epoch so far is in {out}")
@@ -118,13 +121,13 @@ def evaluate(
     workers:
         Processes, each with folds of its own.
     """
-    from ..corpora import load_corpus
-    from ..corpora.together import across, leave_one_corpus_out
-    from ..encoders.weights import cache_folder
-    from ..experiments.runner import evaluate as run
-    from ..experiments.systems import Maker, configured, title
-    from ..report import plots
+    from ..corpora.combine import across, leave_one_corpus_out
+    from ..corpora.registry import load_corpus
+    from ..evaluation.runner import evaluate as run
+    from ..evaluation.systems.registry import Maker, configured, title
+    from ..nn.encoders.weights import cache_folder
     from ..report.console import score_table
+    from ..report.figures import charts
 
     chosen = configured(system, settings(recipe, config))
     if test and others:
@@ -137,8 +140,8 @@ def evaluate(
         corpus = leave_one_corpus_out([source, *others], chosen.labels, also or [])
     else:
         corpus = load_corpus(source, chosen.labels)
-    vectors = cache or cache_folder() / "vectors"
-    make = Maker(system, chosen, vectors)
+    embeddings = cache or cache_folder() / "vectors"
+    make = Maker(system, chosen, embeddings)
     with progress() as report:
         metrics = run(
             corpus,
@@ -152,7 +155,7 @@ def evaluate(
         )
     heading = f"{corpus.name}: UAR {metrics['UAR']:.3f}, {metrics['seeds']} seeds pooled"
     heading += f"\n{metrics['title']}"
-    plots.save(plots.confusion(**metrics["confusion"], title=heading), out / "confusion.png")
+    charts.save(charts.confusion(**metrics["confusion"], title=heading), out / "confusion.png")
     console().print(score_table(metrics))
     tell_notes(metrics)
     print(f"results: {out}")

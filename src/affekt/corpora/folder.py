@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import CorpusError
-from ..types import ANONYMOUS, Utterance
+from ..types import ANONYMOUS, Example
 from . import manifest
-from .known import Found, recordings
+from .published import LoadedExamples, recordings
 
 SPLITS = {"train": "train", "dev": "val", "test": "test"}  # audformat's types and ours
 UNKNOWN = (
@@ -15,7 +15,7 @@ UNKNOWN = (
 )
 
 
-def load(root: Path) -> Found:
+def load(root: Path) -> LoadedExamples:
     """The utterances of a folder.
 
     It is read as Hugging Face's ``audiofolder`` if it has ``metadata.csv``, ``.jsonl`` or
@@ -34,32 +34,32 @@ def load(root: Path) -> Found:
     return with_speakers(found)
 
 
-def with_speakers(utterances: list[Utterance]) -> Found:
+def with_speakers(examples: list[Example]) -> LoadedExamples:
     """Each clip its own speaker where none is known, and a note that says so.
 
     Raises:
         CorpusError: The speaker of some is known and of others not.
     """
-    without = [u for u in utterances if not u.speaker]
+    without = [u for u in examples if not u.speaker]
     if not without:
-        return Found(utterances, [])
-    if len(without) < len(utterances):
+        return LoadedExamples(examples, [])
+    if len(without) < len(examples):
         raise CorpusError(
-            f"{len(without)} of {len(utterances)} clips have no speaker, the first "
+            f"{len(without)} of {len(examples)} clips have no speaker, the first "
             f"{without[0].id}; give all of them one or none"
         )
-    return Found([replace(u, speaker=ANONYMOUS + u.id) for u in utterances], [UNKNOWN])
+    return LoadedExamples([replace(u, speaker=ANONYMOUS + u.id) for u in examples], [UNKNOWN])
 
 
-def _by_folders(root: Path, path: Path) -> Utterance:
+def _by_folders(root: Path, path: Path) -> Example:
     parts = path.relative_to(root).parts
     if not 2 <= len(parts) <= 3:
         raise CorpusError(f"{path}: not CLASS/file or CLASS/SPEAKER/file; use a manifest")
     speaker = parts[1] if len(parts) == 3 else ""
-    return Utterance("/".join(parts), str(path), parts[0], speaker)
+    return Example("/".join(parts), str(path), parts[0], speaker)
 
 
-def _audformat(root: Path) -> list[Utterance]:
+def _audformat(root: Path) -> list[Example]:
     try:
         import audformat
     except ModuleNotFoundError:
@@ -80,12 +80,12 @@ def _audformat(root: Path) -> list[Utterance]:
         for file in database.get(scheme, splits=[name]).index
         if database.splits[name].type in SPLITS
     }
-    utterances = []
+    examples = []
     for file, row in frame.astype(object).where(frame.notna(), "").iterrows():
         inside = Path(file).relative_to(root) if Path(file).is_absolute() else Path(file)
         values = (str(row[scheme]), str(row["speaker"]), str(row["gender"]))
         place = root / inside
-        utterances.append(Utterance(inside.as_posix(), str(place), *values, part.get(file, "")))
-    if absent := [u.id for u in utterances if not Path(u.path).is_file()]:
+        examples.append(Example(inside.as_posix(), str(place), *values, part.get(file, "")))
+    if absent := [u.id for u in examples if not Path(u.path).is_file()]:
         raise CorpusError(f"{root}: {len(absent)} files do not exist, the first {absent[0]}")
-    return utterances
+    return examples

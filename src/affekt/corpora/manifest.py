@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError
-from ..types import Utterance
+from ..types import Example
 
 SUFFIXES = {".csv", ".tsv", ".jsonl", ".parquet"}
 COLUMNS = {  # ours, and what Hugging Face and audformat call them
@@ -27,7 +27,7 @@ SPLITS = ("", "train", "val", "test")
 Row = Mapping[str, Any]
 
 
-def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) -> list[Utterance]:
+def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) -> list[Example]:
     """The utterances that a manifest lists.
 
     Args:
@@ -47,7 +47,7 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
         raise CorpusError(
             f"{path}: no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}"
         )
-    utterances, absent = [], []
+    examples, absent = [], []
     first_line: dict[Path, int] = {}
     for line, row in rows:
         value = {ours: _text(row.get(theirs)) for ours, theirs in name.items()}
@@ -64,8 +64,8 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
             raise CorpusError(f"{path}, line {line}: {value['path']} stands on line {first} too")
         if not file.is_file():
             absent.append(value["path"])
-        utterances.append(
-            Utterance(
+        examples.append(
+            Example(
                 value["path"],
                 str(file),
                 value["label"],
@@ -79,7 +79,7 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
         raise CorpusError(
             f"{path}: {len(absent)} of {len(rows)} files do not exist, the first {absent[0]}"
         )
-    return utterances
+    return examples
 
 
 def _text(value: object) -> str:

@@ -12,17 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import Checkpoint
-from ..encoders import MARGIN, WINDOW
-from ..encoders.melspec import HOP, vggish_log_mel
-from ..encoders.vggish import SAMPLES, VGGish
-from ..encoders.whisper import FRAMES_PER_SECOND, Whisper
+from ..audio.recording import SILENCE, TARGET_RMS
+from ..audio.segmentation import SAMPLE_RATE, SEGMENT, SEGMENT_FRAMES
 from ..errors import AffektError
-from ..gate import SHORTEST
-from ..model import EmotionModel
-from ..recording import SILENCE, TARGET_RMS
-from ..segments import SAMPLE_RATE, SEGMENT, SEGMENT_FRAMES
-from ..sequence import BiLSTM, NoRecurrence, mask_of
+from ..nn.checkpoint import Checkpoint
+from ..nn.emotion_model import EmotionModel
+from ..nn.encoders.batching import MARGIN, WINDOW
+from ..nn.encoders.melspec import HOP, vggish_log_mel
+from ..nn.encoders.vggish import SAMPLES, VGGish
+from ..nn.encoders.whisper import FRAMES_PER_SECOND, Whisper
+from ..nn.sequence_model import BiLSTM, NoRecurrence, mask_of
+from ..nn.speech_gate import SHORTEST
 
 STEP = round(WINDOW * 100)  # frames from one window of a long clip to the next
 BEFORE = round(MARGIN * 100)
@@ -63,15 +63,15 @@ class Graph(nn.Module):
         starts, valid = self.segments(waves, lengths)
         encoder = self.model.encoder
         if isinstance(encoder, VGGish):
-            vectors = vggish_vectors(encoder, waves, starts)
+            embeddings = vggish_vectors(encoder, waves, starts)
         else:
-            vectors = whisper_vectors(cast(Whisper, encoder), waves, lengths, starts)
+            embeddings = whisper_vectors(cast(Whisper, encoder), waves, lengths, starts)
         counts = valid.sum(1)
         inside = valid[..., None]
-        mean = (vectors * inside).sum(1) / counts[:, None]
+        mean = (embeddings * inside).sum(1) / counts[:, None]
         speech = self.model.gate.score(mean) >= self.model.gate.threshold
         speech = speech & (rms >= SILENCE) & (lengths >= SHORTEST * SAMPLE_RATE)
-        projected = self.model.projection(self.model.standardise(vectors)) * inside
+        projected = self.model.projection(self.model.standardise(embeddings)) * inside
         output = self.model.sequence(projected, counts)
         temperature = self.model.temperatures[0]
         timeline = (self.model.sequence.timeline(output.hidden) / temperature).softmax(-1)
@@ -84,7 +84,7 @@ class Graph(nn.Module):
         )
 
     def segments(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """As `affekt.segments.uniform`: starts in frames, and which there are."""
+        """As `affekt.audio.segmentation.uniform`: starts in frames, and which there are."""
         longest = max(waves.shape[1] // HOP - SEGMENT_FRAMES, 0)
         last = (lengths // HOP - SEGMENT_FRAMES).clamp_min(0)[:, None]
         regular = torch.arange((longest + self.hop - 1) // self.hop + 1) * self.hop
@@ -125,7 +125,7 @@ def _gather(x: Tensor, index: Tensor) -> Tensor:
 
 
 def levelled(waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """As `affekt.audio.level`, of zero-padded clips; and their RMS ``(batch,)``."""
+    """As `audio.recording.level`, of zero-padded clips; and their RMS ``(batch,)``."""
     n = lengths[:, None].float()
     centred = (waves - waves.sum(1, keepdim=True) / n) * mask_of(lengths, waves.shape[1])
     rms = (centred.square().sum(1, keepdim=True) / n).sqrt()
@@ -162,5 +162,5 @@ def vggish_vectors(encoder: VGGish, waves: Tensor, starts: Tensor) -> Tensor:
     frame = starts[..., None] + torch.arange(SEGMENT_FRAMES)
     patches = mel[torch.arange(waves.shape[0])[:, None, None], frame]
     x = encoder.features(patches.flatten(0, 1)[:, None])
-    vectors = encoder.embeddings(x.permute(0, 2, 3, 1).flatten(1))
-    return vectors.unflatten(0, starts.shape)
+    embeddings = encoder.embeddings(x.permute(0, 2, 3, 1).flatten(1))
+    return embeddings.unflatten(0, starts.shape)

@@ -17,12 +17,12 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor
 
 from .. import __version__
-from ..checkpoint import Checkpoint
-from ..encoders import encode
+from ..atomic import write
+from ..audio.recording import Wave, level
+from ..audio.segmentation import SAMPLE_RATE, SEGMENT, uniform
 from ..errors import AffektError
-from ..files import write
-from ..recording import Wave, level
-from ..segments import SAMPLE_RATE, SEGMENT, uniform
+from ..nn.checkpoint import Checkpoint
+from ..nn.encoders.batching import encode
 from .graph import Graph
 
 CHECKED = (1, 2, 7, 50)  # segments
@@ -106,10 +106,10 @@ def _told(checkpoint: Checkpoint, wave: Wave) -> list[NDArray[np.float32]]:
     """Probabilities, timeline and attention by the model itself, in float32."""
     model, config = checkpoint.model.eval(), checkpoint.config
     spans = uniform(len(wave) / SAMPLE_RATE, config.segments.hop)
-    [(_, vectors)] = encode(
+    [(_, embeddings)] = encode(
         model.encoder, [level(wave) if config.audio.level == "rms" else wave], [spans]
     )
-    output = model.classify([model.standardise(vectors)])
+    output = model.classify([model.standardise(embeddings)])
 
     def soft(logits: Tensor) -> NDArray[np.float32]:
         return (logits / model.temperatures[0]).softmax(-1)[0].numpy()
@@ -165,5 +165,5 @@ def _about(checkpoint: Checkpoint) -> dict[str, str]:
         "sample_rate": str(SAMPLE_RATE),
         "hop": str(checkpoint.config.segments.hop),
         "note": checkpoint.note,
-        "terms": checkpoint.terms,
+        "terms": checkpoint.license,
     }

@@ -11,13 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from ..gate import UNCERTAIN
+from ..nn.speech_gate import UNCERTAIN
 from ..progress import Event
 from ..types import ClassBalance, Prediction, Segment
 
 if TYPE_CHECKING:
-    from ..experiments.audit import Finding
-    from .paper_tables import Table as PaperTable
+    from ..evaluation.audit.leakage import Finding
+    from ..paper.tables import Table as PaperTable
 
 STYLES = {
     "anger": "red", "disgust": "green", "fear": "magenta", "happiness": "yellow",

@@ -7,15 +7,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..corpora.check import Check, class_table, example
-from ..corpora.known import Known
-from ..splits import one_class_speakers
+from ..corpora.published import PublishedCorpus
+from ..corpora.splits import one_class_speakers
+from ..evaluation.audit.corpus_check import Check, class_table, example
 from .console import printable
 
 SPEAKERS_SHOWN = 40
 
 
-def known_list(corpora: Mapping[str, Known]) -> RenderableType:
+def known_list(corpora: Mapping[str, PublishedCorpus]) -> RenderableType:
     """Of each its name, what it is, clips, usual folds, terms and how to get it."""
     parts: list[RenderableType] = []
     for name, known in corpora.items():
@@ -24,7 +24,7 @@ def known_list(corpora: Mapping[str, Known]) -> RenderableType:
         parts += [
             Text.assemble((f"{name:16}", "bold"), known.title),
             f"    {known.about}",
-            f"    {clips}{folds}. {known.terms}",
+            f"    {clips}{folds}. {known.license}",
             f"    {known.obtain}",
         ]
     return Group(*parts)
@@ -36,8 +36,8 @@ def check_view(found: Check) -> RenderableType:
     hours = sum(found.seconds.values()) / 3600
     rates = ", ".join(f"{rate:g} Hz ({n})" for rate, n in found.rates.items())
     parts: list[RenderableType] = [
-        Text.assemble((printable(corpus.name), "bold"), f"  {corpus.terms}"),
-        f"{len(corpus.utterances)} clips, {len(corpus.speakers)} speakers, {hours:.2f} hours, "
+        Text.assemble((printable(corpus.name), "bold"), f"  {corpus.license}"),
+        f"{len(corpus.examples)} clips, {len(corpus.speakers)} speakers, {hours:.2f} hours, "
         f"{rates or 'none readable'}",
         *(Text(f"note: {printable(note)}") for note in corpus.notes),
         *(f"official: {n} clips of {c}, found {here}" for c, here, n in found.official),
@@ -53,7 +53,7 @@ def check_view(found: Check) -> RenderableType:
         for group in found.duplicates[:5]
     ]
     parts += ["", _speakers(found), "", _probes(found)]
-    if single := one_class_speakers(corpus.utterances):
+    if single := one_class_speakers(corpus.examples):
         parts.append(f"{len(single)} of {len(corpus.speakers)} speakers speak one class only")
     parts += [Text(f"serious: {printable(what)}", "bold red") for what in found.serious]
     return Group(*parts)

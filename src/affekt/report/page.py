@@ -11,12 +11,12 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
+from ..evaluation.results import Comparison, Run, by_gender, compare
 from ..metrics import SCORES
 from ..types import ClassBalance
-from . import plots
-from .card import cell
-from .runs import Comparison, Run, by_gender, compare
-from .text import TEXT
+from .figures import charts
+from .i18n import TEXT
+from .model_card import cell
 
 SIGNIFICANT = 0.05
 
@@ -97,19 +97,19 @@ def _pair(comparison: Comparison) -> dict[str, Any]:
 
 
 def _details(run: Run) -> dict[str, Any]:
-    facts = run.metrics.get("runs") or [{}]
-    curves = [fact["curves"] for fact in facts if "curves" in fact]
-    balance = [ClassBalance(**row) for row in facts[0].get("balance", [])]
+    training_info = run.metrics.get("runs") or [{}]
+    curves = [fact["curves"] for fact in training_info if "curves" in fact]
+    balance = [ClassBalance(**row) for row in training_info[0].get("balance", [])]
     kept = ("config", "versions", "corpus")
     return {
         "title": run.title,
         "name": run.name,
-        "confusion": embedded(plots.confusion(**run.metrics["confusion"], title="")),
+        "confusion": embedded(charts.confusion(**run.metrics["confusion"], title="")),
         "classes": run.metrics["per_class"],
         "speakers": run.metrics["per_speaker"],
         "genders": by_gender(run),
-        "curves": embedded(plots.learning(curves)) if curves else "",
-        "balance": embedded(plots.balance(balance, "")) if balance else "",
+        "curves": embedded(charts.learning(curves)) if curves else "",
+        "balance": embedded(charts.balance(balance, "")) if balance else "",
         "protocol": run.metrics["protocol"],
         "settings": json.dumps({k: run.metrics[k] for k in kept}, indent=2, ensure_ascii=False),
     }
@@ -118,7 +118,7 @@ def _details(run: Run) -> dict[str, Any]:
 def embedded(figure: Figure) -> str:
     """A picture inside the page."""
     file = io.BytesIO()
-    plots.draw(figure, file, "png")
+    charts.draw(figure, file, "png")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
@@ -145,7 +145,7 @@ def harmless(cell: Any) -> Any:
 
 def write_page(page: Page, place: Path) -> list[Path]:
     """Write the page beside its Markdown and CSV; returns what was written."""
-    from ..files import write
+    from ..atomic import write
 
     forms = {".html": page.html, ".md": page.markdown, ".csv": page.csv}
     paths = [place.with_suffix(suffix) for suffix in forms]

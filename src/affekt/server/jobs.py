@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from ..audio import Decoder
+from ..audio.decoding import Decoder
 from ..errors import AudioError
 from ..types import Prediction
 from .access import admitted

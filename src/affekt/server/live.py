@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
 from ..errors import AudioError
-from ..recognizer import Recognizer
-from ..stream import Stream
+from ..inference.recognizer import Recognizer
+from ..inference.stream import Stream
 from .access import PROTOCOL
 
 LONGEST, FASTEST = 2.0, 0.1  # s in a frame and between moments: work that others wait for
@@ -53,7 +53,7 @@ async def converse(
     except (AudioError, ValueError) as error:
         return await close(socket, REFUSED, str(error))
 
-    def hear(data: bytes | None) -> list[dict[str, Any]]:
+    def encode(data: bytes | None) -> list[dict[str, Any]]:
         if data is None:
             segments = stream.close()
         elif len(block := decode(data)) > LONGEST * rate:
@@ -72,7 +72,7 @@ async def converse(
             data = message.get("bytes")
             if data is None and message.get("text") != "end":
                 raise ValueError("send binary frames of samples, or the text end")
-            for answer in await run_in_threadpool(hear, data):
+            for answer in await run_in_threadpool(encode, data):
                 await socket.send_json(answer)
             if data is None:
                 return await socket.close()

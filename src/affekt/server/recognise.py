@@ -9,10 +9,10 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from ..audio import Decoder
-from ..recognizer import HOP, LONG
-from ..recording import Recording
-from ..report import formats
+from ..audio.decoding import Decoder
+from ..audio.recording import Recording
+from ..formats import writers
+from ..inference.recognizer import HOP, LONG
 from ..types import Prediction
 from .access import admitted
 from .live import REFUSED, TRY_AGAIN, Samples, close, converse, welcome
@@ -40,7 +40,7 @@ class Model(BaseModel):
     name: str
     labels: list[str]
     note: str
-    terms: str
+    license: str
     default: bool
 
 
@@ -49,7 +49,7 @@ def models(service: Served) -> list[Model]:
     """The models, their classes, and what they may be used for."""
     default = service.model(None)
     return [
-        Model(name=m.name, labels=m.labels, note=m.note, terms=m.terms, default=m is default)
+        Model(name=m.name, labels=m.labels, note=m.note, license=m.license, default=m is default)
         for m in service.models.values()
     ]
 
@@ -95,7 +95,7 @@ def _decoded(file: BinaryIO, name: str) -> Recording:
 
 def as_file(predictions: list[Prediction], kind: Format) -> Response:
     """Results in the format of another program."""
-    text = formats.TEXTS[f".{kind}"](predictions)
+    text = writers.TEXTS[f".{kind}"](predictions)
     disposition = {"Content-Disposition": f'attachment; filename="emotions.{kind}"'}
     return Response(text, media_type=TYPES.get(kind, "text/plain"), headers=disposition)
 

@@ -11,8 +11,8 @@ from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from ..bundled import model_folder
-from ..checkpoint import load_checkpoint
+from ..nn.bundled import model_folder
+from ..nn.checkpoint import load_checkpoint
 from .problems import too_many
 from .settings import Settings
 from .shared import SharedRecognizer

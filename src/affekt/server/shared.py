@@ -8,13 +8,13 @@ from threading import Condition, Thread
 
 import torch
 
-from ..checkpoint import Checkpoint
-from ..recognizer import HOP, Heard, Recognizer
-from ..recording import Recording
+from ..audio.recording import Recording
+from ..inference.recognizer import HOP, EncodedRecording, Recognizer
+from ..nn.checkpoint import Checkpoint
 
 BATCH = 32.0  # s of recordings encoded together, at most
 
-Waiting = tuple[Sequence[Recording], "Future[list[Heard]]"]
+Waiting = tuple[Sequence[Recording], "Future[list[EncodedRecording]]"]
 
 
 class Line:
@@ -55,7 +55,7 @@ class SharedRecognizer(Recognizer):
     """A recognizer whose encoding is batched across the threads that call it.
 
     While a batch is computed the next one gathers: nobody waits for company, and a batch changes
-    no result (`affekt.encoders.encode`). Each thread that encodes uses one core: two batches side
+    no result (`batching.encode`). Each thread that encodes uses one core: two batches side
     by side are done sooner than one after the other on two cores.
 
     Args:
@@ -76,23 +76,23 @@ class SharedRecognizer(Recognizer):
         other._watched = False
         return other
 
-    def hear(self, recordings: Sequence[Recording]) -> list[Heard]:
-        """As `Recognizer.hear`; from any thread."""
+    def encode(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
+        """As `Recognizer.encode`; from any thread."""
         parts = [recordings] if self._watched else [[r] for r in recordings]
-        futures: list[Future[list[Heard]]] = []
+        futures: list[Future[list[EncodedRecording]]] = []
         for part in parts:
             futures.append(Future())
             self._line.put((part, futures[-1]), watched=self._watched)
-        return [heard for future in futures for heard in future.result()]
+        return [encoded for future in futures for encoded in future.result()]
 
     def _work(self) -> None:
         torch.set_num_threads(1)
         while True:
             batch = self._line.take()
             try:
-                heard = iter(super().hear([r for recordings, _ in batch for r in recordings]))
+                encoded = iter(super().encode([r for recordings, _ in batch for r in recordings]))
                 for recordings, future in batch:
-                    future.set_result([next(heard) for _ in recordings])
+                    future.set_result([next(encoded) for _ in recordings])
             except Exception as error:  # whoever waits must hear of it, and the thread live on
                 for _, future in batch:
                     if not future.done():

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Event, Thread
 
-from ..audio import Decoder
+from ..audio.decoding import Decoder
+from ..audio.recording import Wave
 from ..errors import AudioError
-from ..recognizer import LONG, Recognizer
-from ..recording import Wave
+from ..inference.recognizer import LONG, Recognizer
 from ..types import Prediction
 from .observe import RECOGNISED, log
 from .store import Job, JobStore

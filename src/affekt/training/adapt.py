@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from torch import Tensor, nn
 
-from ..checkpoint import Checkpoint
 from ..errors import CorpusError
+from ..inference.normalisation import NormalisationStatistics, identity
 from ..metrics import gain_interval, scores
-from ..model import EmotionModel, Statistics, prepare
-from ..source import SourceStatistics, identity
-from .data import Clip, VectorCache, speakers
+from ..nn.checkpoint import Checkpoint
+from ..nn.emotion_model import EmotionModel, Statistics, prepare
+from .clips import Clip, EmbeddingCache, speakers
 
 FOLDS = 5
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # of the pull towards the old last layer
@@ -63,7 +63,7 @@ class Adapted:
         return notes
 
 
-def adapt(base: Checkpoint, clips: Sequence[Clip], cache: VectorCache, name: str) -> Adapted:
+def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: str) -> Adapted:
     """Fit `base` to labelled clips.
 
     Raises:
@@ -84,7 +84,7 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: VectorCache, name: str
         labels,
         cache.encode(waves, spans),
         torch.tensor([labels.index(c.label) for c in clips]),
-        np.array([c.utterance.speaker for c in clips]),
+        np.array([c.example.speaker for c in clips]),
     )
     everything = np.arange(len(clips))
     before = data.old_labels(data.pooled(everything, None))
@@ -112,7 +112,7 @@ class _Data:
     base: Checkpoint
     prior: Statistics
     labels: list[str]
-    vectors: list[Tensor]
+    embeddings: list[Tensor]
     targets: Tensor
     speakers: NDArray[np.str_]
 
@@ -131,16 +131,18 @@ class _Data:
 
     def statistics(self, rows: Rows) -> Statistics:
         """Of the source of some clips."""
-        source = SourceStatistics.unknown(identity(self.base.model.encoder), len(self.prior.mean))
+        source = NormalisationStatistics.unknown(
+            identity(self.base.model.encoder), len(self.prior.mean)
+        )
         for row in rows:
-            source = source.heard(self.vectors[row])
+            source = source.updated(self.embeddings[row])
         return source.statistics(self.prior)
 
     @torch.inference_mode()
     def pooled(self, rows: Rows, source: Statistics | None) -> Tensor:
         """What the last layer sees of clips ``(clips, dim)``."""
         model = self.base.model
-        return model.classify([model.standardise(self.vectors[i], source) for i in rows]).pooled
+        return model.classify([model.standardise(self.embeddings[i], source) for i in rows]).pooled
 
     @torch.inference_mode()
     def old_labels(self, x: Tensor) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """Data balance: how densely each class is cut into segments (section 1.1, Tables 1 and 2).
 
 Training only. The class of a clip decides its hop here, so the number of segments tells
-the class; whatever predicts must use ``affekt.segments.uniform`` instead.
+the class; whatever predicts must use ``affekt.audio.segmentation.uniform`` instead.
 
 The paper calls 0.24 s and 0.48 s "overlap length", but its tables show growth by 3.5,
 which an overlap of 0.24 s (hop 0.72 s, at most 4/3 in the long run) cannot give: they are
@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median, median_low
 
+from ..audio.segmentation import SEGMENT, Spans, head_and_tail, hopped
 from ..errors import CorpusError
-from ..segments import SEGMENT, Spans, head_and_tail, hopped
 from ..types import ClassBalance
 
 Tier = float | str

@@ -14,8 +14,8 @@ import torch
 
 from ..config import Config, Protocol
 from ..errors import AffektError
-from .finish import temperature
-from .truth import Truth
+from .calibration import temperature
+from .targets import Targets
 
 
 class LeftOut(NamedTuple):
@@ -61,6 +61,8 @@ def left_out(run: Path, config: Config) -> LeftOut:
         rows = table[table["fold"] == fold]
         logits = torch.from_numpy(np.log(rows[columns].to_numpy(np.float64) + 1e-12))
         targets = torch.tensor([labels.index(label) for label in rows["label"]])
-        best[name] = temperature(logits, Truth(targets, torch.ones(logits.shape, dtype=torch.bool)))
+        best[name] = temperature(
+            logits, Targets(targets, torch.ones(logits.shape, dtype=torch.bool))
+        )
     mean = float(np.exp(np.mean(np.log(list(best.values())))))
     return LeftOut(mean, used.protocol.source_statistics, best)

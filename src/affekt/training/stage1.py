@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..audio.recording import Wave
+from ..audio.segmentation import SAMPLE_RATE, Spans
 from ..config import Stage1
-from ..encoders import windows
-from ..encoders.vggish import SAMPLES
-from ..model import VECTOR, EmotionModel, Projection
+from ..nn.emotion_model import VECTOR, EmotionModel, Projection
+from ..nn.encoders.batching import windows
+from ..nn.encoders.vggish import SAMPLES
 from ..progress import Report, silent
-from ..recording import Wave
-from ..segments import SAMPLE_RATE, Spans
-from .data import VectorCache
-from .loop import Loop, computing
-from .state import Batches, History, Score, Stage
-from .truth import Truth
+from .clips import EmbeddingCache
+from .stage import Batches, History, Score, Stage
+from .targets import Targets
+from .trainer import Trainer, computing
 
 
 @dataclass(frozen=True)
@@ -36,27 +36,27 @@ class Part:
 
     waves: Sequence[Wave]
     spans: Sequence[Spans]
-    truth: Truth
+    truth: Targets
     corpora: Sequence[str]
     sources: Sequence[str | None]
 
-    def by_segment(self) -> Truth:
+    def by_segment(self) -> Targets:
         """What is right of every segment: what is right of its clip."""
         counts = torch.tensor([len(s) for s in self.spans])
-        return Truth(*(t.repeat_interleave(counts, 0) for t in self.truth))
+        return Targets(*(t.repeat_interleave(counts, 0) for t in self.truth))
 
 
-class Vectors:
+class Embeddings:
     """Standardised segments as a frozen encoder sees them, computed once."""
 
-    def __init__(self, vectors: Sequence[Tensor], part: Part) -> None:
-        self.vectors = torch.cat(list(vectors))
+    def __init__(self, embeddings: Sequence[Tensor], part: Part) -> None:
+        self.embeddings = torch.cat(list(embeddings))
         self.truth = part.by_segment()
-        self.sizes = [1] * len(self.vectors)
+        self.sizes = [1] * len(self.embeddings)
 
-    def __call__(self, batch: list[int]) -> tuple[Tensor, Truth]:
+    def __call__(self, batch: list[int]) -> tuple[Tensor, Targets]:
         """Vectors ``(segments, dim)`` and their classes."""
-        return self.vectors[batch], self.truth.of(batch)
+        return self.embeddings[batch], self.truth.of(batch)
 
 
 class Sounds:
@@ -69,7 +69,7 @@ class Sounds:
     def __init__(self, model: EmotionModel, part: Part, precision: str) -> None:
         self.model = model
         self.precision = precision
-        self.items: list[tuple[Tensor, Tensor, str | None, Truth]] = []
+        self.items: list[tuple[Tensor, Tensor, str | None, Targets]] = []
         for i, (clip, spans) in enumerate(zip(part.waves, part.spans, strict=True)):
             for wave, inside in windows(clip, spans):
                 if model.encoder.contextual:
@@ -84,13 +84,13 @@ class Sounds:
         item = wave, spans, part.sources[clip], part.truth.of([clip] * len(spans))
         self.items.append(item)
 
-    def __call__(self, batch: list[int]) -> tuple[Tensor, Truth]:
+    def __call__(self, batch: list[int]) -> tuple[Tensor, Targets]:
         """Vectors ``(segments, dim)``, with gradients, and their classes."""
         waves, spans, sources, truths = zip(*(self.items[i] for i in batch), strict=True)
         with computing(self.precision):
             together = self.model.encoder(waves, spans).float()
-        vectors = map(self.model.standardise, together.split([len(s) for s in spans]), sources)
-        return torch.cat(list(vectors)), Truth(*map(torch.cat, zip(*truths, strict=True)))
+        embeddings = map(self.model.standardise, together.split([len(s) for s in spans]), sources)
+        return torch.cat(list(embeddings)), Targets(*map(torch.cat, zip(*truths, strict=True)))
 
 
 def train_encoder(
@@ -98,13 +98,13 @@ def train_encoder(
     training: Part,
     validation: Part | None,
     settings: Stage1,
-    cache: VectorCache,
+    cache: EmbeddingCache,
     *,
     classes: int,
     epochs: int,
     precision: str,
     rng: np.random.Generator,
-    loop: Loop,
+    trainer: Trainer,
 ) -> History:
     """Train the encoder (unless frozen) and the projection in place.
 
@@ -113,13 +113,13 @@ def train_encoder(
     head = nn.Sequential(nn.Dropout(0.5), nn.Linear(VECTOR, classes))
     on_top = nn.ModuleList([model.projection, head])
     if isinstance(model.projection, Projection):
-        start = cache.encode(training.waves, training.spans, loop.report)
+        start = cache.encode(training.waves, training.spans, trainer.report)
         model.projection.measure(_by_corpus(start, training.corpora))
     if settings.freeze:
-        data: Vectors | Sounds = Vectors(standardised(model, start, training), training)
+        data: Embeddings | Sounds = Embeddings(standardised(model, start, training), training)
         trained = on_top
         groups: list[tuple[nn.Module, float]] = [(on_top, settings.head_rate)]
-        fixed = torch.cat(encoded(model, cache, validation, loop.report)) if validation else None
+        fixed = torch.cat(encoded(model, cache, validation, trainer.report)) if validation else None
     else:
         data = Sounds(model, training, precision)
         trained = nn.ModuleList([model.encoder, on_top])
@@ -132,17 +132,19 @@ def train_encoder(
     )
 
     def loss(batch: list[int]) -> Tensor:
-        vectors, truth = data(batch)
-        return truth.loss(head(model.projection(vectors)))
+        embeddings, truth = data(batch)
+        return truth.loss(head(model.projection(embeddings)))
 
     @torch.inference_mode()
     def validate(part: Part) -> Score:
-        vectors = (
+        embeddings = (
             fixed
             if fixed is not None
-            else torch.cat(encoded(model, VectorCache(None, model.encoder, loop.world), part))
+            else torch.cat(
+                encoded(model, EmbeddingCache(None, model.encoder, trainer.distributed), part)
+            )
         )
-        return part.by_segment().score(head(model.projection(vectors)))
+        return part.by_segment().score(head(model.projection(embeddings)))
 
     stage = Stage(
         "stage 1 (encoder)",
@@ -154,23 +156,23 @@ def train_encoder(
         epochs,
         settings.patience,
     )
-    return loop.fit(stage)
+    return trainer.fit(stage)
 
 
 def encoded(
-    model: EmotionModel, cache: VectorCache, part: Part, report: Report = silent
+    model: EmotionModel, cache: EmbeddingCache, part: Part, report: Report = silent
 ) -> list[Tensor]:
     """Standardised vectors ``(segments, dim)`` of each clip of a part."""
     return standardised(model, cache.encode(part.waves, part.spans, report), part)
 
 
-def standardised(model: EmotionModel, vectors: Sequence[Tensor], part: Part) -> list[Tensor]:
+def standardised(model: EmotionModel, embeddings: Sequence[Tensor], part: Part) -> list[Tensor]:
     """Each clip's vectors by the statistics of its source."""
-    return list(map(model.standardise, vectors, part.sources))
+    return list(map(model.standardise, embeddings, part.sources))
 
 
-def _by_corpus(vectors: Sequence[Tensor], corpora: Sequence[str]) -> dict[str, Tensor]:
+def _by_corpus(embeddings: Sequence[Tensor], corpora: Sequence[str]) -> dict[str, Tensor]:
     gathered: dict[str, list[Tensor]] = {}
-    for clip, corpus in zip(vectors, corpora, strict=True):
+    for clip, corpus in zip(embeddings, corpora, strict=True):
         gathered.setdefault(corpus, []).append(clip)
     return {corpus: torch.cat(clips) for corpus, clips in gathered.items()}

@@ -13,20 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from ..config import Stage2
-from ..encoders import encode, windows
-from ..model import EmotionModel
-from .loop import Loop, computing
+from ..nn.emotion_model import EmotionModel
+from ..nn.encoders.batching import encode, windows
+from .distributed import Distributed
+from .stage import Batches, History, Score, Stage
 from .stage1 import Part
-from .state import Batches, History, Score, Stage
-from .truth import Truth
-from .world import World
+from .targets import Targets
+from .trainer import Trainer, computing
 
 
 class Clips(Protocol):
     """Clips as the sequence model sees them."""
 
     @property
-    def truth(self) -> Truth:
+    def truth(self) -> Targets:
         """What is right of each clip."""
         ...
 
@@ -39,16 +39,16 @@ class Sequences(NamedTuple):
     """Clips whose vectors are known.
 
     Attributes:
-        vectors: Standardised ``(segments, dim)`` of each clip.
+        embeddings: Standardised ``(segments, dim)`` of each clip.
         truth: What is right of each clip.
     """
 
-    vectors: Sequence[Tensor]
-    truth: Truth
+    embeddings: Sequence[Tensor]
+    truth: Targets
 
     def look(self, batch: Sequence[int]) -> list[Tensor]:
         """See `Clips`."""
-        return [self.vectors[i] for i in batch]
+        return [self.embeddings[i] for i in batch]
 
 
 class Live(NamedTuple):
@@ -65,7 +65,7 @@ class Live(NamedTuple):
     precision: str
 
     @property
-    def truth(self) -> Truth:
+    def truth(self) -> Targets:
         """What is right of each clip."""
         return self.part.truth
 
@@ -78,8 +78,8 @@ class Live(NamedTuple):
         part, encoder = self.part, self.model.encoder
         if not torch.is_grad_enabled():  # many clips at once, in bounded memory
             waves = [part.waves[i] for i in batch]
-            vectors = dict(encode(encoder, waves, [part.spans[i] for i in batch]))
-            return [vectors[i] for i in range(len(batch))]
+            embeddings = dict(encode(encoder, waves, [part.spans[i] for i in batch]))
+            return [embeddings[i] for i in range(len(batch))]
         pieces = [list(windows(part.waves[i], part.spans[i])) for i in batch]
         sounds, spans = zip(*(piece for clip in pieces for piece in clip), strict=True)
         counts = [sum(len(inside) for _, inside in clip) for clip in pieces]
@@ -96,7 +96,7 @@ def train_sequence(
     encoder_rate: float,
     epochs: int,
     rng: np.random.Generator,
-    loop: Loop,
+    trainer: Trainer,
 ) -> History:
     """Train projection and sequence model in place, end to end the encoder too.
 
@@ -113,7 +113,7 @@ def train_sequence(
         return training.truth.of(batch).loss(model.classify(training.look(batch)).logits)
 
     def validate(held_out: Clips) -> Score:
-        return held_out.truth.score(held_out_logits(model, held_out, loop.world))
+        return held_out.truth.score(held_out_logits(model, held_out, trainer.distributed))
 
     stage = Stage(
         "stage 2 (end to end)" if settings.end_to_end else "stage 2 (sequence)",
@@ -126,13 +126,13 @@ def train_sequence(
         settings.patience,
         settings.clip,
     )
-    return loop.fit(stage)
+    return trainer.fit(stage)
 
 
 @torch.inference_mode()
-def held_out_logits(model: EmotionModel, held_out: Clips, world: World) -> Tensor:
+def held_out_logits(model: EmotionModel, held_out: Clips, distributed: Distributed) -> Tensor:
     """Logits ``(clips, classes)`` of clips that are not trained on."""
     clips, classes = held_out.truth.known.shape
-    mine = world.mine(range(clips))
+    mine = distributed.mine(range(clips))
     logits = model.classify(held_out.look(mine)).logits if mine else torch.empty(0, classes)
-    return torch.cat(world.rows(logits.split(1), [1] * clips, classes))
+    return torch.cat(distributed.rows(logits.split(1), [1] * clips, classes))

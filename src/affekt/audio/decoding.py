@@ -1,0 +1,262 @@
+"""Any recording to a mono 16 kHz float32 wave.
+
+libsndfile reads wav, flac, ogg, opus, mp3, aiff and more; what it does not know goes to
+PyAV (extra ``media``). Files are decoded block by block, so that memory follows the
+16 kHz result and not the size of the file.
+"""
+
+import io
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ..errors import AudioError, TooLongError
+from .recording import Recording, Resampler, Wave, make_recording
+from .segmentation import SAMPLE_RATE
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+
+# What libsndfile and PyAV open among what people call recordings.
+SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
+SUFFIXES |= {".m4a", ".mp4", ".avi", ".webm", ".mkv", ".mov"}
+MAX_HOURS = 12.0
+BLOCK = 1 << 14  # frames decoded at a time; of a damaged block all is lost
+UNKNOWN_SIZE = 0x7F000000  # bytes; what piped WAV and AIFF promise (sox: 0x7FFFF000) and more
+DELAY = 0.1  # s that a codec may add to what a header promises
+
+
+class Decoder:
+    """A recording as it is decoded: blocks ``(samples,)``, float32, mono, 16 kHz.
+
+    Args:
+        source: A path, the bytes of a file, or an open binary file.
+        channel: The one to hear, from 0 on; their mean unless given.
+
+    Attributes:
+        tap: Called with each block when it is decoded, for who wants to look on.
+        name: The file's path, or ``<bytes>`` or ``<stream>``.
+        rate: Sampling rate of the file, once a block is there.
+        channels: How many the file has, once a block is there.
+        promised: Seconds that the header promises, once a block is there; 0 if it does not say.
+        warnings: Of what is damaged or missing, complete after the last block.
+
+    Raises:
+        AudioError: The file is missing, empty, not audio, damaged, has NaN or infinite
+            samples, or is longer than 12 hours; the message names it and says which.
+    """
+
+    def __init__(self, source: Source, channel: int | None = None) -> None:
+        self.name, self._file = _named(source)
+        self.channel = channel
+        self.rate: float = SAMPLE_RATE
+        self.channels = 1
+        self.tap: Callable[[Wave], None] | None = None
+        self.promised = 0.0
+        self._taken = 0
+        self.warnings: list[str] = []
+        self._begun: list[Wave] = []
+        self._rest = self._decoded()
+
+    def __iter__(self) -> Iterator[Wave]:
+        begun, self._begun = self._begun, []
+        for block in chain(begun, self._rest):
+            self._taken += len(block)
+            if self.tap:
+                self.tap(block)
+            yield block
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the blocks that were taken so far."""
+        return self._taken / SAMPLE_RATE
+
+    def whole(self, most: float = math.inf) -> Recording | None:
+        """The recording in memory; None if it is longer than `most` seconds.
+
+        It can then still be taken block by block, from its beginning on.
+        """
+        samples = 0
+        for block in self._rest:
+            self._begun.append(block)
+            samples += len(block)
+            if samples > most * SAMPLE_RATE:
+                return None
+        parts = list(self)
+        wave = np.concatenate(parts)
+        parts.clear()  # of ten hours a second copy is 2.3 GB
+        return make_recording(self.name, wave, self.rate, self.warnings)
+
+    def _decoded(self) -> Iterator[Wave]:
+        file = self._file
+        # Names need not be UTF-8, but libsndfile gets them so unless they are bytes.
+        target = os.fsencode(file) if isinstance(file, str) and os.name == "posix" else file
+        try:
+            with soundfile.SoundFile(target) as sound:
+                self.channels = sound.channels
+                yield from self._waves(sound.samplerate, _blocks(sound), _promised(sound))
+        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
+            if isinstance(file, io.BytesIO):
+                file.seek(0)
+                yield from self._media(file, str(error))
+                return
+            with Path(file).open("rb") as stream:
+                yield from self._media(stream, str(error))
+
+    def _media(self, file: BinaryIO, reason: str) -> Iterator[Wave]:
+        """What libsndfile does not know."""
+        try:
+            import av
+        except ModuleNotFoundError:
+            raise AudioError(
+                f"{self.name}: not a format that libsndfile reads ({reason}); "
+                "for video and m4a: pip install 'affekt[media]'"
+            ) from None
+        try:
+            # From an open file, and no protocol beside: a playlist must not make us fetch things.
+            with av.open(
+                file, "r", metadata_errors="replace", options={"protocol_whitelist": ""}
+            ) as container:
+                if not container.streams.audio:
+                    raise AudioError(f"{self.name}: has no sound track")
+                stream = container.streams.audio[0]
+                if stream.codec_context is None:
+                    raise AudioError(
+                        f"{self.name}: its sound is in a format that nobody here decodes"
+                    )
+                # Only the sample format changes here: FFmpeg's own downmix weighs channels. Packed:
+                # PyAV reads beyond the planes of 8 channels or more.
+                to_float = av.AudioResampler(format="flt")
+                blocks = (
+                    out.to_ndarray().reshape(-1, out.layout.nb_channels).astype(np.float32)
+                    for frame in container.decode(stream)
+                    for out in to_float.resample(frame)
+                )
+                self.channels = stream.codec_context.channels
+                seconds = float((stream.duration or 0) * (stream.time_base or 0))
+                seconds = seconds or (container.duration or 0) / av.time_base
+                yield from self._waves(stream.rate, blocks, round(seconds * stream.rate))
+        except (av.FFmpegError, ValueError, EOFError) as error:
+            detail = getattr(error, "strerror", None) or error
+            raise AudioError(f"{self.name}: not a recording, or damaged ({detail})") from None
+
+    def _waves(
+        self, rate: float, blocks: Iterable[NDArray[np.floating]], promised: int
+    ) -> Iterator[Wave]:
+        """One channel, 16 kHz, block by block; what is missing goes to `warnings`."""
+        self.rate, self.promised = rate, promised / max(rate, 1)
+        resampler = Resampler(self.name, rate, self.channel)
+        too_long = TooLongError(
+            f"{self.name}: longer than {MAX_HOURS:.0f} hours; cut it into parts"
+        )
+        if promised > MAX_HOURS * 3600 * rate:
+            raise too_long
+        for block in _until_damage(blocks, self.warnings):
+            yield resampler.push(block)
+            if resampler.taken > MAX_HOURS * 3600 * rate:
+                raise too_long
+        if not resampler.taken:
+            raise AudioError(f"{self.name}: has no samples")
+        yield resampler.close()
+        if resampler.taken < 0.99 * promised - DELAY * rate:
+            found, header = resampler.taken / rate, promised / rate
+            self.warnings.append(
+                f"truncated: {found:.2f} s of the {header:.2f} s that its header promises"
+            )
+
+
+def apart(source: Source) -> "list[Decoder]":
+    """A decoder for each channel: the parties of a call that was recorded so.
+
+    Raises:
+        AudioError: As `Decoder`.
+    """
+    if not isinstance(source, str | os.PathLike | bytes):
+        source = source.read()
+    first = Decoder(source, 0)
+    first.whole(0)
+    return [first, *(Decoder(source, c) for c in range(1, first.channels))]
+
+
+def read(source: Source) -> Recording:
+    """Decode a path, the bytes of a file, or an open binary file.
+
+    Raises:
+        AudioError: As `Decoder`.
+    """
+    return cast(Recording, Decoder(source).whole())
+
+
+class _Bytes(io.BytesIO):
+    """Damaged headers make libsndfile seek before the start, which Python would report."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return super().seek(offset, whence)
+        except ValueError:
+            return -1
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as results can hold it: what in its name is no Unicode is escaped."""
+    return os.fspath(path).encode("utf-8", "backslashreplace").decode()
+
+
+def _named(source: Source) -> tuple[str, str | io.BytesIO]:
+    if isinstance(source, bytes):
+        return "<bytes>", _Bytes(source)
+    if not isinstance(source, str | os.PathLike):
+        data = source.read()
+        if not isinstance(data, bytes):
+            raise ValueError("a file opened as text; open it with mode 'rb'")
+        return str(getattr(source, "name", "<stream>")), _Bytes(data)
+    name = os.fspath(source)
+    try:
+        with Path(name).open("rb") as file:
+            empty = not file.read(1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(f"{name}: cannot be opened: {reason}") from None
+    if empty:
+        raise AudioError(f"{name}: the file is empty")
+    return shown(name), name
+
+
+def _blocks(sound: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
+    while len(block := sound.read(BLOCK, dtype="float32", always_2d=True)):
+        yield block
+
+
+def _promised(sound: soundfile.SoundFile) -> int:
+    """Frames that the header promises; 0 if it does not say.
+
+    libsndfile corrects a WAV's or AIFF's length to what is there and leaves word in its log.
+    """
+    cut = re.search(r"(?:data|SSND) *: (\d+) \(should be (\d+)\)", sound.extra_info)
+    if cut and int(cut[1]) < UNKNOWN_SIZE:
+        return round(sound.frames * int(cut[1]) / max(int(cut[2]), 1))
+    return sound.frames if not cut and sound.frames < 2**62 else 0
+
+
+def _until_damage(
+    blocks: Iterable[NDArray[np.floating]], warnings: list[str]
+) -> Iterator[NDArray[np.floating]]:
+    """What decodes before the first error, and a warning; the error itself if that is nothing."""
+    decoded = False
+    try:
+        for block in blocks:
+            yield block
+            decoded = True
+    except AudioError:
+        raise
+    except Exception as error:  # whatever decoders raise: PyAV's errors share no builtin base
+        if not decoded:
+            raise
+        warnings.append(f"damaged: decoding stopped early ({error})")

@@ -1,0 +1,1 @@
+"""Batch inference over many recordings, resumable, on one machine or a Ray cluster."""

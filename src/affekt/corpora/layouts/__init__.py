@@ -1,0 +1,1 @@
+"""One module for each published corpus, in its owner's folder layout."""

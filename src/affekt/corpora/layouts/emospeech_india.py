@@ -1,0 +1,46 @@
+"""Indian EmoSpeech Command Dataset: ``go-safe-calm-1563256944476-9dd2014c.wav``.
+
+The parts: keyword, surroundings (safe, scream), emotion, time, hash of the speaker.
+"""
+
+import re
+from pathlib import Path
+
+from ..published import LoadedExamples, Name, PublishedCorpus, by_name
+
+EMOTIONS = {"angry": "anger", "calm": "calm", "fearful": "fear", "happy": "happiness"}
+HASH = 12  # characters of the speaker's hash that tell speakers apart
+
+
+def load(root: Path) -> LoadedExamples:
+    """The utterances below `root` whose speaker is known."""
+    example = "webservice/go-safe-calm-1563256944476-9dd2014cc6e9.wav"
+    everything = by_name(root, parse, "the Indian EmoSpeech Command Dataset", example)
+    known = [u for u in everything if u.speaker]
+    unknown = len(everything) - len(known)
+    return LoadedExamples(
+        known, [f"{unknown} clips of unknown speakers left out"] if unknown else []
+    )
+
+
+def parse(path: Path) -> Name | None:
+    """Speaker, or "" where the name has no hash, and emotion."""
+    match = re.fullmatch(
+        rf"([^-]+)-[^-]+-({'|'.join(EMOTIONS)})-[^-]+(?:-([0-9a-f]{{{HASH},}}|\w*))?", path.stem
+    )
+    if not match:
+        return None
+    speaker = match[3] or ""
+    hashed = re.fullmatch(rf"[0-9a-f]{{{HASH},}}", speaker)
+    return Name(EMOTIONS[match[2]], speaker[:HASH] if hashed else "", text=match[1])
+
+
+CORPUS = PublishedCorpus(
+    title="Indian EmoSpeech Command Dataset (Banga et al., 2019)",
+    about="Command words of several Indian languages, recorded on phones in the wild",
+    license="Indian EmoSpeech Command Dataset: CC BY-NC-SA 4.0.",
+    obtain="Ask its authors: https://arxiv.org/abs/1910.13801",
+    counts={},
+    load=load,
+    folds=5,
+)

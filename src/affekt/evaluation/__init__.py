@@ -1,0 +1,1 @@
+"""Evaluation: folds, runs, results, significance tests and audits."""

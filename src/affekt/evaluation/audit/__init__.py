@@ -1,0 +1,1 @@
+"""Audits: leakage between training and test, near-duplicate recordings, corpus checks."""

@@ -1,0 +1,83 @@
+"""How a score came about, in the words that stand beside it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..config import Config
+from ..config import Protocol as ProtocolSettings
+from ..corpora.corpus import Corpus
+from ..corpora.splits import anonymous, fold_notes, one_voice
+
+PROTOCOL = (
+    "Test {who} in no training, validation or statistic; {folds}; every choice (epochs, settings) "
+    "inside the training part, on {validation}; "
+)
+PAPER_PROTOCOL = (
+    "paper_protocol, NOT a score on unheard speakers: networks chose their epoch on the test fold, "
+    "which flatters, and learned from all training {who}; {folds}; no test {who} are trained on; "
+)
+OWN_STATISTICS = (
+    "Test {who} in no training and no choice, but their unlabelled clips gave the statistics that "
+    "standardise them: a score on batches of one source; {folds}; every choice (epochs, settings) "
+    "inside the training part, on {validation}; "
+)
+PEEKED = "paper_protocol: networks chose their epoch on the test fold; no score on unheard speakers"
+SCORING = (
+    "uniform segments at test; {seeds} seeds, mean over seeds of scores pooled over folds; "
+    "intervals: 95 % percentile bootstrap over {who}."
+)
+
+
+def marked_title(
+    title: str, training_info: Sequence[Mapping[str, Any]], settings: ProtocolSettings
+) -> str:
+    """A title, and what else must stand wherever the number does."""
+    marks = [title]
+    if training_info[0].get("encoder", "").startswith("random start"):
+        marks.append("(random start)")
+    if settings.paper_protocol:
+        marks.append("(paper_protocol)")
+    if settings.source_statistics:
+        by = ", by speaker" if settings.source == "speaker" else ""
+        marks.append(f"(source statistics{by})")
+    return " ".join(marks).strip()
+
+
+def notes(
+    corpus: Corpus,
+    folds: Sequence[Sequence[str]],
+    training_info: Sequence[Mapping[str, Any]],
+    peek: bool,
+) -> list[str]:
+    """What to know of corpus, folds and trainings when reading a score."""
+    told = [PEEKED] if peek else []
+    told += [*corpus.notes, *fold_notes(corpus.examples, folds)]
+    for key, what in (
+        ("validation_lacks", "no inner validation speaker spoke some class"),
+        ("training_lacks", "only inner validation speakers spoke some class"),
+    ):
+        if number := sum(bool(fact.get(key)) for fact in training_info):
+            told.append(f"in {number} of {len(training_info)} trainings {what}")
+    return told
+
+
+def protocol(corpus: Corpus, config: Config, folds: Sequence[Sequence[str]]) -> str:
+    """How a score came about: who was tested, who chose, what the intervals are of."""
+    marked = {u.split for u in corpus.examples}
+    who = "clips (who speaks is unknown)" if anonymous(corpus.examples) else "speakers"
+    where = f"{len(folds)} folds by {'clip' if anonymous(corpus.examples) else 'speaker'}"
+    if "test" in marked:
+        where = f"one fold, the test {who} of the corpus"
+    share = f"{config.protocol.validation:.0%}"
+    validation = (
+        f"inner validation {who} ({share} of the training part) or, for what is no network, on "
+        "inner groups"
+    )
+    if "val" in marked:
+        validation = f"the validation {who} of the corpus where they are in training"
+    elif any(one_voice([u for u in corpus.examples if u.speaker not in g]) for g in folds):
+        validation = f"some clips ({share}) where there is only one training speaker"
+    kind = OWN_STATISTICS if config.protocol.source_statistics else PROTOCOL
+    text = (PAPER_PROTOCOL if config.protocol.paper_protocol else kind) + SCORING
+    seeds = config.protocol.seeds
+    return text.format(who=who, folds=where, validation=validation, seeds=seeds)

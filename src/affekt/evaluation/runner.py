@@ -1,0 +1,146 @@
+"""Score a method on unheard speakers: folds x seeds, then metrics.json and predictions.parquet."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..atomic import write
+from ..config import Config
+from ..corpora.corpus import Corpus
+from ..corpora.splits import speaker_folds
+from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores, standard_deviation
+from ..progress import Report, silent
+from ..provenance import provenance
+from ..training.clips import audio_warnings, load_clips
+from ..types import Example
+from .folds import Finished, Job
+from .jobs import run_jobs
+from .protocol_text import marked_title, notes, protocol
+from .systems.system import System
+
+
+def evaluate(
+    corpus: Corpus,
+    make_system: Callable[[], System],
+    config: Config,
+    out: Path,
+    *,
+    system: str = "",
+    title: str = "",
+    workers: int = 1,
+    report: Report = silent,
+) -> dict[str, Any]:
+    """Run every fold with every seed and write the results to `out`.
+
+    Each finished fold is kept in ``out/folds``; called again with the same data, settings
+    and code, only the missing ones are run. ``metrics.json`` comes last.
+
+    Args:
+        corpus: All its speakers are tested, or those that it marks as test.
+        make_system: A fresh method; it must pickle if there are several `workers`.
+        config: Settings; the protocol is taken from here.
+        out: New folder, or one that an earlier call left unfinished.
+        system: What the method is called in the results.
+        title: What tables call it.
+        workers: Processes; each runs whole folds.
+        report: Progress.
+
+    Returns:
+        What metrics.json holds.
+
+    Raises:
+        AffektError: `out` holds something else or cannot be written, a recording cannot be
+            read, or there are too few speakers.
+    """
+    origin = provenance(corpus, config)  # of the code as it is now, not after hours of work
+    folds = speaker_folds(
+        corpus.examples, config.protocol.folds or corpus.folds, corpus.predefined_folds
+    )
+    first = config.protocol.seed
+    seeds = range(first, first + config.protocol.seeds)
+    jobs = [Job(seed, fold, group) for seed in seeds for fold, group in enumerate(folds)]
+    done = Finished(out, {"system": system, **origin})
+    clips = load_clips([*corpus.examples, *corpus.train_only], report)
+    run_jobs(clips, corpus.labels, make_system, jobs, done, workers, report, config.protocol)
+    table, training_info = done.collect(jobs)
+    write(out / "predictions.parquet", partial(table.to_parquet, index=False))
+    metrics = measure(table, corpus.labels, folds)
+    metrics["majority"] = round(_majority(corpus.examples, folds), 4)
+    metrics["system"] = system
+    metrics["title"] = marked_title(title, training_info, config.protocol)
+    metrics["protocol"] = protocol(corpus, config, folds)
+    metrics["notes"] = notes(corpus, folds, training_info, config.protocol.paper_protocol)
+    metrics["gender"] = {u.speaker: u.gender for u in corpus.examples if u.gender}
+    metrics["runs"] = training_info
+    metrics["audio_warnings"] = audio_warnings(clips)
+    metrics |= origin
+    write(out / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    done.clear()
+    return metrics
+
+
+def measure(
+    table: pd.DataFrame, labels: Sequence[str], folds: Sequence[Sequence[str]]
+) -> dict[str, Any]:
+    """All scores from the table of predictions, and nothing else."""
+    by_seed = [
+        confusion_by_speaker(labels, rows["label"], rows["predicted"], rows["speaker"])
+        for _, rows in table.groupby("seed")
+    ]
+    speakers = sorted(by_seed[0])
+    # (speakers, seeds, classes, classes)
+    confusions = np.array([[matrices[s] for matrices in by_seed] for s in speakers])
+    pooled = scores(confusions.sum(0))
+    total = confusions.sum((0, 1))
+    recall = np.diagonal(total) / np.maximum(total.sum(1), 1)
+    precision = np.diagonal(total) / np.maximum(total.sum(0), 1)
+    first = table[table["seed"] == table["seed"].min()]
+    return {
+        **rounded({name: pooled[name].mean() for name in SCORES}),
+        "chance_UAR": round(1 / len(labels), 4),
+        "sd": {name: standard_deviation(pooled[name]) for name in SCORES},
+        "ci95": intervals(confusions),
+        "seeds": len(by_seed),
+        "clips": len(first),
+        "folds": [
+            {"test_speakers": list(group)}
+            | rounded(
+                {
+                    name: values.mean()
+                    for name, values in scores(
+                        confusions[[speakers.index(s) for s in group]].sum(0)
+                    ).items()
+                }
+            )
+            for group in folds
+        ],
+        "per_class": {
+            label: {"recall": round(float(r), 4), "precision": round(float(p), 4), "clips": int(n)}
+            for label, r, p, n in zip(
+                labels, recall, precision, total.sum(1) / len(by_seed), strict=True
+            )
+        },
+        "per_speaker": {
+            s: rounded({n: v.mean() for n, v in scores(confusions[i]).items()})
+            | {"clips": int(confusions[i, 0].sum())}
+            for i, s in enumerate(speakers)
+        },
+        "confusion": {"labels": list(labels), "counts": total.tolist()},
+    }
+
+
+def _majority(examples: Sequence[Example], folds: Sequence[Sequence[str]]) -> float:
+    """Accuracy of always saying the most frequent class of the training part."""
+    hits = clips = 0
+    for group in folds:
+        training = Counter(u.label for u in examples if u.speaker not in group)
+        test = Counter(u.label for u in examples if u.speaker in group)
+        hits += test[training.most_common(1)[0][0]]
+        clips += test.total()
+    return hits / clips

@@ -1,0 +1,97 @@
+"""Several systems on the same folds, each in a folder of its own."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..config import Config
+from ..corpora.corpus import Corpus
+from ..errors import AffektError
+from ..progress import Event, Report
+from ..provenance import provenance
+from .runner import evaluate
+from .systems.registry import SYSTEMS, Maker, known_system, title
+
+
+def chosen_systems(names: str) -> list[str]:
+    """System names from a list with commas; the fast ones for "", every one for "all".
+
+    Raises:
+        AffektError: No such system; the message names the nearest.
+    """
+    if not names:
+        return [name for name, system in SYSTEMS.items() if not system.opt_in]
+    if names == "all":
+        return list(SYSTEMS)
+    chosen = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    if not chosen:
+        raise AffektError(f"--systems {names!r} names no system")
+    for name in chosen:
+        known_system(name)
+    return chosen
+
+
+def finished(folder: Path, corpus: Corpus, config: Config) -> bool:
+    """Whether a folder holds a finished run of this corpus with these settings.
+
+    Raises:
+        AffektError: It holds a finished run of others; the message says what differs.
+    """
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    except OSError:
+        return False
+    except ValueError as error:
+        raise AffektError(f"{folder}/metrics.json: cannot be read ({error})") from None
+    origin = provenance(corpus, config)
+    if others := [key for key in ("corpus", "config") if metrics.get(key) != origin[key]]:
+        what = " and ".join({"corpus": "data", "config": "settings"}[key] for key in others)
+        raise AffektError(
+            f"{folder}: holds a run of other {what}; move it away, or choose another --out"
+        )
+    return True
+
+
+def run_study(
+    corpus: Corpus,
+    systems: Mapping[str, Config],
+    out: Path,
+    cache: Path | None,
+    workers: int,
+    report: Report,
+) -> list[Path]:
+    """Evaluate each system that is not finished yet; returns their folders.
+
+    Args:
+        corpus: All systems have the same folds of it.
+        systems: Settings by name, as `affekt.evaluation.systems.registry.configured` gives them.
+        out: Of the study; each system has a folder below it.
+        cache: Where vectors are kept.
+        workers: Processes.
+        report: Progress.
+
+    Raises:
+        AffektError: As of `affekt.evaluation.runner.evaluate`, or a folder holds a finished
+            run of other data or settings.
+    """
+    for name, config in systems.items():  # what is missing is told before hours of work
+        if not finished(out / name, corpus, config):
+            Maker(name, config, cache)()
+    folders = []
+    for number, (name, config) in enumerate(systems.items()):
+        report(Event("systems", number, len(systems), name))
+        folder = out / name
+        if not finished(folder, corpus, config):
+            evaluate(
+                corpus,
+                Maker(name, config, cache),
+                config,
+                folder,
+                system=name,
+                title=title(name, config),
+                workers=workers,
+                report=report,
+            )
+        folders.append(folder)
+    report(Event("systems", len(systems), len(systems)))
+    return folders

@@ -1,0 +1,211 @@
+"""Every system of the study by name: the paper's, those it compares with, and ours."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...config import Config
+from ...errors import AffektError
+
+if TYPE_CHECKING:  # the names alone are needed for --help, which answers at once
+    from .system import System
+
+FINE_TUNING = 1e-5  # Adam's rate for VGGish that starts from the official weights
+
+Make = Callable[[Config, Path | None], "System"]
+
+
+@dataclass(frozen=True)
+class SystemEntry:
+    """One row of the study.
+
+    Attributes:
+        title: What tables call it; "" describes its settings.
+        make: A fresh method, from settings and a folder for cached vectors.
+        settings: What it sets whatever the config says.
+        opt_in: Run only when asked for: it takes hours on a CPU, or is a variant of another.
+    """
+
+    title: str
+    make: Make
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    opt_in: bool = False
+
+
+def _paper(config: Config, cache: Path | None) -> "System":
+    from .paper import PaperSystem
+
+    return PaperSystem(config, cache)
+
+
+def _vggish(plan: str, pooling: str) -> dict[str, Any]:
+    """Settings of a random start, as in recipes/vggish.toml."""
+    training = {"freeze": False, "epochs": 12, "patience": 3, "batch": 16}
+    return {
+        "balance": {"plan": plan},
+        "augment": {"speeds": ()},
+        "encoder": {"name": "vggish"},
+        "stage1": {**training, "rate": 1e-4, "head_rate": 1e-4},
+        "stage2": {"rate": 1e-3, "pooling": pooling},
+        "protocol": {"refit": False},
+    }
+
+
+def _functionals(features: str, classifier: str) -> Make:
+    def make(config: Config, cache: Path | None) -> "System":
+        from . import functionals
+        from .features import FeatureCache
+
+        learner = {"svm": functionals.support_vectors, "forest": functionals.forest}[classifier]
+        return functionals.Functionals(config, FeatureCache(features, cache), learner)
+
+    return make
+
+
+def _alexnet(averaging: str) -> Make:
+    def make(config: Config, cache: Path | None) -> "System":
+        from .alexnet import AlexNetSystem
+
+        return AlexNetSystem(config, averaging)
+
+    return make
+
+
+def _resnet(config: Config, cache: Path | None) -> "System":
+    from .resnet import ResNetSystem
+
+    return ResNetSystem(config)
+
+
+def _majority(config: Config, cache: Path | None) -> "System":
+    from .probes import Majority
+
+    return Majority()
+
+
+def _length(config: Config, cache: Path | None) -> "System":
+    from .probes import Length
+
+    return Length(config)
+
+
+SYSTEMS: dict[str, SystemEntry] = {
+    "default": SystemEntry("", _paper),
+    "vggish-mean": SystemEntry("VGGish + LSTM", _paper, _vggish("none", "mean"), opt_in=True),
+    "vggish-attention": SystemEntry(
+        "VGGish + LSTM + attention", _paper, _vggish("none", "attention"), opt_in=True
+    ),
+    "vggish-mean-balance": SystemEntry(
+        "VGGish + LSTM, balance", _paper, _vggish("auto", "mean"), opt_in=True
+    ),
+    "vggish-attention-balance": SystemEntry(
+        "VGGish + LSTM + attention, balance", _paper, _vggish("auto", "attention"), opt_in=True
+    ),
+    "mfcc": SystemEntry("MFCC + RASTA-PLP, SVM [27]", _functionals("mfcc-rasta-plp", "svm")),
+    "alexnet": SystemEntry("AlexNet + SVM [22]", _alexnet("vectors"), opt_in=True),
+    "alexnet-softmax": SystemEntry("AlexNet, transfer [32]", _alexnet("softmax"), opt_in=True),
+    "gemaps-svm": SystemEntry("GeMAPS + SVM [28]", _functionals("gemaps", "svm")),
+    "gemaps-forest": SystemEntry("GeMAPS + random forest [31]", _functionals("gemaps", "forest")),
+    "egemaps-svm": SystemEntry("eGeMAPS + SVM", _functionals("egemaps", "svm")),
+    "egemaps-forest": SystemEntry("eGeMAPS + random forest", _functionals("egemaps", "forest")),
+    "resnet": SystemEntry("ResNet-20 with adapters [33]", _resnet, opt_in=True),
+    "compare-svm": SystemEntry("ComParE 2016 + SVM", _functionals("compare", "svm")),
+    "majority": SystemEntry("majority", _majority),
+    "length": SystemEntry("number of segments only", _length),
+}
+
+POOLINGS = ("mean", "multi-head", "statistics", "bilinear", "covariance", "higher-order")
+SYSTEMS |= {
+    f"default-{pooling}": SystemEntry("", _paper, {"stage2": {"pooling": pooling}}, opt_in=True)
+    for pooling in POOLINGS
+}
+SYSTEMS |= {
+    "default-unbalanced": SystemEntry("", _paper, {"balance": {"plan": "none"}}, opt_in=True),
+    "default-both": SystemEntry("", _paper, {"balance": {"scope": "both"}}, opt_in=True),
+    "default-peephole": SystemEntry("", _paper, {"stage2": {"cell": "peephole"}}, opt_in=True),
+    "end-to-end": SystemEntry("", _paper, {"stage2": {"end_to_end": True}}, opt_in=True),
+}
+
+
+def known_system(name: str) -> SystemEntry:
+    """The system of this name.
+
+    Raises:
+        AffektError: There is none; the message names the nearest.
+    """
+    if name in SYSTEMS:
+        return SYSTEMS[name]
+    near = difflib.get_close_matches(name, SYSTEMS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(SYSTEMS)}"
+    raise AffektError(f"no system {name!r}; {hint}")
+
+
+def configured(name: str, config: Config) -> Config:
+    """The config with what the system sets: what is run, and what results record.
+
+    Where a system brings another encoder than the config's, the latter's settings are not
+    carried over.
+
+    Raises:
+        AffektError: No such system, or the config has weights for another encoder, or asks for
+            source statistics where nothing is standardised by them.
+    """
+    tuned = config.encoder.name == "vggish" and not config.stage1.freeze
+    if config.protocol.source_statistics and (known_system(name).make is not _paper or tuned):
+        raise AffektError(f"{name}: protocol.source_statistics is of our own system alone")
+    values = config.model_dump(exclude_unset=True)
+    settings = known_system(name).settings
+    given = config.encoder
+    if settings.get("encoder", {}).get("name", given.name) != given.name:
+        if given.weights:
+            raise AffektError(
+                f"encoder.weights are for {given.name}, {name} brings another encoder; run it "
+                f"apart, with --encoder.name {settings['encoder']['name']} and its own weights"
+            )
+        values.pop("encoder", None)
+    for section, own in settings.items():
+        values[section] = {**values.get(section, {}), **own}
+    if given.name == "vggish" and given.weights not in (None, "random") and "stage1" in settings:
+        values["stage1"]["rate"] = FINE_TUNING
+    return Config.model_validate(values)
+
+
+def title(name: str, config: Config) -> str:
+    """What tables call a system with the settings that `configured` gave it.
+
+    Raises:
+        AffektError: No such system.
+    """
+    encoder, balance, stage2 = config.encoder, config.balance, config.stage2
+    both = ["stage 2 balanced too"] if balance.plan != "none" and balance.scope == "both" else []
+    if fixed := known_system(name).title:
+        return ", ".join([fixed, *both])
+    what = {"whisper": "Whisper", "vggish": "VGGish"}.get(encoder.name) or Path(
+        encoder.weights or encoder.name
+    ).name
+    if encoder.name != "vggish":
+        what += ", mix of layers" if encoder.mix else f" layer {encoder.layer}"
+    cell = {"lstm": "LSTM + ", "peephole": "peephole LSTM + ", "none": ""}[stage2.cell]
+    plan = "no balance" if balance.plan == "none" else f"balance {balance.plan}"
+    parts = [f"{what} + {cell}{stage2.pooling}", plan, *both]
+    if stage2.end_to_end:
+        parts.append("end to end")
+    return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes a fresh method each time, of settings as `configured` gives them.
+
+    It travels to other processes.
+    """
+
+    system: str
+    config: Config
+    cache: Path | None
+
+    def __call__(self) -> "System":
+        """A method that has learned nothing yet."""
+        return known_system(self.system).make(self.config, self.cache)

@@ -1,1 +1,0 @@
-"""The harness in which every system is judged the same way."""

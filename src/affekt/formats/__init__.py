@@ -1,0 +1,1 @@
+"""File formats of predictions: CSV, JSON lines, RTTM, SRT, WebVTT, TextGrid, EAF, audformat."""

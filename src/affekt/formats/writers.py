@@ -1,0 +1,131 @@
+"""Predictions in the formats of other programs; those of annotation tools are in `annotation`.
+
+What users named (files, classes) is escaped for the format, and in CSV kept from being read as a
+formula.
+"""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..atomic import write, write_folder
+from ..errors import AffektError
+from ..types import Prediction
+from .annotation import Span, elan, textgrid, utterances
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def json_lines(predictions: Sequence[Prediction]) -> str:
+    """One object a line, as ``--json`` prints."""
+    return "".join(json.dumps(p.to_dict(), ensure_ascii=False) + "\n" for p in predictions)
+
+
+def table(predictions: Sequence[Prediction]) -> str:
+    """CSV: one row an utterance."""
+    labels = list(predictions[0].probabilities) if predictions else []
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    columns = ["file", "channel", "start", "end", "label", "confidence", "reason", "model"]
+    rows.writerow([*columns, *(_cell(f"prob_{label}") for label in labels)])
+    for p in predictions:
+        words = [_cell(w) for w in (p.file, p.label, p.reason, p.model)]
+        file, label, reason, model = words
+        numbers = [f"{p.probabilities[name]:.4f}" for name in labels]
+        times = f"{p.start:.3f}", f"{p.start + p.duration:.3f}"
+        rows.writerow(
+            [file, p.channel or "", *times, label, f"{p.confidence:.4f}", reason, model, *numbers]
+        )
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def subrip(predictions: Sequence[Prediction]) -> str:
+    """SRT subtitles."""
+    blocks = (
+        f"{i}\n{_clock(s.start, ',')} --> {_clock(s.end, ',')}\n{s.text}\n"
+        for i, s in enumerate(_captions(predictions), 1)
+    )
+    return "\n".join(blocks)
+
+
+def webvtt(predictions: Sequence[Prediction]) -> str:
+    """WebVTT subtitles."""
+    blocks = (
+        f"{_clock(s.start, '.')} --> {_clock(s.end, '.')}\n{_escaped(s.text)}\n"
+        for s in _captions(predictions)
+    )
+    return "\n".join(["WEBVTT\n", *blocks])
+
+
+def _captions(predictions: Sequence[Prediction]) -> list[Span]:
+    return [
+        Span(s.start, s.end, " ".join([*who, *s.text.split(), *sure]))
+        for s, p in zip(utterances(predictions), predictions, strict=True)
+        for sure in [[] if p.reason else [f"{p.confidence:.0%}"]]
+        for who in [[f"[{p.channel}]"] if p.channel else []]
+    ]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _clock(seconds: float, point: str) -> str:
+    ms = round(seconds * 1000)
+    hours, minutes, rest = ms // 3_600_000, ms // 60_000 % 60, ms / 1000 % 60
+    return f"{hours:02}:{minutes:02}:{rest:06.3f}".replace(".", point)
+
+
+def rttm(predictions: Sequence[Prediction]) -> str:
+    """Rich Transcription Time Marked: the label stands where a speaker's name would.
+
+    Recordings are known by their names without suffix, those that share one by their paths.
+    """
+    files = {p.file: Path(p.file).stem for p in predictions}
+    same = Counter(files.values())
+    ids = {file: stem if same[stem] == 1 else file for file, stem in files.items()}
+    return "".join(
+        f"SPEAKER {'_'.join(ids[p.file].split()) or 'recording'} {p.channel or 1} "
+        f"{p.start:.3f} "
+        f"{p.duration:.3f} <NA> <NA> {'_'.join(p.label.split())} {p.confidence:.4f} <NA>\n"
+        for p in predictions
+    )
+
+
+def database(predictions: Sequence[Prediction], folder: Path) -> None:
+    """A database of audformat."""
+    from .database import save_database
+
+    write_folder(folder, lambda part: save_database(predictions, part))
+
+
+TOGETHER = {".jsonl": json_lines, ".csv": table, ".rttm": rttm}
+EACH = {".srt": subrip, ".vtt": webvtt, ".textgrid": textgrid, ".eaf": elan}
+TEXTS = TOGETHER | EACH
+DATABASE = ".audformat"
+Writer = Callable[[Sequence[Prediction], Path], None]
+
+
+def writer(path: Path) -> tuple[Writer, bool]:
+    """How to write a file, by its suffix; and whether each recording needs a file of its own.
+
+    Raises:
+        AffektError: The suffix is of no format that we write.
+    """
+    suffix = path.suffix.lower()
+    if suffix == DATABASE:
+        import audformat  # noqa: F401  # missing, it is missed before any work
+
+        return database, False
+    if text := TEXTS.get(suffix):
+        return lambda predictions, target: write(target, text(predictions)), suffix in EACH
+    known = ", ".join([*TOGETHER, DATABASE, *EACH])
+    raise AffektError(f"{path}: the suffix must tell the format, one of {known}")

@@ -1,0 +1,1 @@
+"""Inference: recordings in, predictions out."""

@@ -1,0 +1,348 @@
+"""Recordings in, `Prediction`s out. Takes no label, by type."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from ..audio import decoding
+from ..audio.decoding import Source
+from ..audio.prefetch import prefetch
+from ..audio.recording import Recording, from_array, make_recording
+from ..audio.segmentation import SAMPLE_RATE, Spans, interleaved
+from ..audio.vad import Utterance, detector, split_utterances
+from ..errors import AffektError, AudioError
+from ..nn.bundled import model_folder
+from ..nn.checkpoint import Checkpoint, load_checkpoint
+from ..nn.emotion_model import Statistics, levelled
+from ..nn.encoders.batching import encode
+from ..nn.encoders.fast import for_inference
+from ..nn.speech_gate import SHORTEST, UNCERTAIN
+from ..types import Prediction, Segment
+from .normalisation import PRIOR, NormalisationStatistics, identity
+
+CHUNK = 3600.0  # s of recordings held in memory at a time
+LONG = 30.0  # s; beyond this one label says little
+PREFETCHED = 16  # utterances cut while others are encoded
+HOP = 0.24  # s between the points of a timeline
+
+
+class EncodedRecording(NamedTuple):
+    """An encoded recording, without its sound.
+
+    Attributes:
+        file: Its name.
+        seconds: Duration.
+        warnings: What is odd about its sound.
+        spans: ``(segments, 2)`` in seconds.
+        vectors: ``(segments, dim)``.
+        sequences: Which segments the model reads together; the first sequence is at its own hop
+            and tells the label, further ones lie between.
+    """
+
+    file: str
+    seconds: float
+    warnings: Sequence[str]
+    spans: Spans
+    embeddings: Tensor
+    sequences: Sequence[NDArray[np.intp]]
+
+    @property
+    def own(self) -> Tensor:
+        """The vectors ``(segments, dim)`` at the model's own hop."""
+        return self.embeddings[self.sequences[0]]
+
+
+class Recognizer:
+    """A loaded model that recognises recordings.
+
+    Attributes:
+        name: What results call the model.
+        labels: Its classes.
+        note: What it is good for and what not.
+        license: What it may be used for.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, hop: float | None = None) -> None:
+        self._model = checkpoint.model.eval()
+        self._encoder = for_inference(self._model.encoder)
+        self._config = checkpoint.config
+        own = self._config.segments.hop
+        if hop is not None and not hop >= 0.01:
+            raise ValueError(f"hop is {hop} s; the least between two points of a timeline is 0.01")
+        self._ways = 1 if hop is None else max(1, ceil(own / hop - 1e-6))
+        self.name = checkpoint.name
+        self.labels = checkpoint.labels
+        self.note = checkpoint.note
+        self.license = checkpoint.license
+
+    def __call__(self, source: Source | ArrayLike, rate: int | None = None) -> Prediction:
+        """Recognise one recording.
+
+        Args:
+            source: Path, bytes of a file, open binary file, or samples ``(samples,)`` or
+                ``(samples, channels)``.
+            rate: Sampling rate of samples in Hz; not given for anything else.
+
+        Raises:
+            AudioError: It cannot be read as a recording.
+            ValueError: Samples without a rate, or of a shape or type that is not sound.
+        """
+        if isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read"):
+            if rate is not None:
+                raise ValueError("a file knows its sampling rate; give a rate only with samples")
+            return self.recognise([decoding.read(cast(Source, source))])[0]
+        return self.recognise([from_array(cast(ArrayLike, source), rate)])[0]
+
+    def many(self, sources: Iterable[Source]) -> list[Prediction]:
+        """Recognise several recordings, batched; the same results as one by one.
+
+        Raises:
+            AudioError: One of them cannot be read as a recording.
+        """
+        predictions: list[Prediction] = []
+        chunk: list[Recording] = []
+        held = 0.0
+        for source in sources:
+            chunk.append(decoding.read(source))
+            held += chunk[-1].seconds
+            if held > CHUNK:
+                predictions += self.recognise(chunk)
+                chunk, held = [], 0.0
+        return predictions + self.recognise(chunk)
+
+    def recognise(
+        self, recordings: Sequence[Recording], source: NormalisationStatistics | None = None
+    ) -> list[Prediction]:
+        """Recognise decoded recordings, in their order.
+
+        Args:
+            recordings: Any number.
+            source: What is known of where they come from; of `statistics_of`.
+
+        Raises:
+            AffektError: The statistics are of another encoder.
+        """
+        return [self.classify(encoded, source) for encoded in self.encode(recordings)]
+
+    def utterances(
+        self,
+        source: Source | decoding.Decoder,
+        statistics: NormalisationStatistics | None = None,
+        *,
+        learn: bool = False,
+    ) -> Iterator[Prediction]:
+        """Recognise a recording of any length, utterance by utterance, in bounded memory.
+
+        Args:
+            source: Path, bytes of a file, open binary file, or one that is being decoded.
+            statistics: What is known of where it comes from; of `statistics_of`.
+            learn: Take each utterance into the statistics before it is recognised.
+
+        Yields:
+            A prediction for each utterance, soon after the next begins to be recognised; the last
+            one knows how long the recording is and what is damaged. Where nobody speaks, one that
+            says so.
+
+        Raises:
+            AudioError: It cannot be read as a recording.
+            AffektError: The statistics are of another encoder.
+        """
+        decoder = source if isinstance(source, decoding.Decoder) else decoding.Decoder(source)
+        channel = 0 if decoder.channel is None else decoder.channel + 1
+        last = None
+        try:
+            for told in self._utterances(decoder, statistics, learn):
+                if last:
+                    yield last
+                last = replace(told, channel=channel)
+        except AudioError:
+            if last:
+                yield last
+            raise
+        last = last or self._nobody(decoder, channel)
+        warnings = [*last.warnings, *decoder.warnings]
+        yield replace(last, file_duration=decoder.seconds, warnings=warnings)
+
+    def _utterances(
+        self, decoder: decoding.Decoder, statistics: NormalisationStatistics | None, learn: bool
+    ) -> Iterator[Prediction]:
+        for spoken in _together(prefetch(split_utterances(decoder, detector()), PREFETCHED)):
+            recordings = [make_recording(decoder.name, s.wave) for s in spoken]
+            for one, encoded in zip(spoken, self.encode(recordings), strict=True):
+                if learn:
+                    statistics = self.statistics_of([encoded], statistics)
+                yield self.classify(encoded, statistics).moved(one.start)
+
+    def _nobody(self, decoder: decoding.Decoder, channel: int) -> Prediction:
+        """Of a recording without utterances, where every class is as good as another."""
+        share = 1 / len(self.labels)
+        return Prediction(
+            file=decoder.name,
+            duration=decoder.seconds,
+            label=UNCERTAIN,
+            confidence=share,
+            probabilities=dict.fromkeys(self.labels, share),
+            segments=[],
+            model=self.name,
+            license=self.license,
+            reason="nobody speaks",
+            channel=channel,
+        )
+
+    def encode(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
+        """Encode decoded recordings, in their order: all that takes time."""
+        hop = self._config.segments.hop
+        cut = [interleaved(r.seconds, hop, self._ways) for r in recordings]
+        waves = levelled(recordings, self._config)
+        embeddings = dict(encode(self._encoder, waves, [spans for spans, _ in cut]))
+        return [
+            EncodedRecording(r.name, r.seconds, r.warnings, spans, embeddings[i], sequences)
+            for i, (r, (spans, sequences)) in enumerate(zip(recordings, cut, strict=True))
+        ]
+
+    def statistics_of(
+        self, encoded: Iterable[EncodedRecording], source: NormalisationStatistics | None = None
+    ) -> NormalisationStatistics:
+        """Statistics of where recordings come from; those that are no speech do not count.
+
+        Args:
+            encoded: Recordings of one source, encoded.
+            source: Statistics to go on from.
+
+        Raises:
+            AffektError: The statistics are of another encoder.
+        """
+        if source is None:
+            source = NormalisationStatistics.unknown(self._identity, self._model.encoder.dim)
+        self._statistics(source)
+        for clip in encoded:
+            if not self._rejection_reason(clip):
+                source = source.updated(clip.own)
+        return source
+
+    @torch.inference_mode()
+    def classify(
+        self, encoded: EncodedRecording, source: NormalisationStatistics | None = None
+    ) -> Prediction:
+        """The emotion of an encoded recording.
+
+        Raises:
+            AffektError: The statistics are of another encoder.
+        """
+        embeddings = self._model.standardise(encoded.embeddings, self._statistics(source))
+        output = self._model.classify([embeddings[s] for s in encoded.sequences])
+        temperature = self._temperature(source)
+        clip = _softmax(output.logits[0] / temperature)
+        each = self._model.sequence.timeline(output.hidden)
+        logits = each.new_empty(len(embeddings), each.shape[-1])
+        weights = torch.empty(len(embeddings), dtype=torch.float64)
+        for i, sequence in reversed(
+            list(enumerate(encoded.sequences))
+        ):  # its own has the last word
+            logits[sequence] = each[i, : len(sequence)]
+            weights[sequence] = output.attention[i, : len(sequence)].double()
+        timeline = _softmax(logits / temperature)
+        attention: list[float] = (weights / weights.sum()).tolist()
+        rejection_reason = self._rejection_reason(encoded)
+        segments = [
+            Segment(
+                float(start),
+                min(float(end), encoded.seconds),
+                UNCERTAIN if rejection_reason else self._label(p),
+                self._by_class(p),
+                a,
+            )
+            for (start, end), p, a in zip(encoded.spans, timeline, attention, strict=True)
+        ]
+        warnings = list(encoded.warnings)
+        if encoded.seconds > LONG:
+            warnings.append(f"long: {encoded.seconds:.0f} s in one label; the segments tell more")
+        return Prediction(
+            file=encoded.file,
+            duration=encoded.seconds,
+            label=UNCERTAIN if rejection_reason else self._label(clip),
+            confidence=float(clip.max()),
+            probabilities=self._by_class(clip),
+            segments=segments,
+            model=self.name,
+            license=self.license,
+            reason=rejection_reason,
+            normalisation_segments=source.segments if source else 0,
+            warnings=warnings,
+            file_duration=encoded.seconds,
+        )
+
+    def _rejection_reason(self, encoded: EncodedRecording) -> str:
+        """Why a recording should not be given an emotion, or ""."""
+        if any(w.startswith("silent") for w in encoded.warnings):
+            return "silent"
+        if encoded.seconds < SHORTEST:
+            return f"too short: {encoded.seconds:.2f} s, less than a syllable of {SHORTEST} s"
+        return self._model.gate.rejection_reason(encoded.own)
+
+    def _temperature(self, source: NormalisationStatistics | None) -> Tensor:
+        """Between that of an unknown and that of a known source, by how well it is known."""
+        unknown, known = self._model.temperatures.log()
+        share = source.segments / (source.segments + PRIOR) if source else 0.0
+        return torch.exp(unknown + share * (known - unknown))
+
+    def _statistics(self, source: NormalisationStatistics | None) -> Statistics | None:
+        if source is None:
+            return None
+        if (prior := self._model.prior) is None:
+            raise AffektError(f"{self.name}: its encoder was tuned; it takes no source statistics")
+        if source.encoder != self._identity:
+            raise AffektError(f"{self.name}: the source statistics are of another encoder")
+        return source.statistics(prior)
+
+    @cached_property
+    def _identity(self) -> str:
+        return identity(self._model.encoder)
+
+    def _label(self, probabilities: NDArray[np.float64]) -> str:
+        return self.labels[int(probabilities.argmax())]
+
+    def _by_class(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
+        return dict(zip(self.labels, probabilities.tolist(), strict=True))
+
+
+def _together(spoken: Iterable[Utterance]) -> Iterator[list[Utterance]]:
+    """Utterances in batches of half a minute, which are encoded faster than one by one."""
+    batch: list[Utterance] = []
+    for one in spoken:
+        batch.append(one)
+        if sum(len(s.wave) for s in batch) > LONG * SAMPLE_RATE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def load(model: str | Path = "default", hop: float = HOP) -> Recognizer:
+    """Load a bundled model by name, or a model folder.
+
+    Args:
+        model: Name or folder.
+        hop: Seconds between the points of a timeline, at most: as many sequences of segments at
+            the model's own hop are read, one a little later than the other, as that takes. Label
+            and probabilities of a recording do not depend on it.
+
+    Raises:
+        CheckpointError: No such model, or a damaged one.
+        ValueError: Such a hop there is not.
+    """
+    return Recognizer(load_checkpoint(model_folder(model)), hop)
+
+
+def _softmax(logits: Tensor) -> NDArray[np.float64]:
+    """In double precision, so that the probabilities sum to 1 for whoever checks."""
+    return logits.double().softmax(-1).numpy()

@@ -1,0 +1,1 @@
+"""Neural networks: segment encoders, sequence model, pooling, speech gate, checkpoints."""

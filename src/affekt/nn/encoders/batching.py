@@ -1,0 +1,68 @@
+"""Segment encoders, and encoding any number of clips of any length with one of them."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from ...audio.recording import Wave
+from ...audio.segmentation import SAMPLE_RATE, SEGMENT, Spans
+from .protocol import SegmentEncoder
+
+WINDOW = 24.0  # s; longer clips are encoded window by window
+MARGIN = 1.0  # s of context on either side of a window
+BATCH = 16.0  # s of audio encoded at a time; more fall out of the processor's cache
+
+
+def encode(
+    encoder: SegmentEncoder, waves: Sequence[Wave], spans: Sequence[Spans]
+) -> Iterator[tuple[int, Tensor]]:
+    """Encode clips of any number and length in bounded memory, without gradients.
+
+    Clips of like length share a batch, so that little is padded.
+
+    Yields:
+        The clip's index and its vectors ``(segments, dim)``, in order of length.
+    """
+    batch: list[int] = []
+    for i in sorted(range(len(waves)), key=lambda i: len(waves[i])):
+        if len(waves[i]) > WINDOW * SAMPLE_RATE:
+            yield i, _encode_long(encoder, waves[i], spans[i])
+            continue
+        if (len(batch) + 1) * len(waves[i]) > BATCH * SAMPLE_RATE:
+            yield from _encode_batch(encoder, waves, spans, batch)
+            batch = []
+        batch.append(i)
+    if batch:
+        yield from _encode_batch(encoder, waves, spans, batch)
+
+
+@torch.inference_mode()
+def _encode_batch(
+    encoder: SegmentEncoder, waves: Sequence[Wave], spans: Sequence[Spans], batch: list[int]
+) -> list[tuple[int, Tensor]]:
+    embeddings = encoder(
+        [torch.from_numpy(waves[i]) for i in batch], [torch.from_numpy(spans[i]) for i in batch]
+    )
+    return list(zip(batch, embeddings.split([len(spans[i]) for i in batch]), strict=True))
+
+
+@torch.inference_mode()
+def _encode_long(encoder: SegmentEncoder, wave: Wave, spans: Spans) -> Tensor:
+    return torch.cat([encoder([part], [inside]) for part, inside in windows(wave, spans)])
+
+
+def windows(wave: Wave, spans: Spans) -> Iterator[tuple[Tensor, Tensor]]:
+    """Cut a long clip into windows that the encoder can hold, with their share of the spans.
+
+    A clip of up to `WINDOW` seconds passes whole.
+    """
+    if len(wave) <= WINDOW * SAMPLE_RATE:
+        yield torch.from_numpy(wave), torch.from_numpy(spans)
+        return
+    which = spans[:, 0] // WINDOW
+    for k in sorted(set(which)):
+        offset = max(0.0, k * WINDOW - MARGIN)
+        stop = (k + 1) * WINDOW + SEGMENT + MARGIN
+        part = wave[int(offset * SAMPLE_RATE) : int(stop * SAMPLE_RATE)]
+        yield torch.from_numpy(part), torch.from_numpy(spans[which == k] - offset)

@@ -1,0 +1,121 @@
+"""Any speech encoder of Hugging Face's transformers (extra ``ssl``).
+
+wav2vec 2.0, HuBERT and WavLM hear the wave; of Whisper the encoder is taken, with its own
+front end, which always hears 30 s. (`affekt.nn.encoders.whisper` is the faster one for it.)
+
+The hidden frames after a chosen layer, or of all layers for a learned mix, are pooled over
+each segment. Clips are heard one at a time: several of these models normalise over the whole
+batch when it is padded, and a clip's vectors must not depend on its neighbours.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...audio.segmentation import SAMPLE_RATE, SEGMENT
+from ...errors import CheckpointError
+from .protocol import SegmentEncoder
+
+WHISPER_STRIDE = 320  # samples from one frame of Whisper's encoder to the next
+SHORTEST = round(SEGMENT * SAMPLE_RATE)  # samples; a shorter clip is padded to one segment
+
+
+class SpeechEncoder(SegmentEncoder):
+    """Segment vectors from the frames of a transformer on the wave or on Whisper's log-mel."""
+
+    contextual = True
+
+    def __init__(self, model: Any, *, layer: int, pooling: str, mix: bool) -> None:
+        super().__init__()
+        self.on_mel = model.config.model_type == "whisper"
+        self.model = model.get_encoder() if self.on_mel else model
+        self.layer, self.pooling, self.mix = layer, pooling, mix
+        width = int(model.config.hidden_size)
+        layers = int(model.config.num_hidden_layers)
+        if layer > layers:
+            raise CheckpointError(f"the encoder has {layers} layers; encoder.layer = {layer}")
+        self.stacked = layers + 1 if mix else 1  # the first is what enters the transformer
+        self.dim = self.stacked * width * (2 if pooling == "mean+sd" else 1)
+        stride = WHISPER_STRIDE if self.on_mel else math.prod(model.config.conv_stride)
+        self.rate = SAMPLE_RATE / stride  # frames a second
+        self.architecture = model.config.to_dict()
+        if self.on_mel:
+            bands = model.config.num_mel_bins
+            self.front_end = _transformers().WhisperFeatureExtractor(feature_size=bands)
+
+    def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
+        """See `SegmentEncoder`; of a mix the layers stand one after another."""
+        return torch.cat([self._one(w, s) for w, s in zip(waves, spans, strict=True)])
+
+    def _one(self, wave: Tensor, spans: Tensor) -> Tensor:
+        hidden = self.model(self._heard(wave), output_hidden_states=True).hidden_states
+        chosen = torch.stack(hidden if self.mix else [hidden[self.layer]])[:, 0]
+        starts = (spans[:, 0] * self.rate).round().long()
+        index = starts[:, None] + torch.arange(round(SEGMENT * self.rate))
+        last = chosen.shape[1] - 1  # convolutions without padding leave a frame or two less
+        segments = chosen[:, index.clamp(max=last)]  # (layers, segments, frames, width)
+        pooled = segments.mean(2)
+        if self.pooling == "mean+sd":
+            pooled = torch.cat([pooled, segments.std(2, correction=0)], dim=-1)
+        return pooled.transpose(0, 1).flatten(1)
+
+    def _heard(self, wave: Tensor) -> Tensor:
+        """What the model takes: ``(1, samples)`` of mean 0 and deviation 1, or log-mel of 30 s."""
+        if self.on_mel:
+            heard = self.front_end(wave.numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt")
+            return heard.input_features
+        padded = F.pad(wave, (0, max(0, SHORTEST - len(wave))))
+        return ((padded - padded.mean()) / (padded.std() + 1e-7))[None]
+
+
+def load_ssl(source: str | None, *, layer: int, pooling: str, mix: bool) -> SpeechEncoder:
+    """Load a model from a folder, or by its name from the hub.
+
+    Raises:
+        CheckpointError: transformers is missing, no such model, or not one that hears waves.
+    """
+    if not source:
+        raise CheckpointError("the encoder ssl needs --encoder.weights FOLDER or a name of the hub")
+    transformers = _transformers()
+    try:
+        model = transformers.AutoModel.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).split("\n")[0]
+        raise CheckpointError(f"{source}: not a model that transformers loads ({reason})") from None
+    if not hasattr(model.config, "conv_stride") and model.config.model_type != "whisper":
+        raise CheckpointError(
+            f"{source}: {type(model).__name__} does not hear speech as wav2vec 2.0, HuBERT, WavLM "
+            "and Whisper do"
+        )
+    encoder = SpeechEncoder(model.eval(), layer=layer, pooling=pooling, mix=mix)
+    encoder.origin = f"{source.rstrip('/').rsplit('/', 1)[-1]} (transformers)"
+    return encoder
+
+
+def empty_ssl(
+    architecture: Mapping[str, Any], *, layer: int, pooling: str, mix: bool
+) -> SpeechEncoder:
+    """The model of an architecture as `SpeechEncoder.architecture` gives it, to be filled.
+
+    Raises:
+        CheckpointError: transformers is missing.
+        ValueError: It does not know the architecture.
+    """
+    transformers = _transformers()
+    config = transformers.AutoConfig.for_model(**architecture)
+    model = transformers.AutoModel.from_config(config)
+    return SpeechEncoder(model.eval(), layer=layer, pooling=pooling, mix=mix)
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ModuleNotFoundError:
+        raise CheckpointError(
+            "the encoder ssl needs transformers: pip install 'affekt[ssl]'"
+        ) from None
+    return transformers

@@ -1,0 +1,65 @@
+"""VGGish (Hershey et al., 2017): the paper's segment encoder, 96 x 64 log-mel to 128-D."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...audio.segmentation import SEGMENT_FRAMES
+from .melspec import HOP, vggish_log_mel
+from .protocol import SegmentEncoder
+
+WINDOW = 400  # samples of one analysis window
+SAMPLES = (SEGMENT_FRAMES - 1) * HOP + WINDOW  # 0.975 s of sound behind 96 frames
+
+
+class VGGish(SegmentEncoder):
+    """6 convolutions, 4 max-pools, fully connected 4096-4096-128.
+
+    The 128-D vector is taken before any activation, as in Google's code, unless
+    `final_relu`. Parameters are named as in the torchvggish checkpoint.
+    """
+
+    dim = 128
+    contextual = False
+
+    def __init__(self, *, padding: str = "wave", final_relu: bool = False) -> None:
+        super().__init__()
+        self.padding = padding
+        self.final_relu = final_relu
+        layers: list[nn.Module] = []
+        channels = 1
+        for width in (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool"):
+            if isinstance(width, int):
+                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+                channels = width
+            else:
+                layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        dense: list[nn.Module] = [nn.Linear(512 * 6 * 4, 4096), nn.ReLU()]
+        dense += [nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, 128)]
+        self.embeddings = nn.Sequential(*dense, *([nn.ReLU()] if final_relu else []))
+        for layer in (*self.features, *self.embeddings):
+            if isinstance(layer, nn.Conv2d | nn.Linear):  # so that a random start can learn
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.constant_(layer.bias, 0.0)  # type: ignore[arg-type]
+
+    def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
+        """See `SegmentEncoder`."""
+        both = zip(waves, spans, strict=True)
+        x = self.features(torch.cat([patches(w, s, self.padding) for w, s in both])[:, None])
+        return self.embeddings(x.permute(0, 2, 3, 1).flatten(1))  # NHWC, as the weights expect
+
+
+def patches(wave: Tensor, spans: Tensor, padding: str = "wave") -> Tensor:
+    """Log-mel ``(segments, 96, 64)`` of the segments of one clip ``(samples,)``."""
+    starts = (spans[:, 0] * 100).round().long()
+    if padding == "log-mel":  # "zero frames" read literally
+        mel = vggish_log_mel(F.pad(wave, (0, WINDOW - HOP)))  # every 10 ms has its frame
+        missing = int(starts.max()) + SEGMENT_FRAMES - len(mel)
+        mel = F.pad(mel, (0, 0, 0, max(0, missing)))
+    else:
+        needed = int(starts.max()) * HOP + SAMPLES
+        mel = vggish_log_mel(F.pad(wave, (0, max(0, needed - len(wave)))))
+    return mel.unfold(0, SEGMENT_FRAMES, 1)[starts].transpose(1, 2)

@@ -1,0 +1,160 @@
+"""Pre-trained weights: read, checked, never unpickled.
+
+A file that is not what it should be is refused with the reason. Without a file the
+encoder starts at random and says so in its `origin`.
+"""
+
+import hashlib
+import os
+import pickle
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from ...config import Encoder as EncoderConfig
+from ...errors import CheckpointError
+from .protocol import SegmentEncoder
+from .ssl import load_ssl
+from .tf_checkpoint import read_tf_checkpoint
+from .vggish import VGGish
+from .whisper import Whisper
+
+BUNDLED = Path(str(resources.files("affekt") / "models/whisper-base.safetensors"))
+LAYERS = 3  # of it
+VGGISH_FILE = "vggish-10086976.pth"  # sha256 starts with 10086976
+VGGISH_URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1/{VGGISH_FILE}"
+
+
+def build_encoder(config: EncoderConfig) -> SegmentEncoder:
+    """The encoder that a config describes, with its weights.
+
+    Raises:
+        CheckpointError: The weights file is missing, damaged or of another network.
+    """
+    if config.name == "vggish":
+        encoder = VGGish(padding=config.padding, final_relu=config.final_relu)
+        if config.weights not in (None, "random"):
+            _load_vggish(encoder, download() if config.weights == "download" else config.weights)
+        return encoder
+    if config.name == "ssl":
+        return load_ssl(config.weights, layer=config.layer, pooling=config.pooling, mix=config.mix)
+    if config.weights == "random":
+        return Whisper(512, config.layer, pooling=config.pooling)
+    return _load_whisper(Path(config.weights) if config.weights else BUNDLED, config)
+
+
+def packaged_hash() -> str:
+    """Of the encoder inside the package."""
+    return _sha256(BUNDLED)[:16]
+
+
+def download() -> Path:
+    """Google's VGGish weights in torchvggish's file, fetched once (288 MB) and verified.
+
+    Kept in ``$AFFEKT_CACHE`` or ``~/.cache/affekt``.
+    """
+    path = cache_folder() / VGGISH_FILE
+    if not path.exists():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(VGGISH_URL, str(path), hash_prefix="10086976")
+        except (OSError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{VGGISH_URL}: {error}; fetch it elsewhere and pass --encoder.weights FILE"
+            ) from None
+    return path
+
+
+def cache_folder() -> Path:
+    """``$AFFEKT_CACHE``, or ``~/.cache/affekt``."""
+    return Path(os.environ.get("AFFEKT_CACHE") or Path.home() / ".cache" / "affekt")
+
+
+def _load_whisper(path: Path, config: EncoderConfig) -> Whisper:
+    """From a file with a Whisper encoder, whole or cut."""
+    digest = _sha256(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            own = {name: file.get_tensor(name) for name in names if _below(name, config.layer)}
+        d_model = len(own["conv1.bias"])
+        layers = 1 + max(int(n.split(".")[1]) for n in names if n.startswith("layers."))
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a Whisper encoder in safetensors ({error})") from None
+    if config.layer > layers:
+        raise CheckpointError(f"{path}: has {layers} layers; encoder.layer = {config.layer}")
+    encoder = Whisper(d_model, config.layer, pooling=config.pooling)
+    _fill(encoder, own, path)
+    name = path.name if config.weights else "Whisper base, out of the package"
+    encoder.origin = f"{name} (sha256 {digest[:12]}), cut after layer {config.layer}"
+    return encoder
+
+
+def _below(name: str, layer: int) -> bool:
+    """Whether a tensor of a Whisper encoder stands below the cut."""
+    block = re.match(r"layers\.(\d+)\.", name)
+    return int(block[1]) < layer if block else name.startswith(("conv1.", "conv2.", "embed_pos"))
+
+
+def _load_vggish(encoder: VGGish, weights: str | Path) -> None:
+    path = Path(weights)
+    digest = _sha256(path)
+    named = re.search(r"-([0-9a-f]{8,64})\.pth$", path.name)
+    if named and not digest.startswith(named[1]):
+        raise CheckpointError(
+            f"{path}: sha256 is {digest[:8]}..., its name says {named[1]}; fetch it again"
+        )
+    try:
+        if path.suffix == ".pth":
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+        else:
+            tensors = _from_tensorflow(read_tf_checkpoint(path))
+    except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).split("\n")[0]
+        raise CheckpointError(f"{path}: not a VGGish checkpoint, or damaged ({reason})") from None
+    _fill(encoder, tensors, path)
+    encoder.origin = f"{path.name} (sha256 {digest[:12]})"
+
+
+def _from_tensorflow(variables: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Google's names and layouts to ours: HWIO to OIHW, (in, out) to (out, in)."""
+    convolutions = ["conv1", "conv2", "conv3/conv3_1", "conv3/conv3_2", "conv4/conv4_1"]
+    names = dict(zip((0, 3, 6, 8, 11, 13), [*convolutions, "conv4/conv4_2"], strict=True))
+    tensors = {}
+    for index, name in names.items():
+        weights = variables[f"vggish/{name}/weights"]
+        tensors[f"features.{index}.weight"] = weights.permute(3, 2, 0, 1)
+        tensors[f"features.{index}.bias"] = variables[f"vggish/{name}/biases"]
+    for index, name in {0: "fc1/fc1_1", 2: "fc1/fc1_2", 4: "fc2"}.items():
+        tensors[f"embeddings.{index}.weight"] = variables[f"vggish/{name}/weights"].T
+        tensors[f"embeddings.{index}.bias"] = variables[f"vggish/{name}/biases"]
+    return tensors
+
+
+def _fill(encoder: nn.Module, tensors: object, path: Path) -> None:
+    """Copy tensors into the encoder, all of them and nothing else."""
+    own = encoder.state_dict()
+    if not isinstance(tensors, Mapping) or not all(isinstance(t, Tensor) for t in tensors.values()):
+        raise CheckpointError(f"{path}: holds no table of tensors")
+    if missing := sorted(own.keys() - tensors.keys()):
+        raise CheckpointError(f"{path}: lacks {len(missing)} tensors, the first {missing[0]}")
+    if foreign := sorted(tensors.keys() - own.keys()):
+        raise CheckpointError(f"{path}: has {len(foreign)} foreign tensors, the first {foreign[0]}")
+    for name, tensor in own.items():
+        if tensors[name].shape != tensor.shape:
+            got, expected = tuple(tensors[name].shape), tuple(tensor.shape)
+            raise CheckpointError(f"{path}: {name} has shape {got}, not {expected}")
+    encoder.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be opened: {error.strerror}") from None

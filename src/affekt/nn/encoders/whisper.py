@@ -1,0 +1,121 @@
+"""The encoder of Whisper (Radford et al., 2022), cut after a chosen layer.
+
+It hears the whole clip and its frames are pooled over each segment, so a segment's vector
+knows its context. The middle layers carry emotion best; what lies above the cut is never
+loaded. Parameters are named as in Hugging Face's ``WhisperEncoder``.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from ...audio.segmentation import SAMPLE_RATE, SEGMENT_FRAMES
+from .melspec import HOP, whisper_log_mel
+from .protocol import SegmentEncoder
+
+ROUND = 8_000  # samples to a multiple of which batches are padded
+TAIL = 8_000  # samples of silence after a clip: the end of speech then has an after
+FRAMES_PER_SECOND = 50
+POSITIONS = 1500  # 30 s
+HEAD = 64  # width of an attention head in every Whisper
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.self_attn = nn.ModuleDict({
+            "q_proj": nn.Linear(dim, dim),
+            "k_proj": nn.Linear(dim, dim, bias=False),
+            "v_proj": nn.Linear(dim, dim),
+            "out_proj": nn.Linear(dim, dim),
+        })  # fmt: skip
+        self.self_attn_layer_norm = nn.LayerNorm(dim)
+        self.fc1 = nn.Linear(dim, 4 * dim)
+        self.fc2 = nn.Linear(4 * dim, dim)
+        self.final_layer_norm = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """``(batch, frames, dim)``; mask ``(batch, 1, 1, frames)``, true within each clip."""
+        y = self.self_attn_layer_norm(x)
+        q, k, v = (
+            self.self_attn[name](y).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for name in ("q_proj", "k_proj", "v_proj")
+        )
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + self.self_attn["out_proj"](y.transpose(1, 2).flatten(-2))
+        return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
+
+
+class Whisper(SegmentEncoder):
+    """Segment vectors: mean, or mean and standard deviation, of a segment's frames."""
+
+    contextual = True
+
+    def __init__(self, d_model: int, layers: int, *, pooling: str) -> None:
+        super().__init__()
+        self.pooling = pooling
+        self.dim = d_model * (2 if pooling == "mean+sd" else 1)
+        self.conv1 = nn.Conv1d(80, d_model, 3, padding=1)
+        self.conv2 = nn.Conv1d(d_model, d_model, 3, stride=2, padding=1)
+        self.embed_positions = nn.Embedding(POSITIONS, d_model)
+        self.layers = nn.ModuleList(Block(d_model, d_model // HEAD) for _ in range(layers))
+
+    def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
+        """See `SegmentEncoder`.
+
+        Raises:
+            ValueError: A clip is longer than 29.5 s (`affekt.nn.encoders.batching.encode` cuts it).
+        """
+        hidden = self.frames(waves)
+        starts = [(s[:, 0] * FRAMES_PER_SECOND).round().long() for s in spans]
+        clip = torch.arange(len(starts)).repeat_interleave(torch.tensor([len(s) for s in starts]))
+        index = torch.cat(starts)[:, None] + torch.arange(SEGMENT_FRAMES // 2)
+        return self.pooled(hidden[clip[:, None], index])
+
+    def pooled(self, segments: Tensor) -> Tensor:
+        """Frames of each segment ``(..., 48, d_model)`` to its vector ``(..., dim)``."""
+        mean = segments.mean(-2)
+        if self.pooling == "mean":
+            return mean
+        return torch.cat([mean, segments.std(-2, correction=0)], dim=-1)
+
+    def frames(self, waves: Sequence[Tensor]) -> Tensor:
+        """Hidden frames ``(batch, frames, d_model)`` after the last layer, 50 a second.
+
+        What lies beyond a clip's own end is zeroed before each convolution and masked in
+        attention, so the frames are those of the clip alone.
+        """
+        longest = max(len(w) for w in waves)
+        if longest + TAIL > POSITIONS // FRAMES_PER_SECOND * SAMPLE_RATE:
+            seconds = longest / SAMPLE_RATE
+            raise ValueError(f"a clip of {seconds:.1f} s; the encoder has 29.5 s of positions")
+        padded = pad_sequence(list(waves), batch_first=True)
+        if len(waves) > 1:  # oneDNN keeps a kernel for each shape: few shapes, little memory
+            rounded = -(-longest // ROUND) * ROUND
+            rounded = min(rounded, POSITIONS // FRAMES_PER_SECOND * SAMPLE_RATE - TAIL)
+            padded = F.pad(padded, (0, rounded - longest))
+        return self.padded_frames(padded, torch.tensor([len(w) for w in waves]))
+
+    def padded_frames(self, waves: Tensor, lengths: Tensor) -> Tensor:
+        """As `frames`, of clips ``(batch, samples)`` that end after ``lengths`` ``(batch,)``."""
+        shortest = 2 * FRAMES_PER_SECOND * HOP  # a short clip still holds one segment
+        lengths = (lengths.clamp_min(shortest) + TAIL) // (2 * HOP) * 2
+        longest = (max(waves.shape[1], shortest) + TAIL) // (2 * HOP) * 2
+        padded = F.pad(waves, (0, longest * HOP + 400 - waves.shape[1]))
+        mel = whisper_log_mel(padded)[..., :longest]
+        sound = torch.arange(longest) < lengths[:, None]
+        x = F.gelu(self.conv1(mel * sound[:, None])) * sound[:, None]
+        x = F.gelu(self.conv2(x)).transpose(1, 2)
+        x = x + self.embed_positions.weight[: x.shape[1]]
+        # Without padding there is nothing to mask, and attention takes its faster path.
+        whole = not torch.compiler.is_exporting() and bool(sound.all())
+        mask = None if whole else sound[:, None, None, ::2]
+        for layer in self.layers:
+            x = layer(x, mask)
+        return x

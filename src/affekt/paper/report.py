@@ -1,0 +1,76 @@
+"""The reproduction of the paper as a page, Markdown, tables and pictures."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..atomic import write
+from ..evaluation.results import load_run
+from ..report.figures import charts
+from ..report.page import embedded, harmless, render
+from .experiments import Reproduction
+from .published import OURS, PUBLISHED
+from .tables import Results, tables
+
+NUMBER = re.compile(r"[+-]?[\d.]+")
+
+
+def load_results(corpus: str, found: Reproduction) -> Results:
+    """Read the runs of a reproduction.
+
+    Raises:
+        AffektError: A folder holds no finished run.
+    """
+    sound, peeked = (
+        {name: load_run(folder) for name, folder in folders.items()}
+        for folders in (found.sound, found.peeked)
+    )
+    return Results(PUBLISHED[corpus], found.balance, sound, peeked)
+
+
+def figures(results: Results) -> dict[str, Figure]:
+    """Figures 2 and 4, or 3 and 5, by file name; those of runs that are there."""
+    _, balance, confusion = results.paper.numbers
+    title = f"{results.paper.title}, training part of the first fold, plan of the paper"
+    drawn = {f"figure{balance}": charts.balance(results.balance, title)}
+    for runs, suffix in ((results.sound, ""), (results.peeked, "-paper_protocol")):
+        if OURS in runs:
+            metrics = runs[OURS].metrics
+            heading = f"{metrics['title']}: accuracy {100 * metrics['WA']:.1f} % pooled over folds"
+            figure = charts.confusion(**metrics["confusion"], title=heading)
+            drawn[f"figure{confusion}{suffix}"] = figure
+    return drawn
+
+
+def write_reproduction(results: Results, out: Path) -> list[Path]:
+    """Write page, Markdown, tables and figures to `out`; returns what was written."""
+    drawn, shown = figures(results), tables(results)
+    paths = []
+    for name, figure in drawn.items():
+        paths.append(out / f"{name}.png")
+        charts.save(figure, paths[-1])
+    for table in shown:
+        rows = pd.DataFrame(table.rows, columns=list(table.head)).map(_plain)
+        paths.append(out / "tables" / f"{table.name}.csv")
+        write(paths[-1], rows.to_csv(index=False))
+    content: dict[str, Any] = {
+        "paper": results.paper,
+        "tables": shown,
+        "figures": {name: embedded(figure) for name, figure in drawn.items()},
+        "corpus": next(iter(results.sound.values())).metrics,
+        "runs": [run for runs in (results.sound, results.peeked) for run in runs.values()],
+    }
+    for kind in ("md", "html"):
+        paths.append(out / f"reproduction.{kind}")
+        write(paths[-1], render(f"reproduction.{kind}", content))
+    return paths
+
+
+def _plain(text: str) -> str:
+    """A cell without marks, and harmless to a spreadsheet."""
+    for mark in ("**", " ≠", " †"):
+        text = text.replace(mark, "")
+    return text if NUMBER.fullmatch(text) else str(harmless(text))

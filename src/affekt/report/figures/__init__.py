@@ -1,0 +1,1 @@
+"""Figures: the timeline of a recording, and charts of runs and corpora."""

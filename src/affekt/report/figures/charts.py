@@ -1,0 +1,147 @@
+"""Pictures (extra ``train``): a recognised recording, a confusion matrix, a balance plan.
+
+Colours are those of Okabe and Ito, told apart with any colour vision. User text is never
+read as mathematical markup.
+"""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from ...atomic import write
+from ...audio.segmentation import SEGMENT
+from ...errors import AffektError
+from ...types import ClassBalance
+
+COLOURS = {
+    "anger": "#D55E00",
+    "disgust": "#009E73",
+    "fear": "#CC79A7",
+    "happiness": "#E69F00",
+    "neutral": "#999999",
+    "sadness": "#0072B2",
+    "surprise": "#F0E442",
+    "boredom": "#56B4E9",
+}
+FONTS = [  # the first that has a character draws it
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+]
+SPARE = ("#000000", "#7F3C8D", "#11A579", "#A5AA99", "#66461F", "#E73F74")
+
+
+def colours(labels: Sequence[str]) -> dict[str, str]:
+    """A colour for each class; the same class has the same colour in every picture."""
+    others = (label for label in labels if label not in COLOURS)
+    spare = {label: SPARE[i % len(SPARE)] for i, label in enumerate(others)}
+    return {label: COLOURS.get(label) or spare[label] for label in labels}
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure whole or not at all, in the format of its suffix (png, pdf, svg).
+
+    Raises:
+        AffektError: It cannot be written.
+    """
+    kind = kind_of(path)
+    write(path, lambda part: draw(figure, part, kind))
+
+
+def kind_of(path: Path) -> str:
+    """The format of a picture, by its suffix.
+
+    Raises:
+        AffektError: None that is known.
+    """
+    kind = path.suffix.lstrip(".").lower() or "png"
+    if kind not in ("png", "pdf", "svg"):
+        raise AffektError(f"{path}: pictures are png, pdf or svg")
+    return kind
+
+
+def draw(figure: Figure, target: Path | BinaryIO, kind: str) -> None:
+    """Draw with fonts that have the characters, where any has them."""
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    with rc_context({"font.family": FONTS}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(target, format=kind, dpi=130)
+
+
+def confusion(labels: Sequence[str], counts: ArrayLike, title: str) -> Figure:
+    """Pooled confusion matrix: recall in percent, truth in rows (Figures 4 and 5)."""
+    matrix: NDArray[np.float64] = np.asarray(counts, dtype=float)
+    share = 100 * matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    figure = Figure(
+        figsize=(1.6 + 0.85 * len(labels), 1.4 + 0.75 * len(labels)), layout="constrained"
+    )
+    axes = figure.subplots()
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    for row in range(len(labels)):
+        for column in range(len(labels)):
+            dark = share[row, column] > 55
+            axes.text(
+                column, row, f"{share[row, column]:.1f}",
+                ha="center", va="center", color="white" if dark else "black",
+            )  # fmt: skip
+    ticks = range(len(labels))
+    axes.set_xticks(ticks, labels, rotation=40, ha="right", parse_math=False)
+    axes.set_yticks(ticks, labels, parse_math=False)
+    axes.set(xlabel="recognised as", ylabel="true emotion")
+    axes.set_title(title, parse_math=False, fontsize=10)
+    figure.colorbar(image, ax=axes, label="% of the true class", shrink=0.8)
+    return figure
+
+
+def balance(rows: Sequence[ClassBalance], title: str) -> Figure:
+    """How each class is cut, and what that gives (the paper's Figures 2 and 3)."""
+    labels = [row.label for row in rows]
+    colour, places = colours(labels), np.arange(len(rows))
+    figure = Figure(figsize=(12, 1.6 + 0.75 * len(rows)), layout="constrained")
+    cuts, bars = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1.15, 1]})
+    cuts.barh(places, [r.median_seconds for r in rows], height=0.9, color="#EEEEEE")
+    for place, row in zip(places, rows, strict=True):
+        for k, start in enumerate(row.starts):
+            lane = place - 0.32 + 0.64 * (k % 4) / 3
+            cuts.barh(lane, SEGMENT, left=start, height=0.14, color=colour[row.label])
+    cuts.set_yticks(places, labels, parse_math=False)
+    cuts.invert_yaxis()
+    cuts.set_xlabel("time (s)")
+    cuts.set_title("segments of 0.96 s taken from the class's median clip", fontsize=10)
+    bars.barh(places - 0.2, [r.before for r in rows], height=0.38, color="#BBBBBB")
+    bars.barh(places + 0.2, [r.after for r in rows], height=0.38, color=list(colour.values()))
+    for place, row in zip(places, rows, strict=True):
+        bars.text(row.before, place - 0.2, f" {row.before}", va="center", fontsize=8)
+        bars.text(row.after, place + 0.2, f" {row.after}", va="center", fontsize=8)
+    bars.margins(x=0.12)
+    bars.set_xlabel("segments")
+    bars.set_title("before (grey) and after", fontsize=10)
+    figure.suptitle(title, fontsize=11, parse_math=False)
+    return figure
+
+
+def learning(folds: Sequence[Mapping[str, Mapping[str, Sequence[float]]]]) -> Figure:
+    """Curves of every fold and seed: one row for each stage, one column for each quantity."""
+    stages = list(folds[0])
+    quantities = list(folds[0][stages[0]])
+    figure = Figure(figsize=(3.6 * len(quantities), 2.6 * len(stages)), layout="constrained")
+    grid = figure.subplots(len(stages), len(quantities), squeeze=False)
+    for row, stage in zip(grid, stages, strict=True):
+        for axes, quantity in zip(row, quantities, strict=True):
+            for fold in folds:
+                values = fold[stage][quantity]
+                axes.plot(range(1, len(values) + 1), values, color="#0072B2", alpha=0.5, lw=0.9)
+            axes.set_title(f"{stage}: {quantity.replace('_', ' ')}", fontsize=9)
+            axes.set_xlabel("epoch", fontsize=8)
+            axes.tick_params(labelsize=8)
+    return figure

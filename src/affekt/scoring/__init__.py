@@ -1,1 +1,0 @@
-"""Scoring archives: millions of recordings, in parts that survive every fault."""

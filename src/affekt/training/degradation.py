@@ -1,0 +1,124 @@
+"""What microphones, rooms and lines do to speech: for training, and for tests of robustness.
+
+Every function takes and gives a mono wave ``(samples,)`` at 16 kHz. Its chance comes from the
+generator it is given, never from other clips, so that no test voice gets into a training clip.
+"""
+
+import hashlib
+import io
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from ..audio.recording import Wave
+from ..audio.segmentation import SAMPLE_RATE
+
+MU = 255  # ITU-T G.711
+Samples = NDArray[np.float64]
+
+
+def speed(wave: Wave, factor: float) -> Wave:
+    """Faster or slower by resampling: pitch and formants move with the tempo."""
+    faster: Wave = soxr.resample(wave, SAMPLE_RATE * factor, SAMPLE_RATE)
+    return faster
+
+
+def reverb(wave: Wave, seconds: float, rng: np.random.Generator) -> Wave:
+    """A room: noise that decays by 60 dB in `seconds`, as loud as half the direct sound."""
+    tail = rng.standard_normal(int(seconds * SAMPLE_RATE))
+    tail *= 10 ** (-3 * np.arange(len(tail)) / len(tail))
+    tail *= 0.5**0.5 / np.sqrt(np.square(tail).sum())
+    tail[0] = 1.0
+    length = len(wave) + len(tail)
+    spectrum = np.fft.rfft(wave, length) * np.fft.rfft(tail, length)
+    return _wave(np.fft.irfft(spectrum, length)[: len(wave)])
+
+
+def noise(wave: Wave, snr: float, rng: np.random.Generator, colour: str) -> Wave:
+    """Steady noise `snr` dB below the wave.
+
+    Args:
+        wave: The speech.
+        snr: Signal-to-noise ratio in dB, over the whole clip.
+        rng: Draws the noise.
+        colour: "white", "pink" (1/f), "brown" (1/f^2), or "speech": the wave's own spectrum.
+    """
+    spectrum = np.fft.rfft(rng.standard_normal(len(wave)))
+    spectrum[0] = 0  # an offset is not to be heard
+    frequency = np.arange(len(spectrum)).clip(min=1)
+    powers = {"white": 0.0, "pink": -0.5, "brown": -1.0}
+    shape = np.abs(np.fft.rfft(wave)) if colour == "speech" else frequency ** powers[colour]
+    added = np.fft.irfft(spectrum * shape, len(wave))
+    return _wave(wave + added * (_rms(wave) / _rms(added) * 10 ** (-snr / 20)))
+
+
+def band(wave: Wave, low: float, high: float) -> Wave:
+    """Only what lies between two frequencies in Hz, with Butterworth slopes."""
+    frequency = np.fft.rfftfreq(len(wave), 1 / SAMPLE_RATE).clip(min=1)
+    gain = ((1 + (low / frequency) ** 8) * (1 + (frequency / high) ** 16)) ** -0.5
+    return _wave(np.fft.irfft(np.fft.rfft(wave) * gain, len(wave)))
+
+
+def telephone(wave: Wave) -> Wave:
+    """300-3400 Hz, 8 kHz, 8 bits of mu-law: a fixed line (ITU-T G.711)."""
+    narrow = soxr.resample(band(wave, 300, 3400), SAMPLE_RATE, 8000)
+    peak = np.abs(narrow).max() + 1e-9
+    code = np.sign(narrow) * np.log1p(MU * np.abs(narrow / peak)) / np.log1p(MU)
+    code = np.round((code + 1) * MU / 2) / (MU / 2) - 1
+    decoded = np.sign(code) * np.expm1(np.abs(code) * np.log1p(MU)) / MU * peak
+    return _fitted(soxr.resample(decoded, 8000, SAMPLE_RATE), len(wave))
+
+
+def opus(wave: Wave, rate: int) -> Wave:
+    """Through Ogg Opus at its lowest bit rate, sampled at `rate` Hz: a call over the net."""
+    peak = np.abs(wave).max() + 1e-9
+    file = io.BytesIO()
+    scaled = soxr.resample(wave, SAMPLE_RATE, rate) / peak * 0.9
+    soundfile.write(file, scaled, rate, format="OGG", subtype="OPUS", compression_level=1.0)
+    file.seek(0)
+    decoded, rate = soundfile.read(file)
+    return _fitted(soxr.resample(decoded, rate, SAMPLE_RATE) * peak / 0.9, len(wave))
+
+
+def clip(wave: Wave, share: float) -> Wave:
+    """Overdriven, so that this share of the samples is cut off."""
+    limit = np.quantile(np.abs(wave), 1 - share)
+    return _wave(np.clip(wave, -limit, limit))
+
+
+def degrade(wave: Wave, copy: int) -> Wave:
+    """The wave through a chain drawn at random; the same for the same wave and number."""
+    digest = hashlib.sha256(wave.tobytes()).digest()[:8]
+    rng = np.random.default_rng([copy, int.from_bytes(digest, "little")])
+    if rng.random() < 0.5:
+        wave = speed(wave, rng.uniform(0.88, 1.12))
+    if rng.random() < 0.4:
+        wave = reverb(wave, rng.uniform(0.15, 0.8), rng)
+    if rng.random() < 0.5:
+        colour = rng.choice(["white", "pink", "brown", "speech"])
+        wave = noise(wave, rng.uniform(3, 25), rng, colour)
+    if rng.random() < 0.15:
+        wave = clip(wave, rng.uniform(0.005, 0.08))
+    line = rng.random()
+    if line < 0.2:
+        return telephone(wave)
+    if line < 0.35:
+        return opus(wave, int(rng.choice([8000, 16_000])))
+    if line < 0.5:
+        return band(wave, rng.uniform(50, 400), rng.uniform(2500, 7000))
+    return wave
+
+
+def _rms(wave: Wave | Samples) -> float:
+    return float(np.sqrt(np.square(wave, dtype=np.float64).mean())) + 1e-12
+
+
+def _wave(samples: Samples) -> Wave:
+    return samples.astype(np.float32)
+
+
+def _fitted(samples: Samples, length: int) -> Wave:
+    """A coder's delay and its last frame must not change how long the clip is."""
+    return _wave(np.pad(samples[:length], (0, max(0, length - len(samples)))))

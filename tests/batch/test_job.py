@@ -1,0 +1,241 @@
+"""Archives: folders, globs, tables, tars; kills; and both engines."""
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+from helpers import DEMO, affekt
+
+from affekt import AffektError
+from affekt.__main__ import run
+from affekt.audio.decoding import read
+from affekt.batch import inputs, job
+from affekt.batch.inputs import PART, find, read_part, write_list
+from affekt.inference.recognizer import load
+
+NAMES = ["file", "label", "confidence", "duration", "error", "model", "hash"]
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """Short and long recordings, a tar, and what is none."""
+    root = tmp_path_factory.mktemp("archive")
+    waves = [read(file).wave for file in DEMO]
+    (root / "deep").mkdir()
+    for number in range(3 * PART // 2):
+        start = 1000 * (number % 30)
+        piece = waves[number % len(waves)][start : start + 16_000]
+        soundfile.write(root / f"deep/{number:03d}.flac", piece, 16_000)
+    pause = np.zeros(16_000, np.float32)
+    parts = [p for wave in waves * 3 for p in (wave, pause)]
+    soundfile.write(root / "long.wav", np.concatenate(parts), 16_000)
+    (root / "bad.wav").write_bytes(b"bad")
+    (root / "notes.txt").write_text("not a recording")
+    with tarfile.open(root / "shard.tar", "w") as tar:
+        tar.add(DEMO[0], "x/lively.flac")
+        tar.add(root / "notes.txt", "x/notes.txt")
+        tar.add(root / "bad.wav", "x/bad.wav")
+    return root
+
+
+def table(out, which="files"):
+    return pq.read_table(out / which)
+
+
+@pytest.fixture(scope="module")
+def scored(archive, tmp_path_factory):
+    out = tmp_path_factory.mktemp("scored") / "out"
+    done = affekt("score", archive, "--out", out, "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    assert "2 of 100 recordings could not be read" in done.stderr
+    return out
+
+
+def test_every_recording_has_one_row_and_a_bad_one_its_error(archive, scored):
+    rows = table(scored).to_pylist()
+    assert set(NAMES) < rows[0].keys()
+    assert len({r["file"] for r in rows}) == len(rows) == 3 * PART // 2 + 4
+    assert [r["index"] for r in rows] == list(range(len(rows)))
+    by_name = {r["file"].removeprefix(f"{archive}/"): r for r in rows}
+    for name in ("bad.wav", "shard.tar::x/bad.wav"):
+        assert "not a recording" in by_name[name]["error"]
+        assert by_name[name]["label"] == ""
+    inside, alone = by_name["shard.tar::x/lively.flac"], load()(DEMO[0])
+    assert inside["label"] == alone.label
+    assert inside["prob_anger"] == pytest.approx(alone.probabilities["anger"], abs=0.02)
+    long = by_name["long.wav"]
+    assert long["utterances"] >= 9
+    assert long["duration"] == pytest.approx(soundfile.info(archive / "long.wav").duration)
+    told = list(load().utterances(archive / "long.wav"))
+    weights = [p.duration for p in told if not p.reason]
+    mean = np.average(
+        [p.probabilities["anger"] for p in told if not p.reason], weights=weights
+    )  # fmt: skip
+    assert long["prob_anger"] == pytest.approx(mean, abs=0.02)
+    segments = table(scored, "segments").to_pylist()
+    assert sum(s["index"] == long["index"] for s in segments) == sum(len(p.segments) for p in told)
+    assert (scored / "_SUCCESS").exists()
+
+
+def same(out, other):
+    """Whether two results say the same, whatever ran beside."""
+    ours, theirs = (table(o).to_pylist() for o in (out, other))
+    for one, two in zip(ours, theirs, strict=True):
+        assert (one["file"], one["label"], one["error"]) == (
+            two["file"],
+            two["label"],
+            two["error"],
+        )
+        assert (one["confidence"] or 0) == pytest.approx(two["confidence"] or 0, abs=0.01)
+    assert len(table(out, "segments")) == len(table(other, "segments"))
+
+
+def test_ray_gives_the_same(archive, scored, tmp_path):
+    pytest.importorskip("ray")
+    done = affekt("score", archive, "--out", tmp_path / "out", "--engine", "ray", "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    same(tmp_path / "out", scored)
+
+
+def test_killed_at_any_moment_it_goes_on_and_ends_the_same(archive, scored, tmp_path):
+    """`make faults` kills it twenty times."""
+    out, rng = tmp_path / "out", random.Random(0)
+    command = [sys.executable, "-W", "ignore", "-m", "affekt", "score", str(archive),
+               "--out", str(out), "--workers", "1"]  # fmt: skip
+    killed, kept = 0, set()
+    for _ in range(int(os.environ.get("AFFEKT_KILLS", "1"))):
+        resume = ["--resume"] if (out / "job.json").exists() else []
+        if not resume and out.exists():
+            for path in sorted(out.rglob("*"), reverse=True):
+                path.unlink() if path.is_file() else path.rmdir()
+        process = subprocess.Popen([*command, *resume], stderr=subprocess.DEVNULL)
+        if not killed:  # at first while it scores, then at any moment
+            while not (out / "job.json").exists():
+                time.sleep(0.05)
+            time.sleep(rng.uniform(0, 1))
+        else:
+            time.sleep(rng.uniform(0.5, 8))
+        killed += process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        done = {
+            p.name: p.stat().st_mtime_ns for p in out.glob("files/*.parquet") if p.name[0] != "."
+        }
+        assert kept <= done.items()  # nothing is done twice
+        kept = set(done.items())
+    if not (out / "job.json").exists():
+        command[command.index("--out") + 1] = str(out := tmp_path / "again")
+    done = subprocess.run(
+        [*command, *(["--resume"] if (out / "job.json").exists() else [])], capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert killed
+    same(out, scored)
+    assert run(["score", "--out", str(out), "--verify"]) == 0
+
+
+def damaged(out, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(out, copy)
+    return copy
+
+
+def test_pipes_and_names_that_are_no_text_are_rows_too(tmp_path, capsys):
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    os.mkfifo(archive / "pipe.wav")
+    for name in ("good.flac", "bad\udcff.flac"):
+        (archive / name).write_bytes(DEMO[0].read_bytes())
+    assert run(["score", str(archive), "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
+    rows = pq.read_table(tmp_path / "out/files").to_pylist()
+    assert {Path(r["file"]).name: bool(r["error"]) for r in rows} == {
+        "good.flac": False, "bad\\udcff.flac": True, "pipe.wav": True,
+    }  # fmt: skip
+    assert "not a regular file" in next(r["error"] for r in rows if r["file"].endswith("pipe.wav"))
+
+
+def test_verify_finds_what_is_wrong(scored, tmp_path, capsys):
+    assert job.verify(scored)["files"] == 3 * PART // 2 + 4
+    copy = damaged(scored, tmp_path)
+    path = copy / "files/part-000000.parquet"
+    rows = pq.read_table(path)
+    for wrong, says in (
+        (rows.slice(1), "not those of its inputs"),
+        (pa.concat_tables([rows, rows.slice(0, 1)]), "not those of its inputs"),
+        (rows.set_column(rows.schema.get_field_index("hash"), "hash",
+                         pa.array(["x"] * len(rows))), "another model"),
+    ):  # fmt: skip
+        pq.write_table(wrong, path)
+        with pytest.raises(AffektError, match=says):
+            job.verify(copy)
+    path.write_bytes(b"PAR1")
+    with pytest.raises(AffektError, match="damaged"):
+        job.verify(copy)
+    path.unlink()
+    with pytest.raises(AffektError, match="1 of 2 parts are missing"):
+        job.verify(copy)
+    assert run(["score", str(scored), "--out", str(copy)]) == 2
+    assert "not empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nothing"], "no recordings"),
+        (["x.csv"], "cannot be read"),
+        ([], "needs a source"),
+        (["demo", "--resume"], "no job"),
+        (["demo", "--model", "nope"], "no such model"),
+        (["demo", "--workers", "0"], "a worker"),
+    ],
+)
+def test_mistakes_are_explained(arguments, says, tmp_path, capsys):
+    assert run(["score", *arguments, "--out", str(tmp_path / "out")]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_job_goes_on_only_as_the_job_it_is(archive, scored, capsys):
+    resume = ["--out", str(scored), "--resume"]
+    assert run(["score", str(archive / "deep"), *resume]) == 2
+    assert "was begun with source" in capsys.readouterr().err
+    assert run(["score", str(archive), *resume, "--model", "open"]) == 2
+    assert "was begun with model" in capsys.readouterr().err
+
+
+def test_sources(archive, tmp_path):
+    found = [f[0].removeprefix(f"{archive}/") for f in find(f"{archive}/deep/00*.flac")]
+    assert found == [f"deep/00{i}.flac" for i in range(10)]
+    with (tmp_path / "m.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerows([["path", "label"], ["a, b.wav", "x"], ["file:///c.wav", ""]])
+    assert [f[:2] for f in find(str(tmp_path / "m.csv"))] == [
+        ("a, b.wav", str(tmp_path / "a, b.wav")), ("file:///c.wav", "file:///c.wav")
+    ]  # fmt: skip
+    pq.write_table(pa.table({"file": ["d.wav"]}), tmp_path / "m.parquet")
+    assert next(find(str(tmp_path / "m.parquet")))[1] == str(tmp_path / "d.wav")
+    assert len(list(find(f"file://{archive}"))) == 3 * PART // 2 + 4
+    (tmp_path / "n.csv").write_text("x\n1\n")
+    with pytest.raises(AffektError, match="no column path"):
+        list(find(str(tmp_path / "n.csv")))
+
+
+def test_a_list_of_any_length_is_read_in_parts(tmp_path, monkeypatch):
+    many = ((f"{i}.wav", f"/x/{i}.wav", -1, 0) for i in range(3 * PART + 1))
+    monkeypatch.setattr(inputs, "find", lambda source: many)
+    assert write_list("x", tmp_path / "l.parquet") == 3 * PART + 1
+    assert inputs.parts(tmp_path / "l.parquet") == 4
+    [last] = read_part(tmp_path / "l.parquet", 3)
+    assert (last.index, last.file) == (3 * PART, f"{3 * PART}.wav")

@@ -1,0 +1,185 @@
+"""A planted case of each kind is found, and nothing in a run of our own."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from helpers import RATE, SPEAKERS, affekt, settings, voice
+
+from affekt.corpora.registry import load_corpus
+from affekt.evaluation import fold_table
+from affekt.evaluation.audit.leakage import Fold, audit_folds, audit_run, folds_of
+from affekt.evaluation.audit.near_duplicates import picture, same_sound
+
+LABELS = ("anger", "neutral", "sadness")
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    """Six speakers, three classes, two takes of irregular speech-like noise."""
+    folder = tmp_path_factory.mktemp("sounds")
+    rng = np.random.default_rng(0)
+    for speaker in SPEAKERS:
+        for label in LABELS:
+            for take in range(2):
+                wave = voice(label, speaker, take, rng.uniform(1.2, 1.6))
+                knots = np.linspace(0, len(wave), 12)
+                envelope = np.interp(np.arange(len(wave)), knots, rng.uniform(0.02, 1, 12))
+                soundfile.write(folder / f"{speaker}_{label}_{take}.wav", wave * envelope, RATE)
+    return folder
+
+
+def clean(folder):
+    """Three folds of two speakers, as rows of a table."""
+    rows = []
+    for fold in range(3):
+        test = SPEAKERS[2 * fold : 2 * fold + 2]
+        val = SPEAKERS[(2 * fold + 2) % 6]
+        for speaker in SPEAKERS:
+            part = "test" if speaker in test else "val" if speaker == val else "train"
+            for label in LABELS:
+                for take in range(2):
+                    name = f"{speaker}_{label}_{take}.wav"
+                    rows.append({"path": name, "label": label, "speaker": speaker,
+                                 "fold": str(fold), "part": part, "text": name})  # fmt: skip
+    return rows
+
+
+def audited(folder, rows, name="folds.csv"):
+    with (folder / name).open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0].keys())
+        table.writeheader()
+        table.writerows(rows)
+    parts = fold_table.load(folder / name)
+    return audit_folds([Fold(p["train"], p["val"], p["test"]) for p in parts])
+
+
+def kinds(findings, severity="serious"):
+    return {f.kind for f in findings if f.severity == severity}
+
+
+def test_a_clean_split_has_nothing(sounds):
+    assert audited(sounds, clean(sounds)) == []
+
+
+def test_a_speaker_on_both_sides_is_found(sounds):
+    rows = clean(sounds)
+    moved = next(r for r in rows if r["part"] == "test" and r["fold"] == "0")
+    moved["part"] = "train"
+    [finding] = audited(sounds, rows)
+    assert (finding.kind, finding.severity) == ("speaker", "serious")
+    assert finding.evidence == ["s1"]
+
+
+def test_a_recording_on_both_sides_and_oversampling_before_the_split_are_found(sounds):
+    rows = clean(sounds)
+    tested = next(r for r in rows if r["part"] == "test" and r["fold"] == "1")
+    rows.append({**tested, "part": "train"})
+    found = kinds(audited(sounds, rows))
+    assert {"recording", "oversampling", "speaker"} <= found
+
+
+def test_oversampling_inside_training_is_only_a_note(sounds):
+    rows = clean(sounds)
+    rows.append(dict(next(r for r in rows if r["part"] == "train" and r["fold"] == "0")))
+    findings = audited(sounds, rows)
+    assert kinds(findings) == set()
+    assert kinds(findings, "note") == {"oversampling"}
+
+
+def test_a_choice_on_the_test_part_is_found(sounds):
+    rows = clean(sounds)
+    rows += [{**r, "part": "val"} for r in rows if r["part"] == "test" and r["fold"] == "2"]
+    assert "choice" in kinds(audited(sounds, rows))
+
+
+def test_a_sentence_on_both_sides_is_noted(sounds):
+    rows = clean(sounds)
+    for row in rows:
+        row["text"] = row["path"].rsplit("_")[-1]  # the take: spoken by everybody
+    findings = audited(sounds, rows)
+    assert kinds(findings) == set()
+    assert kinds(findings, "note") == {"text"}
+
+
+@pytest.mark.parametrize("change", ["louder", "later", "coded", "noisy"])
+def test_a_near_duplicate_is_found_whatever_its_name(sounds, tmp_path, change):
+    rows = clean(sounds)
+    wave, _ = soundfile.read(sounds / "s1_anger_0.wav")
+    place, form = tmp_path / "new.wav", {}
+    if change == "louder":
+        wave = np.clip(wave * 2, -1, 1)
+    elif change == "later":
+        wave = np.concatenate([np.zeros(RATE // 5), wave])
+    elif change == "noisy":
+        wave = wave + 0.002 * np.random.default_rng(1).standard_normal(len(wave))
+    else:
+        place, form = tmp_path / "new.ogg", {"format": "OGG", "subtype": "OPUS"}
+    soundfile.write(place, wave, RATE, **form)
+    new = {"path": str(place), "label": "anger", "speaker": "s6", "text": "other"}
+    rows += [{**new, "fold": "0", "part": "train"}]
+    findings = audited(sounds, rows, f"{change}.csv")
+    assert kinds(findings) == {"near-duplicate"}
+    assert any("s1_anger_0.wav" in case for f in findings for case in f.evidence)
+
+
+def test_different_takes_are_no_duplicates(sounds):
+    paths = sorted(sounds.glob("*.wav"))
+    assert same_sound([picture(soundfile.read(p, dtype="float32")[0]) for p in paths]) == []
+
+
+def test_a_label_told_by_length_or_level_or_speaker_is_found(sounds, tmp_path):
+    for name, seconds, gain in (("length", (1.0, 2.0, 3.0), (1, 1, 1)),
+                                ("level", (1.3, 1.3, 1.3), (1, 0.1, 0.01))):  # fmt: skip
+        folder = tmp_path / name
+        folder.mkdir()
+        for row in clean(sounds)[:36]:
+            which = LABELS.index(row["label"])
+            take = int(row["path"][-5])
+            wave = voice(row["label"], row["speaker"], take, seconds[which]) * gain[which]
+            soundfile.write(folder / row["path"], wave, RATE, subtype="FLOAT")
+        findings = audited(folder, clean(folder))
+        assert any(f.text.startswith(f"the {name} of a clip alone tells") for f in findings)
+
+
+def test_one_row_a_clip_with_the_fold_that_tests_it(sounds):
+    rows = [{k: r[k] for k in ("path", "label", "speaker", "fold")}
+            for r in clean(sounds) if r["part"] == "test"]  # fmt: skip
+    assert audited(sounds, rows) == []
+    rows[0]["fold"] = "1"  # its speaker is tested in fold 0
+    assert kinds(audited(sounds, rows)) == {"speaker"}
+
+
+def test_our_own_run_and_folds_have_nothing(manifest, tiny_config, tmp_path):
+    run = affekt("evaluate", manifest, "--out", tmp_path / "run", *settings(tiny_config))
+    assert run.returncode == 0, run.stderr
+    done = affekt("audit", tmp_path / "run")
+    assert (done.returncode, done.stdout.strip()) == (0, "nothing found")
+
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    test = metrics["folds"][0]["test_speakers"][0]
+    for key, kind in (("training_speakers", "speaker"), ("validation_speakers", "choice"),
+                      ("statistics_from", "statistics")):  # fmt: skip
+        planted = json.loads(json.dumps(metrics))
+        planted["runs"][0].setdefault(key, []).append(test)
+        assert kinds(audit_run(planted)) == {kind}
+    planted = json.loads(json.dumps(metrics))
+    planted["folds"][1]["test_speakers"].append(test)
+    assert "speaker" in kinds(audit_run(planted))
+
+
+def test_the_command_exits_1_on_something_serious(sounds):
+    rows = clean(sounds)
+    next(r for r in rows if r["part"] == "test")["part"] = "train"
+    audited(sounds, rows, "bad.csv")
+    done = affekt("audit", sounds / "bad.csv")
+    assert done.returncode == 1
+    assert "serious  speaker: fold 0: 1 test speakers are trained on" in done.stdout
+    assert affekt("audit", sounds / "nothing.csv").returncode == 2
+
+
+def test_emodbs_usual_folds_have_nothing_serious(emodb):
+    folds = folds_of(load_corpus(f"emodb:{emodb}"))
+    assert kinds(audit_folds(folds)) == set()

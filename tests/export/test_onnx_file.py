@@ -1,0 +1,116 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from affekt import AffektError
+from affekt.config import Config
+from affekt.export import onnx_file
+from affekt.export.graph import Graph
+from affekt.inference.recognizer import Recognizer
+from affekt.nn.bundled import model_folder
+from affekt.nn.checkpoint import Checkpoint, load_checkpoint
+from affekt.nn.emotion_model import EmotionModel
+from affekt.nn.encoders.vggish import VGGish
+from affekt.nn.encoders.whisper import Whisper
+
+
+def untrained(tiny_config, encoder=None, **stage2):
+    """A model with random weights all over, statistics and temperatures too."""
+    torch.manual_seed(0)
+    values = tiny_config.model_dump(exclude_unset=True)
+    values["stage2"] = values.get("stage2", {}) | stage2
+    config = Config.model_validate(values)
+    model = EmotionModel(config, 3, encoder).eval()
+    model.temperatures.copy_(torch.tensor([1.7, 1.3]))
+    return Checkpoint(model, ["a", "b", "c"], config, "random")
+
+
+@pytest.mark.parametrize(
+    ("cell", "pooling"),
+    [
+        ("lstm", "attention"),
+        ("lstm", "higher-order"),
+        ("none", "covariance"),
+    ],
+)
+def test_the_graph_says_what_the_model_says(cell, pooling, tiny_config, tmp_path):
+    checkpoint = untrained(tiny_config, cell=cell, pooling=pooling)
+    assert onnx_file.export_onnx(checkpoint, tmp_path / "m.onnx", int8=False) < 1e-3
+
+
+def test_vggish_too(tiny_config, tmp_path):
+    torch.manual_seed(1)
+    checkpoint = untrained(tiny_config, VGGish().eval())
+    assert onnx_file.export_onnx(checkpoint, tmp_path / "m.onnx", int8=False) < 1e-3
+
+
+def test_a_graph_that_is_off_is_not_written(tiny_config, tmp_path, monkeypatch):
+    def frozen(self, waves, lengths):  # as where an exporter freezes the number of segments
+        starts = torch.arange(4) * self.hop + torch.zeros_like(lengths)[:, None]
+        return starts, starts >= 0
+
+    monkeypatch.setattr(Graph, "segments", frozen)
+    with pytest.raises(AffektError, match=r"off by|does not run"):
+        onnx_file.export_onnx(untrained(tiny_config), tmp_path / "m.onnx", int8=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_no_graph_can_hold_and_files_that_exist_are_refused(tiny_config, tmp_path):
+    with pytest.raises(AffektError, match="peephole"):
+        onnx_file.export_onnx(
+            untrained(tiny_config, cell="peephole"), tmp_path / "m.onnx", int8=False
+        )
+    (tmp_path / "m.onnx").write_text("precious")
+    with pytest.raises(AffektError, match="exists"):
+        onnx_file.export_onnx(untrained(tiny_config), tmp_path / "m.onnx", int8=False)
+    assert (tmp_path / "m.onnx").read_text() == "precious"
+
+
+ALONE = """
+import json, sys
+import numpy as np, onnxruntime, soundfile
+session = onnxruntime.InferenceSession(sys.argv[1])
+about = session.get_modelmeta().custom_metadata_map
+wave, rate = soundfile.read(sys.argv[2], dtype="float32")
+told = session.run(None, {"waves": wave[None], "lengths": np.array([len(wave)])})
+assert "torch" not in sys.modules
+print(json.dumps([json.loads(about["labels"]), about["note"], *(t[0].tolist() for t in told)]))
+"""
+
+
+def test_onnxruntime_alone_runs_the_default_model_as_predict_does(tmp_path):
+    soundfile.write(tmp_path / "a.wav", onnx_file.hum(41_234, 0), 16_000, subtype="FLOAT")
+    path = tmp_path / "m.onnx"
+    onnx_file.export_onnx(load_checkpoint(model_folder("default")), path, int8=False)
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, path, tmp_path / "a.wav"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    labels, note, probabilities, timeline, attention, starts, speech = json.loads(done.stdout)
+    recognizer = Recognizer(load_checkpoint(model_folder("default")))  # at the model's own hop
+    expected = recognizer(tmp_path / "a.wav")
+    assert labels == list(expected.probabilities)
+    assert note == recognizer.note
+    assert np.allclose(probabilities, list(expected.probabilities.values()), atol=0.02)
+    assert np.allclose(starts, [s.start for s in expected.segments], atol=1e-6)
+    assert np.allclose(attention, [s.attention for s in expected.segments], atol=0.02)
+    assert len(timeline) == len(expected.segments)
+    assert speech == (not expected.reason)
+
+
+def test_int8_is_smaller_and_near(tiny_config, tmp_path):
+    torch.manual_seed(0)
+    encoder = Whisper(256, 2, pooling="mean+sd").eval()
+    checkpoint = untrained(tiny_config, encoder, cell="none")
+    differences = {}
+    for int8 in (False, True):
+        path = tmp_path / f"{int8}.onnx"
+        differences[int8] = onnx_file.export_onnx(checkpoint, path, int8=int8)
+    assert differences[False] < differences[True] < 0.1
+    sizes = [(tmp_path / f"{int8}.onnx").stat().st_size for int8 in (True, False)]
+    assert sizes[0] < 0.6 * sizes[1]

@@ -1,0 +1,164 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from helpers import ROOT, affekt
+
+from affekt import AffektError
+from affekt.audio.recording import from_array
+from affekt.inference.normalisation import PRIOR, NormalisationStatistics, load_statistics
+from affekt.inference.recognizer import Recognizer
+from affekt.nn.bundled import model_folder
+from affekt.nn.checkpoint import load_checkpoint
+from affekt.nn.emotion_model import Statistics
+
+RATE = 16_000
+DEMO = ROOT / "demo"
+
+
+@pytest.fixture(scope="module")
+def embeddings():
+    torch.manual_seed(0)
+    return torch.randn(400, 6) * torch.arange(1, 7) + torch.arange(6) * 10
+
+
+def test_running_statistics_are_those_of_everything_heard(embeddings):
+    source = NormalisationStatistics.unknown("e", 6)
+    for part in embeddings.split([1, 7, 100, 292]):
+        source = source.updated(part)
+    assert source.segments == 400
+    assert torch.allclose(source.mean, embeddings.double().mean(0))
+    assert torch.allclose(source.variance, embeddings.double().var(0, correction=0))
+
+
+def test_nothing_heard_leaves_the_prior_and_much_heard_leaves_none_of_it(embeddings):
+    prior = Statistics(torch.full((6,), 5.0), torch.full((6,), 3.0))
+    start = NormalisationStatistics.unknown("e", 6)
+    assert torch.equal(start.statistics(prior).mean, prior.mean)
+    assert torch.equal(start.statistics(prior).sd, prior.sd)
+    far = start.updated(embeddings.repeat(1000, 1)).statistics(prior)
+    assert torch.allclose(far.mean, embeddings.mean(0), atol=1e-2)
+    assert torch.allclose(far.sd, embeddings.std(0, correction=0), rtol=1e-3)
+
+
+def test_the_prior_counts_as_so_many_segments():
+    prior = Statistics(torch.zeros(1), torch.ones(1))
+    encoded = NormalisationStatistics.unknown("e", 1).updated(torch.full((int(PRIOR), 1), 4.0))
+    mixed = encoded.statistics(prior)
+    assert mixed.mean.item() == pytest.approx(2.0)  # halfway
+    # half of (0 + 2^2) of what was heard, half of the prior's 1
+    assert mixed.sd.item() == pytest.approx(((4 + 1) / 2) ** 0.5)
+
+
+def test_neutral_speech_moves_the_mean_and_leaves_the_spread(embeddings, tmp_path):
+    prior = Statistics(torch.full((6,), 5.0), torch.full((6,), 3.0))
+    voice = replace(NormalisationStatistics.unknown("e", 6), neutral=True).updated(embeddings)
+    voice.save(tmp_path / "v.safetensors")
+    for source in (voice, load_statistics(tmp_path / "v.safetensors")):
+        told = source.statistics(prior)
+        assert torch.equal(told.sd, prior.sd)
+        expected = (400 * embeddings.double().mean(0) + PRIOR * 5.0) / (400 + PRIOR)
+        assert torch.allclose(told.mean.double(), expected, rtol=1e-5)
+
+
+def test_saved_and_read_again(embeddings, tmp_path):
+    source = NormalisationStatistics.unknown("e", 6).updated(embeddings)
+    source.save(tmp_path / "s.safetensors")
+    again = load_statistics(tmp_path / "s.safetensors")
+    assert (again.encoder, again.segments) == ("e", 400)
+    assert torch.equal(again.mean, source.mean)
+    assert torch.equal(again.variance, source.variance)
+
+
+@pytest.mark.parametrize("content", [b"", b"no statistics", b"{}"])
+def test_something_else_is_refused(content, tmp_path):
+    path = tmp_path / "s.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(AffektError, match="not source statistics"):
+        load_statistics(path)
+    with pytest.raises(AffektError, match="not source statistics"):
+        load_statistics(tmp_path / "absent")
+
+
+def voice(seed, pitch):
+    time = np.arange(2 * RATE) / RATE
+    rng = np.random.default_rng(seed)
+    wobble = pitch * (1 + 0.1 * np.sin(2 * np.pi * rng.uniform(2, 5) * time))
+    wave = sum(np.sin(2 * np.pi * k * np.cumsum(wobble) / RATE) / k for k in range(1, 12))
+    return from_array((wave * np.hanning(len(wave)) * 0.1).astype(np.float32), RATE)
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    loaded = Recognizer(load_checkpoint(model_folder("default")))
+    loaded._model.gate.threshold.fill_(-torch.inf)  # these hums are no speech
+    return loaded
+
+
+def test_standardised_by_its_source_a_clip_is_heard_otherwise_and_the_result_says_so(recognizer):
+    recordings = [voice(i, 100 + 20 * i) for i in range(6)]
+    source = recognizer.statistics_of(recognizer.encode(recordings))
+    plain, known = recognizer.recognise(recordings), recognizer.recognise(recordings, source)
+    assert source.segments == sum(len(p.segments) for p in plain)
+    assert {p.normalisation_segments for p in plain} == {0}
+    assert {p.normalisation_segments for p in known} == {source.segments}
+    assert plain[0].probabilities != known[0].probabilities
+    [alone] = recognizer.recognise(recordings[:1])
+    nothing = recognizer.recognise(recordings[:1], recognizer.statistics_of([]))
+    for label, p in alone.probabilities.items():
+        assert nothing[0].probabilities[label] == pytest.approx(p, abs=1e-5)
+
+
+def test_statistics_of_another_encoder_are_refused(recognizer):
+    other = NormalisationStatistics.unknown("another", 1024)
+    with pytest.raises(AffektError, match="another encoder"):
+        recognizer.recognise([voice(0, 100)], other)
+    with pytest.raises(AffektError, match="another encoder"):
+        recognizer.statistics_of([], other)
+
+
+def test_what_is_no_speech_says_nothing_of_the_source(recognizer):
+    silent = from_array(np.zeros(RATE, np.float32), RATE)
+    assert recognizer.statistics_of(recognizer.encode([silent])).segments == 0
+
+
+def test_the_command_learns_a_source_and_predict_uses_it(tmp_path):
+    spoken = sorted(DEMO.glob("*.flac"))
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    for i, path in enumerate(spoken):
+        wave, rate = soundfile.read(path)
+        soundfile.write(folder / f"{i}.wav", wave, rate)
+    stats = tmp_path / "line.safetensors"
+    done = affekt("adapt", "--unlabelled", folder, "--out", stats)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(spoken)} recordings" in done.stdout
+    files = sorted(folder.iterdir())
+    results = {}
+    for how in ("auto", str(stats)):
+        done = affekt("predict", *files, "--json", "--source-stats", how)
+        assert done.returncode == 0, done.stderr
+        results[how] = [json.loads(line) for line in done.stdout.splitlines()]
+    for one, two in zip(*results.values(), strict=True):
+        assert one["source_segments"] == two["source_segments"] > 0
+        assert one["probabilities"] == pytest.approx(two["probabilities"], abs=1e-6)
+    again = affekt("adapt", "--unlabelled", folder, "--out", stats)
+    assert again.returncode == 2
+    assert "exists" in again.stderr
+    voice = affekt("adapt", "--neutral", folder, "--out", tmp_path / "voice.safetensors")
+    assert voice.returncode == 0, voice.stderr
+    assert load_statistics(tmp_path / "voice.safetensors").neutral
+    assert not load_statistics(stats).neutral
+    both = affekt("adapt", "--neutral", folder, "--unlabelled", folder, "--out", tmp_path / "d")
+    assert both.returncode == 2
+    (folder / "broken.wav").write_bytes(b"no sound")
+    partly = affekt("adapt", "--unlabelled", folder, "--out", tmp_path / "b.safetensors")
+    assert partly.returncode == 2
+    assert "broken.wav" in partly.stderr
+    assert f"{len(spoken)} recordings" in partly.stdout
+    empty = affekt("adapt", "--unlabelled", tmp_path / "none", "--out", tmp_path / "c.safetensors")
+    assert empty.returncode == 2
+    assert "no recordings" in empty.stderr

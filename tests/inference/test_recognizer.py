@@ -1,0 +1,249 @@
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from helpers import ROOT
+from safetensors.torch import load_file
+
+import affekt
+from affekt import AudioError
+from affekt.audio import decoding
+from affekt.audio.recording import Recording
+from affekt.audio.segmentation import SEGMENT
+from affekt.config import Config
+from affekt.inference.recognizer import Recognizer
+from affekt.nn.bundled import model_folder
+from affekt.nn.checkpoint import Checkpoint, load_checkpoint
+from affekt.nn.emotion_model import EmotionModel
+
+RATE = 16_000
+DEMO = ROOT / "demo"
+
+
+def speech_like(seconds, seed=0):
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(seconds * RATE)) / RATE
+    envelope = 0.5 + 0.5 * np.sin(2 * np.pi * 3 * t)
+    return (envelope * rng.standard_normal(len(t)) * 0.1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def default():
+    return affekt.load()
+
+
+@pytest.fixture(scope="module")
+def exact():
+    """Without bfloat16, whose rounding would hide small faults."""
+    recognizer = affekt.load()
+    recognizer._encoder = recognizer._model.encoder
+    return recognizer
+
+
+def assert_sound(prediction, labels):
+    assert list(prediction.probabilities) == labels
+    assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-9)
+    assert prediction.confidence == max(prediction.probabilities.values())
+    assert (prediction.label == "uncertain") == bool(prediction.reason)
+    if not prediction.reason:
+        assert prediction.probabilities[prediction.label] == prediction.confidence
+    assert sum(s.attention for s in prediction.segments) == pytest.approx(1, abs=1e-9)
+    assert prediction.segments[0].start == 0
+    assert prediction.segments[-1].end == pytest.approx(prediction.duration, abs=0.011)
+    for segment in prediction.segments:
+        assert 0 < segment.end - segment.start <= SEGMENT + 1e-9
+        assert sum(segment.probabilities.values()) == pytest.approx(1, abs=1e-9)
+        if prediction.reason:
+            assert segment.label == "uncertain"
+        else:
+            assert segment.probabilities[segment.label] == max(segment.probabilities.values())
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.96, 2.7, 33.0])
+def test_a_prediction_is_whole_and_consistent(default, seconds):
+    prediction = default(speech_like(seconds), RATE)
+    assert prediction.duration == pytest.approx(seconds)
+    assert_sound(prediction, default.labels)
+    expected = {0.1: ["short"], 33.0: ["long"]}.get(seconds, [])
+    assert [w.split(":")[0] for w in prediction.warnings] == expected
+
+
+def test_the_clips_probabilities_follow_from_segments_and_attention(default):
+    prediction = Recognizer(load_checkpoint(model_folder("default")))(speech_like(3.0), RATE)
+    mix = {
+        label: math.exp(
+            sum(s.attention * math.log(s.probabilities[label]) for s in prediction.segments)
+        )
+        for label in default.labels
+    }
+    total = sum(mix.values())
+    for label, p in prediction.probabilities.items():
+        assert p == pytest.approx(mix[label] / total, abs=1e-5)
+
+
+def test_a_finer_timeline_holds_the_models_own_and_changes_no_probability(exact):
+    own = Recognizer(load_checkpoint(model_folder("default")))
+    own._encoder = own._model.encoder
+    for seconds in (0.5, 0.96, 1.2, 2.16, 3.1, 26.0):
+        wave = speech_like(seconds)
+        coarse, fine = own(wave, RATE), exact(wave, RATE)
+        assert list(fine.probabilities.values()) == pytest.approx(
+            list(coarse.probabilities.values()), abs=1e-5
+        )
+        at = {round(s.start, 2): s for s in fine.segments}
+        assert len(at) == len(fine.segments)
+        for segment in coarse.segments:
+            same = at[round(segment.start, 2)].probabilities
+            assert list(same.values()) == pytest.approx(
+                list(segment.probabilities.values()), abs=1e-5
+            )
+        assert np.diff(sorted(at)).max(initial=0) <= 0.24 + 1e-9
+    with pytest.raises(ValueError, match="hop is 0 s"):
+        affekt.load(hop=0)
+
+
+@pytest.mark.parametrize(("which", "tolerance"), [("exact", 1e-5), ("default", 5e-3)])
+def test_many_gives_what_one_by_one_gives_in_the_same_order(which, tolerance, request, tmp_path):
+    recognizer = request.getfixturevalue(which)
+    paths = []
+    for i, seconds in enumerate((2.0, 0.4, 5.5, 1.3)):
+        paths.append(tmp_path / f"{i}.wav")
+        soundfile.write(paths[-1], speech_like(seconds, i), RATE, subtype="FLOAT")
+    for path, prediction in zip(paths, recognizer.many(paths), strict=True):
+        alone = recognizer(path)
+        assert prediction.file == str(path)
+        assert prediction.label == alone.label
+        for label, p in alone.probabilities.items():
+            assert prediction.probabilities[label] == pytest.approx(p, abs=tolerance)
+
+
+def test_level_does_not_change_the_result(exact):
+    wave = speech_like(2.0)
+    for scaled in (wave * 0.02, wave * 3):
+        for label, p in exact(wave, RATE).probabilities.items():
+            assert exact(scaled, RATE).probabilities[label] == pytest.approx(p, abs=1e-3)
+
+
+def test_the_bundled_model_is_small_and_float16():
+    path = Path(affekt.__file__).parent / "models/default/model.safetensors"
+    assert {t.dtype for t in load_file(path).values()} == {torch.float16}
+    assert path.stat().st_size < 30e6
+
+
+def test_a_models_own_hop_and_level_are_used(tiny_config):
+    wave = speech_like(3.0) * 0.05
+    results = {}
+    for hop, kind in ((0.48, "rms"), (0.24, "rms"), (0.48, "none")):
+        torch.manual_seed(0)
+        config = Config.model_validate(
+            tiny_config.model_dump() | {"segments": {"hop": hop}, "audio": {"level": kind}}
+        )
+        model = EmotionModel(config, 2)
+        recognizer = Recognizer(Checkpoint(model, ["a", "b"], config, "own"))
+        results[hop, kind] = recognizer(wave, RATE), recognizer(wave * 8, RATE)  # exact in floats
+    quiet, loud = results[0.24, "rms"]
+    assert [s.start for s in quiet.segments[:3]] == [0, 0.24, 0.48]
+    assert len(results[0.48, "rms"][0].segments) < len(quiet.segments)
+    assert quiet.confidence == pytest.approx(loud.confidence, abs=1e-6)
+    quiet, loud = results[0.48, "none"]
+    assert quiet.confidence != pytest.approx(loud.confidence, abs=1e-5)
+
+
+def test_a_long_recording_is_told_utterance_by_utterance(default, tmp_path):
+    pause = np.zeros(RATE, np.float32)
+    spoken = [decoding.read(DEMO / f"{name}.flac").wave for name in ("lively", "flat", "lively")]
+    wave = np.concatenate([pause, *(part for each in spoken for part in (each, pause))])
+    soundfile.write(tmp_path / "a.flac", wave, RATE)
+    told = list(default.utterances(tmp_path / "a.flac"))
+    assert len(told) >= 3
+    for one in told:
+        back = one.moved(-one.start)
+        assert_sound(back, default.labels)
+        assert one.segments[0].start == pytest.approx(one.start)
+        assert one.edges()[0] == one.start
+        assert one.file == str(tmp_path / "a.flac")
+        cut = wave[round(one.start * RATE) : round((one.start + one.duration) * RATE)]
+        alone = default(cut, RATE).probabilities
+        assert list(back.probabilities.values()) == pytest.approx(list(alone.values()), abs=0.02)
+    ends = [p.start + p.duration for p in told]
+    assert all(p.start >= end - 1e-6 for p, end in zip(told[1:], ends, strict=False))
+    learned = [
+        p.normalisation_segments for p in default.utterances(tmp_path / "a.flac", learn=True)
+    ]
+    assert learned == sorted(set(learned))
+
+
+def test_every_kind_of_source(default, tmp_path):
+    wave = speech_like(1.5)
+    path = tmp_path / "a.flac"
+    soundfile.write(path, wave, RATE)
+    data = path.read_bytes()
+    expected = default(path).probabilities
+    for source in (str(path), data, io.BytesIO(data)):
+        assert default(source).probabilities == expected
+    with path.open("rb") as file:
+        assert default(file).probabilities == expected
+    with pytest.raises(ValueError, match="sampling rate"):
+        default(wave)
+    with pytest.raises(ValueError, match="knows its sampling rate"):
+        default(path, RATE)
+    with pytest.raises(AudioError, match="nothing.wav"):
+        default(tmp_path / "nothing.wav")
+
+
+@pytest.mark.parametrize(
+    ("samples", "warning"),
+    [(np.zeros(RATE), "silent"), (np.full(RATE, 0.4), "silent: a constant offset")],
+)
+def test_silence_gets_a_warning_and_still_adds_up(default, samples, warning):
+    prediction = default(samples, RATE)
+    assert_sound(prediction, default.labels)
+    assert prediction.warnings[0].startswith(warning)
+
+
+def test_eight_channels_at_192_khz(default):
+    eight = np.repeat(speech_like(1.0)[:, None], 8, axis=1)
+    assert_sound(default(np.repeat(eight, 12, axis=0), 192_000), default.labels)
+
+
+def test_the_default_model_says_what_it_is_good_for(default):
+    assert set(default.labels) <= {
+        "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise",
+    }  # fmt: skip
+    assert "acted" in default.note
+    assert "non-commercial" in default.license
+    assert "EMO-DB" in affekt.load("open").note
+    assert "CC0" in affekt.load("open").license
+
+
+@pytest.mark.parametrize(("name", "least"), [("default", 0.8), ("open", 0.95)])
+def test_the_bundled_models_know_the_speech_they_were_trained_on(name, least, emodb):
+    recognizer = affekt.load(name)
+    paths = sorted((emodb / "wav").glob("*.wav"))[::9]
+    names = {"W": "anger", "E": "disgust", "A": "fear", "F": "happiness", "N": "neutral",
+             "T": "sadness", "L": "neutral"}  # fmt: skip
+    told = recognizer.many(paths)
+    right = [p.label == names[f.stem[5]] for f, p in zip(paths, told, strict=True)]
+    assert np.mean(right) > least
+
+
+@pytest.mark.parametrize("name", ["default", "open"])
+def test_fast_arithmetic_changes_no_probability_by_more_than_a_fiftieth(name, emodb):
+    fast, exact = affekt.load(name), affekt.load(name)
+    exact._encoder = exact._model.encoder
+    paths = sorted((emodb / "wav").glob("*.wav"))[::7]
+    told = [[p.probabilities.values() for p in r.many(paths)] for r in (fast, exact)]
+    one, other = (np.array([[*row] for row in rows]) for rows in told)
+    assert np.abs(one - other).max() < 0.02
+
+
+def test_a_recognizer_takes_no_label():
+    import inspect
+
+    for system_ in (Recognizer.__call__, Recognizer.many, Recognizer.recognise):
+        assert not {"label", "labels", "utterance"} & inspect.signature(system_).parameters.keys()
+    assert "label" not in Recording.__dataclass_fields__

@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+from helpers import DEMO
+
+import affekt
+from affekt import AudioError
+from affekt.audio import decoding
+from affekt.inference.recognizer import Recognizer
+from affekt.inference.stream import WINDOW, Stream
+from affekt.nn.bundled import model_folder
+from affekt.nn.checkpoint import load_checkpoint
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    """At the model's own hop, in exact arithmetic."""
+    loaded = Recognizer(load_checkpoint(model_folder("default")))
+    loaded._encoder = loaded._model.encoder
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def wave():
+    pause = np.zeros(RATE, np.float32)
+    parts = [decoding.read(DEMO / f"{name}.flac").wave[: 4 * RATE] for name in ("lively", "flat")]
+    return np.concatenate([pause, parts[0], pause, parts[1], pause])
+
+
+def pushed(stream, wave, size):
+    segments = [s for i in range(0, len(wave), size) for s in stream.push(wave[i : i + size])]
+    return segments + stream.close()
+
+
+def told(segments):
+    return np.array([[s.start, s.end, *s.probabilities.values()] for s in segments])
+
+
+def test_each_moment_is_what_offline_recognition_of_the_seconds_before_it_tells(recognizer, wave):
+    segments = pushed(Stream(recognizer), wave, 1600)
+    assert [s.end for s in segments[:3]] == pytest.approx([0.96, 1.2, 1.44])
+    assert len(segments) == (len(wave) - 0.96 * RATE) // (0.24 * RATE) + 1
+    assert {"uncertain"} < {s.label for s in segments}
+    for segment in segments[::5]:
+        end = round(segment.end * RATE)
+        offline = recognizer(wave[max(0, end - round(WINDOW * RATE)) : end], RATE)
+        expected = list(offline.segments[-1].probabilities.values())
+        assert list(segment.probabilities.values()) == pytest.approx(expected, abs=1e-4)
+        assert segment.label == offline.segments[-1].label
+
+
+@pytest.mark.parametrize("size", [777, 10**6])
+def test_how_the_sound_is_cut_into_pushes_does_not_matter(recognizer, wave, size):
+    expected = told(pushed(Stream(recognizer, hop=0.48), wave, 1600))
+    got = told(pushed(Stream(recognizer, hop=0.48), wave, size))
+    assert np.allclose(got, expected, atol=1e-4)
+
+
+def test_a_moment_depends_on_nothing_later(recognizer, wave):
+    changed = wave.copy()
+    changed[5 * RATE :] = np.random.default_rng(0).standard_normal(len(wave) - 5 * RATE) * 0.1
+    before, after = (told(Stream(recognizer).push(w)) for w in (wave, changed))
+    early = before[:, 1] <= 5
+    assert np.allclose(before[early], after[early], atol=1e-4)
+    assert not np.allclose(before[~early], after[~early], atol=1e-2)
+
+
+def test_utterances_are_those_of_a_file(recognizer, wave, tmp_path):
+    import soundfile
+
+    soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
+    for learn in (False, True):
+        expected = list(recognizer.utterances(tmp_path / "a.wav", learn=learn))
+        ended = []
+        stream = Stream(recognizer, ended=ended.append, learn=learn)
+        pushed(stream, wave, 1600)
+        assert [p.start for p in ended] == [p.start for p in expected]
+        assert [p.normalisation_segments for p in ended] == [
+            p.normalisation_segments for p in expected
+        ]
+        for one, other in zip(ended, expected, strict=True):
+            assert list(one.probabilities.values()) == pytest.approx(
+                list(other.probabilities.values()), abs=1e-3
+            )
+            assert np.allclose(told(one.segments), told(other.segments), atol=1e-3)
+
+
+def test_other_rates_channels_and_types(recognizer, wave):
+    expected = told(Stream(recognizer).push(wave))
+    int16 = (wave * 32767).astype(np.int16)
+    stereo = np.stack([int16, int16], axis=1)
+    assert np.allclose(told(Stream(recognizer).push(stereo)), expected, atol=0.02)
+    slow = Stream(recognizer, 8_000)
+    half = slow.push(wave[::2]) + slow.close()
+    assert len(half) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("make", "push", "error"),
+    [
+        ({"rate": 10}, None, AudioError),
+        ({"hop": 0.0}, None, ValueError),
+        ({"hop": 0.245}, None, ValueError),
+        ({}, np.array(["a"]), ValueError),
+        ({}, np.zeros((2, 2, 2)), ValueError),
+        ({}, np.array([0.0, np.nan]), AudioError),
+    ],
+)
+def test_what_cannot_be_heard_is_refused(recognizer, make, push, error):
+    with pytest.raises(error):
+        Stream(recognizer, **make).push(push)
+
+
+def test_nothing_and_too_little_give_no_segment(recognizer):
+    stream = Stream(recognizer)
+    assert stream.push([]) == [] or stream.push(np.zeros(0)) == []
+    assert stream.push(np.zeros(100)) == []
+    assert stream.close() == []
+
+
+def test_with_a_long_hop_no_moment_is_told_before_it_was_spoken(recognizer, wave):
+    stream, heard = Stream(recognizer, hop=5), 0
+    for start in range(0, len(wave), 960):
+        heard += len(wave[start : start + 960])
+        for segment in stream.push(wave[start : start + 960]):
+            assert heard / RATE - 0.06 < segment.end <= heard / RATE
+
+
+def test_it_learns_of_its_source_though_nobody_asks_for_utterances(recognizer, wave):
+    stream = Stream(recognizer, hop=5, learn=True)
+    pushed(stream, wave, 1600)
+    assert stream._statistics.segments > 5
+
+
+def test_memory_does_not_grow(recognizer):
+    stream = Stream(recognizer, hop=0.96)
+    for _ in range(20):
+        stream.push(np.zeros(RATE, np.float32))
+    assert len(stream._held) <= WINDOW * RATE
+
+
+def test_it_is_public():
+    assert affekt.Stream is Stream

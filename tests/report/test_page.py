@@ -1,0 +1,177 @@
+"""Reports: the statistics against brute force, the page as a hostile corpus would have it."""
+
+import json
+import re
+from html.parser import HTMLParser
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import affekt, settings
+
+from affekt import AffektError
+from affekt.evaluation.results import Run, by_gender, compare, load_run
+from affekt.evaluation.significance import holm, permutation_test
+from affekt.metrics import scores
+from affekt.report.page import study_page
+
+
+def confusions(speakers, seed, skill):
+    rng = np.random.default_rng(seed)
+    return np.array([rng.multinomial(20, np.full(9, 1 / 9)).reshape(3, 3) + skill * np.eye(3)
+                     for _ in range(speakers)])  # fmt: skip
+
+
+def test_the_permutation_test_is_that_of_the_definition():
+    one, other = confusions(6, 0, 4), confusions(6, 1, 0)
+
+    def difference(swapped):
+        a = sum(o if s else e for s, e, o in zip(swapped, one, other, strict=True))
+        b = sum(e if s else o for s, e, o in zip(swapped, one, other, strict=True))
+        return scores(a)["UAR"] - scores(b)["UAR"]
+
+    observed = abs(difference([False] * 6))
+    every = [abs(difference(s)) >= observed - 1e-12 for s in product([False, True], repeat=6)]
+    assert permutation_test(one, other) == pytest.approx(np.mean(every))
+    assert permutation_test(one, one) == 1
+
+
+def test_many_speakers_are_permuted_at_random_and_never_give_zero():
+    p = permutation_test(confusions(30, 0, 60), confusions(30, 1, 0))
+    assert 0 < p < 0.001
+    assert permutation_test(confusions(30, 2, 0), confusions(30, 3, 0)) > 0.01
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+
+
+HOSTILE = '<script>alert("x")</script>|=1'
+
+
+def run(name, predicted, labels=("a", HOSTILE), seeds=2):
+    """A run over four clips of two speakers with these predictions."""
+    truth = [labels[0], labels[1]] * 2
+    rows = [
+        (f"u{i}", f"s{i // 2}", 0, seed, truth[i], predicted[i], 0.5, 0.5)
+        for seed in range(seeds)
+        for i in range(4)
+    ]
+    columns = ["utterance", "speaker", "fold", "seed", "label", "predicted"]
+    columns += [f"prob_{label}" for label in labels]
+    table = pd.DataFrame(rows, columns=columns)
+    from affekt.evaluation.runner import measure
+
+    metrics = measure(table, list(labels), [["s0"], ["s1"]])
+    metrics |= {
+        "majority": 0.5, "title": f"=system {HOSTILE}", "notes": [HOSTILE], "protocol": HOSTILE,
+        "config": {"note": HOSTILE}, "versions": {}, "gender": {"s0": "female", "s1": "male"},
+        "corpus": {"name": HOSTILE, "clips": 4, "speakers": 2, "labels": {HOSTILE: 2},
+                   "terms": HOSTILE},
+    }  # fmt: skip
+    curve = {"loss": [1.0, 0.5], "validation_loss": [1.0, 0.9], "validation_UAR": [0.5, 0.6]}
+    row = {"label": HOSTILE, "rule": "hop 0.48 s", "clips": 2, "before": 2, "after": 4,
+           "median_seconds": 2.0, "starts": [0.0, 0.48]}  # fmt: skip
+    metrics["runs"] = [{"curves": {"stage 1": curve}, "balance": [row]}]
+    return Run(name, metrics, table)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    labels = ("a", HOSTILE)
+    return [run("good", [labels[i % 2] for i in range(4)]), run("bad", [labels[0]] * 4)]
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.seen, self.sources = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        self.sources += [value for key, value in attrs if key in ("src", "href")]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_needs_nothing_else_and_runs_nothing(pair, language):
+    page = study_page(pair, language)
+    tags = Tags()
+    tags.feed(page.html)
+    assert "script" not in tags.seen
+    assert tags.seen.count("img") == 6  # confusion, curves and balance of two runs
+    assert all(source.startswith("data:image/png;base64,") for source in tags.sources)
+    assert "&lt;script&gt;" in page.html
+    assert "<script" not in page.markdown
+    for line in page.markdown.splitlines():
+        if line.startswith("| ") and "macro_f1" not in line:
+            assert len(re.findall(r"(?<!\\)\|", line)) in (5, 7)
+    assert "'=system" in page.csv
+    assert page.csv.count("\n") == 3
+
+
+def test_the_best_system_comes_first_with_its_numbers(pair):
+    page = study_page(pair[::-1])
+    first, second = [line for line in page.markdown.splitlines() if "system &lt;script" in line][:2]
+    assert "1.000 ± 0.000 [1.000, 1.000] | 1.000" in first
+    assert "0.500" in second
+    [comparison] = compare(pair)
+    assert comparison.difference == pytest.approx(0.5)
+    assert comparison.p == pytest.approx(0.5)  # two speakers: 2 of 4 permutations
+
+
+def test_genders_have_their_own_scores(pair):
+    table = by_gender(pair[0])
+    assert table["female"]["UAR"] == 1
+    assert table["female"]["ci95"] is None  # of one speaker nothing is known
+    assert table["male"]["speakers"] == 1
+
+
+def test_runs_over_other_clips_are_not_compared(pair):
+    with pytest.raises(AffektError, match="not tested the same clips"):
+        study_page([pair[0], run("other", ["a"] * 4, labels=("a", "b"))])
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(AffektError, match="not a finished run"):
+        load_run(tmp_path)
+    (tmp_path / "metrics.json").write_text("{}")
+    (tmp_path / "predictions.parquet").write_bytes(b"PAR1")
+    with pytest.raises(AffektError, match="not a finished run"):
+        load_run(tmp_path)
+
+
+def test_a_study_is_run_reported_and_not_run_again(manifest, tiny_config, tmp_path):
+    command = [
+        "study", manifest, "--out", tmp_path / "s", "--systems", "default,length,majority",
+        "--cache", tmp_path / "cache", *settings(tiny_config),
+    ]  # fmt: skip
+    first = affekt(*command)
+    assert first.returncode == 0, first.stderr
+    assert "Whisper layer 2 + LSTM" in first.stdout
+    page = (tmp_path / "s/report.html").read_text()
+    assert "number of segments only" in page
+    stamp = (tmp_path / "s/default/metrics.json").stat().st_mtime_ns
+    again = affekt(*command, "--lang", "zh")
+    assert again.returncode == 0
+    assert (tmp_path / "s/default/metrics.json").stat().st_mtime_ns == stamp
+    assert "哪些差异成立" in (tmp_path / "s/report.html").read_text()
+    assert json.loads((tmp_path / "s/default/metrics.json").read_text())["system"] == "default"
+
+    other = affekt(*command, "--protocol.seed", "7")
+    assert other.returncode == 2
+    assert "holds a run of other settings" in other.stderr
+    assert affekt("study", manifest, "--out", tmp_path / "t", "--systems", "egemap").returncode == 2
+
+    done = affekt("report", tmp_path / "s/default", tmp_path / "s/length", "--html",
+                  tmp_path / "r.html")  # fmt: skip
+    assert done.returncode == 0
+    assert {p.name for p in tmp_path.glob("r.*")} == {"r.html", "r.md", "r.csv"}
+
+
+def test_a_page_says_where_nothing_can_be_significant():
+    page = study_page([run(name, ["a"] * 4) for name in ("x", "y", "z")])
+    assert "With 2 speakers no p can lie below 0.5000" in page.html
+    assert "none corrected for 3 pairs below 1.000" in page.markdown

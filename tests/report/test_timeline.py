@@ -1,0 +1,59 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from helpers import spoken
+
+from affekt.nn.encoders.melspec import vggish_log_mel
+from affekt.report.figures.charts import save
+from affekt.report.figures.outline import Outline
+from affekt.report.figures.timeline import recognition
+
+RATE = 16_000
+
+
+@pytest.mark.parametrize("size", [100, 4_000, 10**6])
+def test_an_outline_is_that_of_the_wave_however_it_comes(size):
+    wave = np.random.default_rng(0).standard_normal(RATE).astype(np.float32) * 0.1
+    outline = Outline()
+    for i in range(0, len(wave), size):
+        outline.push(wave[i : i + size])
+    assert outline.close() == pytest.approx(1.0)
+    edges, extremes, mel = outline.columns(0, 1, 1000)
+    assert np.allclose(edges, np.arange(101) / 100)
+    each = wave.reshape(100, 160)
+    assert np.allclose(extremes, np.stack([each.min(1), each.max(1)], axis=1))
+    assert np.allclose(mel[:90], vggish_log_mel(torch.from_numpy(wave))[:90], atol=0.06)
+    edges, extremes, mel = outline.columns(0.2, 0.8, 6)
+    assert np.allclose(edges, np.arange(2, 9) / 10)
+    parts = wave[3200:12800].reshape(6, 1600)
+    assert np.allclose(extremes, np.stack([parts.min(1), parts.max(1)], axis=1))
+    assert mel.shape == (6, 64)
+
+
+def drawn(told, seconds):
+    outline = Outline()
+    outline.push(np.zeros(round(seconds * RATE), np.float32))
+    return recognition(told, outline)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rows", "end"), [(0.3, 1, 0.3), (20, 1, 20), (31, 2, 60), (260, 5, 300)]
+)
+def test_long_recordings_take_several_rows(seconds, rows, end, tmp_path):
+    labels = ["anger", "neutral", "a $\\frac{$ <b>"]
+    told = [spoken(0.1, "anger", labels), spoken(12.0, labels[2], labels, "no speech")]
+    silent = replace(told[0], segments=[], label="uncertain", reason="nobody speaks")
+    figure = drawn(told if seconds > 15 else [silent], seconds)
+    assert len(figure.subfigs) == rows
+    assert figure.subfigs[-1].axes[0].get_xlim()[1] == pytest.approx(end)
+    save(figure, tmp_path / "a.png")
+
+
+def test_the_title_says_what_it_shows():
+    one = replace(spoken(0.0, "anger", ["anger", "neutral"]), channel=2)
+    title = "a call.wav, channel 2: anger, probability 70% (model m)"
+    assert drawn([one], 2)._suptitle.get_text() == title
+    many = [one, one.moved(3)]
+    assert "2 utterances" in drawn(many, 5)._suptitle.get_text()

@@ -1,0 +1,250 @@
+"""Kills, full disks, mutated recordings: nothing is lost and nothing falls over."""
+
+import io
+import json
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+from helpers import DEMO, LIVELY, ended, form, serving
+
+from affekt.audio.decoding import read
+from affekt.server import store
+from affekt.server.store import JobStore, StoreFullError
+from affekt.types import Prediction
+
+
+def command(state, port, **options):
+    """`affekt serve` as a process of its own, ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "affekt", "serve", "--port", str(port),
+         "--state", state, "--model", "default"],
+        stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+    for _ in range(600):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return process
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(process.stderr.read())
+
+
+@pytest.fixture
+def port():
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def minutes():
+    """A recording that takes seconds to recognise."""
+    pause = np.zeros(16_000, np.float32)
+    wave = np.concatenate([p for file in DEMO for p in (read(file).wave, pause)])
+    sound = io.BytesIO()
+    soundfile.write(sound, np.tile(wave, 6), 16_000, format="flac")
+    return sound.getvalue()
+
+
+def test_a_job_survives_a_kill_and_ends_as_it_would_have(tmp_path, port, minutes):
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        killed = command(tmp_path, port)
+        jobs = [client.post("/v1/jobs", **form(minutes)).json()["id"] for _ in range(2)]
+        while client.get(f"/v1/jobs/{jobs[0]}").json()["status"] != "running":
+            time.sleep(0.05)
+        time.sleep(0.5)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        again = command(tmp_path, port)
+        results = [ended(client, job, 300) for job in jobs]
+        assert [r["status"] for r in results] == ["done", "done"]
+        first, second = ([p["start"] for p in r["result"]] for r in results)
+        assert first == second
+        assert first == sorted(set(first))
+        again.send_signal(signal.SIGTERM)
+        assert again.wait(30) == 0
+    log = [json.loads(line) for line in again.stderr.read().splitlines() if line[:1] == "{"]
+    assert {"method", "route", "status", "seconds"} <= log[0].keys()
+
+
+def test_told_to_stop_it_ends_what_has_begun_and_gives_jobs_back(tmp_path, port, minutes):
+    process = command(tmp_path, port)
+    address = f"http://127.0.0.1:{port}"
+    job = httpx.post(address + "/v1/jobs", **form(minutes), timeout=60).json()["id"]
+    while httpx.get(f"{address}/v1/jobs/{job}").json()["status"] != "running":
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(25) == 0
+    kept = JobStore(tmp_path, 9, 3600).get(job)
+    assert (kept.status, kept.attempts) == ("queued", 0)
+    assert Path(kept.path).exists()
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    return JobStore(tmp_path, 2, 3600)
+
+
+def queued(jobs, name="a"):
+    path = jobs.uploads / name
+    path.write_bytes(b"x")
+    return jobs.add("a.wav", "default", path)
+
+
+def test_a_job_that_kills_its_workers_fails_in_the_end(jobs, monkeypatch):
+    job = queued(jobs)
+    for _ in range(store.ATTEMPTS):
+        assert jobs.claim().id == job.id
+    assert jobs.claim() is None
+    assert jobs.get(job.id).status == "failed"
+    assert "stopped 3 times" in jobs.get(job.id).error
+
+
+def test_a_worker_whose_job_was_taken_or_deleted_learns_of_it(jobs):
+    job = queued(jobs)
+    mine = jobs.claim()
+    assert jobs.beat(mine, 0.5)
+    theirs = jobs.claim()
+    assert theirs.attempts == 2
+    assert not jobs.beat(mine, 0.6)
+    jobs.end(mine, "failed", error="x")
+    assert jobs.get(job.id).status == "running"
+    assert Path(job.path).exists()
+    prediction = Prediction("a.wav", 1.0, "anger", 1.0, {"anger": 1.0}, [])
+    jobs.tell(mine, 0, prediction)
+    jobs.tell(theirs, 0, replace(prediction, label="fear"))
+    assert [p.label for p in jobs.result(job.id)] == ["fear"]
+    jobs.delete(theirs)
+    assert not jobs.beat(theirs, 0.7)
+    jobs.tell(theirs, 1, prediction)
+    assert not Path(job.path).exists()
+
+
+def test_jobs_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job = queued(JobStore(Path("state"), 2, 3600))
+    assert Path(job.path).is_absolute()
+
+
+def test_another_process_leaves_a_living_workers_job_alone(jobs):
+    queued(jobs)
+    jobs.claim()
+    code = (
+        "import sys, pathlib; from affekt.server.store import JobStore;"
+        "print(JobStore(pathlib.Path(sys.argv[1]), 2, 3600).claim())"
+    )
+    parent = jobs.uploads.parent
+    out = subprocess.check_output([sys.executable, "-c", code, parent], text=True)
+    assert out.strip() == "None"
+
+
+def test_the_queue_is_bounded_and_old_results_go(jobs, monkeypatch):
+    first = queued(jobs)
+    queued(jobs, "b")
+    with pytest.raises(StoreFullError):
+        queued(jobs, "c")
+    now = time.time()
+    job = jobs.claim()
+    monkeypatch.setattr(store.time, "time", lambda: now + 4000)
+    jobs.end(job, "done")
+    queued(jobs, "d")
+    jobs.tidy()
+    assert jobs.get(first.id).status == "done"  # it took more than an hour, and is kept for one
+    monkeypatch.setattr(store.time, "time", lambda: now + 8000)
+    jobs.tidy()
+    assert jobs.get(first.id) is None
+    assert {p.name for p in jobs.uploads.iterdir()} == {"b", "d"}  # c belonged to no job
+
+
+def test_a_full_disk_is_said_and_survived(tmp_path, port):
+    def little_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+    process = command(tmp_path, port, preexec_fn=little_room)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        noise = io.BytesIO()
+        rng = np.random.default_rng(0)
+        soundfile.write(noise, rng.standard_normal(16_000 * 20) * 0.1, 16_000, format="wav")
+        answer = httpx.post(address + "/v1/jobs", **form(noise.getvalue()), timeout=30)
+        assert answer.status_code == 507
+        assert "cannot be stored" in answer.json()["detail"]
+        assert not list((tmp_path / "uploads").iterdir())
+        assert httpx.get(address + "/readyz").status_code == 200
+        assert httpx.post(address + "/v1/recognise", **form(LIVELY), timeout=30).status_code == 200
+    finally:
+        process.kill()
+
+
+def test_a_full_store_loses_nothing(jobs, monkeypatch):
+    job = queued(jobs)
+    connect = sqlite3.connect
+
+    def full(*arguments, **options):
+        db = connect(*arguments, **options)
+        pages = db.execute("pragma page_count").fetchone()[0]
+        db.execute(f"pragma max_page_count = {pages}")
+        return db
+
+    monkeypatch.setattr(store.sqlite3, "connect", full)
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        jobs.add("b" * 200_000, "default", jobs.uploads / "b")
+    monkeypatch.undo()
+    assert jobs.claim().id == job.id
+
+
+def mutated(seed):
+    """A recording in some format, cut, with flipped bytes."""
+    rng = random.Random(seed)
+    sound = io.BytesIO()
+    kind, subtype = rng.choice(
+        [("wav", "PCM_16"), ("flac", None), ("ogg", "VORBIS"), ("ogg", "OPUS"), ("aiff", None),
+         ("mp3", None)]
+    )  # fmt: skip
+    soundfile.write(sound, read(DEMO[0]).wave[:24_000], 16_000, format=kind, subtype=subtype)
+    data = bytearray(sound.getvalue())
+    for _ in range(rng.choice([0, 1, 10, 200])):
+        data[rng.randrange(len(data))] = rng.randrange(256)
+    return bytes(data[: rng.choice([len(data), rng.randrange(len(data))])])
+
+
+def test_mutated_recordings_are_answered(tmp_path):
+    """`make faults` sends 10,000."""
+    number = int(os.environ.get("AFFEKT_FAULTS", "60"))
+    codes = {}
+    with serving(tmp_path) as address, httpx.Client(base_url=address, timeout=60) as client:
+        for seed in range(number):
+            answer = client.post("/v1/recognise", **form(mutated(seed)))
+            codes[answer.status_code] = codes.get(answer.status_code, 0) + 1
+            assert answer.status_code in (200, 413, 422), (seed, answer.text)
+        assert client.get("/readyz").status_code == 200
+    print(codes, "peak MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)  # noqa: T201
+    assert codes.keys() >= {200, 422}
+
+
+def test_a_bomb_of_silence_is_refused_at_once(tmp_path):
+    sound = io.BytesIO()
+    with soundfile.SoundFile(sound, "w", 1000, 1, format="flac") as file:
+        for _ in range(100):
+            file.write(np.zeros(3600 * 1000, np.int16))
+    data = sound.getvalue()
+    assert len(data) < 2_000_000
+    with serving(tmp_path) as address:
+        for path in ("recognise", "jobs"):
+            answer = httpx.post(f"{address}/v1/{path}", **form(data), timeout=30)
+            assert answer.status_code == 413
+            assert "longer than 12 hours" in answer.json()["detail"]

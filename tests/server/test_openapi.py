@@ -1,0 +1,49 @@
+"""Requests that the OpenAPI description allows, and many that it does not (schemathesis)."""
+
+import pytest
+import schemathesis
+from helpers import serving
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+ROUTES = [
+    ("GET", "/v1/models"), ("POST", "/v1/recognise"), ("POST", "/v1/jobs"),
+    ("GET", "/v1/jobs/{job}"), ("DELETE", "/v1/jobs/{job}"),
+    ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("openapi"), megabytes=1) as at:
+        yield at
+
+
+@pytest.fixture(scope="module")
+def described(address):
+    return schemathesis.openapi.from_url(f"{address}/openapi.json")
+
+
+def test_every_route_is_described(described):
+    found = [operation.ok() for operation in described.get_all_operations()]
+    assert {(o.system_.upper(), o.path) for o in found} == set(ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=" ".join)
+def test_the_server_keeps_to_its_description(route, described, address):
+    system_, path = route
+
+    @given(case=described[path][system_].as_strategy())
+    @settings(
+        max_examples=25,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def keeps(case):
+        # No schema can say which bytes are a recording.
+        case.call_and_validate(base_url=address, excluded_checks=[positive_data_acceptance])
+
+    keeps()

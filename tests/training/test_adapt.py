@@ -1,0 +1,118 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from helpers import affekt
+
+from affekt import CorpusError, load
+from affekt.corpora.registry import load_corpus
+from affekt.metrics import gain_interval
+from affekt.nn.bundled import model_folder
+from affekt.nn.checkpoint import load_checkpoint
+from affekt.training.adapt import adapt
+from affekt.training.clips import EmbeddingCache, load_clips
+
+
+@pytest.fixture(scope="module")
+def base():
+    return load_checkpoint(model_folder("default"))
+
+
+@pytest.fixture(scope="module")
+def clips(manifest):
+    return load_clips(load_corpus(str(manifest)).examples)
+
+
+@pytest.fixture(scope="module")
+def cache(base, tmp_path_factory):
+    return EmbeddingCache(tmp_path_factory.mktemp("vectors"), base.model.encoder)
+
+
+def test_it_learns_voices_that_the_base_does_not_know(base, clips, cache):
+    """Synthetic buzzes, whose pitch and wobble tell the class: nothing like speech."""
+    adapted = adapt(base, clips, cache, "mine")
+    assert adapted.checkpoint.labels == ["anger", "neutral", "sadness"]
+    assert adapted.after > max(adapted.before, 0.7)
+    assert adapted.gain[0] > 0
+    assert adapted.held_out == "speakers"
+    assert adapted.added == []
+    assert adapted.notes() == []
+
+
+def test_the_base_stays_as_it_is(base, clips, cache):
+    before = {name: t.clone() for name, t in base.model.state_dict().items()}
+    adapted = adapt(base, clips, cache, "mine")
+    for name, tensor in base.model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    for name, tensor in adapted.checkpoint.model.encoder.state_dict().items():
+        assert torch.equal(tensor, before[f"encoder.{name}"])
+
+
+def test_held_out_clips_and_their_labels_touch_no_fit_that_judges_them(base, clips, cache):
+    """With labels that mean nothing there is no gain to be shown."""
+    rng = np.random.default_rng(0)
+    labels = rng.permutation([c.label for c in clips])
+    shuffled = [
+        type(c)(type(c.example)(**vars(c.example) | {"label": str(label)}), c.recording)
+        for c, label in zip(clips, labels, strict=True)
+    ]
+    adapted = adapt(base, shuffled, cache, "mine")
+    assert adapted.after < 0.55
+    assert any("no gain can be shown" in note for note in adapted.notes())
+
+
+def test_one_speaker_and_few_clips_are_enough_and_new_classes_are_added(base, clips, cache):
+    own = [c for c in clips if c.example.speaker == "s1"]
+    renamed = [
+        type(c)(type(c.example)(**vars(c.example) | {"label": "joke"}), c.recording)
+        if c.label == "anger"
+        else c
+        for c in own
+    ]
+    adapted = adapt(base, renamed, cache, "mine")
+    assert adapted.held_out == "clips"
+    assert adapted.added == ["joke"]
+    assert any("that voice alone" in note for note in adapted.notes())
+    assert any("joke" in note for note in adapted.notes())
+
+
+def test_too_little_is_refused(base, clips, cache):
+    with pytest.raises(CorpusError, match="two classes or more; got anger"):
+        adapt(base, [c for c in clips if c.label == "anger"], cache, "mine")
+    one = [c for c in clips if c.label == "anger"] + [c for c in clips if c.label == "neutral"][:1]
+    with pytest.raises(CorpusError, match="neutral 1"):
+        adapt(base, one, cache, "mine")
+
+
+def test_the_interval_of_a_gain_by_hand():
+    better = np.array([[[2, 0], [0, 2]]] * 3)
+    worse = np.array([[[1, 1], [0, 2]]] * 3)
+    assert gain_interval(worse, better) == pytest.approx((0.25, 0.25))  # the same for everyone
+    mixed = np.array([[[2, 0], [0, 2]], [[0, 2], [0, 2]]])
+    low, high = gain_interval(mixed, np.array([[[2, 0], [0, 2]]] * 2))
+    assert (low, high) == pytest.approx((0.0, 0.5))
+
+
+def test_the_command_writes_a_model_that_predict_takes(manifest, clips, tmp_path):
+    out = tmp_path / "mine"
+    done = affekt("adapt", manifest, "--out", out, "--labels.neutral", "calm")
+    assert done.returncode == 0, done.stderr
+    assert "UAR on held-out speakers" in done.stdout
+    assert "calm" in done.stdout
+    assert "adapted from | default" in (out / "README.md").read_text()
+    assert (out / "model.safetensors").stat().st_size < 3e6  # the encoder is not stored again
+    about = json.loads((out / "config.json").read_text())
+    assert about["training"]["adapted_from"]["name"] == "default"
+    assert load(out).labels == ["anger", "calm", "sadness"]
+    result = affekt("predict", clips[0].example.path, "--model", out, "--json")
+    assert set(json.loads(result.stdout)["probabilities"]) == {"anger", "calm", "sadness"}
+    again = affekt("adapt", manifest, "--out", out)
+    assert again.returncode == 2
+    both = affekt("adapt", manifest, "--unlabelled", tmp_path, "--out", tmp_path / "x")
+    assert both.returncode == 2
+    assert "or a folder with --unlabelled" in both.stderr
+    none = affekt("adapt", manifest, "--from", "nobody", "--out", tmp_path / "x")
+    assert none.returncode == 2
+    assert "no such model" in none.stderr
+    assert not (tmp_path / "x").exists()

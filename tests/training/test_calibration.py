@@ -1,0 +1,118 @@
+"""What makes a trained model fit for use: masks of classes, temperature, the speech gate."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from affekt import AffektError, load
+from affekt.config import Config
+from affekt.nn.speech_gate import SpeechGate
+from affekt.training.calibration import temperature
+from affekt.training.left_out import left_out
+from affekt.training.synthetic_noise import other_sounds
+from affekt.training.targets import Targets
+
+YES, NO = True, False
+
+
+def test_a_corpus_is_asked_only_about_the_classes_it_has():
+    logits = torch.tensor([[2.0, 1.0, 9.0], [0.0, 1.0, 3.0]])
+    truth = Targets(torch.tensor([0, 2]), torch.tensor([[YES, YES, NO], [YES, YES, YES]]))
+    by_hand = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-2) + math.exp(-3))) / 2
+    assert truth.loss(logits).item() == pytest.approx(by_hand, abs=1e-6)
+    assert truth.score(logits).uar == 1  # the 9 is of a class that the first corpus lacks
+    assert truth.of([1]).loss(logits[1:]).item() == pytest.approx(
+        cross_entropy(logits[1:], torch.tensor([2])).item()
+    )
+
+
+def test_an_unknown_class_gets_no_gradient():
+    logits = torch.zeros(1, 3, requires_grad=True)
+    Targets(torch.tensor([0]), torch.tensor([[YES, YES, NO]])).loss(logits).backward()
+    assert logits.grad[0].tolist() == pytest.approx([-0.5, 0.5, 0])
+
+
+def test_the_temperature_undoes_overconfidence():
+    """Logits three times too large for the frequencies that they were drawn from."""
+    torch.manual_seed(0)
+    honest = torch.randn(4000, 4) * 1.5
+    targets = torch.distributions.Categorical(logits=honest).sample()
+    truth = Targets(targets, torch.ones(4000, 4, dtype=torch.bool))
+    assert temperature(honest * 3, truth) == pytest.approx(3, rel=0.06)
+    assert temperature(honest, truth) == pytest.approx(1, rel=0.06)
+
+
+def test_the_gate_lets_everything_pass_until_it_has_learned():
+    assert SpeechGate(8).rejection_reason(torch.full((3, 8), 1e6)) == ""
+
+
+def test_the_gate_scores_the_mean_of_the_segments():
+    gate = SpeechGate(2)
+    gate.mean.copy_(torch.tensor([1.0, 0.0]))
+    gate.sd.copy_(torch.tensor([2.0, 1.0]))
+    gate.weight.copy_(torch.tensor([1.0, -1.0]))
+    gate.threshold.fill_(0.5)
+    assert gate.score(torch.tensor([3.0, 1.0])).item() == pytest.approx(1 - 1)
+    assert "not speech" in gate.rejection_reason(torch.tensor([[1.0, 0.0], [5.0, 2.0]]))
+    assert gate.rejection_reason(torch.tensor([[5.0, 0.0]])) == ""
+    assert gate.score(torch.tensor([1e6, 0.0])).item() == 8  # one wild dimension cannot outvote all
+
+
+def test_the_bundled_model_knows_what_is_no_speech(emodb):
+    default_model = load()
+    unheard = other_sounds(60, seed=1)
+    refused = [bool(p.reason) for p in map(default_model, unheard, [16_000] * 60)]
+    assert np.mean(refused) > 0.9
+    spoken = sorted(emodb.glob("wav/*.wav"))[::25]
+    assert np.mean([not p.reason for p in default_model.many(spoken)]) > 0.9
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Three corpora left out in turn; the second and third were told 3 and 9 times too surely."""
+    rng = np.random.default_rng(0)
+    rows, folds = [], []
+    for fold, (name, heat) in enumerate({"one": 1.0, "two": 3.0, "three": 9.0}.items()):
+        logits = rng.normal(0, 1.5, (4000, 3))
+        p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        truth = (p.cumsum(1) < rng.random((4000, 1))).sum(1)
+        sure = np.exp(heat * logits - (heat * logits).max(1, keepdims=True))
+        sure /= sure.sum(1, keepdims=True)
+        folds.append({"test_speakers": [f"{name}/a", f"{name}/b"]})
+        for t, values in zip(truth, sure, strict=True):
+            rows.append(
+                {
+                    "fold": fold,
+                    "label": "abc"[t],
+                    **dict(zip(("prob_a", "prob_b", "prob_c"), values, strict=True)),
+                }
+            )
+    pd.DataFrame(rows).to_parquet(tmp_path / "predictions.parquet")
+    metrics = {"config": Config().model_dump(mode="json"), "folds": folds}
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    return tmp_path
+
+
+def test_too_sure_of_corpora_left_out_a_model_is_cooled_by_their_mean(run):
+    told = left_out(run, Config())
+    assert list(told.corpora) == ["one", "two", "three"]
+    assert list(told.corpora.values()) == pytest.approx([1, 3, 9], rel=0.08)
+    assert told.temperature == pytest.approx(3, rel=0.06)
+    assert not told.known_source
+
+
+def test_a_run_that_left_no_corpora_out_or_is_of_other_settings_is_refused(run):
+    with pytest.raises(AffektError, match="other settings"):
+        left_out(run, Config.model_validate({"stage2": {"cell": "none"}}))
+    with pytest.raises(AffektError, match="not a run"):
+        left_out(run / "absent", Config())
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics["folds"][2] = metrics["folds"][1]
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(AffektError, match="in turn"):
+        left_out(run, Config())

@@ -1,0 +1,118 @@
+"""Two processes learn what one does."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from affekt.config import Config
+from affekt.corpora.registry import load_corpus
+from affekt.training.clips import EmbeddingCache, load_clips
+from affekt.training.distributed import Distributed, joined
+from affekt.training.run import train
+from affekt.training.stage import Batches, Score, Stage
+from affekt.training.trainer import Trainer
+
+
+def regression(distributed, accumulate=1):
+    """Weights and losses of items of unlike size; the last batch has a single one."""
+    torch.manual_seed(0)
+    model, sizes = nn.Linear(3, 1), [1, 3, 2, 1, 2, 1, 3]
+    items = [torch.randn(size, 3) for size in sizes]
+
+    def loss(batch):
+        return (model(torch.cat([items[i] for i in batch])) - 1).square().mean()
+
+    history = Trainer(distributed=distributed, accumulate=accumulate).fit(Stage(
+        "test", model, torch.optim.Adam(model.parameters(), 0.1),
+        Batches(sizes, 4, np.random.default_rng(0)), loss,
+        lambda: Score(loss(range(7)).item(), 0.5), 5, 9, 1.0,
+    ))  # fmt: skip
+    return [*model.weight[0].tolist(), model.bias.item(), *history.loss]
+
+
+def without_dropout(config):
+    """End to end, and without stage 1, whose head always has some."""
+    settings = config.model_dump()
+    settings["stage1"] |= {"epochs": 0, "rate": 1e-4}
+    settings["stage2"] |= {"dropout": 0, "end_to_end": True, "epochs": 3}
+    return Config.model_validate(settings)
+
+
+def told(distributed, manifest, config, cache):
+    """What this process knows at the end."""
+    clips = load_clips(load_corpus(str(manifest)).examples)
+    trained = train(clips, config, seed=0, cache=cache, trainer=Trainer(distributed=distributed))
+    exact = train(
+        clips,
+        without_dropout(config),
+        seed=0,
+        cache=cache,
+        trainer=Trainer(distributed=distributed),
+    )
+    waves = [np.random.default_rng(i).standard_normal(20_000).astype(np.float32) for i in range(3)]
+    spans = [np.array([[0.0, 0.96], [0.24, 1.2]])[: 1 + i % 2] for i in range(3)]
+    encoder = trained.model.encoder
+    embeddings = EmbeddingCache(cache / "new", encoder, distributed).encode(waves, spans)
+    known = EmbeddingCache(cache / "new", encoder, distributed).encode(waves, spans)
+    return {
+        "regression": [regression(distributed), regression(distributed, 2)],
+        "facts": trained.training_info(),
+        "exact": exact.training_info(),
+        "weights": sum(t.double().abs().sum().item() for t in trained.model.state_dict().values()),
+        "vectors": [v.tolist() for v in embeddings],
+        "cached": all(map(torch.equal, embeddings, known)),
+    }
+
+
+@pytest.fixture(scope="module")
+def both(manifest, tiny_config, tmp_path_factory):
+    """Told by one process alone, and by each of two."""
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "config.json").write_text(tiny_config.model_dump_json())
+    command = ["-m", "torch.distributed.run", "--nproc-per-node", "2", __file__, str(manifest)]
+    subprocess.run([sys.executable, *command, str(folder)], check=True, capture_output=True)
+    two = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+    alone = told(Distributed(), manifest, tiny_config, folder / "one")
+    return json.loads(json.dumps(alone)), two
+
+
+def test_gradients_of_shares_and_pieces_are_those_of_the_whole_batch(both):
+    alone, two = both
+    expected = pytest.approx(alone["regression"][0], abs=1e-5)
+    assert alone["regression"][1] == expected
+    for process in two:
+        assert process["regression"] == [expected, expected]
+
+
+def test_both_have_the_same_model_and_it_learned_as_one_process_does(both):
+    alone, (first, second) = both
+    assert first["weights"] == second["weights"]
+    assert first["facts"] == second["facts"]
+    assert first["facts"]["validation_speakers"] == alone["facts"]["validation_speakers"]
+    assert first["facts"]["balance"] == alone["facts"]["balance"]
+    assert min(t["facts"]["validation_UAR"] for t in (alone, first)) > 0.6
+    one, other = (t["exact"]["curves"]["stage 2"] for t in (alone, first))
+    assert one.keys() == other.keys()
+    for curve in one:
+        assert other[curve] == pytest.approx(one[curve], abs=2e-3)
+
+
+def test_vectors_computed_in_shares_are_the_very_same(both):
+    alone, two = both
+    for process in two:
+        assert process["vectors"] == alone["vectors"]
+        assert process["cached"]
+
+
+if __name__ == "__main__":
+    manifest, folder = map(Path, sys.argv[1:])
+    config = Config.model_validate_json((folder / "config.json").read_text())
+    with joined() as distributed:
+        mine = told(distributed, manifest, config, folder / "two")
+        (folder / f"{distributed.rank}.json").write_text(json.dumps(mine))
