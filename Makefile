@@ -75,7 +75,7 @@ ACROSS = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $(POOL) --also tess:$(CORPORA)
 across: $(VENV)/dev.stamp
 	test -f runs/across/plain/metrics.json || $(ACROSS) --out runs/across/plain
 	test -f runs/across/source/metrics.json || \
-	    $(ACROSS) --protocol.source_statistics --out runs/across/source
+	    $(ACROSS) --protocol.test-normalisation fold --out runs/across/source
 	$(BIN)/python benchmarks/calibration.py runs/across/plain runs/across/source \
 	    > results/calibration.md
 

@@ -57,8 +57,8 @@ def tiny_config(tiny_weights: Path) -> Config:
         {
             "encoder": {"weights": str(tiny_weights), "layer": 2},
             "augment": {"speeds": []},
-            "stage1": {"epochs": 8, "head_rate": 5e-3},
-            "stage2": {"epochs": 8, "hidden": 16, "rate": 5e-3},
+            "stage1": {"epochs": 8, "head_learning_rate": 5e-3},
+            "stage2": {"epochs": 8, "hidden": 16, "learning_rate": 5e-3},
             "protocol": {"folds": 3, "seeds": 1, "validation": 0.25},
         }
     )

@@ -94,7 +94,8 @@ def spoken(start, label, labels, reason=""):
     ]
     return Prediction(
         file="dir/a call.wav", duration=1.92, label="uncertain" if reason else label,
-        confidence=0.7, probabilities=p, segments=segments, model="m", reason=reason, start=start,
+        confidence=0.7, probabilities=p, segments=segments, model="m", start=start,
+        rejection_reason=reason,
     )  # fmt: skip
 
 

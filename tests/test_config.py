@@ -39,10 +39,18 @@ def test_a_wrong_recipe_is_refused_in_one_sentence(tmp_path, text, reason):
     assert "\n" not in str(caught.value)
 
 
-def test_a_source_without_its_statistics_is_refused():
-    with pytest.raises(AffektError, match="source_statistics"):
-        read_config(overrides={"protocol": {"source": "speaker"}})
-    read_config(overrides={"protocol": {"source": "speaker", "source_statistics": True}})
+def test_old_names_are_read_and_named(tmp_path):
+    recipe = tmp_path / "old.toml"
+    old = "terms = 't'\n[stage2]\nrate = 0.5\nclip = 2\n[protocol]\nsource = 'speaker'\n"
+    recipe.write_text(old + "source_statistics = true")
+    with pytest.warns(FutureWarning) as told:
+        config = read_config(recipe)
+    assert config.stage2.learning_rate == 0.5
+    assert config.stage2.max_grad_norm == 2
+    assert config.protocol.test_normalisation == "speaker"
+    assert config.license == "t"
+    assert any("stage2.rate is now stage2.learning_rate" in str(w.message) for w in told)
+    assert Config.model_validate({"audio": {"level": "none"}}).audio.normalisation == "none"
 
 
 def test_a_config_is_frozen_and_survives_json():

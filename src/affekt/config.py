@@ -6,14 +6,26 @@ line, where ``--stage2.epochs 40`` sets it.
 
 import difflib
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import AffektError
 
+RENAMED = {  # old key: new key; the old ones are read for one release
+    "audio.level": "audio.normalisation",
+    "stage1.rate": "stage1.learning_rate",
+    "stage1.head_rate": "stage1.head_learning_rate",
+    "stage1.batch": "stage1.batch_size",
+    "stage2.rate": "stage2.learning_rate",
+    "stage2.batch": "stage2.batch_size",
+    "stage2.clip": "stage2.max_grad_norm",
+    "note": "intended_use",
+    "terms": "license",
+}
 OWN_SETTINGS = {  # encoders that have a setting
     "layer": ("whisper", "ssl"),
     "pooling": ("whisper", "ssl"),
@@ -21,6 +33,32 @@ OWN_SETTINGS = {  # encoders that have a setting
     "padding": ("vggish",),
     "final_relu": ("vggish",),
 }
+
+
+def renamed_keys(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings under today's names, and which of them came under an old name.
+
+    Args:
+        values: Settings as a recipe, a model or a result of an earlier version holds them.
+
+    Returns:
+        The settings, and the new name of each old key that was found.
+    """
+    found: dict[str, str] = {}
+    result = {k: dict(v) if isinstance(v, dict) else v for k, v in values.items()}
+    for old, new in RENAMED.items():
+        (*section, key), to = old.split("."), new.split(".")[-1]
+        place = result.get(section[0]) if section else result
+        if isinstance(place, dict) and key in place:
+            place[to] = place.pop(key)
+            found[old] = new
+    protocol = result.get("protocol")
+    if isinstance(protocol, dict) and protocol.keys() & {"source", "source_statistics"}:
+        by = protocol.pop("source", "fold")
+        on = protocol.pop("source_statistics", False)
+        protocol["test_normalisation"] = by if on else "none"
+        found["protocol.source_statistics"] = "protocol.test_normalisation"
+    return result, found
 
 
 class Frozen(BaseModel):
@@ -34,7 +72,7 @@ class Frozen(BaseModel):
 class Audio(Frozen):
     """What is done to a recording before it is cut."""
 
-    level: Literal["rms", "none"] = "rms"
+    normalisation: Literal["rms", "none"] = "rms"
     """Scale every recording to the same RMS (-20 dBFS), or leave its level."""
 
 
@@ -93,11 +131,11 @@ class Stage1(Frozen):
     """At most; 0 skips the stage."""
     patience: int = Field(5, ge=1)
     """Epochs without improvement on the validation speakers before stopping."""
-    batch: int = Field(32, ge=1)
-    """Segments a step."""
-    rate: float = Field(1e-5, gt=0)
+    batch_size: int = Field(32, ge=1)
+    """Segments per step."""
+    learning_rate: float = Field(1e-5, gt=0)
     """Adam's learning rate for the encoder."""
-    head_rate: float = Field(3e-4, gt=0)
+    head_learning_rate: float = Field(3e-4, gt=0)
     """Adam's learning rate for projection and head."""
 
 
@@ -126,13 +164,13 @@ class Stage2(Frozen):
     """At most."""
     patience: int = Field(10, ge=1)
     """Epochs without improvement on the validation speakers before stopping."""
-    batch: int = Field(32, ge=1)
-    """Clips a step."""
-    rate: float = Field(3e-4, gt=0)
+    batch_size: int = Field(32, ge=1)
+    """Clips per step."""
+    learning_rate: float = Field(3e-4, gt=0)
     """Adam's learning rate."""
     end_to_end: bool = False
-    """Let the encoder learn on beneath the sequence model, at stage1.rate."""
-    clip: float = Field(5.0, gt=0)
+    """Let the encoder learn on beneath the sequence model, at stage1.learning_rate."""
+    max_grad_norm: float = Field(5.0, gt=0)
     """Largest norm of the gradient."""
 
 
@@ -152,12 +190,11 @@ class Protocol(Frozen):
     paper_protocol: bool = False
     """(evaluate) Choose the epoch on the test fold, without inner validation speakers. Such a
     score flatters; it is labelled, and there only to be set beside the sound one."""
-    source_statistics: bool = False
-    """(evaluate) Standardise the clips of a test fold by their own mean and spread, unlabelled,
-    as predict --source-stats auto does. Such a score holds for batches of one source."""
-    source: Literal["fold", "speaker"] = "fold"
-    """(evaluate) With source_statistics: whose clips are one source. Where a speaker's clips are
-    mostly of one class, statistics of the speaker take the emotion away."""
+    test_normalisation: Literal["none", "fold", "speaker"] = "none"
+    """(evaluate) Standardise the embeddings of a test fold by the unlabelled statistics of the
+    whole fold, or of each test speaker. Such a score holds where many clips of one domain or
+    speaker are recognised together, and its title says so. Where a speaker's clips are mostly of
+    one class, the speaker's statistics remove the emotion."""
 
 
 class Baselines(Frozen):
@@ -187,10 +224,18 @@ class Config(Frozen):
     float32) is faster on processors that have it."""
     labels: dict[str, str] = {}
     """Rename or merge classes (--labels.boredom neutral); "" leaves a class out."""
-    note: str = ""
-    """What a model trained so is good for and what not; in its card and beside its results."""
+    intended_use: str = ""
+    """What a model trained with these settings is good for and what not; shown in its card and
+    beside its results."""
     license: str = ""
-    """What a model trained so may be used for; unless set, as the owners of the data say."""
+    """What a model trained with these settings may be used for; by default what the owners of
+    its corpora state."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: Any) -> Any:
+        """Read models, results and recipes that were written under old names."""
+        return renamed_keys(values)[0] if isinstance(values, dict) else values
 
 
 def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = None) -> Config:
@@ -206,6 +251,9 @@ def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = N
             values = tomllib.loads(recipe.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise AffektError(f"recipe {recipe}: {error}") from None
+    values, old_names = renamed_keys(values)
+    for old, new in old_names.items():
+        warnings.warn(f"recipe {recipe}: {old} is now {new}", FutureWarning, stacklevel=2)
     for section, settings in (overrides or {}).items():
         below = values.get(section)
         if isinstance(settings, dict) and isinstance(below, dict):
@@ -216,8 +264,6 @@ def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = N
         config = Config.model_validate(values)
     except ValidationError as error:
         raise AffektError(explain(error)) from None
-    if config.protocol.source == "speaker" and not config.protocol.source_statistics:
-        raise AffektError("protocol.source needs protocol.source_statistics = true")
     for key, names in OWN_SETTINGS.items():
         if config.encoder.name not in names and key in config.encoder.model_fields_set:
             raise AffektError(
@@ -243,4 +289,4 @@ def all_keys() -> list[str]:
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             keys += [f"{section}.{key}" for key in model.model_fields]
-    return [*keys, "precision", "labels", "note", "terms"]
+    return [*keys, "precision", "labels", "intended_use", "license"]

@@ -4,6 +4,11 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+OLD_KEYS = {  # of `Prediction.to_dict`: old name: new name
+    "terms": "license",
+    "reason": "rejection_reason",
+    "source_segments": "normalisation_segments",
+}
 ANONYMOUS = "\N{BULLET}clip "  # before the id of a clip whose speaker is unknown
 
 
@@ -71,7 +76,7 @@ class Prediction:
         segments: The timeline.
         model: Name of the model.
         license: What the model may be used for.
-        reason: Why the label is "uncertain", or "".
+        rejection_reason: Why the label is "uncertain", or "".
         normalisation_segments: Segments of the same source by whose statistics this recording was
             standardised; 0 where none were.
         warnings: What to know before trusting the result.
@@ -88,7 +93,7 @@ class Prediction:
     segments: list[Segment] = field(repr=False)
     model: str = ""
     license: str = ""
-    reason: str = ""
+    rejection_reason: str = ""
     normalisation_segments: int = 0
     warnings: list[str] = field(default_factory=list)
     start: float = 0.0
@@ -114,8 +119,12 @@ class Prediction:
         return replace(self, start=start, segments=segments, file_duration=None)
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that ``affekt predict --json`` prints."""
-        return asdict(self)
+        """The object that ``affekt predict --json`` prints.
+
+        Renamed keys also stand under their names of version 0.1, for one release.
+        """
+        values = asdict(self)
+        return values | {old: values[new] for old, new in OLD_KEYS.items()}
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,9 @@ def test_every_recording_has_one_row_and_a_bad_one_its_error(archive, scored):
     assert long["utterances"] >= 9
     assert long["duration"] == pytest.approx(soundfile.info(archive / "long.wav").duration)
     told = list(load().utterances(archive / "long.wav"))
-    weights = [p.duration for p in told if not p.reason]
+    weights = [p.duration for p in told if not p.rejection_reason]
     mean = np.average(
-        [p.probabilities["anger"] for p in told if not p.reason], weights=weights
+        [p.probabilities["anger"] for p in told if not p.rejection_reason], weights=weights
     )  # fmt: skip
     assert long["prob_anger"] == pytest.approx(mean, abs=0.02)
     segments = table(scored, "segments").to_pylist()

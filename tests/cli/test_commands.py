@@ -37,7 +37,8 @@ def test_predict_prints_json_lines_and_a_picture(tmp_path):
     result = json.loads(line)
     assert list(result) == [
         "file", "duration", "label", "confidence", "probabilities", "segments", "model",
-        "terms", "reason", "source_segments", "warnings", "start", "channel", "file_duration",
+        "license", "rejection_reason", "normalisation_segments", "warnings", "start", "channel",
+        "file_duration", "terms", "reason", "source_segments",
     ]  # fmt: skip
     assert list(result["segments"][0]) == ["start", "end", "label", "probabilities", "attention"]
     assert sum(s["attention"] for s in result["segments"]) == pytest.approx(1)
@@ -64,7 +65,7 @@ def test_a_long_recording_is_printed_utterance_by_utterance(tmp_path):
     apart = affekt("predict", tmp_path / "call.wav", "--json", "--channels", "split",
                    "--plot", tmp_path / "c.png")  # fmt: skip
     parties = [json.loads(line) for line in apart.stdout.splitlines()]
-    assert [p["channel"] for p in parties if p["reason"] == "nobody speaks"] == [2]
+    assert [p["channel"] for p in parties if p["rejection_reason"] == "nobody speaks"] == [2]
     assert {p["channel"] for p in parties} == {1, 2}
     assert sorted(p.name for p in tmp_path.glob("c-*")) == ["c-channel1.png", "c-channel2.png"]
     shown = affekt("predict", tmp_path / "long.wav")

@@ -124,7 +124,7 @@ def test_a_model_learns_from_corpora_with_different_classes(manifest, tiny_confi
 
 
 def test_scored_with_the_statistics_of_its_own_fold_a_run_says_so(manifest, tiny_config, tmp_path):
-    done = affekt("evaluate", manifest, "--protocol.source_statistics",
+    done = affekt("evaluate", manifest, "--protocol.test-normalisation", "fold",
                   "--out", tmp_path / "run", *settings(tiny_config))  # fmt: skip
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
@@ -133,16 +133,17 @@ def test_scored_with_the_statistics_of_its_own_fold_a_run_says_so(manifest, tiny
     audited = affekt("audit", tmp_path / "run")
     assert audited.returncode == 0
     assert "statistics that standardise them" in audited.stdout
-    by_speaker = affekt("evaluate", manifest, "--protocol.source_statistics", "--protocol.source",
+    by_speaker = affekt("evaluate", manifest, "--protocol.test-normalisation",
                         "speaker", "--out", tmp_path / "by", *settings(tiny_config))  # fmt: skip
     assert by_speaker.returncode == 0, by_speaker.stderr
     told = [pd.read_parquet(tmp_path / f / "predictions.parquet") for f in ("run", "by")]
-    assert told[0].example.tolist() == told[1].example.tolist()
+    assert told[0].utterance.tolist() == told[1].utterance.tolist()
     assert not np.allclose(told[0].prob_anger, told[1].prob_anger, atol=1e-3)
     metrics = json.loads((tmp_path / "by/metrics.json").read_text())
     assert "(source statistics, by speaker)" in metrics["title"]
-    other = affekt("evaluate", manifest, "--protocol.source_statistics", "--system", "length",
-                   "--out", tmp_path / "other", *settings(tiny_config))  # fmt: skip
+    other = affekt("evaluate", manifest, "--protocol.test-normalisation", "fold",
+                   "--system", "length", "--out", tmp_path / "other",
+                   *settings(tiny_config))  # fmt: skip
     assert other.returncode == 2
     assert "our own system alone" in other.stderr
     alone = affekt("evaluate", manifest, "--also", manifest, "--out", tmp_path / "alone")

@@ -178,7 +178,7 @@ def test_a_broken_run_goes_on_where_it_ended(corpus, tiny_config, outcome, tmp_p
         evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
     assert not (out / "metrics.json").exists()
 
-    other = tiny_config.model_copy(update={"note": "other"})
+    other = tiny_config.model_copy(update={"intended_use": "other"})
     with pytest.raises(AffektError, match="unfinished run of other data, settings or code"):
         evaluate(corpus, lambda: Breaks(other, None), other, out)
 

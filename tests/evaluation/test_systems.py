@@ -94,11 +94,11 @@ def test_a_run_records_the_settings_that_the_system_sets(tiny_config):
     assert config.stage2.pooling == "mean"
     assert config.stage2.hidden == tiny_config.stage2.hidden  # the rest is the user's
     assert configured("default", tiny_config) == tiny_config
-    assert config.stage1.rate == 1e-4  # from a random start
+    assert config.stage1.learning_rate == 1e-4  # from a random start
     vggish = Encoder(name="vggish", weights="vggish-10086976.pth")
     config = configured("vggish-mean", tiny_config.model_copy(update={"encoder": vggish}))
     assert config.encoder == vggish
-    assert config.stage1.rate == 1e-5
+    assert config.stage1.learning_rate == 1e-5
 
 
 def test_a_title_says_what_was_run(tiny_config):

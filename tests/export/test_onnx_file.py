@@ -95,12 +95,12 @@ def test_onnxruntime_alone_runs_the_default_model_as_predict_does(tmp_path):
     recognizer = Recognizer(load_checkpoint(model_folder("default")))  # at the model's own hop
     expected = recognizer(tmp_path / "a.wav")
     assert labels == list(expected.probabilities)
-    assert note == recognizer.note
+    assert note == recognizer.intended_use
     assert np.allclose(probabilities, list(expected.probabilities.values()), atol=0.02)
     assert np.allclose(starts, [s.start for s in expected.segments], atol=1e-6)
     assert np.allclose(attention, [s.attention for s in expected.segments], atol=0.02)
     assert len(timeline) == len(expected.segments)
-    assert speech == (not expected.reason)
+    assert speech == (not expected.rejection_reason)
 
 
 def test_int8_is_smaller_and_near(tiny_config, tmp_path):

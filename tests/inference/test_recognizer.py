@@ -48,8 +48,8 @@ def assert_sound(prediction, labels):
     assert list(prediction.probabilities) == labels
     assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-9)
     assert prediction.confidence == max(prediction.probabilities.values())
-    assert (prediction.label == "uncertain") == bool(prediction.reason)
-    if not prediction.reason:
+    assert (prediction.label == "uncertain") == bool(prediction.rejection_reason)
+    if not prediction.rejection_reason:
         assert prediction.probabilities[prediction.label] == prediction.confidence
     assert sum(s.attention for s in prediction.segments) == pytest.approx(1, abs=1e-9)
     assert prediction.segments[0].start == 0
@@ -57,7 +57,7 @@ def assert_sound(prediction, labels):
     for segment in prediction.segments:
         assert 0 < segment.end - segment.start <= SEGMENT + 1e-9
         assert sum(segment.probabilities.values()) == pytest.approx(1, abs=1e-9)
-        if prediction.reason:
+        if prediction.rejection_reason:
             assert segment.label == "uncertain"
         else:
             assert segment.probabilities[segment.label] == max(segment.probabilities.values())
@@ -140,7 +140,7 @@ def test_a_models_own_hop_and_level_are_used(tiny_config):
     for hop, kind in ((0.48, "rms"), (0.24, "rms"), (0.48, "none")):
         torch.manual_seed(0)
         config = Config.model_validate(
-            tiny_config.model_dump() | {"segments": {"hop": hop}, "audio": {"level": kind}}
+            tiny_config.model_dump() | {"segments": {"hop": hop}, "audio": {"normalisation": kind}}
         )
         model = EmotionModel(config, 2)
         recognizer = Recognizer(Checkpoint(model, ["a", "b"], config, "own"))
@@ -214,9 +214,9 @@ def test_the_default_model_says_what_it_is_good_for(default):
     assert set(default.labels) <= {
         "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise",
     }  # fmt: skip
-    assert "acted" in default.note
+    assert "acted" in default.intended_use
     assert "non-commercial" in default.license
-    assert "EMO-DB" in affekt.load("open").note
+    assert "EMO-DB" in affekt.load("open").intended_use
     assert "CC0" in affekt.load("open").license
 
 

@@ -38,7 +38,7 @@ def test_a_saved_model_comes_back_bit_for_bit(checkpoint, folder):
         assert torch.equal(again.model.state_dict()[name], value)
         assert again.model.state_dict()[name].dtype == torch.float32
     assert (again.labels, again.config) == (LABELS, checkpoint.config)
-    assert again.note == "For tests."
+    assert again.intended_use == "For tests."
     wave = np.random.default_rng(0).standard_normal(30_000).astype(np.float32)
     ours = Recognizer(checkpoint)(wave, 16_000)
     theirs = Recognizer(again)(wave, 16_000)

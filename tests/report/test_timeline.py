@@ -44,7 +44,7 @@ def drawn(told, seconds):
 def test_long_recordings_take_several_rows(seconds, rows, end, tmp_path):
     labels = ["anger", "neutral", "a $\\frac{$ <b>"]
     told = [spoken(0.1, "anger", labels), spoken(12.0, labels[2], labels, "no speech")]
-    silent = replace(told[0], segments=[], label="uncertain", reason="nobody speaks")
+    silent = replace(told[0], segments=[], label="uncertain", rejection_reason="nobody speaks")
     figure = drawn(told if seconds > 15 else [silent], seconds)
     assert len(figure.subfigs) == rows
     assert figure.subfigs[-1].axes[0].get_xlim()[1] == pytest.approx(end)

@@ -160,7 +160,7 @@ def test_health_models_metrics_and_openapi(client):
     assert client.get("/readyz").json() == {"detail": "ready"}
     [model] = client.get("/v1/models").json()
     assert model["name"] == "default"
-    assert model["terms"]
+    assert model["license"]
     client.post("/v1/recognise", **form(LIVELY, "secret.flac"))
     metrics = client.get("/metrics").text
     assert 'affekt_requests_total{method="POST",route="/v1/recognise",status="200"}' in metrics

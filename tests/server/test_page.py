@@ -141,7 +141,7 @@ def test_drop_shows_the_result_with_model_and_terms(visit):
     page = visit()
     drop(page, "mixed.flac", (DEMO / "mixed.flac").read_bytes())
     expect(page.locator("#files .state")).to_have_text(re.compile(r"^\w+, \d+\s%$"))
-    expect(page.locator("#summaries")).to_contain_text("Model default. Terms: research")
+    expect(page.locator("#summaries")).to_contain_text("Model default. License: research")
     expect(page.locator(".limits")).to_contain_text("must not decide about people")
     expect(lanes(page)).to_have_count(1)
     assert painted(page, "#lanes canvas[role=img]") > 5  # bands

@@ -66,10 +66,10 @@ def test_the_gate_scores_the_mean_of_the_segments():
 def test_the_bundled_model_knows_what_is_no_speech(emodb):
     default_model = load()
     unheard = other_sounds(60, seed=1)
-    refused = [bool(p.reason) for p in map(default_model, unheard, [16_000] * 60)]
+    refused = [bool(p.rejection_reason) for p in map(default_model, unheard, [16_000] * 60)]
     assert np.mean(refused) > 0.9
     spoken = sorted(emodb.glob("wav/*.wav"))[::25]
-    assert np.mean([not p.reason for p in default_model.many(spoken)]) > 0.9
+    assert np.mean([not p.rejection_reason for p in default_model.many(spoken)]) > 0.9
 
 
 @pytest.fixture

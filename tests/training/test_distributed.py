@@ -39,7 +39,7 @@ def regression(distributed, accumulate=1):
 def without_dropout(config):
     """End to end, and without stage 1, whose head always has some."""
     settings = config.model_dump()
-    settings["stage1"] |= {"epochs": 0, "rate": 1e-4}
+    settings["stage1"] |= {"epochs": 0, "learning_rate": 1e-4}
     settings["stage2"] |= {"dropout": 0, "end_to_end": True, "epochs": 3}
     return Config.model_validate(settings)
 

@@ -60,7 +60,7 @@ def test_end_to_end_the_encoder_learns_beneath_the_sequence_model(clips, tiny_co
     start = build_encoder(tiny_config.encoder).state_dict()
     config = tiny_config.model_dump()
     config["stage2"] |= {"end_to_end": True, "epochs": 2}
-    config["stage1"] |= {"rate": 1e-3}
+    config["stage1"] |= {"learning_rate": 1e-3}
     config["protocol"] |= {"refit": False}
     trained = train(clips, Config.model_validate(config), seed=0)
     assert not same(start, trained.model.encoder.state_dict())
@@ -178,8 +178,8 @@ def test_classes_are_cut_by_the_plan_in_training_and_alike_elsewhere(
 
 def test_the_second_training_runs_for_the_epochs_that_validation_chose(clips, tiny_config, stages):
     config = tiny_config.model_dump()
-    config["stage1"] |= {"epochs": 30, "patience": 1, "head_rate": 0.1}
-    config["stage2"] |= {"epochs": 30, "patience": 1, "rate": 0.1}
+    config["stage1"] |= {"epochs": 30, "patience": 1, "head_learning_rate": 0.1}
+    config["stage2"] |= {"epochs": 30, "patience": 1, "learning_rate": 0.1}
     trained = train(clips, Config.model_validate(config), seed=0)
     chosen = [trained.stage1.epochs, trained.stage2.epochs]
     assert [most for _, _, most, _ in stages] == [30, 30, *chosen]
@@ -189,7 +189,7 @@ def test_the_second_training_runs_for_the_epochs_that_validation_chose(clips, ti
 
 def test_a_diverging_training_is_no_model(clips, tiny_config):
     config = tiny_config.model_dump()
-    config["stage2"] |= {"rate": 1e30}
+    config["stage2"] |= {"learning_rate": 1e30}
     with pytest.raises(AffektError, match="stage 2.+lower the rate"):
         train(clips, Config.model_validate(config), seed=0)
 

@@ -120,7 +120,7 @@ def _row(one: Input, told: RecordingResult, labels: Sequence[str]) -> dict[str, 
     if told.error:
         return row | {"error": told.error}
     row |= {"duration": told.seconds, "utterances": len(told.predictions)}
-    clear = [p for p in told.predictions if not p.reason]
+    clear = [p for p in told.predictions if not p.rejection_reason]
     counted = clear or told.predictions
     mean = np.average(
         [list(p.probabilities.values()) for p in counted],
@@ -128,7 +128,7 @@ def _row(one: Input, told: RecordingResult, labels: Sequence[str]) -> dict[str, 
     )  # fmt: skip
     best = int(mean.argmax())
     row |= {f"prob_{label}": float(p) for label, p in zip(labels, mean, strict=True)}
-    label, reason = (labels[best], "") if clear else (UNCERTAIN, counted[0].reason)
+    label, reason = (labels[best], "") if clear else (UNCERTAIN, counted[0].rejection_reason)
     return row | {"label": label, "reason": reason, "confidence": float(mean[best])}
 
 

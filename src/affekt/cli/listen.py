@@ -85,7 +85,7 @@ def listen(
                 screen.segment(segment)
     for segment in stream.close():
         screen.segment(segment)
-    say(f"{recognizer.name}: {recognizer.note}")
+    say(f"{recognizer.name}: {recognizer.intended_use}")
     say(f"terms: {recognizer.license}")
     return 0
 

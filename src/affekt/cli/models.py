@@ -14,5 +14,5 @@ def models() -> None:
     for name, folder in bundled_models().items():
         model = load_checkpoint(folder)
         console().print(Text(name, "bold"))
-        for line in (", ".join(model.labels), model.note, f"Terms: {model.license}"):
+        for line in (", ".join(model.labels), model.intended_use, f"Terms: {model.license}"):
             console().print(Text(f"    {line}"))

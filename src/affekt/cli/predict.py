@@ -95,7 +95,7 @@ def predict(
     if target:
         target.write()
     if failed < len(files):
-        say(f"{recognizer.name}: {recognizer.note}")
+        say(f"{recognizer.name}: {recognizer.intended_use}")
         say(f"terms: {recognizer.license}")
     return 2 if failed else 0
 

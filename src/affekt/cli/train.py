@@ -41,7 +41,7 @@ def train(
         metrics.json of an evaluation with the same corpus and settings, for the card.
     unheard:
         Folder of an evaluation with --others and these settings: the confidence is then calibrated
-        on corpora that were left out. Once more for one with protocol.source_statistics.
+        on corpora that were left out. Once more for one with protocol.test_normalisation.
     resume:
         Go on with a training to OUT that was killed, if there is one.
     save_every:

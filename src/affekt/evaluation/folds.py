@@ -43,7 +43,7 @@ def run_fold(
         c for c in clips if c.example.speaker in job.test_speakers and c.example.label in labels
     ]
     system_.fit(training, job.seed, report, test if rules.paper_protocol else None)
-    told = _by_source(system_, test, rules.source == "speaker")
+    told = _by_source(system_, test, rules.test_normalisation == "speaker")
     probabilities = _among(labels, system_.labels, told)
     rows = pd.DataFrame(
         {

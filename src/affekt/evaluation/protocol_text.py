@@ -37,8 +37,8 @@ def marked_title(
         marks.append("(random start)")
     if settings.paper_protocol:
         marks.append("(paper_protocol)")
-    if settings.source_statistics:
-        by = ", by speaker" if settings.source == "speaker" else ""
+    if settings.test_normalisation != "none":
+        by = ", by speaker" if settings.test_normalisation == "speaker" else ""
         marks.append(f"(source statistics{by})")
     return " ".join(marks).strip()
 
@@ -77,7 +77,7 @@ def protocol(corpus: Corpus, config: Config, folds: Sequence[Sequence[str]]) -> 
         validation = f"the validation {who} of the corpus where they are in training"
     elif any(one_voice([u for u in corpus.examples if u.speaker not in g]) for g in folds):
         validation = f"some clips ({share}) where there is only one training speaker"
-    kind = OWN_STATISTICS if config.protocol.source_statistics else PROTOCOL
+    kind = OWN_STATISTICS if config.protocol.test_normalisation != "none" else PROTOCOL
     text = (PAPER_PROTOCOL if config.protocol.paper_protocol else kind) + SCORING
     seeds = config.protocol.seeds
     return text.format(who=who, folds=where, validation=validation, seeds=seeds)

@@ -52,7 +52,7 @@ class Graph(nn.Module):
             raise AffektError(f"{checkpoint.name}: a graph cannot hold its peephole cells")
         if not isinstance(self.model.encoder, Whisper | VGGish):
             raise AffektError(f"{checkpoint.name}: export its encoder with the tools it came from")
-        self.level = checkpoint.config.audio.level == "rms"
+        self.level = checkpoint.config.audio.normalisation == "rms"
         self.hop = round(checkpoint.config.segments.hop * 100)
 
     def forward(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:

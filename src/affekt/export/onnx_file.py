@@ -107,7 +107,7 @@ def _told(checkpoint: Checkpoint, wave: Wave) -> list[NDArray[np.float32]]:
     model, config = checkpoint.model.eval(), checkpoint.config
     spans = uniform(len(wave) / SAMPLE_RATE, config.segments.hop)
     [(_, embeddings)] = encode(
-        model.encoder, [level(wave) if config.audio.level == "rms" else wave], [spans]
+        model.encoder, [level(wave) if config.audio.normalisation == "rms" else wave], [spans]
     )
     output = model.classify([model.standardise(embeddings)])
 
@@ -164,6 +164,6 @@ def _about(checkpoint: Checkpoint) -> dict[str, str]:
         "labels": json.dumps(checkpoint.labels, ensure_ascii=False),
         "sample_rate": str(SAMPLE_RATE),
         "hop": str(checkpoint.config.segments.hop),
-        "note": checkpoint.note,
+        "note": checkpoint.intended_use,
         "terms": checkpoint.license,
     }

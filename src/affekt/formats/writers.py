@@ -32,7 +32,7 @@ def table(predictions: Sequence[Prediction]) -> str:
     columns = ["file", "channel", "start", "end", "label", "confidence", "reason", "model"]
     rows.writerow([*columns, *(_cell(f"prob_{label}") for label in labels)])
     for p in predictions:
-        words = [_cell(w) for w in (p.file, p.label, p.reason, p.model)]
+        words = [_cell(w) for w in (p.file, p.label, p.rejection_reason, p.model)]
         file, label, reason, model = words
         numbers = [f"{p.probabilities[name]:.4f}" for name in labels]
         times = f"{p.start:.3f}", f"{p.start + p.duration:.3f}"
@@ -69,7 +69,7 @@ def _captions(predictions: Sequence[Prediction]) -> list[Span]:
     return [
         Span(s.start, s.end, " ".join([*who, *s.text.split(), *sure]))
         for s, p in zip(utterances(predictions), predictions, strict=True)
-        for sure in [[] if p.reason else [f"{p.confidence:.0%}"]]
+        for sure in [[] if p.rejection_reason else [f"{p.confidence:.0%}"]]
         for who in [[f"[{p.channel}]"] if p.channel else []]
     ]
 

@@ -67,7 +67,7 @@ class Recognizer:
     Attributes:
         name: What results call the model.
         labels: Its classes.
-        note: What it is good for and what not.
+        intended_use: What it is good for and what not.
         license: What it may be used for.
     """
 
@@ -81,7 +81,7 @@ class Recognizer:
         self._ways = 1 if hop is None else max(1, ceil(own / hop - 1e-6))
         self.name = checkpoint.name
         self.labels = checkpoint.labels
-        self.note = checkpoint.note
+        self.intended_use = checkpoint.intended_use
         self.license = checkpoint.license
 
     def __call__(self, source: Source | ArrayLike, rate: int | None = None) -> Prediction:
@@ -194,7 +194,7 @@ class Recognizer:
             segments=[],
             model=self.name,
             license=self.license,
-            reason="nobody speaks",
+            rejection_reason="nobody speaks",
             channel=channel,
         )
 
@@ -275,7 +275,7 @@ class Recognizer:
             segments=segments,
             model=self.name,
             license=self.license,
-            reason=rejection_reason,
+            rejection_reason=rejection_reason,
             normalisation_segments=source.segments if source else 0,
             warnings=warnings,
             file_duration=encoded.seconds,

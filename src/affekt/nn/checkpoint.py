@@ -40,7 +40,7 @@ class Checkpoint:
         labels: Class names in the order of its logits.
         config: Settings it was trained with.
         name: What results call it.
-        note: One sentence on what it is good for and what not.
+        intended_use: One sentence on what it is good for and what not.
         training: Data, speakers, seed, epochs, score; for the card and the curious.
     """
 
@@ -48,7 +48,7 @@ class Checkpoint:
     labels: list[str]
     config: Config
     name: str
-    note: str = ""
+    intended_use: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -68,7 +68,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
         "affekt": __version__,
         "name": checkpoint.name,
         "labels": checkpoint.labels,
-        "note": checkpoint.note,
+        "intended_use": checkpoint.intended_use,
         "encoder_origin": checkpoint.model.encoder.origin,
         "packaged_encoder": packaged_hash(),
         "architecture": dict(checkpoint.model.encoder.architecture),
@@ -117,8 +117,14 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).split("\n")[0]
         raise CheckpointError(f"{folder}: weights and config do not fit ({reason})") from None
-    note, training = about.get("note", ""), about.get("training", {})
-    return Checkpoint(model.eval(), labels, config, about.get("name", folder.name), note, training)
+    return Checkpoint(
+        model.eval(),
+        labels,
+        config,
+        about.get("name", folder.name),
+        str(about.get("intended_use", about.get("note", ""))),
+        about.get("training", {}),
+    )
 
 
 def _encoder(

@@ -83,7 +83,7 @@ def prepare(recordings: Sequence[Recording], config: Config) -> tuple[list[Wave]
 def levelled(recordings: Sequence[Recording], config: Config) -> list[Wave]:
     """The waves of recordings as the encoder hears them, in training and in use."""
     waves = [r.wave for r in recordings]
-    return [level(wave) for wave in waves] if config.audio.level == "rms" else waves
+    return [level(wave) for wave in waves] if config.audio.normalisation == "rms" else waves
 
 
 class EmotionModel(nn.Module):

@@ -40,8 +40,8 @@ def prediction_view(prediction: Prediction) -> RenderableType:
         f"  {prediction.duration:.2f} s  ",
         (printable(prediction.label), f"bold {style}"),
     )
-    if prediction.reason:
-        head.append(f"  ({prediction.reason})")
+    if prediction.rejection_reason:
+        head.append(f"  ({prediction.rejection_reason})")
     table = Table.grid(padding=(0, 1))
     for label, p in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
         table.add_row(
@@ -64,8 +64,8 @@ def utterance_line(prediction: Prediction) -> Text:
     start, end = prediction.start, prediction.start + prediction.duration
     who = f"[{prediction.channel}] " if prediction.channel else ""
     line = Text(f"{who}{_clock(start)} - {_clock(end)}  ")
-    if prediction.reason:
-        return line.append(f"{prediction.label}  ({prediction.reason})", "dim")
+    if prediction.rejection_reason:
+        return line.append(f"{prediction.label}  ({prediction.rejection_reason})", "dim")
     style = STYLES.get(prediction.label, "bold")
     line.append(f"{printable(prediction.label):<10}", style)
     return line.append(f" {prediction.confidence:4.0%}")

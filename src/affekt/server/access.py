@@ -8,8 +8,6 @@ from starlette.requests import HTTPConnection
 
 from .service import service_of
 
-PROTOCOL = "affekt"  # of the WebSocket; browsers can send a token only as a further protocol
-
 
 def admitted(connection: HTTPConnection) -> None:
     """Let a request or a WebSocket pass.

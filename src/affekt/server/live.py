@@ -13,25 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from ..errors import AudioError
 from ..inference.recognizer import Recognizer
 from ..inference.stream import Stream
-from .access import PROTOCOL
+from .sockets import BAD_DATA, REFUSED, close
 
 LONGEST, FASTEST = 2.0, 0.1  # s in a frame and between moments: work that others wait for
 SILENT = 60.0  # s without a frame after which a client is taken for gone
 Samples = Literal["int16", "float32", "opus"]
-REASON = 123  # bytes
-REFUSED, TRY_AGAIN, BAD_DATA = 1008, 1013, 1007  # close codes of RFC 6455
 Decode = Callable[[bytes], NDArray[np.generic]]
-
-
-async def welcome(socket: WebSocket) -> None:
-    """Shake hands, which also comes before any refusal: a client reads no reason otherwise."""
-    offered = socket.headers.get("sec-websocket-protocol", "")
-    await socket.accept(PROTOCOL if offered else None)
-
-
-async def close(socket: WebSocket, code: int, reason: str) -> None:
-    """End with a reason, as much of it as a frame may hold."""
-    await socket.close(code, reason.encode()[:REASON].decode(errors="ignore"))
 
 
 async def converse(

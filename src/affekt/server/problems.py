@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from ..errors import AudioError, TooLongError
-from .live import REFUSED, close, welcome
+from .sockets import REFUSED, accept, close
 from .store import StoreFullError
 
 RETRY = {"Retry-After": "5"}
@@ -66,7 +66,7 @@ def handle(app: FastAPI) -> None:
 
     @app.exception_handler(WebSocketRequestValidationError)
     async def _stream(socket: WebSocket, error: WebSocketRequestValidationError) -> None:
-        await welcome(socket)
+        await accept(socket)
         await close(socket, REFUSED, _first(error))
 
     @app.exception_handler(AudioError)

@@ -15,10 +15,11 @@ from ..formats import writers
 from ..inference.recognizer import HOP, LONG
 from ..types import Prediction
 from .access import admitted
-from .live import REFUSED, TRY_AGAIN, Samples, close, converse, welcome
+from .live import Samples, converse
 from .observe import RECOGNISED, STREAMS
 from .problems import responses
 from .service import Served
+from .sockets import REFUSED, TRY_AGAIN, accept, close
 from .upload import BODY, receive
 
 router = APIRouter(prefix="/v1")
@@ -39,7 +40,7 @@ class Model(BaseModel):
 
     name: str
     labels: list[str]
-    note: str
+    intended_use: str
     license: str
     default: bool
 
@@ -49,7 +50,13 @@ def models(service: Served) -> list[Model]:
     """The models, their classes, and what they may be used for."""
     default = service.model(None)
     return [
-        Model(name=m.name, labels=m.labels, note=m.note, license=m.license, default=m is default)
+        Model(
+            name=m.name,
+            labels=m.labels,
+            intended_use=m.intended_use,
+            license=m.license,
+            default=m is default,
+        )
         for m in service.models.values()
     ]
 
@@ -110,7 +117,7 @@ async def stream(
     hop: float = HOP,
 ) -> None:
     """Live speech: see ``docs/server.md``."""
-    await welcome(socket)
+    await accept(socket)
     try:
         admitted(socket)
         recognizer = service.model(model)

@@ -51,7 +51,7 @@ def left_out(run: Path, config: Config) -> LeftOut:
     names = [name for group in groups for name in group]
     if len(groups) < 3 or len(set(names)) != len(groups) or len(names) != len(groups):
         raise AffektError(f"{run}: does not leave each of three or more corpora out in turn")
-    plain = {"protocol": Protocol(), "note": "", "terms": ""}
+    plain = {"protocol": Protocol(), "intended_use": "", "license": ""}
     if used.model_copy(update=plain) != config.model_copy(update=plain):
         raise AffektError(f"{run}: was made with other settings")
     columns = [c for c in table.columns if c.startswith("prob_")]
@@ -65,4 +65,4 @@ def left_out(run: Path, config: Config) -> LeftOut:
             logits, Targets(targets, torch.ones(logits.shape, dtype=torch.bool))
         )
     mean = float(np.exp(np.mean(np.log(list(best.values())))))
-    return LeftOut(mean, used.protocol.source_statistics, best)
+    return LeftOut(mean, used.protocol.test_normalisation != "none", best)

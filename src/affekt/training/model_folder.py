@@ -108,7 +108,7 @@ def adapt_folder(
         license = f"{old.license}; and those of {corpus.name}: {corpus.license}"
         note = f"{old.name} adapted to {corpus.name}. Good for recordings like these, if any."
         config = old.config.model_copy(update={"terms": license, "note": note})
-        new = replace(adapted.checkpoint, config=config, note=note, training=training_info)
+        new = replace(adapted.checkpoint, config=config, intended_use=note, training=training_info)
         save_checkpoint(new, place, adapted_card(place.name, note, new.labels, training_info))
     return replace(adapted, checkpoint=new)
 
@@ -155,7 +155,7 @@ def _train_into(
     }
     if unheard:
         training_info["left_out"] = [told._asdict() for told in unheard]
-    note = config.note or (
+    note = config.intended_use or (
         f"Trained on {corpus.name}: {len(training.speakers)} speakers. On other voices, languages "
         "and microphones it may be wrong more often than right."
     )

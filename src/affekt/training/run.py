@@ -192,7 +192,7 @@ def _two_stages(
                 sequences(balanced if config.balance.scope == "both" else even),
                 held,
                 config.stage2,
-                encoder_rate=config.stage1.rate,
+                encoder_rate=config.stage1.learning_rate,
                 epochs=epochs,
                 rng=rng,
                 trainer=trainer,

@@ -118,12 +118,12 @@ def train_encoder(
     if settings.freeze:
         data: Embeddings | Sounds = Embeddings(standardised(model, start, training), training)
         trained = on_top
-        groups: list[tuple[nn.Module, float]] = [(on_top, settings.head_rate)]
+        groups: list[tuple[nn.Module, float]] = [(on_top, settings.head_learning_rate)]
         fixed = torch.cat(encoded(model, cache, validation, trainer.report)) if validation else None
     else:
         data = Sounds(model, training, precision)
         trained = nn.ModuleList([model.encoder, on_top])
-        groups = [(model.encoder, settings.rate), (on_top, settings.head_rate)]
+        groups = [(model.encoder, settings.learning_rate), (on_top, settings.head_learning_rate)]
         fixed = None
 
     optimizer = torch.optim.Adam(
@@ -150,7 +150,7 @@ def train_encoder(
         "stage 1 (encoder)",
         trained,
         optimizer,
-        Batches(data.sizes, settings.batch, rng),
+        Batches(data.sizes, settings.batch_size, rng),
         loss,
         partial(validate, validation) if validation else None,
         epochs,

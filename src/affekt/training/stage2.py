@@ -104,7 +104,7 @@ def train_sequence(
     """
     on_top = nn.ModuleList([model.projection, model.sequence])
     trained: nn.Module = on_top
-    groups = [{"params": on_top.parameters(), "lr": settings.rate}]
+    groups = [{"params": on_top.parameters(), "lr": settings.learning_rate}]
     if settings.end_to_end:
         trained = model
         groups.append({"params": model.encoder.parameters(), "lr": encoder_rate})
@@ -119,12 +119,12 @@ def train_sequence(
         "stage 2 (end to end)" if settings.end_to_end else "stage 2 (sequence)",
         trained,
         torch.optim.Adam(groups, fused=True),
-        Batches([1] * len(training.truth.targets), settings.batch, rng),
+        Batches([1] * len(training.truth.targets), settings.batch_size, rng),
         loss,
         partial(validate, validation) if validation else None,
         epochs,
         settings.patience,
-        settings.clip,
+        settings.max_grad_norm,
     )
     return trainer.fit(stage)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ...audio import decoding
 from ...audio.recording import Recording
+from ...config import renamed_keys
 from ...corpora.corpus import Corpus
 from ...corpora.splits import official, one_class_speakers, speaker_folds
 from ...errors import AudioError
@@ -78,7 +79,8 @@ def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]
 def audit_run(metrics: Mapping[str, Any]) -> list[Finding]:
     """Audit what a run recorded of itself: who was trained on, who chose, whose statistics."""
     findings = []
-    if metrics.get("config", {}).get("protocol", {}).get("source_statistics"):
+    protocol = renamed_keys(metrics.get("config", {}))[0].get("protocol", {})
+    if protocol.get("test_normalisation", "none") != "none":
         text = "the unlabelled test clips gave the statistics that standardise them"
         evidence = ["a score on batches of one source, not on single recordings"]
         findings.append(Finding("statistics", "note", text, evidence))

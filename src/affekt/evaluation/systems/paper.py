@@ -55,7 +55,7 @@ class PaperSystem:
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
         """See `System`."""
         encoded = self._recognizer.encode(recordings)
-        one_source = self.config.protocol.source_statistics
+        one_source = self.config.protocol.test_normalisation != "none"
         source = self._recognizer.statistics_of(encoded) if one_source else None
         predictions = [self._recognizer.classify(clip, source) for clip in encoded]
         return np.array([list(p.probabilities.values()) for p in predictions])

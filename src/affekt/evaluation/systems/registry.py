@@ -42,13 +42,13 @@ def _paper(config: Config, cache: Path | None) -> "System":
 
 def _vggish(plan: str, pooling: str) -> dict[str, Any]:
     """Settings of a random start, as in recipes/vggish.toml."""
-    training = {"freeze": False, "epochs": 12, "patience": 3, "batch": 16}
+    training = {"freeze": False, "epochs": 12, "patience": 3, "batch_size": 16}
     return {
         "balance": {"plan": plan},
         "augment": {"speeds": ()},
         "encoder": {"name": "vggish"},
-        "stage1": {**training, "rate": 1e-4, "head_rate": 1e-4},
-        "stage2": {"rate": 1e-3, "pooling": pooling},
+        "stage1": {**training, "learning_rate": 1e-4, "head_learning_rate": 1e-4},
+        "stage2": {"learning_rate": 1e-3, "pooling": pooling},
         "protocol": {"refit": False},
     }
 
@@ -153,8 +153,9 @@ def configured(name: str, config: Config) -> Config:
             source statistics where nothing is standardised by them.
     """
     tuned = config.encoder.name == "vggish" and not config.stage1.freeze
-    if config.protocol.source_statistics and (known_system(name).make is not _paper or tuned):
-        raise AffektError(f"{name}: protocol.source_statistics is of our own system alone")
+    normalised = config.protocol.test_normalisation != "none"
+    if normalised and (known_system(name).make is not _paper or tuned):
+        raise AffektError(f"{name}: protocol.test_normalisation is of our own system alone")
     values = config.model_dump(exclude_unset=True)
     settings = known_system(name).settings
     given = config.encoder
@@ -168,7 +169,7 @@ def configured(name: str, config: Config) -> Config:
     for section, own in settings.items():
         values[section] = {**values.get(section, {}), **own}
     if given.name == "vggish" and given.weights not in (None, "random") and "stage1" in settings:
-        values["stage1"]["rate"] = FINE_TUNING
+        values["stage1"]["learning_rate"] = FINE_TUNING
     return Config.model_validate(values)
 
 

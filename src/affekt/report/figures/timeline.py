@@ -42,7 +42,7 @@ def recognition(told: Sequence[Prediction], outline: Outline) -> Figure:
         ends = start + row
         here = [p for p in told if p.segments and p.start < ends and p.start + p.duration > start]
         for uncertain in (False, True):
-            if some := [p for p in here if bool(p.reason) == uncertain]:
+            if some := [p for p in here if bool(p.rejection_reason) == uncertain]:
                 _emotion(axes[2], axes[3], some, colour, 0.25 if uncertain else 1.0)
         for label, shade in colour.items():
             _speech(axes[0], here, label, shade)
@@ -62,7 +62,7 @@ def _title(told: Sequence[Prediction]) -> str:
     if len(told) > 1 or first.start > 0:
         return f"{name}: {len(told)} utterances (model {first.model})"
     sure = f"probability {first.confidence:.0%} (model {first.model})"
-    return f"{name}: {first.label}, " + (first.reason or sure)
+    return f"{name}: {first.label}, " + (first.rejection_reason or sure)
 
 
 def _sound(wave: Axes, mel: Axes, outline: Outline, start: float, end: float) -> None:

@@ -96,7 +96,7 @@ function changed(entry, model) {
 
 function states() {
   const known = wanted().map((name) => models.find((model) => model.name === name));
-  return known.map(({ name, note, labels }) => ({ name, note, labels, job: shown.jobs.get(name) }));
+  return known.map(({ name, intended_use, labels }) => ({ name, intended_use, labels, job: shown.jobs.get(name) }));
 }
 
 function results() {

@@ -3,7 +3,7 @@
  * @typedef {{start: number, end: number, label: string, probabilities: Object<string, number>,
  *   attention: number}} Segment
  * @typedef {{start: number, duration: number, label: string, confidence: number, reason: string,
- *   segments: Segment[], probabilities: Object<string, number>, model: string, terms: string,
+ *   segments: Segment[], probabilities: Object<string, number>, model: string, license: string,
  *   warnings: string[], channel: number}} Prediction
  * @typedef {{start: number, end: number, segment: Segment, weight: number,
  *   prediction: Prediction}} Moment  weight: attention, 1 for the most attended of the prediction
@@ -70,7 +70,7 @@ export function stretches(moments) {
     label,
     share: sum / (end - start),
     whole: false,
-    reason: prediction.reason,
+    reason: prediction.rejection_reason,
     channel: prediction.channel,
   }));
 }

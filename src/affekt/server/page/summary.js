@@ -23,7 +23,7 @@ function prevailing(predictions) {
 }
 
 /** A model's result in words, with all that it says against itself. */
-export function described({ name, note, job }) {
+export function described({ name, intended_use, job }) {
   const box = make("div", { className: "summary" });
   box.append(make("p", { className: "result", textContent: summary(job) }));
   if (job?.status === "failed") box.append(said("p", job.error, { className: "error" }));
@@ -32,13 +32,13 @@ export function described({ name, note, job }) {
     box.append(make("p", { className: "hint", textContent: name }));
     return box;
   }
-  const reason = job.result.length === 1 ? remark(first.reason) : "";
+  const reason = job.result.length === 1 ? remark(first.rejection_reason) : "";
   if (reason) box.append(said("p", t("because", { reason }), { className: "warning" }));
   for (const text of new Set(job.result.flatMap(({ warnings }) => warnings))) {
     box.append(said("p", remark(text), { className: "warning" }));
   }
-  const { model, terms } = first;
-  const line = make("summary", { textContent: t("modelLine", { model, terms }) });
-  box.append(make("details", { className: "hint" }, line, said("p", note)));
+  const { model, license } = first;
+  const line = make("summary", { textContent: t("modelLine", { model, license }) });
+  box.append(make("details", { className: "hint" }, line, said("p", intended_use)));
   return box;
 }

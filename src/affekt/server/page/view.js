@@ -55,7 +55,7 @@ export class View {
   }
 
   /** Results in words, or how far they are.
-   * @param {{name: string, note: string, labels: string[],
+   * @param {{name: string, intended_use: string, labels: string[],
    *   job: import("./jobs.js").Job | undefined}[]} models */
   summaries(models) {
     find("summaries").replaceChildren(...models.map(described));
