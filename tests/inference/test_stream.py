@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from helpers import DEMO
+from helpers import ROOT
 
 import affekt
 from affekt import AudioError
@@ -24,7 +24,9 @@ def recognizer():
 @pytest.fixture(scope="module")
 def wave():
     pause = np.zeros(RATE, np.float32)
-    parts = [decoding.read(DEMO / f"{name}.flac").wave[: 4 * RATE] for name in ("lively", "flat")]
+    parts = [
+        decoding.read(ROOT / f"demo/{name}.flac").wave[: 4 * RATE] for name in ("lively", "flat")
+    ]
     return np.concatenate([pause, parts[0], pause, parts[1], pause])
 
 
