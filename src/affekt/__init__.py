@@ -6,14 +6,19 @@
 'anger'
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import AffektError, AudioError, CheckpointError, CorpusError
 from .types import Example, Prediction, Segment
 
 if TYPE_CHECKING:
+    from .corpora.published import LoadedExamples
+    from .evaluation.systems.system import System
     from .inference.recognizer import Recognizer, load
     from .inference.stream import Stream
+    from .nn.encoders.protocol import SegmentEncoder
+    from .nn.pooling import Pooling
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,22 +27,29 @@ __all__ = [
     "CheckpointError",
     "CorpusError",
     "Example",
+    "LoadedExamples",
+    "Pooling",
     "Prediction",
     "Recognizer",
     "Segment",
+    "SegmentEncoder",
     "Stream",
+    "System",
     "load",
 ]
+LAZY = {  # public names whose modules import torch, by module
+    "corpora.published": ("LoadedExamples",),
+    "evaluation.systems.system": ("System",),
+    "inference.recognizer": ("Recognizer", "load"),
+    "inference.stream": ("Stream",),
+    "nn.encoders.protocol": ("SegmentEncoder",),
+    "nn.pooling": ("Pooling",),
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import torch only when a model is wanted, so that ``affekt --help`` is quick."""
-    if name in ("Recognizer", "load"):
-        from .inference import recognizer
-
-        return getattr(recognizer, name)
-    if name == "Stream":
-        from .inference.stream import Stream
-
-        return Stream
+    for module, names in LAZY.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module 'affekt' has no attribute {name!r}")

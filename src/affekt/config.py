@@ -7,13 +7,15 @@ line, where ``--stage2.epochs 40`` sets it.
 import difflib
 import tomllib
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import AffektError
+from .own_parts import is_dotted_path, known_or_dotted
 
 RENAMED = {  # old key: new key; the old ones are read for one release
     "audio.level": "audio.normalisation",
@@ -26,6 +28,16 @@ RENAMED = {  # old key: new key; the old ones are read for one release
     "note": "intended_use",
     "terms": "license",
 }
+ENCODERS = ("whisper", "vggish", "ssl")
+POOLINGS = (
+    "attention",
+    "mean",
+    "multi-head",
+    "statistics",
+    "bilinear",
+    "covariance",
+    "higher-order",
+)
 OWN_SETTINGS = {  # encoders that have a setting
     "layer": ("whisper", "ssl"),
     "pooling": ("whisper", "ssl"),
@@ -105,11 +117,15 @@ class Augment(Frozen):
 class Encoder(Frozen):
     """What turns a segment into a vector."""
 
-    name: Literal["whisper", "vggish", "ssl"] = "whisper"
-    """Segment encoder."""
+    name: Annotated[str, AfterValidator(partial(known_or_dotted, known=ENCODERS))] = "whisper"
+    """Segment encoder: whisper, vggish, ssl, or the dotted path of your own
+    (my_package.encoders:MyEncoder)."""
+    options: dict[str, Any] = {}
+    """(an encoder of your own) Its keyword arguments."""
     weights: Annotated[str | None, Parameter(name=["weights", "--weights"])] = None
     """A file; "download" (vggish); "random"; a folder or a name of the hub (ssl). Unless set,
-    whisper starts from the encoder inside the package (3 layers of base), vggish at random."""
+    whisper starts from the encoder inside the package (3 layers of base), vggish at random, your
+    own as its class makes it. The file of your own is safetensors with its tensors."""
     layer: int = Field(3, ge=1)
     """(whisper, ssl) Cut after this layer."""
     pooling: Literal["mean", "mean+sd"] = "mean+sd"
@@ -144,16 +160,9 @@ class Stage2(Frozen):
 
     cell: Literal["lstm", "peephole", "none"] = "lstm"
     """Standard LSTM, equations 3-7 with peepholes, or none: every segment by itself."""
-    pooling: Literal[
-        "attention",
-        "mean",
-        "multi-head",
-        "statistics",
-        "bilinear",
-        "covariance",
-        "higher-order",
-    ] = "attention"
-    """Equations 8 and 9, the mean of the hidden vectors, or another way to pool them."""
+    pooling: Annotated[str, AfterValidator(partial(known_or_dotted, known=POOLINGS))] = "attention"
+    """Attention (equations 8 and 9), mean, multi-head, statistics, bilinear, covariance,
+    higher-order, or the dotted path of your own (my_package.pooling:MyPooling)."""
     order: int = Field(3, ge=1, le=8)
     """(higher-order pooling) Factors of the largest product."""
     hidden: int = Field(128, ge=1)
@@ -269,6 +278,11 @@ def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = N
             raise AffektError(
                 f"encoder.{key} belongs to {', '.join(names)}; the encoder is {config.encoder.name}"
             )
+    if config.encoder.options and not is_dotted_path(config.encoder.name):
+        raise AffektError(
+            "encoder.options belong to an encoder of your own; the encoder is "
+            f"{config.encoder.name}"
+        )
     return config
 
 

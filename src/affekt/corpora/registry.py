@@ -1,7 +1,7 @@
 """Corpora: where the labels, speakers and splits of each come from.
 
-A source is a manifest, a folder that describes itself, or ``corpus:ROOT``, for instance
-``emodb:../emodb``.
+A source is a manifest, a folder that describes itself, ``corpus:ROOT``, for instance
+``emodb:../emodb``, or ``my_package.module:function:ROOT`` with a layout of the user.
 """
 
 from collections import Counter
@@ -27,6 +27,7 @@ from .layouts import (
     turev,
     urdu,
 )
+from .own_layout import load_layout, split_source
 from .published import PublishedCorpus
 
 CORPORA: dict[str, PublishedCorpus] = {
@@ -52,7 +53,7 @@ def load_corpus(source: str, label_map: dict[str, str] | None = None) -> Corpus:
     """Load a source and rename its labels.
 
     Args:
-        source: ``manifest.csv``, a folder, or ``corpus:ROOT``.
+        source: ``manifest.csv``, a folder, ``corpus:ROOT``, or ``package.module:function:ROOT``.
         label_map: New names by label; "" leaves the class out.
 
     Raises:
@@ -72,6 +73,8 @@ def load_corpus(source: str, label_map: dict[str, str] | None = None) -> Corpus:
             known.folds,
             known.predefined_folds,
         )
+    elif own := split_source(source):
+        corpus = load_layout(own[0], Path(own[1]))
     elif Path(source).suffix.lower() in manifest.SUFFIXES:
         rows = manifest.load(Path(source))
         corpus = Corpus(Path(source).stem, tuple(rows), OWN)
@@ -81,7 +84,8 @@ def load_corpus(source: str, label_map: dict[str, str] | None = None) -> Corpus:
     else:
         raise CorpusError(
             f"{source}: give a manifest (path, label, speaker; CSV, TSV, JSONL, Parquet), a folder "
-            f"with a folder for each class, or corpus:FOLDER with one of {', '.join(CORPORA)}"
+            f"with a folder for each class, or corpus:FOLDER with one of {', '.join(CORPORA)} or "
+            "a layout of your own (my_package.module:function:FOLDER)"
         )
     if not corpus.examples:
         raise CorpusError(f"{source}: no recordings found")

@@ -16,7 +16,7 @@ from ..config import Protocol
 from ..errors import AffektError
 from ..progress import Report
 from ..training.clips import Clip, speakers
-from .systems.system import System
+from .systems.system import System, predict
 
 Result = tuple[pd.DataFrame, dict[str, Any]]
 
@@ -71,12 +71,16 @@ def run_fold(
 def _by_source(system_: System, test: Sequence[Clip], by_speaker: bool) -> NDArray[np.float64]:
     """Probabilities ``(clips, classes)`` of test clips, predicted together with their source's."""
     if not by_speaker:
-        return system_.predict([c.recording for c in test])
+        return _predicted(system_, test)
     told = np.zeros((len(test), len(system_.labels)))
     for voice in speakers(test):
         rows = [i for i, c in enumerate(test) if c.example.speaker == voice]
-        told[rows] = system_.predict([test[i].recording for i in rows])
+        told[rows] = _predicted(system_, [test[i] for i in rows])
     return told
+
+
+def _predicted(system_: System, test: Sequence[Clip]) -> NDArray[np.float64]:
+    return predict(system_, [c.recording for c in test])
 
 
 def _among(

@@ -17,7 +17,9 @@ from torch import Tensor
 from ..atomic import write
 from ..errors import AffektError
 from ..nn.emotion_model import Statistics
+from ..nn.encoders.own import is_own
 from ..nn.encoders.protocol import SegmentEncoder
+from ..own_parts import dotted_path
 
 PRIOR = 15.0  # segments that the training corpora count for: about seven seconds of speech
 
@@ -112,7 +114,7 @@ def load_statistics(path: Path) -> NormalisationStatistics:
 
 def identity(encoder: SegmentEncoder) -> str:
     """Hash of an encoder's weights: statistics of one encoder mean nothing to another."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(dotted_path(type(encoder)).encode() if is_own(encoder) else b"")
     for name, tensor in encoder.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.numpy().tobytes())

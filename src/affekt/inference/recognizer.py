@@ -327,7 +327,9 @@ def _together(spoken: Iterable[Utterance]) -> Iterator[list[Utterance]]:
         yield batch
 
 
-def load(model: str | Path = "default", hop: float = HOP) -> Recognizer:
+def load(
+    model: str | Path = "default", hop: float = HOP, *, trust_own_parts: bool = False
+) -> Recognizer:
     """Load a bundled model by name, or a model folder.
 
     Args:
@@ -335,12 +337,16 @@ def load(model: str | Path = "default", hop: float = HOP) -> Recognizer:
         hop: Seconds between the points of a timeline, at most: as many sequences of segments at
             the model's own hop are read, one a little later than the other, as that takes. Label
             and probabilities of a recording do not depend on it.
+        trust_own_parts: Import the encoder or pooling outside the package that the model names; a
+            module that is imported already needs no trust.
 
     Raises:
-        CheckpointError: No such model, or a damaged one.
-        ValueError: Such a hop there is not.
+        CheckpointError: No such model, a damaged one, or one that needs code which is not there or
+            not trusted.
+        ValueError: `hop` is below 0.01 s.
     """
-    return Recognizer(load_checkpoint(model_folder(model)), hop)
+    checkpoint = load_checkpoint(model_folder(model), trust_own_parts=trust_own_parts)
+    return Recognizer(checkpoint, hop)
 
 
 def _softmax(logits: Tensor) -> NDArray[np.float64]:

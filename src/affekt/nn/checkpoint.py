@@ -20,8 +20,10 @@ from torch import Tensor
 from .. import __version__
 from ..atomic import new_folder, write
 from ..config import Config, explain
-from ..errors import CheckpointError
+from ..errors import AffektError, CheckpointError
+from ..own_parts import is_dotted_path, require_trust
 from .emotion_model import EmotionModel
+from .encoders.own import own_encoder
 from .encoders.protocol import SegmentEncoder
 from .encoders.ssl import empty_ssl
 from .encoders.vggish import VGGish
@@ -82,11 +84,17 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
     write(folder / "config.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
 
 
-def load_checkpoint(folder: Path) -> Checkpoint:
+def load_checkpoint(folder: Path, *, trust_own_parts: bool = False) -> Checkpoint:
     """Read a model folder.
 
+    Args:
+        folder: The model folder.
+        trust_own_parts: Import the encoder or pooling outside the package that the model names;
+            see `affekt.own_parts.require_trust`.
+
     Raises:
-        CheckpointError: No model there, a damaged or foreign one, or one of a newer affekt.
+        CheckpointError: No model there, a damaged or foreign one, one of a newer affekt, or one
+            that needs code which is not there or not trusted.
     """
     for name in ("config.json", "model.safetensors"):
         if not (folder / name).is_file():
@@ -104,6 +112,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         )
     try:
         config = Config.model_validate(about["config"])
+        own_parts = (config.encoder.name, config.stage2.pooling)
+        require_trust(folder, own_parts, trust=trust_own_parts)
         labels = [str(label) for label in about["labels"]]
         model = EmotionModel(config, len(labels), _encoder(config, tensors, about))
         model.encoder.origin = str(about["encoder_origin"])
@@ -113,7 +123,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             raise CheckpointError(f"{folder}: stands on the encoder of another affekt; train anew")
         model.load_state_dict(own if complete else _packaged(config) | own)
     except ValidationError as error:
-        raise CheckpointError(f"{folder}: config.json: {explain(error)}") from None
+        raise CheckpointError(f"{folder}: config.json: {explain(error)}") from error
+    except CheckpointError:
+        raise
+    except AffektError as error:
+        raise CheckpointError(f"{folder}: {error}") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).split("\n")[0]
         raise CheckpointError(f"{folder}: weights and config do not fit ({reason})") from None
@@ -139,6 +153,8 @@ def _encoder(
             pooling=settings.pooling,
             mix=settings.mix,
         )
+    if is_dotted_path(settings.name):
+        return own_encoder(settings)
     if settings.name == "vggish":
         return VGGish(padding=settings.padding, final_relu=settings.final_relu)
     d_model = len({**_packaged(config), **tensors}["encoder.conv1.bias"])

@@ -8,6 +8,9 @@ masked, and all are defined for a clip of one segment.
 import torch
 from torch import Tensor, nn
 
+from ..own_parts import is_dotted_path
+from .own_pooling import own_pooling
+
 REDUCED = 32  # dimensions whose covariance is taken
 RIDGE = 1e-3  # on the covariance's diagonal: that of one segment is zero
 NEWTON_STEPS = 5
@@ -16,7 +19,13 @@ SMALL = 1e-6
 
 
 class Pooling(nn.Module):
-    """Attributes: dim: Length of the pooled vector."""
+    """Base class of every pooling. One of your own is built with ``hidden``, the length of `h`.
+
+    A clip's vector is the same alone and in any batch.
+
+    Attributes:
+        dim: Length of the pooled vector.
+    """
 
     dim: int
 
@@ -164,7 +173,13 @@ class HigherOrder(Pooling):
 
 
 def make_pooling(name: str, hidden: int, order: int) -> Pooling:
-    """The pooling that a config names."""
+    """Build the pooling that a config names.
+
+    Raises:
+        AffektError: A dotted path that names no pooling.
+    """
+    if is_dotted_path(name):
+        return own_pooling(name, hidden, Pooling)
     if name == "higher-order":
         return HigherOrder(hidden, order)
     plain: dict[str, type[Attention | Mean | MultiHead | Statistics | Bilinear | Covariance]] = {

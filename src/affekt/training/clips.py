@@ -21,6 +21,7 @@ from ..corpora.splits import inner_validation
 from ..errors import AudioError, CorpusError
 from ..nn.encoders import batching
 from ..nn.encoders.batching import encode
+from ..nn.encoders.own import is_own, probe_output
 from ..nn.encoders.protocol import SegmentEncoder
 from ..progress import Event, Report, silent
 from ..types import Example
@@ -202,6 +203,8 @@ def fingerprint(encoder: SegmentEncoder) -> bytes:
     for name, tensor in encoder.state_dict().items():
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().contiguous().numpy().tobytes())
+    if is_own(encoder):  # its code may lie in any file
+        digest.update(probe_output(encoder))
     return digest.digest()
 
 

@@ -3,11 +3,13 @@
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config import Config
 from ...errors import AffektError
+from ...own_parts import is_dotted_path, split_path
 
 if TYPE_CHECKING:  # the names alone are needed for --help, which answers at once
     from .system import System
@@ -91,6 +93,12 @@ def _length(config: Config, cache: Path | None) -> "System":
     return Length(config)
 
 
+def _own(path: str, config: Config, cache: Path | None) -> "System":
+    from .own import own_system
+
+    return own_system(path, config)
+
+
 SYSTEMS: dict[str, SystemEntry] = {
     "default": SystemEntry("", _paper),
     "vggish-mean": SystemEntry("VGGish + LSTM", _paper, _vggish("none", "mean"), opt_in=True),
@@ -130,16 +138,20 @@ SYSTEMS |= {
 
 
 def known_system(name: str) -> SystemEntry:
-    """The system of this name.
+    """The system of this name, or the one that a dotted path names.
 
     Raises:
         AffektError: There is none; the message names the nearest.
     """
     if name in SYSTEMS:
         return SYSTEMS[name]
+    if is_dotted_path(name):
+        return SystemEntry(split_path(name)[1], partial(_own, name))
     near = difflib.get_close_matches(name, SYSTEMS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(SYSTEMS)}"
-    raise AffektError(f"no system {name!r}; {hint}")
+    hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(SYSTEMS)}"
+    raise AffektError(
+        f"no system {name!r}; {hint} A system of your own is named as in my_package.module:MySystem"
+    )
 
 
 def configured(name: str, config: Config) -> Config:
@@ -186,11 +198,15 @@ def title(name: str, config: Config) -> str:
     what = {"whisper": "Whisper", "vggish": "VGGish"}.get(encoder.name) or Path(
         encoder.weights or encoder.name
     ).name
-    if encoder.name != "vggish":
+    if is_dotted_path(encoder.name):
+        what = split_path(encoder.name)[1]
+    elif encoder.name != "vggish":
         what += ", mix of layers" if encoder.mix else f" layer {encoder.layer}"
     cell = {"lstm": "LSTM + ", "peephole": "peephole LSTM + ", "none": ""}[stage2.cell]
     plan = "no balance" if balance.plan == "none" else f"balance {balance.plan}"
-    parts = [f"{what} + {cell}{stage2.pooling}", plan, *both]
+    own_pooling = is_dotted_path(stage2.pooling)
+    pooling = split_path(stage2.pooling)[1] if own_pooling else stage2.pooling
+    parts = [f"{what} + {cell}{pooling}", plan, *both]
     if stage2.end_to_end:
         parts.append("end to end")
     return ", ".join(parts)

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .protocol import SegmentEncoder
-from .ssl import SpeechEncoder
+from .vggish import VGGish
+from .whisper import Whisper
 
 
 class OneDNNLinear(nn.Module):
@@ -63,10 +64,10 @@ def arithmetic() -> str:
 def for_inference(encoder: SegmentEncoder) -> SegmentEncoder:
     """A copy of the encoder that runs faster and cannot be trained or saved.
 
-    The encoder itself where torch was built without oneDNN, or where it is not our own: those
-    of transformers look into their layers' weights.
+    The encoder itself where torch was built without oneDNN, or where its code is not part of the
+    package (transformers, an encoder of the user): such code may read its layers' weights.
     """
-    if not torch.backends.mkldnn.is_available() or isinstance(encoder, SpeechEncoder):
+    if not torch.backends.mkldnn.is_available() or not isinstance(encoder, Whisper | VGGish):
         return encoder
     linear = BFloat16Linear if has_bfloat16() else OneDNNLinear
     fast = copy.deepcopy(encoder).eval()

@@ -1,4 +1,4 @@
-"""What the rest of the package knows of an encoder."""
+"""Base class of every segment encoder."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -8,19 +8,24 @@ from torch import Tensor, nn
 
 
 class SegmentEncoder(nn.Module):
-    """Waves and spans in, one vector a segment out. No encoder takes a label.
+    """Encodes each segment of a clip to one embedding. No encoder takes a label.
+
+    An encoder of your own is derived from it, sets `dim` and implements `forward`; name it by its
+    dotted path (``encoder.name = "my_package.encoders:MyEncoder"``). It is built with
+    ``encoder.options`` as keyword arguments and saved with the model by its ``state_dict``.
 
     Attributes:
-        dim: Length of a segment's vector.
-        contextual: Whether a segment's vector depends on the rest of its clip. If so a
-            clip's segments are encoded together: one at a time would cost far more.
-        stacked: Layers that stand side by side in a vector, for a learned mix.
-        architecture: What it takes to build it again without weights, where sizes do not tell.
+        dim: Length of a segment's embedding.
+        contextual: Whether a segment's embedding depends on the rest of its clip. If so (the
+            default) a clip's segments are encoded together, also where the encoder is trained.
+        stacked: Number of layers concatenated in an embedding, for a learned mix.
+        architecture: What it takes to build the encoder again without its weights. Of your own:
+            its keyword arguments, needed only where an object is given in place of its class.
         origin: Where the weights came from: "random start", or a file and its hash.
     """
 
     dim: int
-    contextual: bool
+    contextual: bool = True
     stacked: int = 1
     architecture: Mapping[str, Any] = MappingProxyType({})
     origin: str = "random start"
@@ -28,11 +33,13 @@ class SegmentEncoder(nn.Module):
     def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
         """Encode every segment of a batch of clips.
 
-        A clip's vectors are the same alone and in any batch.
+        A clip's embeddings are the same alone and in any batch.
 
         Args:
-            waves: One ``(samples,)`` a clip, 16 kHz, at most 29.5 s.
-            spans: One ``(segments, 2)`` a clip, seconds on a grid of 0.01 s.
+            waves: One ``(samples,)`` float32 for each clip: mono, 16 kHz, at most 29.5 s. It may
+                be shorter than a segment; what is missing counts as silence.
+            spans: One ``(segments, 2)`` float64 for each clip: start and end of each segment in
+                seconds, 0.96 s apart, on a grid of 0.01 s.
 
         Returns:
             ``(segments of all clips, dim)``, clip after clip.

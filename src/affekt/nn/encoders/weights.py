@@ -14,10 +14,13 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...config import Encoder as EncoderConfig
 from ...errors import CheckpointError
+from ...own_parts import is_dotted_path
+from .own import own_encoder
 from .protocol import SegmentEncoder
 from .ssl import load_ssl
 from .tf_checkpoint import read_tf_checkpoint
@@ -36,10 +39,16 @@ def build_encoder(config: EncoderConfig) -> SegmentEncoder:
     Raises:
         CheckpointError: The weights file is missing, damaged or of another network.
     """
+    encoder: SegmentEncoder
     if config.name == "vggish":
         encoder = VGGish(padding=config.padding, final_relu=config.final_relu)
         if config.weights not in (None, "random"):
             _load_vggish(encoder, download() if config.weights == "download" else config.weights)
+        return encoder
+    if is_dotted_path(config.name):
+        encoder = own_encoder(config)
+        if config.weights not in (None, "random"):
+            _load_own(encoder, Path(config.weights))
         return encoder
     if config.name == "ssl":
         return load_ssl(config.weights, layer=config.layer, pooling=config.pooling, mix=config.mix)
@@ -101,7 +110,7 @@ def _below(name: str, layer: int) -> bool:
     return int(block[1]) < layer if block else name.startswith(("conv1.", "conv2.", "embed_pos"))
 
 
-def _load_vggish(encoder: VGGish, weights: str | Path) -> None:
+def _load_vggish(encoder: SegmentEncoder, weights: str | Path) -> None:
     path = Path(weights)
     digest = _sha256(path)
     named = re.search(r"-([0-9a-f]{8,64})\.pth$", path.name)
@@ -117,6 +126,16 @@ def _load_vggish(encoder: VGGish, weights: str | Path) -> None:
     except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).split("\n")[0]
         raise CheckpointError(f"{path}: not a VGGish checkpoint, or damaged ({reason})") from None
+    _fill(encoder, tensors, path)
+    encoder.origin = f"{path.name} (sha256 {digest[:12]})"
+
+
+def _load_own(encoder: SegmentEncoder, path: Path) -> None:
+    digest = _sha256(path)
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: not a safetensors file ({error})") from error
     _fill(encoder, tensors, path)
     encoder.origin = f"{path.name} (sha256 {digest[:12]})"
 

@@ -1,0 +1,96 @@
+"""Corpus layouts from outside the package: a function that reads a folder into examples."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import AffektError, CorpusError
+from ..own_parts import NAME, import_part
+from ..types import Example
+from .corpus import Corpus
+from .published import LoadedExamples, PublishedCorpus
+
+SOURCES = (  # my_package.layouts:load:FOLDER, my_package.layouts.load:FOLDER
+    re.compile(rf"({NAME}(?:\.{NAME})*:{NAME}):(.+)"),
+    re.compile(rf"({NAME}(?:\.{NAME})+):(.+)"),
+)
+UNSTATED = "not stated: ask the owner of the recordings"
+
+Layout = PublishedCorpus | Callable[[Path], LoadedExamples | list[Example]]
+
+
+def split_source(source: str) -> tuple[str, str] | None:
+    """Dotted path and folder of a source such as ``my_package.layouts:load:FOLDER``, or None."""
+    for pattern in SOURCES:
+        if match := pattern.fullmatch(source):
+            return match[1], match[2]
+    return None
+
+
+def load_layout(layout: Layout | str, root: Path) -> Corpus:
+    """Read a folder by a layout of the user.
+
+    Args:
+        layout: A function from the folder to `LoadedExamples` or a list of `Example`; a
+            `PublishedCorpus`, which also states license and folds; or the dotted path of either.
+        root: The folder.
+
+    Raises:
+        CorpusError: `root` is no folder, or the layout fails or gives something else than examples
+            with an id of their own, a file that is there, a label and a speaker.
+        AffektError: The dotted path cannot be imported.
+    """
+    name = layout if isinstance(layout, str) else _name(layout)
+    part: Any = import_part(layout, "layout") if isinstance(layout, str) else layout
+    if not root.is_dir():
+        raise CorpusError(f"{name}:{root}: {root} is not a folder")
+    known = part if isinstance(part, PublishedCorpus) else None
+    try:
+        loaded = known.load(root) if known else part(root)
+    except AffektError:
+        raise
+    except Exception as error:
+        raise CorpusError(
+            f"{root}: the layout {name} failed: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(loaded, LoadedExamples):
+        loaded = LoadedExamples(loaded, [])
+    _check(loaded.examples, name)
+    corpus = Corpus(root.resolve().name, tuple(loaded.examples), UNSTATED, tuple(loaded.notes))
+    if known is None:
+        return corpus
+    return replace(
+        corpus,
+        license=known.license,
+        folds=known.folds,
+        predefined_folds=known.predefined_folds,
+    )
+
+
+def _name(layout: Layout) -> str:
+    if isinstance(layout, PublishedCorpus):
+        return layout.title
+    return str(getattr(layout, "__qualname__", type(layout).__name__))
+
+
+def _check(examples: Any, name: str) -> None:
+    """Refuse what is no list of complete examples.
+
+    Raises:
+        CorpusError: The first thing that is wrong.
+    """
+    if not isinstance(examples, list) or not all(isinstance(e, Example) for e in examples):
+        raise CorpusError(
+            f"the layout {name} must give affekt.LoadedExamples or a list of affekt.Example"
+        )
+    for example in examples:
+        if lacking := [k for k in ("id", "label", "speaker") if not getattr(example, k)]:
+            raise CorpusError(f"the layout {name}: {example.path} has no {', '.join(lacking)}")
+        if not Path(example.path).is_file():
+            raise CorpusError(f"the layout {name}: {example.path} does not exist")
+    ids = Counter(example.id for example in examples)
+    if twice := [id for id, count in ids.items() if count > 1]:
+        raise CorpusError(f"the layout {name}: the id {twice[0]!r} is given {ids[twice[0]]} times")

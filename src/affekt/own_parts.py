@@ -1,0 +1,134 @@
+"""Parts that a user writes himself and names by a dotted path.
+
+An encoder, a pooling, a system of an evaluation and a corpus layout can stand outside the
+package: ``my_package.encoders:MyEncoder`` or ``my_package.encoders.MyEncoder`` names a class or
+function of an installed package, or of a file in the current folder.
+
+Naming a part in a recipe or an option runs its module. A model folder may come from anywhere, so
+that the parts named in its ``config.json`` are imported only with consent, see `require_trust`.
+"""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .errors import AffektError, CheckpointError
+
+NAME = r"[^\W\d]\w*"
+DOTTED = re.compile(rf"{NAME}(\.{NAME})*:{NAME}(\.{NAME})*|{NAME}(\.{NAME})+")
+TRUST = "AFFEKT_TRUST"  # environment variable: packages whose parts a model folder may name
+
+
+def is_dotted_path(name: str) -> bool:
+    """Whether a name has the form of a dotted path; nothing is imported."""
+    return DOTTED.fullmatch(name) is not None
+
+
+def known_or_dotted(name: str, known: Iterable[str]) -> str:
+    """Check the name of a part.
+
+    Args:
+        name: What a setting or an option says.
+        known: Names of the parts inside the package.
+
+    Returns:
+        The name.
+
+    Raises:
+        ValueError: Neither a known name nor a dotted path; the message suggests the nearest name.
+    """
+    known = list(known)
+    if name in known or is_dotted_path(name):
+        return name
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}"
+    raise ValueError(f"{hint} A part of your own is named as in my_package.module:Name")
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """Module and attribute of a dotted path."""
+    module, colon, attribute = path.partition(":")
+    if not colon:
+        module, _, attribute = path.rpartition(".")
+    return module, attribute
+
+
+def import_part(path: str, what: str) -> Any:
+    """Import the object that a dotted path names; the current folder is searched last.
+
+    Args:
+        path: ``package.module:Name`` or ``package.module.Name``.
+        what: The setting or option that names it, for messages.
+
+    Raises:
+        AffektError: No such module or attribute, or the module fails on import.
+    """
+    module_name, attribute = split_path(path)
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)  # last: a file here must not hide an installed package
+    try:
+        part: Any = import_module(module_name)
+    except Exception as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and f"{module_name}.".startswith(f"{missing}."):
+            raise AffektError(
+                f"{what} = {path!r}: there is no module {missing!r} in {here} or among the "
+                "installed packages; run affekt from the folder that holds it, or install it"
+            ) from error
+        raise AffektError(
+            f"{what} = {path!r}: importing {module_name} failed: {type(error).__name__}: {error}"
+        ) from error
+    for name in attribute.split("."):
+        if not hasattr(part, name):
+            near = difflib.get_close_matches(name, vars(part), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise AffektError(f"{what} = {path!r}: {module_name} has no {name!r}{hint}")
+        part = getattr(part, name)
+    return part
+
+
+def dotted_path(part: Any) -> str:
+    """The dotted path of a class or function.
+
+    Raises:
+        AffektError: It is local to a function, so that it cannot be imported again.
+    """
+    if "<" in part.__qualname__:
+        raise AffektError(
+            f"{part.__qualname__} is defined inside a function; define it at the top of a module, "
+            "where it can be imported again"
+        )
+    return f"{part.__module__}:{part.__qualname__}"
+
+
+def require_trust(folder: Path, names: Iterable[str], *, trust: bool) -> None:
+    """Refuse a model folder that would import code without the user's consent.
+
+    Consent is `trust`, the package's name in ``$AFFEKT_TRUST`` (several with commas), or that the
+    module is imported already.
+
+    Args:
+        folder: The model folder.
+        names: Names of its parts; those inside the package need no consent.
+        trust: Whether the caller trusts all that the folder names.
+
+    Raises:
+        CheckpointError: A part whose module would have to be imported first.
+    """
+    trusted = {name.strip() for name in os.environ.get(TRUST, "").split(",")}
+    for name in names:
+        module, _ = split_path(name)
+        package = module.partition(".")[0]
+        if not is_dotted_path(name) or trust or module in sys.modules or package in trusted:
+            continue
+        raise CheckpointError(
+            f"{folder}: this model needs {name}, code that is not part of affekt and that loading "
+            f"would run. If you know and trust {package}: import {module} before you load the "
+            f"model, or load it with trust_own_parts=True; for commands set {TRUST}={package}"
+        )
