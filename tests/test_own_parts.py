@@ -5,8 +5,10 @@ import sys
 import pytest
 
 from affekt import AffektError, CheckpointError
+from affekt.config import Config, read_config
 from affekt.own_parts import (
     dotted_path,
+    from_text,
     import_part,
     is_dotted_path,
     known_or_dotted,
@@ -47,6 +49,16 @@ def test_a_near_miss_of_a_known_name_is_suggested():
         known_or_dotted("atention", ["mean", "attention"])
     with pytest.raises(ValueError, match="choose one of mean, attention"):
         known_or_dotted("x", ["mean", "attention"])
+
+
+def test_arguments_from_the_command_line_have_types():
+    assert [from_text(t) for t in ("8", "0.5", "true", "[1, 2]", "mel", 3)] == [
+        8, 0.5, True, [1, 2], "mel", 3,
+    ]  # fmt: skip
+    encoder = {"name": "a:B", "options": {"width": "8", "kind": "mel"}}
+    config = read_config(None, {"encoder": encoder})
+    assert config.encoder.options == {"width": 8, "kind": "mel"}
+    assert Config.model_validate_json(config.model_dump_json()) == config
 
 
 def test_both_spellings_import_the_same_object_from_the_current_folder(module):

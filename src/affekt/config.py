@@ -12,10 +12,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from .errors import AffektError
-from .own_parts import is_dotted_path, known_or_dotted
+from .own_parts import from_text, is_dotted_path, known_or_dotted
 
 RENAMED = {  # old key: new key; the old ones are read for one release
     "audio.level": "audio.normalisation",
@@ -120,8 +128,8 @@ class Encoder(Frozen):
     name: Annotated[str, AfterValidator(partial(known_or_dotted, known=ENCODERS))] = "whisper"
     """Segment encoder: whisper, vggish, ssl, or the dotted path of your own
     (my_package.encoders:MyEncoder)."""
-    options: dict[str, Any] = {}
-    """(an encoder of your own) Its keyword arguments."""
+    options: dict[str, Annotated[Any, BeforeValidator(from_text)]] = {}
+    """(an encoder of your own) Its keyword arguments (--encoder.options.width 64)."""
     weights: Annotated[str | None, Parameter(name=["weights", "--weights"])] = None
     """A file; "download" (vggish); "random"; a folder or a name of the hub (ssl). Unless set,
     whisper starts from the encoder inside the package (3 layers of base), vggish at random, your

@@ -9,6 +9,7 @@ that the parts named in its ``config.json`` are imported only with consent, see 
 """
 
 import difflib
+import json
 import os
 import re
 import sys
@@ -48,6 +49,17 @@ def known_or_dotted(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}"
     raise ValueError(f"{hint} A part of your own is named as in my_package.module:Name")
+
+
+def from_text(value: Any) -> Any:
+    """An argument of a part: text that reads as JSON (``8``, ``true``) becomes what it says.
+
+    The command line gives text alone, a recipe gives typed values.
+    """
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def split_path(path: str) -> tuple[str, str]:
@@ -122,13 +134,15 @@ def require_trust(folder: Path, names: Iterable[str], *, trust: bool) -> None:
         CheckpointError: A part whose module would have to be imported first.
     """
     trusted = {name.strip() for name in os.environ.get(TRUST, "").split(",")}
-    for name in names:
-        module, _ = split_path(name)
-        package = module.partition(".")[0]
-        if not is_dotted_path(name) or trust or module in sys.modules or package in trusted:
-            continue
+    modules = {name: split_path(name)[0] for name in names if is_dotted_path(name)}
+    packages = {name: module.partition(".")[0] for name, module in modules.items()}
+    unknown = [name for name in modules if modules[name] not in sys.modules]
+    needed = [name for name in unknown if packages[name] not in trusted]
+    if needed and not trust:
         raise CheckpointError(
-            f"{folder}: this model needs {name}, code that is not part of affekt and that loading "
-            f"would run. If you know and trust {package}: import {module} before you load the "
-            f"model, or load it with trust_own_parts=True; for commands set {TRUST}={package}"
+            f"{folder}: this model needs {', '.join(needed)}: code that is not part of affekt and "
+            "that loading would run. If you know and trust it, import "
+            f"{', '.join(dict.fromkeys(modules[n] for n in needed))} before you load the model, or "
+            "load it with trust_own_parts=True; for commands set "
+            f"{TRUST}={','.join(dict.fromkeys(packages[n] for n in needed))}"
         )
