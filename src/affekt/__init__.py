@@ -15,6 +15,7 @@ from .types import Example, Prediction, Segment
 if TYPE_CHECKING:
     from .corpora.published import LoadedExamples
     from .evaluation.systems.system import System
+    from .formats.frame import to_frame
     from .inference.recognizer import Recognizer, load
     from .inference.stream import Stream
     from .nn.encoders.protocol import SegmentEncoder
@@ -36,9 +37,11 @@ __all__ = [
     "Stream",
     "System",
     "load",
+    "to_frame",
 ]
 LAZY = {  # public names whose modules import torch, by module
     "corpora.published": ("LoadedExamples",),
+    "formats.frame": ("to_frame",),
     "evaluation.systems.system": ("System",),
     "inference.recognizer": ("Recognizer", "load"),
     "inference.stream": ("Stream",),

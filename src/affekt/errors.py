@@ -1,25 +1,33 @@
-"""What can go wrong through no fault of the program.
+"""Errors that a user can correct, and the warning about old names.
 
-Every message says what was wrong, where, and what to do. ``ValueError`` is kept
-for arguments; these three name a file.
+Every message says what was wrong, where, and what to do. A wrong argument of a function is a
+`ValueError`; these classes are for files, settings and the installation.
 """
 
 
 class AffektError(Exception):
-    """A mistake the user can mend; the command line prints it and exits with 2."""
+    """Base class: a mistake that the user can correct. The command prints it and exits with 2."""
 
 
 class AudioError(AffektError):
-    """A recording could not be read."""
+    """A recording cannot be read."""
 
 
 class TooLongError(AudioError):
-    """A recording of more hours than can be read."""
+    """A recording is longer than the limit."""
 
 
 class CheckpointError(AffektError):
-    """A model folder or a weights file is missing, damaged or of another kind."""
+    """A model folder or a weights file is missing, damaged or of another architecture."""
 
 
 class CorpusError(AffektError):
-    """A manifest or corpus folder is not what it should be."""
+    """A manifest or a corpus folder does not have the expected form."""
+
+
+class MissingExtraError(AffektError):
+    """An optional dependency is not installed; the message names the extra to install."""
+
+
+class RenamedWarning(FutureWarning):
+    """An old name was used. It works for one release; the message gives the new name."""

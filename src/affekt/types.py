@@ -2,7 +2,13 @@
 
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from .extras import optional_import
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 OLD_KEYS = {  # of `Prediction.to_dict`: old name: new name
     "terms": "license",
@@ -117,6 +123,43 @@ class Prediction:
         ]
         start = round(self.start + seconds, 6)
         return replace(self, start=start, segments=segments, file_duration=None)
+
+    def to_frame(self, per: Literal["recording", "segment"] = "segment") -> "pd.DataFrame":
+        """This prediction as a table; see `affekt.to_frame`.
+
+        Examples:
+            >>> frame = affekt.load()("demo/lively.flac").to_frame()
+            >>> frame["label"].iloc[0]
+            'happiness'
+        """
+        from .formats.frame import to_frame
+
+        return to_frame(self, per)
+
+    def plot(self) -> "Figure":
+        """Draw emotion and attention over time; the recording itself is not at hand.
+
+        ``affekt predict FILE --plot FILE.png`` also draws waveform and log-mel.
+
+        Returns:
+            A matplotlib figure, which a notebook shows; ``figure.savefig("a.png")`` writes it.
+
+        Raises:
+            MissingExtraError: matplotlib is missing; it is in the extra ``train``.
+            ValueError: No segment: nobody speaks.
+        """
+        if not self.segments:
+            raise ValueError(f"{self.file}: no segment to draw: {self.rejection_reason}")
+        with optional_import("plot()"):
+            from .report.figures.timeline import recognition
+
+        return recognition([self])
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        from .formats.html import prediction_html
+
+        return prediction_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``affekt predict --json`` prints.

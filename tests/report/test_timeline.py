@@ -57,3 +57,22 @@ def test_the_title_says_what_it_shows():
     assert drawn([one], 2)._suptitle.get_text() == title
     many = [one, one.moved(3)]
     assert "2 utterances" in drawn(many, 5)._suptitle.get_text()
+
+
+def test_without_the_recording_emotion_and_attention_are_drawn(tmp_path):
+    figure = spoken(2.0, "anger", ["anger", "neutral"]).plot()
+    emotion, attention = figure.subfigs[0].axes
+    assert (emotion.get_ylabel(), attention.get_ylabel()) == ("probability", "attention")
+    assert attention.get_xlim() == pytest.approx((2.0, 3.92))
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    figure.savefig(tmp_path / "a.svg")
+
+
+def test_a_later_utterance_is_drawn_where_it_was_spoken():
+    late = [
+        spoken(100.0, "anger", ["anger", "neutral"]),
+        spoken(140.0, "anger", ["anger", "neutral"]),
+    ]
+    figure = recognition(late)
+    assert len(figure.subfigs) == 2
+    assert figure.subfigs[0].axes[-1].get_xlim() == pytest.approx((100, 130))

@@ -1,7 +1,6 @@
 """Pictures (extra ``train``): a recognised recording, a confusion matrix, a balance plan.
 
-Colours are those of Okabe and Ito, told apart with any colour vision. User text is never
-read as mathematical markup.
+User text is never read as mathematical markup.
 """
 
 import logging
@@ -19,17 +18,8 @@ from ...atomic import write
 from ...audio.segmentation import SEGMENT
 from ...errors import AffektError
 from ...types import ClassBalance
+from ..colours import colours
 
-COLOURS = {
-    "anger": "#D55E00",
-    "disgust": "#009E73",
-    "fear": "#CC79A7",
-    "happiness": "#E69F00",
-    "neutral": "#999999",
-    "sadness": "#0072B2",
-    "surprise": "#F0E442",
-    "boredom": "#56B4E9",
-}
 FONTS = [  # the first that has a character draws it
     "DejaVu Sans",
     "Noto Sans CJK SC",
@@ -38,14 +28,6 @@ FONTS = [  # the first that has a character draws it
     "Microsoft YaHei",
     "PingFang SC",
 ]
-SPARE = ("#000000", "#7F3C8D", "#11A579", "#A5AA99", "#66461F", "#E73F74")
-
-
-def colours(labels: Sequence[str]) -> dict[str, str]:
-    """A colour for each class; the same class has the same colour in every picture."""
-    others = (label for label in labels if label not in COLOURS)
-    spare = {label: SPARE[i % len(SPARE)] for i, label in enumerate(others)}
-    return {label: COLOURS.get(label) or spare[label] for label in labels}
 
 
 def save(figure: Figure, path: Path) -> None:

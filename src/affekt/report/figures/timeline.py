@@ -1,5 +1,6 @@
-"""A recognised recording: waveform, log-mel, emotion and attention on one time axis."""
+"""Timeline of a recognised recording: waveform, log-mel, emotion and attention over time."""
 
+import io
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -10,57 +11,76 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ...types import Prediction
-from .charts import colours
+from ..colours import colours
+from .charts import draw
 from .outline import Outline
 
 ROWS = 8  # at most; then a row holds more time
 STEPS = (30, 60, 120, 300, 600, 1800, 3600, 7200)  # s in a row
-COLUMNS = 1500
+COLUMNS = 1500  # of waveform and log-mel in a row
+HEIGHTS = (1.6, 1.6, 2.4, 1.0)  # inches of waveform, log-mel, emotion, attention
+FADED = 0.25  # opacity of utterances whose label is "uncertain"
 
 
-def recognition(told: Sequence[Prediction], outline: Outline) -> Figure:
+class Timeline(Figure):
+    """A figure that a notebook shows where it is the result of a cell."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        draw(self, buffer, "png")
+        return buffer.getvalue()
+
+
+def recognition(predictions: Sequence[Prediction], outline: Outline | None = None) -> Timeline:
     """Draw one recording, its utterances in the order of time.
 
-    Up to half a minute takes one row, more takes several, one below the other.
+    Up to 30 s take one row; a longer recording takes several, one below the other.
 
     Args:
-        told: One prediction, or one for each utterance.
-        outline: Of the whole recording.
+        predictions: One prediction, or one for each utterance.
+        outline: Outline of the whole recording; without it, waveform and log-mel are left out.
     """
-    duration = outline.close()
+    ends = (end for p in predictions for end in (p.start + p.duration, p.file_duration or 0.0))
+    begin = 0.0 if outline else predictions[0].start
+    duration = (outline.close() if outline else max(ends)) - begin
     row = next((s for s in STEPS if duration <= ROWS * s), duration / ROWS)
     rows = max(1, ceil(duration / row - 1e-9))
     row = duration if rows == 1 else row
-    height = 7.2 if rows == 1 else 3.4 * rows + 0.4
-    figure = Figure(figsize=(10, height), layout="constrained")
-    colour = colours(list(told[0].probabilities))
-    figure.suptitle(_title(told), parse_math=False, fontsize=11)
+    heights = HEIGHTS if outline else HEIGHTS[2:]
+    height = (0.6 + sum(heights)) if rows == 1 else sum(heights) * rows * 0.52 + 0.4
+    figure = Timeline(figsize=(10, height), layout="constrained")
+    colour = colours(predictions[0].probabilities)
+    figure.suptitle(_title(predictions), parse_math=False, fontsize=11)
     for number, part in enumerate(figure.subfigures(rows, 1, squeeze=False)[:, 0]):
-        start = number * row
-        axes = part.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": [1.6, 1.6, 2.4, 1]})
-        _sound(axes[0], axes[1], outline, start, min(start + row, duration))
-        ends = start + row
-        here = [p for p in told if p.segments and p.start < ends and p.start + p.duration > start]
+        start = begin + number * row
+        axes = part.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights})
+        here = [
+            p
+            for p in predictions
+            if p.segments and p.start < start + row and p.start + p.duration > start
+        ]
+        if outline:
+            _sound(axes[0], axes[1], outline, start, min(start + row, begin + duration))
+            for label, shade in colour.items():
+                _speech(axes[0], here, label, shade)
         for uncertain in (False, True):
             if some := [p for p in here if bool(p.rejection_reason) == uncertain]:
-                _emotion(axes[2], axes[3], some, colour, 0.25 if uncertain else 1.0)
-        for label, shade in colour.items():
-            _speech(axes[0], here, label, shade)
-        axes[2].set(ylim=(0, 1), ylabel="probability")
-        axes[3].set(ylabel="attention", xlim=(start, start + row))
-        axes[3].set_ylim(bottom=0)
+                _emotion(axes[-2], axes[-1], some, colour, FADED if uncertain else 1.0)
+        axes[-2].set(ylim=(0, 1), ylabel="probability")
+        axes[-1].set(ylabel="attention", xlim=(start, start + row))
+        axes[-1].set_ylim(bottom=0)
         for each in axes:
             each.yaxis.label.set_fontsize(8)
-    axes[3].set_xlabel("time (s)")
+    axes[-1].set_xlabel("time (s)")
     _legend(figure, colour)
     return figure
 
 
-def _title(told: Sequence[Prediction]) -> str:
-    first = told[0]
+def _title(predictions: Sequence[Prediction]) -> str:
+    first = predictions[0]
     name = Path(first.file).name + (f", channel {first.channel}" if first.channel else "")
-    if len(told) > 1 or first.start > 0:
-        return f"{name}: {len(told)} utterances (model {first.model})"
+    if len(predictions) > 1 or first.start > 0:
+        return f"{name}: {len(predictions)} utterances (model {first.model})"
     sure = f"probability {first.confidence:.0%} (model {first.model})"
     return f"{name}: {first.label}, " + (first.rejection_reason or sure)
 
@@ -79,34 +99,45 @@ def _sound(wave: Axes, mel: Axes, outline: Outline, start: float, end: float) ->
     mel.set(yticks=[], ylabel="log-mel")
 
 
-def _speech(wave: Axes, told: Sequence[Prediction], label: str, shade: str) -> None:
-    """A class behind the waveform, in one drawing: one for each segment takes minutes an hour."""
+def _speech(wave: Axes, predictions: Sequence[Prediction], label: str, shade: str) -> None:
+    """Shade the waveform where a class is the most probable.
+
+    All segments of a class are one artist: one for each segment takes minutes for an hour.
+    """
     spans = [
         (left, right - left)
-        for p in told
+        for p in predictions
         for s, left, right in zip(p.segments, p.edges()[:-1], p.edges()[1:], strict=True)
         if s.label == label
     ]
-    upright = wave.get_xaxis_transform()
-    wave.broken_barh(spans, (0, 1), transform=upright, color=shade, alpha=0.35, lw=0)
+    transform = wave.get_xaxis_transform()
+    wave.broken_barh(spans, (0, 1), transform=transform, color=shade, alpha=0.35, lw=0)
 
 
 def _emotion(
     emotion: Axes,
     attention: Axes,
-    told: Sequence[Prediction],
+    predictions: Sequence[Prediction],
     colour: dict[str, str],
     alpha: float,
 ) -> None:
-    """The bands and the attention of several utterances, with gaps between them."""
+    """Draw probabilities and attention of several utterances, with gaps between them.
+
+    Args:
+        emotion: Axes of the probabilities, stacked.
+        attention: Axes of the attention.
+        predictions: Utterances in the order of time.
+        colour: Colour of each class, in the order of the probabilities.
+        alpha: Opacity.
+    """
     times, shares, edges, heights = [], [], [], []
-    for p in told:
+    for p in predictions:
         corners = np.repeat(p.edges(), 2)[1:-1]
         bands = np.repeat([list(s.probabilities.values()) for s in p.segments], 2, axis=0)
         times.append(np.append(corners, corners[-1]))
         shares.append(np.vstack([bands, np.full(len(colour), np.nan)]))
         edges.append(p.edges())
-        # In shares of the mean, so that utterances of any length can be compared.
+        # Relative to the mean, so that utterances of any length can be compared.
         heights += [s.attention * len(p.segments) for s in p.segments] + [np.nan]
     emotion.stackplot(
         np.concatenate(times), np.concatenate(shares).T,

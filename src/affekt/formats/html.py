@@ -1,0 +1,80 @@
+"""A prediction as HTML, for a notebook: a table of probabilities and the emotion over time."""
+
+from collections.abc import Sequence
+from html import escape
+from itertools import pairwise
+
+from ..report.colours import colours
+from ..types import Prediction
+
+WIDTH, BANDS, ATTENTION = 600, 80, 30  # pixels: width, height of the bands, of the attention
+
+
+def prediction_html(prediction: Prediction) -> str:
+    """Label, probabilities, timeline and warnings; all text is escaped.
+
+    Args:
+        prediction: Of one recording or utterance.
+
+    Returns:
+        A ``<div>`` without scripts or references to other files.
+    """
+    p = prediction
+    end = p.start + p.duration
+    result = p.rejection_reason or f"probability {p.confidence:.0%}"
+    parts = [
+        f"<p><b>{escape(p.label)}</b>, {escape(result)}<br>"
+        f"<small>{escape(p.file)}, {p.start:.2f} to {end:.2f} s, "
+        f"model {escape(p.model)}</small></p>",
+        _table(p),
+    ]
+    if p.segments:
+        parts.append(_timeline(p))
+    if p.warnings:
+        items = "".join(f"<li>{escape(str(warning))}</li>" for warning in p.warnings)
+        parts.append(f"<ul>{items}</ul>")
+    return f'<div class="affekt">{"".join(parts)}</div>'
+
+
+def _table(p: Prediction) -> str:
+    shades = colours(p.probabilities)
+    ranked = sorted(p.probabilities.items(), key=lambda item: -item[1])
+    rows = "".join(
+        f'<tr><td style="text-align:left">{escape(label)}</td>'
+        f'<td style="text-align:right">{share:.0%}</td>'
+        f'<td style="width:200px;text-align:left"><span style="display:inline-block;height:0.8em;'
+        f'width:{share * 100:.1f}%;background:{shades[label]}"></span></td></tr>'
+        for label, share in ranked
+    )
+    return f"<table><tbody>{rows}</tbody></table>"
+
+
+def _timeline(p: Prediction) -> str:
+    """Probabilities stacked over time, and the attention below them."""
+    x = [WIDTH * (edge - p.start) / p.duration for edge in p.edges()]
+    floor = [0.0] * len(p.segments)
+    bands = []
+    for label, shade in colours(p.probabilities).items():
+        ceiling = [f + s.probabilities[label] for f, s in zip(floor, p.segments, strict=True)]
+        path = _area(x, [BANDS * (1 - c) for c in ceiling], [BANDS * (1 - f) for f in floor])
+        bands.append(f'<path d="{path}" fill="{shade}"><title>{escape(label)}</title></path>')
+        floor = ceiling
+    most = max(s.attention for s in p.segments) or 1.0
+    bottom = BANDS + ATTENTION
+    heights = [bottom - (ATTENTION - 4) * s.attention / most for s in p.segments]
+    attention = _area(x, heights, [float(bottom)] * len(heights))
+    opacity = 0.4 if p.rejection_reason else 1.0
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {bottom}" width="{WIDTH}" height="{bottom}" role="img" '
+        f'opacity="{opacity}"><title>Probabilities over time, and attention below</title>'
+        f'{"".join(bands)}<path d="{attention}" fill="#666666"><title>attention</title></path>'
+        "</svg>"
+    )
+
+
+def _area(x: Sequence[float], top: Sequence[float], bottom: Sequence[float]) -> str:
+    """SVG path between two step functions on the edges `x` ``(steps + 1,)``."""
+    steps = list(pairwise(x))
+    there = [f"{a:.1f},{y:.1f} {b:.1f},{y:.1f}" for (a, b), y in zip(steps, top, strict=True)]
+    back = [f"{b:.1f},{y:.1f} {a:.1f},{y:.1f}" for (a, b), y in zip(steps, bottom, strict=True)]
+    return f"M{' '.join(there)} {' '.join(back[::-1])}Z"

@@ -1,0 +1,47 @@
+"""What a notebook shows of a prediction: escaped, complete, and drawn to scale."""
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+from helpers import spoken
+
+HOSTILE = '<img src=x onerror="alert(1)">&'
+
+
+def parsed(prediction):
+    """The HTML read as XML: what is not well formed fails."""
+    return ET.fromstring(prediction._repr_html_().replace("<br>", "<br/>"))
+
+
+def test_all_text_is_escaped():
+    prediction = replace(
+        spoken(0.0, HOSTILE, [HOSTILE, "neutral"]),
+        file=HOSTILE, model=HOSTILE, warnings=[HOSTILE],
+    )  # fmt: skip
+    root = parsed(prediction)
+    assert not list(root.iter("img"))
+    assert "".join(root.itertext()).count(HOSTILE) == 6  # label twice, band, file, model, warning
+
+
+def test_bars_and_bands_are_to_scale():
+    root = parsed(spoken(2.0, "anger", ["neutral", "anger"]))
+    bars = [span.get("style") for span in root.iter("span")]
+    assert [float(re.search(r"width:([\d.]+)%", bar)[1]) for bar in bars] == [70, 10]
+    neutral, anger, attention = (path.get("d") for path in root.iter("path"))
+    assert neutral.startswith("M0.0,72.0")  # 0.1 of 80 pixels, from below
+    assert anger.startswith("M0.0,16.0")  # 0.7 above it
+    assert attention.startswith("M0.0,84.0")
+    assert "600.0," in anger
+
+
+def test_what_is_rejected_says_why_and_is_faded():
+    html = spoken(0.0, "anger", ["anger", "neutral"], "not speech")._repr_html_()
+    assert "uncertain" in html
+    assert "not speech" in html
+    assert 'opacity="0.4"' in html
+    silent = replace(spoken(0.0, "anger", ["anger", "neutral"], "nobody speaks"), segments=[])
+    assert "<svg" not in silent._repr_html_()
+    with pytest.raises(ValueError, match="nobody speaks"):
+        silent.plot()
