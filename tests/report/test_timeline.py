@@ -32,10 +32,10 @@ def test_an_outline_is_that_of_the_wave_however_it_comes(size):
     assert mel.shape == (6, 64)
 
 
-def drawn(told, seconds):
+def drawn(predictions, seconds):
     outline = Outline()
     outline.push(np.zeros(round(seconds * RATE), np.float32))
-    return recognition(told, outline)
+    return recognition(predictions, outline)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def drawn(told, seconds):
 )
 def test_long_recordings_take_several_rows(seconds, rows, end, tmp_path):
     labels = ["anger", "neutral", "a $\\frac{$ <b>"]
-    told = [spoken(0.1, "anger", labels), spoken(12.0, labels[2], labels, "no speech")]
-    silent = replace(told[0], segments=[], label="uncertain", rejection_reason="nobody speaks")
-    figure = drawn(told if seconds > 15 else [silent], seconds)
+    both = [spoken(0.1, "anger", labels), spoken(12.0, labels[2], labels, "no speech")]
+    silent = replace(both[0], segments=[], label="uncertain", rejection_reason="nobody speaks")
+    figure = drawn(both if seconds > 15 else [silent], seconds)
     assert len(figure.subfigs) == rows
     assert figure.subfigs[-1].axes[0].get_xlim()[1] == pytest.approx(end)
     save(figure, tmp_path / "a.png")

@@ -11,7 +11,7 @@ from ..types import Prediction
 
 
 class Span(NamedTuple):
-    """A stretch of time with a word for it."""
+    """An interval in seconds with its text."""
 
     start: float
     end: float
@@ -19,9 +19,9 @@ class Span(NamedTuple):
 
 
 def textgrid(predictions: Sequence[Prediction]) -> str:
-    """Praat: a tier of utterances, and one of the emotion over time within them.
+    """Praat's TextGrid: a tier of utterances, and a tier of the emotion over time within them.
 
-    Two of each for a call of two channels.
+    A call with two channels has both tiers for each channel.
     """
     tiers = _tiers(predictions)
     ends = [end for p in predictions for end in (p.start + p.duration, p.file_duration or 0.0)]
@@ -47,7 +47,7 @@ def textgrid(predictions: Sequence[Prediction]) -> str:
 
 
 def _filled(spans: Sequence[Span], end: float) -> list[Span]:
-    """With empty spans wherever there is none, as Praat wants it."""
+    """Fill the gaps between spans with empty ones, as Praat requires."""
     filled: list[Span] = []
     at = 0.0
     for span in [*spans, Span(end, end, "")]:
@@ -60,7 +60,7 @@ def _filled(spans: Sequence[Span], end: float) -> list[Span]:
 
 
 def elan(predictions: Sequence[Prediction]) -> str:
-    """ELAN's EAF: the same tiers."""
+    """ELAN's EAF, with the same tiers as `textgrid`."""
     root = ET.Element(
         "ANNOTATION_DOCUMENT",
         AUTHOR="affekt",
@@ -101,12 +101,12 @@ def elan(predictions: Sequence[Prediction]) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without the control characters that XML cannot hold."""
+    """Replace control characters, which XML cannot hold."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _tiers(predictions: Sequence[Prediction]) -> dict[str, list[Span]]:
-    """Two for each channel that was heard by itself; the first channel's first."""
+    """Name and spans of each tier: two for each separate channel, in the order of channels."""
     tiers = {}
     for channel in sorted({p.channel for p in predictions}) or [0]:
         own = [p for p in predictions if p.channel == channel]
@@ -117,12 +117,12 @@ def _tiers(predictions: Sequence[Prediction]) -> dict[str, list[Span]]:
 
 
 def utterances(predictions: Iterable[Prediction]) -> list[Span]:
-    """When each was spoken, and its label."""
+    """Time and label of each prediction."""
     return [Span(p.start, p.start + p.duration, p.label) for p in predictions]
 
 
 def _over_time(predictions: Iterable[Prediction]) -> list[Span]:
-    """Stretches of segments with one label; each moment goes to the nearest segment."""
+    """Runs of segments with the same label; each moment belongs to the nearest segment."""
     spans: list[Span] = []
     for p in predictions:
         edges = p.edges()

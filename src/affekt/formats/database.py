@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def save_database(predictions: Sequence[Prediction], folder: Path) -> None:
     """Write ``db.yaml`` and two segmented tables: ``utterances`` and ``timeline``.
 
-    Each has the columns ``emotion`` (uncertain where no emotion is told) and ``confidence``. Of
-    channels that were heard apart each has two tables. Files keep the names that they were given.
+    Both have the columns ``emotion`` (which may be "uncertain") and ``confidence``. Channels that
+    were recognised separately have two tables each. Files keep their names.
     """
     import audformat
 
@@ -24,7 +24,7 @@ def save_database(predictions: Sequence[Prediction], folder: Path) -> None:
     database = audformat.Database(
         "affekt",
         usage="other",
-        description="Emotions told by a model, not annotated by people.",
+        description="Emotions predicted by a model, not annotated by people.",
         author=f"affekt, model {first.model}" if first else "affekt",
         license=first.license or None if first else None,
     )
@@ -35,13 +35,13 @@ def save_database(predictions: Sequence[Prediction], folder: Path) -> None:
     for channel in sorted({p.channel for p in predictions}) or [0]:
         own = [p for p in predictions if p.channel == channel]
         of = f".channel{channel}" if channel else ""
-        told = [(p.file, p.start, p.start + p.duration, p.label, p.confidence) for p in own]
+        labelled = [(p.file, p.start, p.start + p.duration, p.label, p.confidence) for p in own]
         points = [
             (p.file, s.start, s.end, s.label, max(s.probabilities.values()))
             for p in own
             for s in p.segments
         ]
-        for name, rows in ((f"utterances{of}", told), (f"timeline{of}", points)):
+        for name, rows in ((f"utterances{of}", labelled), (f"timeline{of}", points)):
             _add(database, name, rows)
     database.save(str(folder))
 
@@ -52,7 +52,7 @@ def _add(
     import audformat
 
     columns = pd.DataFrame(rows, columns=["file", "start", "end", "emotion", "confidence"])
-    columns = columns.drop_duplicates(["file", "start", "end"])  # of a file given twice
+    columns = columns.drop_duplicates(["file", "start", "end"])  # a file given twice
     start, end = (pd.to_timedelta(columns[c].round(3), unit="s") for c in ("start", "end"))
     database[name] = audformat.Table(audformat.segmented_index(columns["file"], start, end))
     for column in ("emotion", "confidence"):

@@ -1,7 +1,7 @@
-"""Predictions in the formats of other programs; those of annotation tools are in `annotation`.
+"""Predictions in the file formats of other programs.
 
-What users named (files, classes) is escaped for the format, and in CSV kept from being read as a
-formula.
+Names of files and classes are escaped for the format. In CSV they cannot be read as formulas.
+Formats of annotation tools are in `annotation`.
 """
 
 import csv
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..atomic import write, write_folder
 from ..errors import AffektError
+from ..extras import optional_import
 from ..types import Prediction
 from .annotation import Span, elan, textgrid, utterances
 
@@ -20,12 +21,12 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def json_lines(predictions: Sequence[Prediction]) -> str:
-    """One object a line, as ``--json`` prints."""
+    """JSON lines: one object for each prediction, as ``predict --json`` prints."""
     return "".join(json.dumps(p.to_dict(), ensure_ascii=False) + "\n" for p in predictions)
 
 
 def table(predictions: Sequence[Prediction]) -> str:
-    """CSV: one row an utterance."""
+    """CSV: one row for each prediction."""
     labels = list(predictions[0].probabilities) if predictions else []
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
@@ -43,7 +44,7 @@ def table(predictions: Sequence[Prediction]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
+    """Prefix text that a spreadsheet would read as a formula."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
@@ -85,9 +86,9 @@ def _clock(seconds: float, point: str) -> str:
 
 
 def rttm(predictions: Sequence[Prediction]) -> str:
-    """Rich Transcription Time Marked: the label stands where a speaker's name would.
+    """Rich Transcription Time Marked; the label is in the field of the speaker's name.
 
-    Recordings are known by their names without suffix, those that share one by their paths.
+    A recording is identified by its name without suffix, or by its path if two share that name.
     """
     files = {p.file: Path(p.file).stem for p in predictions}
     same = Counter(files.values())
@@ -101,7 +102,7 @@ def rttm(predictions: Sequence[Prediction]) -> str:
 
 
 def database(predictions: Sequence[Prediction], folder: Path) -> None:
-    """A database of audformat."""
+    """Write a database of audformat."""
     from .database import save_database
 
     write_folder(folder, lambda part: save_database(predictions, part))
@@ -115,17 +116,23 @@ Writer = Callable[[Sequence[Prediction], Path], None]
 
 
 def writer(path: Path) -> tuple[Writer, bool]:
-    """How to write a file, by its suffix; and whether each recording needs a file of its own.
+    """Choose the format by the suffix of a file.
+
+    Returns:
+        A function that writes predictions to a path, and whether each recording needs a file of
+        its own.
 
     Raises:
-        AffektError: The suffix is of no format that we write.
+        AffektError: No format has this suffix.
+        MissingExtraError: The format needs a package that is not installed.
     """
     suffix = path.suffix.lower()
     if suffix == DATABASE:
-        import audformat  # noqa: F401  # missing, it is missed before any work
+        with optional_import(f"the format {DATABASE}"):
+            import audformat  # noqa: F401  # an early check, before any recognition
 
         return database, False
     if text := TEXTS.get(suffix):
         return lambda predictions, target: write(target, text(predictions)), suffix in EACH
     known = ", ".join([*TOGETHER, DATABASE, *EACH])
-    raise AffektError(f"{path}: the suffix must tell the format, one of {known}")
+    raise AffektError(f"{path}: no format has this suffix; use one of {known}")

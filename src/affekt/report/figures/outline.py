@@ -1,4 +1,4 @@
-"""What a picture shows of a recording of any length."""
+"""Envelope and log-mel of a recording of any length, for its picture."""
 
 import numpy as np
 import torch
@@ -14,7 +14,10 @@ LOWEST, STEP = -4.7, 0.05  # of log-mel in 256 steps: log(0.01) to 8
 
 
 class Outline:
-    """Extremes and log-mel of every 10 ms: ten hours take 260 MB, their wave ten times that."""
+    """Minimum, maximum and log-mel of every 10 ms.
+
+    Ten hours take 260 MB, a tenth of their samples.
+    """
 
     def __init__(self) -> None:
         self._left = np.empty(0, np.float32)
@@ -22,7 +25,7 @@ class Outline:
         self._mel: list[NDArray[np.uint8]] = []
 
     def push(self, block: Wave) -> None:
-        """Take in a block ``(samples,)`` of any length."""
+        """Add the next block ``(samples,)``, of any length."""
         wave = np.concatenate([self._left, block])
         frames = (len(wave) - (WINDOW - HOP)) // HOP
         if frames > 0:
@@ -31,7 +34,7 @@ class Outline:
         self._left = wave
 
     def close(self) -> float:
-        """Take in the end, once; seconds of the whole."""
+        """Add what is left, once, and return the duration in seconds."""
         seconds = sum(map(len, self._mel)) / FRAMES_PER_SECOND + len(self._left) / SAMPLE_RATE
         self.push(np.zeros(WINDOW, np.float32))
         self._extremes, self._mel = [np.concatenate(self._extremes)], [np.concatenate(self._mel)]
@@ -46,11 +49,16 @@ class Outline:
     def columns(
         self, start: float, end: float, most: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float64]]:
-        """A stretch of time in at most so many columns, once all is closed.
+        """Reduce an interval to columns; call `close` first.
+
+        Args:
+            start: Seconds.
+            end: Seconds.
+            most: Largest number of columns.
 
         Returns:
-            Their edges in seconds ``(columns + 1,)``, extremes ``(columns, 2)`` and log-mel
-            ``(columns, 64)``.
+            Edges of the columns in seconds ``(columns + 1,)``, their minima and maxima
+            ``(columns, 2)`` and their mean log-mel ``(columns, 64)``.
         """
         [extremes], [mel] = self._extremes, self._mel
         first = min(round(start * FRAMES_PER_SECOND), len(mel) - 1)
