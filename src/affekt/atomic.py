@@ -19,7 +19,7 @@ def new_folder(folder: Path) -> Path:
         if any(folder.iterdir()):
             raise AffektError(f"{folder}: exists and is not empty; choose another folder")
     except OSError as error:
-        raise AffektError(f"{folder}: cannot be written: {error.strerror}") from None
+        raise AffektError(f"{folder}: cannot be written: {error.strerror}") from error
     return folder
 
 
@@ -41,7 +41,7 @@ def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:
             fill(part)
             part.rename(folder)
     except OSError as error:
-        raise AffektError(f"{folder}: cannot be written: {error.strerror or error}") from None
+        raise AffektError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 def write(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
@@ -58,7 +58,7 @@ def write(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
     except OSError as error:
-        raise AffektError(f"{path}: cannot be written: {error.strerror}") from None
+        raise AffektError(f"{path}: cannot be written: {error.strerror}") from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -69,6 +69,6 @@ def write(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise AffektError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise AffektError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)

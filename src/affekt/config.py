@@ -1,7 +1,7 @@
-"""Every setting of a run: frozen, typed, read from TOML, written beside each result.
+"""Settings of a run: frozen, typed, read from TOML, written beside each result.
 
-A run is a recipe plus overrides. The docstring under a field is its help on the command
-line, where ``--stage2.epochs 40`` sets it.
+A run is a recipe plus overrides. The docstring under a field is its help on the command line,
+where ``--stage2.epochs 40`` sets it.
 """
 
 import difflib
@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from .errors import AffektError
+from .errors import AffektError, RenamedWarning
 from .own_parts import from_text, is_dotted_path, known_or_dotted
 
 RENAMED = {  # old key: new key; the old ones are read for one release
@@ -46,7 +45,7 @@ POOLINGS = (
     "covariance",
     "higher-order",
 )
-OWN_SETTINGS = {  # encoders that have a setting
+ENCODERS_WITH = {  # settings that only some encoders have
     "layer": ("whisper", "ssl"),
     "pooling": ("whisper", "ssl"),
     "mix": ("ssl",),
@@ -56,33 +55,33 @@ OWN_SETTINGS = {  # encoders that have a setting
 
 
 def renamed_keys(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Settings under today's names, and which of them came under an old name.
+    """Replace old names of settings by today's.
 
     Args:
         values: Settings as a recipe, a model or a result of an earlier version holds them.
 
     Returns:
-        The settings, and the new name of each old key that was found.
+        The settings, and the new name of each old key among them.
     """
-    found: dict[str, str] = {}
+    renamed: dict[str, str] = {}
     result = {k: dict(v) if isinstance(v, dict) else v for k, v in values.items()}
     for old, new in RENAMED.items():
-        (*section, key), to = old.split("."), new.split(".")[-1]
-        place = result.get(section[0]) if section else result
-        if isinstance(place, dict) and key in place:
-            place[to] = place.pop(key)
-            found[old] = new
+        *section, key = old.split(".")
+        settings = result.get(section[0]) if section else result
+        if isinstance(settings, dict) and key in settings:
+            settings[new.split(".")[-1]] = settings.pop(key)
+            renamed[old] = new
     protocol = result.get("protocol")
     if isinstance(protocol, dict) and protocol.keys() & {"source", "source_statistics"}:
-        by = protocol.pop("source", "fold")
-        on = protocol.pop("source_statistics", False)
-        protocol["test_normalisation"] = by if on else "none"
-        found["protocol.source_statistics"] = "protocol.test_normalisation"
-    return result, found
+        source = protocol.pop("source", "fold")
+        used = protocol.pop("source_statistics", False)
+        protocol["test_normalisation"] = source if used else "none"
+        renamed["protocol.source_statistics"] = "protocol.test_normalisation"
+    return result, renamed
 
 
 class Frozen(BaseModel):
-    """Immutable; unknown keys are errors; the docstring under a field is its help."""
+    """Base of all settings: immutable, unknown keys refused, docstrings as descriptions."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
@@ -90,138 +89,149 @@ class Frozen(BaseModel):
 
 
 class Audio(Frozen):
-    """What is done to a recording before it is cut."""
+    """Processing of a recording before segmentation."""
 
     normalisation: Literal["rms", "none"] = "rms"
-    """Scale every recording to the same RMS (-20 dBFS), or leave its level."""
+    """Scale every recording to the same RMS level (-20 dBFS), or keep its level."""
 
 
 class Segments(Frozen):
-    """Segmentation wherever no label may be known."""
+    """Segmentation for validation, test and prediction."""
 
     hop: float = Field(0.48, gt=0, le=0.96, multiple_of=0.01)
-    """Hop in seconds of the uniform segments that validation, test and predict use."""
+    """Seconds from the start of one segment to the start of the next; the same for all classes."""
 
 
 class Balance(Frozen):
-    """Segmentation of the training part."""
+    """Segmentation of the training data."""
 
     plan: Literal["none", "auto", "paper-like", "baum1s", "cheavd2"] = "auto"
-    """How densely each class is cut for training: evenly; towards the median class; after the
-    rule that the paper states for BAUM-1s, by rank of size; as the paper cut either corpus."""
+    """How the hop depends on the class: not at all (none); so that every class has about as many
+    segments as the median class (auto); by the paper's rule for BAUM-1s, applied to the rank of
+    each class by size (paper-like); the paper's own numbers for one of its corpora (baum1s,
+    cheavd2)."""
     scope: Literal["encoder", "both"] = "encoder"
-    """Balance stage 1 only, or stage 2 too, where the sequence length then tells the class."""
+    """Use the plan in stage 1 only (encoder), or in stage 2 too (both). In stage 2 the number of
+    segments then depends on the class, which the model can exploit."""
 
 
 class Augment(Frozen):
-    """Copies of the training clips."""
+    """Augmented copies of the training clips."""
 
     speeds: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = (0.9, 1.1)
-    """Copies of the training clips at these speeds (pitch moves too): more voices."""
+    """Add a copy of each training clip at each of these speeds; the pitch changes too."""
     degraded: int = Field(0, ge=0, le=20)
-    """Copies through rooms, noises, microphones and lines drawn at random: more recordings."""
+    """Add this many copies of each training clip with random reverberation, noise, microphone and
+    channel."""
 
 
 class Encoder(Frozen):
-    """What turns a segment into a vector."""
+    """The segment encoder: from a segment of the wave to an embedding."""
 
     name: Annotated[str, AfterValidator(partial(known_or_dotted, known=ENCODERS))] = "whisper"
-    """Segment encoder: whisper, vggish, ssl, or the dotted path of your own
-    (my_package.encoders:MyEncoder)."""
+    """whisper, vggish, a self-supervised model of transformers (ssl), or the dotted path of your
+    own encoder (my_package.encoders:MyEncoder)."""
     options: dict[str, Annotated[Any, BeforeValidator(from_text)]] = {}
-    """(an encoder of your own) Its keyword arguments (--encoder.options.width 64)."""
-    weights: Annotated[str | None, Parameter(name=["weights", "--weights"])] = None
-    """A file; "download" (vggish); "random"; a folder or a name of the hub (ssl). Unless set,
-    whisper starts from the encoder inside the package (3 layers of base), vggish at random, your
-    own as its class makes it. The file of your own is safetensors with its tensors."""
+    """(own encoder) Keyword arguments of its class (--encoder.options.width 64)."""
+    weights: str | None = None
+    """Initial weights: a file; "random"; "download" (vggish); a folder or a model name of the
+    Hugging Face hub (ssl); a safetensors file (own encoder). By default whisper uses the bundled
+    weights (3 layers of Whisper base), vggish starts at random, and an own encoder as its class
+    initialises it. Short: --weights."""
     layer: int = Field(3, ge=1)
-    """(whisper, ssl) Cut after this layer."""
+    """(whisper, ssl) Use the output of this transformer layer."""
     pooling: Literal["mean", "mean+sd"] = "mean+sd"
-    """(whisper, ssl) Statistics of the frames in a segment."""
+    """(whisper, ssl) Pool the frames of a segment by their mean, or by mean and standard
+    deviation."""
     mix: bool = False
-    """(ssl) A learned mix of all layers in place of one."""
+    """(ssl) Learn a weighted sum of all layers in place of a single layer."""
     padding: Literal["wave", "log-mel"] = "wave"
-    """(vggish) Fill a short clip with zero samples, or with zero log-mel frames."""
+    """(vggish) Pad a short clip with zero samples (wave) or with zero log-mel frames (log-mel)."""
     final_relu: bool = False
-    """(vggish) ReLU after the 128-D layer, as some ports have; kills units in fine-tuning."""
+    """(vggish) Apply a ReLU to the 128-D output, as some ports do; it can deactivate units during
+    fine-tuning."""
 
 
 class Stage1(Frozen):
-    """Encoder and softmax head on balanced segments (equations 1 and 2)."""
+    """Stage 1: encoder and softmax head on single segments (equations 1 and 2)."""
 
     freeze: bool = True
-    """Keep the encoder's weights and train only what stands on it."""
+    """Freeze the encoder; train only the projection and the head."""
     epochs: int = Field(30, ge=0)
-    """At most; 0 skips the stage."""
+    """Maximum number of epochs; 0 skips the stage."""
     patience: int = Field(5, ge=1)
-    """Epochs without improvement on the validation speakers before stopping."""
+    """Stop after this many epochs without improvement on the validation speakers."""
     batch_size: int = Field(32, ge=1)
-    """Segments per step."""
+    """Segments per training step."""
     learning_rate: float = Field(1e-5, gt=0)
-    """Adam's learning rate for the encoder."""
+    """Learning rate of Adam for the encoder."""
     head_learning_rate: float = Field(3e-4, gt=0)
-    """Adam's learning rate for projection and head."""
+    """Learning rate of Adam for the projection and the head."""
 
 
 class Stage2(Frozen):
-    """Sequence model on the segment vectors (equations 3 to 9)."""
+    """Stage 2: sequence model on the segment embeddings (equations 3 to 9)."""
 
     cell: Literal["lstm", "peephole", "none"] = "lstm"
-    """Standard LSTM, equations 3-7 with peepholes, or none: every segment by itself."""
+    """Bidirectional LSTM; with the peephole connections of equations 3 to 7 (peephole); or no
+    recurrence, each segment on its own (none)."""
     pooling: Annotated[str, AfterValidator(partial(known_or_dotted, known=POOLINGS))] = "attention"
-    """Attention (equations 8 and 9), mean, multi-head, statistics, bilinear, covariance,
-    higher-order, or the dotted path of your own (my_package.pooling:MyPooling)."""
+    """Pooling of the hidden vectors over time: attention (equations 8 and 9), mean, multi-head,
+    statistics, bilinear, covariance, higher-order, or the dotted path of your own
+    (my_package.pooling:MyPooling)."""
     order: int = Field(3, ge=1, le=8)
-    """(higher-order pooling) Factors of the largest product."""
+    """(higher-order pooling) The highest order."""
     hidden: int = Field(128, ge=1)
-    """Units per direction."""
+    """Hidden units per direction."""
     dropout: float = Field(0.5, ge=0, lt=1)
-    """On segment vectors and on the pooled vector."""
+    """Dropout rate of the segment embeddings and of the pooled vector."""
     epochs: int = Field(60, ge=1)
-    """At most."""
+    """Maximum number of epochs."""
     patience: int = Field(10, ge=1)
-    """Epochs without improvement on the validation speakers before stopping."""
+    """Stop after this many epochs without improvement on the validation speakers."""
     batch_size: int = Field(32, ge=1)
-    """Clips per step."""
+    """Clips per training step."""
     learning_rate: float = Field(3e-4, gt=0)
-    """Adam's learning rate."""
+    """Learning rate of Adam."""
     end_to_end: bool = False
-    """Let the encoder learn on beneath the sequence model, at stage1.learning_rate."""
+    """Train the encoder further together with the sequence model, at stage1.learning_rate."""
     max_grad_norm: float = Field(5.0, gt=0)
-    """Largest norm of the gradient."""
+    """Clip the gradient to this norm."""
 
 
 class Protocol(Frozen):
-    """Who is trained on, who chooses, who is tested."""
+    """Evaluation protocol: folds, validation, seeds."""
 
     folds: int | None = Field(None, ge=2)
-    """Speaker-independent test folds of evaluate; unless set, as usual for the corpus, or 5."""
+    """Number of speaker-independent test folds; by default the usual number for the corpus,
+    or 5."""
     validation: float = Field(0.2, gt=0, lt=1)
-    """Share of the training speakers that form the inner validation set."""
+    """Share of the training speakers that are held out for validation."""
     refit: bool = True
-    """Train again on all training speakers for the number of epochs that validation chose."""
-    seeds: Annotated[int, Parameter(name=["seeds", "--seeds"])] = Field(3, ge=1)
-    """Runs of evaluate, each with its own seed."""
+    """Train again on all training speakers, for the number of epochs selected on the validation
+    speakers."""
+    seeds: int = Field(3, ge=1)
+    """Number of runs of an evaluation, each with another seed. Short: --seeds."""
     seed: int = Field(0, ge=0, lt=2**32)
-    """First seed."""
+    """The first seed."""
     paper_protocol: bool = False
-    """(evaluate) Choose the epoch on the test fold, without inner validation speakers. Such a
-    score flatters; it is labelled, and there only to be set beside the sound one."""
+    """(evaluate) Select the epoch on the test fold, without validation speakers, as the paper
+    does. The score is optimistic and marked as such; use it only to compare with the paper's."""
     test_normalisation: Literal["none", "fold", "speaker"] = "none"
-    """(evaluate) Standardise the embeddings of a test fold by the unlabelled statistics of the
-    whole fold, or of each test speaker. Such a score holds where many clips of one domain or
-    speaker are recognised together, and its title says so. Where a speaker's clips are mostly of
-    one class, the speaker's statistics remove the emotion."""
+    """(evaluate) Standardise the embeddings of the test clips by their own unlabelled statistics:
+    those of the whole test fold, or of each test speaker. The score, marked as such, holds where
+    many clips of one domain or speaker are recognised together. If most clips of a speaker have
+    the same class, normalisation by speaker removes the emotion."""
 
 
 class Baselines(Frozen):
-    """Where the networks of other papers start, in a study."""
+    """Initial weights of the networks of other papers (study)."""
 
     alexnet: str | None = None
-    """(alexnet) ImageNet weights, a file in torchvision's format; unless set, a random start."""
+    """(alexnet) File with ImageNet weights in torchvision's format; a random start by default."""
     resnet: str | None = None
-    """(resnet) Weights learned on speakers, a safetensors file; unless set, the network first
-    learns to tell the training speakers apart."""
+    """(resnet) Safetensors file with weights pre-trained on speaker identification; by default
+    the network is first pre-trained on the training speakers."""
 
 
 class Config(Frozen):
@@ -237,51 +247,49 @@ class Config(Frozen):
     protocol: Protocol = Protocol()
     baselines: Baselines = Baselines()
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of networks that learn from sound: bfloat16 (weights, front end and losses stay
-    float32) is faster on processors that have it."""
+    """Precision when an encoder is trained: bfloat16 for its layers (weights, front end and losses
+    stay float32) is faster on processors that support it."""
     labels: dict[str, str] = {}
-    """Rename or merge classes (--labels.boredom neutral); "" leaves a class out."""
+    """Rename or merge classes (--labels.boredom neutral); "" drops a class."""
     intended_use: str = ""
-    """What a model trained with these settings is good for and what not; shown in its card and
-    beside its results."""
+    """What a model trained with these settings is good for and what not; shown in its model card
+    and with its predictions."""
     license: str = ""
-    """What a model trained with these settings may be used for; by default what the owners of
-    its corpora state."""
+    """License of a model trained with these settings; by default those of its corpora, as their
+    owners state them."""
 
     @model_validator(mode="before")
     @classmethod
     def _old_names(cls, values: Any) -> Any:
-        """Read models, results and recipes that were written under old names."""
+        """Accept the old names in models, results and recipes of earlier versions."""
         return renamed_keys(values)[0] if isinstance(values, dict) else values
 
 
 def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = None) -> Config:
-    """The defaults, a TOML recipe over them, overrides over both.
+    """Read a recipe over the defaults, and apply overrides to it.
+
+    Args:
+        recipe: TOML file; None for the defaults.
+        overrides: Settings as nested dictionaries, ``{"stage2": {"epochs": 40}}``.
 
     Raises:
-        AffektError: The recipe cannot be read, or a key or value is not allowed; the
-            message names it and the nearest key there is.
+        AffektError: The recipe cannot be read, or a key or value is not allowed; the message
+            names it and the most similar key.
     """
     values: dict[str, Any] = {}
     if recipe is not None:
         try:
             values = tomllib.loads(recipe.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise AffektError(f"recipe {recipe}: {error}") from None
-    values, old_names = renamed_keys(values)
-    for old, new in old_names.items():
-        warnings.warn(f"recipe {recipe}: {old} is now {new}", FutureWarning, stacklevel=2)
-    for section, settings in (overrides or {}).items():
-        below = values.get(section)
-        if isinstance(settings, dict) and isinstance(below, dict):
-            values[section] = {**below, **settings}
-        else:
-            values[section] = settings
+            raise AffektError(f"recipe {recipe}: {error}") from error
+    values, renamed = renamed_keys(values)
+    for old, new in renamed.items():
+        warnings.warn(f"recipe {recipe}: {old} is now {new}", RenamedWarning, stacklevel=2)
     try:
-        config = Config.model_validate(values)
+        config = Config.model_validate(_merged(values, overrides or {}))
     except ValidationError as error:
-        raise AffektError(explain(error)) from None
-    for key, names in OWN_SETTINGS.items():
+        raise AffektError(explain(error)) from error
+    for key, names in ENCODERS_WITH.items():
         if config.encoder.name not in names and key in config.encoder.model_fields_set:
             raise AffektError(
                 f"encoder.{key} belongs to {', '.join(names)}; the encoder is {config.encoder.name}"
@@ -294,21 +302,34 @@ def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = N
     return config
 
 
+def _merged(values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """Settings with overrides; within a section key by key."""
+    result = dict(values)
+    for section, settings in overrides.items():
+        below = result.get(section)
+        if isinstance(settings, dict) and isinstance(below, dict):
+            settings = below | settings
+        result[section] = settings
+    return result
+
+
 def explain(error: ValidationError) -> str:
-    """One sentence on the first thing wrong with a config."""
+    """Describe the first problem of invalid settings in one sentence."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
         return f"{key} = {first['input']!r}: {first['msg'].removeprefix('Value error, ')}"
-    near = difflib.get_close_matches(key, all_keys(), n=1)
-    return f"no setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    similar = difflib.get_close_matches(key, all_keys(), n=1)
+    return f"no setting {key!r}" + (f"; did you mean {similar[0]!r}?" if similar else "")
 
 
 def all_keys() -> list[str]:
-    """Every setting with its dots, ``stage2.epochs`` for instance."""
-    keys = []
-    for section, field in Config.model_fields.items():
+    """List every setting by its dotted name, for instance ``stage2.epochs``."""
+    keys: list[str] = []
+    for name, field in Config.model_fields.items():
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
-            keys += [f"{section}.{key}" for key in model.model_fields]
-    return [*keys, "precision", "labels", "intended_use", "license"]
+            keys += [f"{name}.{key}" for key in model.model_fields]
+        else:
+            keys.append(name)
+    return keys

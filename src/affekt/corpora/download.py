@@ -35,7 +35,7 @@ def get(download: Download, folder: Path, report: Report = silent) -> Path:
         held = part.stat().st_size if part.exists() else 0
         raise CorpusError(
             f"{download.url}: {error}; {held} bytes are kept, run the command again to go on"
-        ) from None
+        ) from error
     with part.open("rb") as file:
         digest = hashlib.file_digest(file, "md5").hexdigest()
     if download.md5 and digest != download.md5:

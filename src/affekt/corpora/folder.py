@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import CorpusError
+from ..extras import optional_import
 from ..types import ANONYMOUS, Example
 from . import manifest
 from .published import LoadedExamples, recordings
@@ -60,14 +61,12 @@ def _by_folders(root: Path, path: Path) -> Example:
 
 
 def _audformat(root: Path) -> list[Example]:
-    try:
+    with optional_import(f"{root}: an audformat folder"):
         import audformat
-    except ModuleNotFoundError:
-        raise CorpusError(f"{root}: audformat needs: pip install 'affekt[baselines]'") from None
     try:
         database = audformat.Database.load(str(root))
     except Exception as error:  # whatever yaml, pandas and audformat meet
-        raise CorpusError(f"{root}: not readable as audformat ({error})") from None
+        raise CorpusError(f"{root}: not readable as audformat ({error})") from error
     scheme = next((s for s in ("emotion", "label") if len(database.get(s))), None)
     if scheme is None:
         raise CorpusError(f"{root}: no labels of a scheme emotion or label in db.yaml")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError
+from ..extras import optional_import
 from ..types import Example
 
 SUFFIXES = {".csv", ".tsv", ".jsonl", ".parquet"}
@@ -107,13 +108,11 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, Row]]]:
             columns = list(reader.fieldnames or [])
             return columns, [(reader.line_num, row) for row in reader]
     except (OSError, ValueError, csv.Error) as error:
-        raise CorpusError(f"{path}: cannot be read as {kind[1:].upper()}: {error}") from None
+        raise CorpusError(f"{path}: cannot be read as {kind[1:].upper()}: {error}") from error
 
 
 def _parquet(path: Path) -> tuple[list[str], list[tuple[int, Row]]]:
-    try:
+    with optional_import(f"{path}: a Parquet file"):
         import pyarrow.parquet
-    except ModuleNotFoundError:
-        raise CorpusError(f"{path}: reading it needs: pip install 'affekt[train]'") from None
     table = pyarrow.parquet.read_table(path)
     return table.column_names, list(enumerate(table.to_pylist(), 1))

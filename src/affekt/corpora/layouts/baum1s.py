@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CorpusError
+from ...extras import optional_import
 from ...types import Example
 from ..published import LoadedExamples, PublishedCorpus, recordings, refuse_twins
 
@@ -162,14 +163,12 @@ def _name(clip: Clip) -> str:
 
 
 def _rows(path: Path) -> list[Row]:
-    try:
+    with optional_import(f"{path}: a workbook"):
         import openpyxl
-    except ModuleNotFoundError:
-        raise CorpusError(f"{path}: reading it needs: pip install 'affekt[train]'") from None
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except Exception as error:  # openpyxl raises whatever zipfile, xml and it itself meet
-        raise CorpusError(f"{path}: not a readable workbook ({error})") from None
+        raise CorpusError(f"{path}: not a readable workbook ({error})") from error
     return [row for sheet in book.worksheets for row in sheet.iter_rows(values_only=True)]
 
 

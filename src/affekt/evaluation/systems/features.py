@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...atomic import write
 from ...audio.recording import Wave
 from ...audio.segmentation import SAMPLE_RATE, SEGMENT
-from ...errors import AffektError
+from ...extras import optional_import
 from .rasta import mfcc_rasta_plp
 
 Vector = NDArray[np.float32]
@@ -58,13 +58,8 @@ class FeatureCache:
 
 
 def _opensmile_version() -> str:
-    try:
+    with optional_import("openSMILE (its license allows private and research use only)"):
         return version("opensmile")
-    except ModuleNotFoundError:
-        raise AffektError(
-            "GeMAPS and ComParE need openSMILE (its licence allows private and research use "
-            "only): pip install 'affekt[baselines]'"
-        ) from None
 
 
 @cache

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ...audio.segmentation import SAMPLE_RATE, SEGMENT
 from ...errors import CheckpointError
+from ...extras import optional_import
 from .protocol import SegmentEncoder
 
 WHISPER_STRIDE = 320  # samples from one frame of Whisper's encoder to the next
@@ -76,7 +77,8 @@ def load_ssl(source: str | None, *, layer: int, pooling: str, mix: bool) -> Spee
     """Load a model from a folder, or by its name from the hub.
 
     Raises:
-        CheckpointError: transformers is missing, no such model, or not one that hears waves.
+        CheckpointError: There is no such model, or it is not a speech encoder.
+        MissingExtraError: transformers is not installed.
     """
     if not source:
         raise CheckpointError("the encoder ssl needs --encoder.weights FOLDER or a name of the hub")
@@ -85,7 +87,7 @@ def load_ssl(source: str | None, *, layer: int, pooling: str, mix: bool) -> Spee
         model = transformers.AutoModel.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).split("\n")[0]
-        raise CheckpointError(f"{source}: not a model that transformers loads ({reason})") from None
+        raise CheckpointError(f"{source}: transformers cannot load it ({reason})") from error
     if not hasattr(model.config, "conv_stride") and model.config.model_type != "whisper":
         raise CheckpointError(
             f"{source}: {type(model).__name__} does not hear speech as wav2vec 2.0, HuBERT, WavLM "
@@ -102,8 +104,8 @@ def empty_ssl(
     """The model of an architecture as `SpeechEncoder.architecture` gives it, to be filled.
 
     Raises:
-        CheckpointError: transformers is missing.
-        ValueError: It does not know the architecture.
+        MissingExtraError: transformers is not installed.
+        ValueError: transformers does not know the architecture.
     """
     transformers = _transformers()
     config = transformers.AutoConfig.for_model(**architecture)
@@ -112,10 +114,6 @@ def empty_ssl(
 
 
 def _transformers() -> Any:
-    try:
+    with optional_import("the encoder ssl"):
         import transformers
-    except ModuleNotFoundError:
-        raise CheckpointError(
-            "the encoder ssl needs transformers: pip install 'affekt[ssl]'"
-        ) from None
     return transformers

@@ -32,7 +32,7 @@ def read_tf_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         return _tensors(data)
     except (IndexError, KeyError, TypeError, struct.error) as error:
-        raise ValueError(f"TensorFlow V1 checkpoint with a broken table ({error!r})") from None
+        raise ValueError(f"TensorFlow V1 checkpoint with a broken table ({error!r})") from error
 
 
 def _tensors(data: memoryview) -> dict[str, Tensor]:

@@ -75,7 +75,7 @@ def download() -> Path:
         except (OSError, RuntimeError) as error:
             raise CheckpointError(
                 f"{VGGISH_URL}: {error}; fetch it elsewhere and pass --encoder.weights FILE"
-            ) from None
+            ) from error
     return path
 
 
@@ -94,7 +94,7 @@ def _load_whisper(path: Path, config: EncoderConfig) -> Whisper:
         d_model = len(own["conv1.bias"])
         layers = 1 + max(int(n.split(".")[1]) for n in names if n.startswith("layers."))
     except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a Whisper encoder in safetensors ({error})") from None
+        raise CheckpointError(f"{path}: not a Whisper encoder in safetensors ({error})") from error
     if config.layer > layers:
         raise CheckpointError(f"{path}: has {layers} layers; encoder.layer = {config.layer}")
     encoder = Whisper(d_model, config.layer, pooling=config.pooling)
@@ -125,7 +125,7 @@ def _load_vggish(encoder: SegmentEncoder, weights: str | Path) -> None:
             tensors = _from_tensorflow(read_tf_checkpoint(path))
     except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).split("\n")[0]
-        raise CheckpointError(f"{path}: not a VGGish checkpoint, or damaged ({reason})") from None
+        raise CheckpointError(f"{path}: not a VGGish checkpoint, or damaged ({reason})") from error
     _fill(encoder, tensors, path)
     encoder.origin = f"{path.name} (sha256 {digest[:12]})"
 
@@ -176,4 +176,4 @@ def _sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be opened: {error.strerror}") from None
+        raise CheckpointError(f"{path}: cannot be opened: {error.strerror}") from error
