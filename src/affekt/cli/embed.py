@@ -1,0 +1,45 @@
+"""``affekt embed``."""
+
+from pathlib import Path
+from typing import Literal
+
+from ..errors import AffektError
+from .app import app, complain, progress, say
+
+
+@app.command
+def embed(
+    *files: str,
+    out: Path,
+    level: Literal["segment", "clip"] = "segment",
+    model: str = "default",
+) -> int:
+    """Write the embeddings of recordings to a Parquet file.
+
+    Its columns are file, start, end (seconds) and embedding (list of float32).
+
+    Parameters
+    ----------
+    files:
+        Recordings, as for "affekt predict".
+    out:
+        New file, with the suffix .parquet.
+    level:
+        "segment": a row for each 0.96 s segment. "clip": a row for each recording, the mean of its
+        segments.
+    model:
+        Name of a bundled model, or a model folder; its encoder is used.
+    """
+    from ..formats.embeddings import write_embeddings
+    from ..inference.recognizer import load
+
+    if not files:
+        raise AffektError("embed needs a recording: affekt embed call.wav --out call.parquet")
+    recognizer = load(model)
+    with progress() as report:
+        errors = write_embeddings(recognizer, files, out, level, report)
+    for error in errors:
+        complain(error)
+    count = len(files) - len(errors)
+    say(f"written: {out}, level {level}, {count} recording{'s' if count != 1 else ''}")
+    return 2 if errors else 0
