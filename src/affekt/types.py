@@ -169,6 +169,14 @@ class Prediction:
         values = asdict(self)
         return values | {old: values[new] for old, new in OLD_KEYS.items()}
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Prediction":
+        """The prediction that `to_dict` wrote, also with version 0.1's keys only."""
+        renamed = {new: values[old] for old, new in OLD_KEYS.items() if old in values}
+        current = {key: value for key, value in values.items() if key not in OLD_KEYS}
+        segments = [Segment(**segment) for segment in values["segments"]]
+        return cls(**renamed | current | {"segments": segments})
+
 
 @dataclass(frozen=True)
 class ClassBalance:

@@ -26,14 +26,14 @@ def described(address):
 
 def test_every_route_is_described(described):
     found = [operation.ok() for operation in described.get_all_operations()]
-    assert {(o.system_.upper(), o.path) for o in found} == set(ROUTES)
+    assert {(o.method.upper(), o.path) for o in found} == set(ROUTES)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)
 def test_the_server_keeps_to_its_description(route, described, address):
-    system_, path = route
+    method, path = route
 
-    @given(case=described[path][system_].as_strategy())
+    @given(case=described[path][method].as_strategy())
     @settings(
         max_examples=25,
         deadline=None,

@@ -205,10 +205,10 @@ def test_corrections_survive_and_export_as_a_manifest(visit, tmp_path):
         assert archive.testzip() is None
         archive.extractall(tmp_path)
     corpus = load_corpus(str(tmp_path / "corrections" / "manifest.csv"))
-    assert [u.label for u in corpus.utterances] == ["fear", "happiness", "neutral"]
-    assert [u.speaker for u in corpus.utterances] == ['Ann, "the" voice'] * 2 + ["flat"]
+    assert [e.label for e in corpus.examples] == ["fear", "happiness", "neutral"]
+    assert [e.speaker for e in corpus.examples] == ['Ann, "the" voice'] * 2 + ["flat"]
     flat = read(DEMO / "flat.flac").wave
-    cut = read(corpus.utterances[2].path).wave
+    cut = read(corpus.examples[2].path).wave
     assert len(cut) == len(flat)
     assert np.abs(cut - flat).max() < 1e-3
 

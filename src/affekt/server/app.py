@@ -19,7 +19,8 @@ from .. import __version__
 from . import jobs, recognise
 from .access import admitted
 from .observe import Observe, exposition, log
-from .problems import Problem, handle, responses
+from .problems import handle, responses
+from .schema import Problem
 from .service import Served, Service
 from .settings import LOOPBACK, Settings, from_environment
 

@@ -2,37 +2,23 @@
 
 import uuid
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from ..audio.decoding import Decoder
 from ..errors import AudioError
-from ..types import Prediction
 from .access import admitted
 from .problems import responses
 from .recognise import FILES, Format, as_file
+from .schema import JobState
 from .service import Served, Service
 from .store import Job, StoreFullError
 from .upload import BODY, receive
 
 router = APIRouter(prefix="/v1/jobs", dependencies=[Depends(admitted)])
-
-
-class JobState(BaseModel):
-    """A job; ``result`` is there once it is done."""
-
-    id: str
-    status: Literal["queued", "running", "done", "failed"]
-    progress: float
-    file: str
-    model: str
-    warnings: list[str]
-    error: str
-    result: list[Prediction] | None = None
 
 
 @router.post(
@@ -106,6 +92,7 @@ def _found(service: Service, job: str) -> Job:
 
 
 def _state(service: Service, job: Job) -> JobState:
-    result = service.store.result(job.id) if job.status == "done" else None
+    done = job.status == "done"
+    result = [p.to_dict() for p in service.store.result(job.id)] if done else None
     values = {name: getattr(job, name) for name in JobState.model_fields if name != "result"}
     return JobState(**values, result=result)

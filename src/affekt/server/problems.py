@@ -6,21 +6,15 @@ from typing import Any
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from ..errors import AudioError, TooLongError
+from .schema import Problem
 from .sockets import REFUSED, accept, close
 from .store import StoreFullError
 
 RETRY = {"Retry-After": "5"}
-
-
-class Problem(BaseModel):
-    """Why there is no answer."""
-
-    detail: str
 
 
 MEANING = {

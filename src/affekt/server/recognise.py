@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Annotated, Any, BinaryIO, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -14,6 +13,7 @@ from ..audio.recording import Recording
 from ..formats import writers
 from ..inference.recognizer import HOP, LONG
 from ..types import Prediction
+from . import schema
 from .access import admitted
 from .live import Samples, converse
 from .observe import RECOGNISED, STREAMS
@@ -35,27 +35,19 @@ FILES: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Model(BaseModel):
-    """A model that can be asked."""
-
-    name: str
-    labels: list[str]
-    intended_use: str
-    license: str
-    default: bool
-
-
 @router.get("/models", dependencies=[Depends(admitted)], responses=responses(403))
-def models(service: Served) -> list[Model]:
+def models(service: Served) -> list[schema.Model]:
     """The models, their classes, and what they may be used for."""
     default = service.model(None)
     return [
-        Model(
+        schema.Model(
             name=m.name,
             labels=m.labels,
             intended_use=m.intended_use,
             license=m.license,
             default=m is default,
+            note=m.intended_use,
+            terms=m.license,
         )
         for m in service.models.values()
     ]
@@ -64,7 +56,7 @@ def models(service: Served) -> list[Model]:
 @router.post(
     "/recognise",
     dependencies=[Depends(admitted)],
-    response_model=Prediction,
+    response_model=schema.Prediction,
     responses=FILES | responses(403, 404, 408, 413, 415, 422, 429),
     openapi_extra=BODY,
 )
@@ -73,7 +65,7 @@ async def recognise(
     service: Served,
     model: Annotated[str | None, Query(max_length=200)] = None,
     format: Format = "json",
-) -> Prediction | Response:
+) -> schema.Prediction | Response:
     """Recognise a recording of up to half a minute at once.
 
     The recording comes as the field ``file`` of a form, or as the bare body with a type of
@@ -88,7 +80,9 @@ async def recognise(
                 recording = await run_in_threadpool(_decoded, target, name)
         [prediction] = await run_in_threadpool(recognizer.recognise, [recording])
     RECOGNISED.labels(recognizer.name).inc(recording.seconds)
-    return prediction if format == "json" else as_file([prediction], format)
+    if format == "json":
+        return schema.Prediction(**prediction.to_dict())
+    return as_file([prediction], format)
 
 
 def _decoded(file: BinaryIO, name: str) -> Recording:

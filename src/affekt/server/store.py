@@ -9,10 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import AffektError
-from ..types import Prediction, Segment
+from ..types import Prediction
 
 LEASE = 30.0  # s without a sign of life after which a job is taken from its worker
 ATTEMPTS = 3
@@ -147,7 +146,7 @@ class JobStore:
             rows = db.execute(
                 "select prediction from results where job = ? order by number", (job,)
             ).fetchall()
-        return [_prediction(json.loads(row[0])) for row in rows]
+        return [Prediction.from_dict(json.loads(row[0])) for row in rows]
 
     def claim(self) -> Job | None:
         """Take the oldest job that waits, or that its worker has left.
@@ -255,7 +254,3 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         pass
     return True
-
-
-def _prediction(values: dict[str, Any]) -> Prediction:
-    return Prediction(**values | {"segments": [Segment(**s) for s in values["segments"]]})

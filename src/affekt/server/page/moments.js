@@ -2,7 +2,8 @@
  * From predictions to what is drawn and listed: moments, and stretches of one label.
  * @typedef {{start: number, end: number, label: string, probabilities: Object<string, number>,
  *   attention: number}} Segment
- * @typedef {{start: number, duration: number, label: string, confidence: number, reason: string,
+ * @typedef {{start: number, duration: number, label: string, confidence: number,
+ *   rejection_reason: string,
  *   segments: Segment[], probabilities: Object<string, number>, model: string, license: string,
  *   warnings: string[], channel: number}} Prediction
  * @typedef {{start: number, end: number, segment: Segment, weight: number,
@@ -86,8 +87,8 @@ export function parts(predictions) {
 
 /** An utterance as a whole, and all its stretches. @returns {Part[]} */
 export function pieces(prediction) {
-  const { start, duration, label, confidence: share, reason, channel } = prediction;
-  const whole = { start, end: start + duration, label, share, whole: true, reason, channel };
+  const { start, duration, label, confidence: share, channel } = prediction;
+  const whole = { start, end: start + duration, label, share, whole: true, reason: prediction.rejection_reason, channel };
   return [whole, ...stretches(momentsOf(prediction))];
 }
 

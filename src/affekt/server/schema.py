@@ -1,0 +1,77 @@
+"""Bodies of the API's answers, as ``/openapi.json`` describes them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+STATUSES = ("queued", "running", "done", "failed")
+
+
+class Segment(BaseModel):
+    """One 0.96 s segment."""
+
+    start: float = Field(description="Seconds from the beginning of the file.")
+    end: float = Field(description="Seconds from the beginning of the file.")
+    label: str = Field(description='The most probable class, or "uncertain".')
+    probabilities: dict[str, float] = Field(description="By class, summing to 1.")
+    attention: float = Field(description="Weight in the result; the weights sum to 1.")
+
+
+class Prediction(BaseModel):
+    """The emotion of a recording or of one utterance: what ``affekt predict --json`` prints.
+
+    A key that a later version adds to `affekt.types.Prediction.to_dict` is passed on as it is.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    file: str = Field(description="The client's name of the file.")
+    duration: float = Field(description="Seconds.")
+    label: str = Field(description='The most probable class, or "uncertain".')
+    confidence: float = Field(description="Calibrated probability of the most probable class.")
+    probabilities: dict[str, float] = Field(description="By class, summing to 1.")
+    segments: list[Segment]
+    model: str
+    license: str = Field(description="Terms of use of the model.")
+    rejection_reason: str = Field(description='Why the label is "uncertain", or "".')
+    normalisation_segments: int = Field(
+        description="Segments whose statistics normalised this recording; 0: none."
+    )
+    warnings: list[str]
+    start: float = Field(description="Where the utterance begins in the file, in seconds.")
+    channel: int = Field(description="Channel, from 1 on; 0 where channels were mixed.")
+    file_duration: float | None = Field(description="Seconds of the whole file, where known.")
+    terms: str = Field(deprecated=True, description="Use `license`.")
+    reason: str = Field(deprecated=True, description="Use `rejection_reason`.")
+    source_segments: int = Field(deprecated=True, description="Use `normalisation_segments`.")
+
+
+class JobState(BaseModel):
+    """A job; ``result`` is null until it is done."""
+
+    id: str
+    status: Literal["queued", "running", "done", "failed"]
+    progress: float = Field(description="Fraction of the recording, 0 to 1.")
+    file: str = Field(description="The client's name of the file.")
+    model: str
+    warnings: list[str] = Field(description="Of the recording as a whole, such as damage.")
+    error: str = Field(description='Why the job failed, or "".')
+    result: list[Prediction] | None = None
+
+
+class Model(BaseModel):
+    """A model that requests can name."""
+
+    name: str
+    labels: list[str]
+    intended_use: str
+    license: str
+    default: bool = Field(description="Whether it answers requests that name no model.")
+    note: str = Field(deprecated=True, description="Use `intended_use`.")
+    terms: str = Field(deprecated=True, description="Use `license`.")
+
+
+class Problem(BaseModel):
+    """Why a request failed."""
+
+    detail: str
