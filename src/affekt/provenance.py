@@ -1,56 +1,51 @@
-"""What was run on what, by which versions: written beside every result."""
+"""Provenance of a run: data, settings, code and versions; written beside every result."""
 
-import hashlib
 import platform
 import subprocess
-from collections import Counter
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from . import __version__
 from .config import Config
-from .corpora.corpus import Corpus
+
+
+def provenance(corpus: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """Collect what a run depends on.
+
+    Args:
+        corpus: As `affekt.corpora.corpus.Corpus.description` gives it.
+        config: The settings.
+    """
+    return {
+        "corpus": dict(corpus),
+        "config": portable(config).model_dump(mode="json"),
+        "versions": dict(_versions()),
+    }
 
 
 def portable(config: Config) -> Config:
-    """The settings with the file names of weights for their paths, which are nobody else's."""
+    """Replace paths of weights by their file names, since other machines have other folders."""
 
-    def named(path: str | None) -> str | None:
+    def file_name(path: str | None) -> str | None:
         return path and Path(path).name
 
-    encoder = config.encoder.model_copy(update={"weights": named(config.encoder.weights)})
-    starts = {key: named(path) for key, path in config.baselines}
-    baselines = config.baselines.model_copy(update=starts)
+    encoder = config.encoder.model_copy(update={"weights": file_name(config.encoder.weights)})
+    weights = {key: file_name(path) for key, path in config.baselines}
+    baselines = config.baselines.model_copy(update=weights)
     return config.model_copy(update={"encoder": encoder, "baselines": baselines})
 
 
-def _digest(corpus: Corpus) -> str:
-    """Tells corpora with other clips, labels, speakers or splits apart; not their sound."""
-    rows = sorted(
-        (u.id, u.label, u.speaker, u.split) for u in [*corpus.examples, *corpus.train_only]
-    )
-    return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
-
-
-def provenance(corpus: Corpus, config: Config) -> dict[str, Any]:
-    """Corpus, settings and versions."""
+@cache
+def _versions() -> dict[str, str]:
+    """Versions, once per process: the code that runs is the code as it was at the first call."""
     return {
-        "corpus": {
-            "name": corpus.name,
-            "clips": len(corpus.examples),
-            "speakers": len(corpus.speakers),
-            "labels": dict(sorted(Counter(u.label for u in corpus.examples).items())),
-            "terms": corpus.license,
-            "digest": _digest(corpus),
-        },
-        "config": portable(config).model_dump(mode="json"),
-        "versions": {
-            "affekt": __version__,
-            "commit": _commit(),
-            "python": platform.python_version(),
-            "torch": version("torch"),
-        },
+        "affekt": __version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "torch": version("torch"),
     }
 
 
@@ -63,7 +58,7 @@ def _commit() -> str:
         return done.stdout.strip()
 
     try:
-        ours = git("ls-files", Path(__file__).name)  # not some other project around a venv
-        return git("describe", "--always", "--dirty") if ours else ""
+        tracked = git("ls-files", Path(__file__).name)  # else: a virtual environment in a checkout
+        return git("describe", "--always", "--dirty") if tracked else ""
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -1,26 +1,29 @@
 """A corpus: labelled examples with their speakers, splits and license."""
 
+import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..types import Example
 from .splits import official
 
-FOLDS = 5  # where no usual number is known
+FOLDS = 5  # for corpora without a usual number of folds
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Utterances with their origin.
+    """Labelled examples and what is known of them.
 
     Attributes:
         name: ``emodb``, or the file name of a manifest.
         examples: In the order of the source; several hundred to many thousand.
-        license: Licence and obligations, as the owner states them.
-        notes: What the loader left out and why.
+        license: License and obligations, as the owner states them.
+        notes: What the loader left out, and why.
         folds: Usual number of speaker-independent test folds.
         predefined_folds: Test speakers of the first folds, where they are published.
-        train_only: What is trained on and never tested: further corpora, and classes that not all
-            tested corpora have.
+        train_only: Examples for training that are never tested: of further corpora, and of classes
+            that not all tested corpora have.
     """
 
     name: str
@@ -34,18 +37,35 @@ class Corpus:
     @property
     def labels(self) -> list[str]:
         """Classes, sorted."""
-        return sorted({u.label for u in self.examples})
+        return sorted({e.label for e in self.examples})
 
     @property
     def speakers(self) -> list[str]:
         """Speakers, sorted."""
-        return sorted({u.speaker for u in self.examples})
+        return sorted({e.speaker for e in self.examples})
 
     def training(self) -> "Corpus":
-        """What may be trained on: all that is not marked as test.
+        """The corpus without its official test part.
 
         Raises:
-            CorpusError: A test speaker stands in another part too.
+            CorpusError: A test speaker is in another part too.
         """
         test = official(self.examples, "test")
-        return replace(self, examples=tuple(u for u in self.examples if u.speaker not in test))
+        return replace(self, examples=tuple(e for e in self.examples if e.speaker not in test))
+
+    def description(self) -> dict[str, Any]:
+        """Name, sizes, license and digest, as results and models store them."""
+        return {
+            "name": self.name,
+            "clips": len(self.examples),
+            "speakers": len(self.speakers),
+            "labels": dict(sorted(Counter(e.label for e in self.examples).items())),
+            "terms": self.license,
+            "digest": self.digest(),
+        }
+
+    def digest(self) -> str:
+        """Hash of ids, labels, speakers and splits; the audio is not part of it."""
+        examples = [*self.examples, *self.train_only]
+        rows = sorted((e.id, e.label, e.speaker, e.split) for e in examples)
+        return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]

@@ -58,7 +58,9 @@ def evaluate(
         AffektError: `out` holds something else or cannot be written, a recording cannot be
             read, or there are too few speakers.
     """
-    origin = provenance(corpus, config)  # of the code as it is now, not after hours of work
+    origin = provenance(
+        corpus.description(), config
+    )  # of the code as it is now, not after hours of work
     folds = speaker_folds(
         corpus.examples, config.protocol.folds or corpus.folds, corpus.predefined_folds
     )

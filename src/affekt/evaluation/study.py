@@ -43,7 +43,7 @@ def finished(folder: Path, corpus: Corpus, config: Config) -> bool:
         return False
     except ValueError as error:
         raise AffektError(f"{folder}/metrics.json: cannot be read ({error})") from None
-    origin = provenance(corpus, config)
+    origin = provenance(corpus.description(), config)
     if others := [key for key in ("corpus", "config") if metrics.get(key) != origin[key]]:
         what = " and ".join({"corpus": "data", "config": "settings"}[key] for key in others)
         raise AffektError(

@@ -62,7 +62,7 @@ def train_folder(
     """
     out = out.resolve()
     unfinished = out.with_name(f"{out.name}.unfinished")
-    origin, first = provenance(corpus, config), trainer.distributed.first
+    origin, first = provenance(corpus.description(), config), trainer.distributed.first
     with (
         filled_folder(out) if first else nullcontext(),
         kept(unfinished, origin, save_every, resume=resume, first=first) as checkpoints,
@@ -95,7 +95,7 @@ def adapt_folder(
         training = corpus.training()
         clips = load_clips(training.examples, report)
         adapted = adapt(old, clips, EmbeddingCache(cache, old.model.encoder), place.name)
-        origin = provenance(training, old.config)
+        origin = provenance(training.description(), old.config)
         training_info = {
             "adapted_from": {"name": old.name, "corpus": old.training.get("corpus", {})},
             "before_UAR": round(adapted.before, 4),
@@ -107,7 +107,7 @@ def adapt_folder(
         }
         license = f"{old.license}; and those of {corpus.name}: {corpus.license}"
         note = f"{old.name} adapted to {corpus.name}. Good for recordings like these, if any."
-        config = old.config.model_copy(update={"terms": license, "note": note})
+        config = old.config.model_copy(update={"license": license, "intended_use": note})
         new = replace(adapted.checkpoint, config=config, intended_use=note, training=training_info)
         save_checkpoint(new, place, adapted_card(place.name, note, new.labels, training_info))
     return replace(adapted, checkpoint=new)
@@ -134,10 +134,10 @@ def _train_into(
     unheard: Sequence[LeftOut],
     trainer: Trainer,
 ) -> Trained:
-    score = _matching(evaluation, provenance(corpus, config)) if evaluation else None
+    score = _matching(evaluation, provenance(corpus.description(), config)) if evaluation else None
     seed = config.protocol.seed
     training = corpus.training()
-    origin = provenance(training, config)
+    origin = provenance(training.description(), config)
     clips = load_clips(training.examples, trainer.report)
     trained = train(clips, config, seed=seed, cache=cache, trainer=trainer)
     heard = [c for c in clips if c.example.speaker not in trained.validation_speakers]
