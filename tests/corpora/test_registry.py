@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from affekt import CorpusError
+from affekt.corpora.combine import pool
 from affekt.corpora.registry import load_corpus
 
 
@@ -189,3 +190,18 @@ def test_audformat_with_speakers_in_a_table_of_their_own(folder):
     (folder / "b.wav").unlink()
     with pytest.raises(CorpusError, match="1 files do not exist, the first b.wav"):
         load_corpus(str(folder))
+
+
+def test_a_loaded_corpus_is_a_source_too(manifest):
+    corpus = load_corpus(str(manifest))
+    assert load_corpus(corpus) == corpus
+    assert load_corpus(manifest) == corpus
+    assert load_corpus(corpus, {"anger": ""}).labels == ["neutral", "sadness"]
+    assert pool([corpus], {}) == corpus
+    with pytest.raises(CorpusError, match="manifest: labels to rename that it does not have: joy"):
+        load_corpus(corpus, {"joy": "happiness"})
+
+
+def test_the_nearest_corpus_is_suggested(tmp_path):
+    with pytest.raises(CorpusError, match=f"did you mean emodb:{tmp_path}"):
+        load_corpus(f"emobd:{tmp_path}")

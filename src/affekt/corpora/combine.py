@@ -5,16 +5,16 @@ what a corpus does not have it says nothing about (`affekt.training.targets`).
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import CorpusError
 from ..types import Example
 from .corpus import Corpus
-from .registry import load_corpus
+from .registry import Source, load_corpus
 
 
-def pool(sources: Sequence[str], label_map: dict[str, str]) -> Corpus:
+def pool(sources: Sequence[Source], label_map: Mapping[str, str]) -> Corpus:
     """All of several corpora, to be trained on or tested by speaker; one stays as it is.
 
     Raises:
@@ -26,7 +26,7 @@ def pool(sources: Sequence[str], label_map: dict[str, str]) -> Corpus:
     return _together(corpora, [u for c in corpora for u in c.examples])
 
 
-def across(source: str, test: str, label_map: dict[str, str]) -> Corpus:
+def across(source: Source, test: Source, label_map: Mapping[str, str]) -> Corpus:
     """Train on one corpus, test on another, on the classes that both have.
 
     Raises:
@@ -42,7 +42,7 @@ def across(source: str, test: str, label_map: dict[str, str]) -> Corpus:
 
 
 def leave_one_corpus_out(
-    sources: Sequence[str], label_map: dict[str, str], also: Sequence[str] = ()
+    sources: Sequence[Source], label_map: Mapping[str, str], also: Sequence[Source] = ()
 ) -> Corpus:
     """Each corpus is tested once by a model that learned from the others.
 
@@ -63,7 +63,7 @@ def leave_one_corpus_out(
     return replace(whole, folds=len(tested), predefined_folds=predefined_folds)
 
 
-def _load(sources: Sequence[str], label_map: dict[str, str]) -> list[Corpus]:
+def _load(sources: Sequence[Source], label_map: Mapping[str, str]) -> list[Corpus]:
     """Every corpus, its labels renamed where it has them."""
     corpora, used = [], set()
     for source in sources:

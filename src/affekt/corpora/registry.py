@@ -4,7 +4,9 @@ A source is a manifest, a folder that describes itself, ``corpus:ROOT``, for ins
 ``emodb:../emodb``, or ``my_package.module:function:ROOT`` with a layout of the user.
 """
 
+import difflib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,51 +51,66 @@ CORPORA: dict[str, PublishedCorpus] = {
 OWN = "not stated: those of the recordings"
 
 
-def load_corpus(source: str, label_map: dict[str, str] | None = None) -> Corpus:
-    """Load a source and rename its labels.
+Source = str | Path | Corpus
+
+
+def load_corpus(source: Source, label_map: Mapping[str, str] | None = None) -> Corpus:
+    """Load a corpus and rename its labels.
 
     Args:
-        source: ``manifest.csv``, a folder, ``corpus:ROOT``, or ``package.module:function:ROOT``.
+        source: ``manifest.csv``, a folder, ``corpus:ROOT``, ``package.module:function:ROOT``, or a
+            corpus that is loaded already.
         label_map: New names by label; "" leaves the class out.
 
     Raises:
-        CorpusError: No such source, or what it holds is not as expected.
+        CorpusError: No such source, or its contents do not have the expected form.
+        AffektError: The module of a layout outside the package cannot be imported.
     """
+    corpus = source if isinstance(source, Corpus) else _read(str(source))
+    name = corpus.name if isinstance(source, Corpus) else str(source)
+    if not corpus.examples:
+        raise CorpusError(f"{name}: no recordings found")
+    return replace(corpus, examples=_renamed(name, corpus.examples, label_map or {}))
+
+
+def _read(source: str) -> Corpus:
     name, _, root = source.partition(":")
     if name in CORPORA and root:
-        if not Path(root).is_dir():
-            raise CorpusError(f"{source}: {root} is not a folder")
-        known = CORPORA[name]
-        found = known.load(Path(root))
-        corpus = Corpus(
-            name,
-            tuple(found.examples),
-            known.license,
-            tuple(found.notes),
-            known.folds,
-            known.predefined_folds,
-        )
-    elif own := split_source(source):
-        corpus = load_layout(own[0], Path(own[1]))
-    elif Path(source).suffix.lower() in manifest.SUFFIXES:
-        rows = manifest.load(Path(source))
-        corpus = Corpus(Path(source).stem, tuple(rows), OWN)
-    elif Path(source).is_dir():
-        found = folder.load(Path(source))
-        corpus = Corpus(Path(source).resolve().name, tuple(found.examples), OWN, tuple(found.notes))
-    else:
-        raise CorpusError(
-            f"{source}: give a manifest (path, label, speaker; CSV, TSV, JSONL, Parquet), a folder "
-            f"with a folder for each class, or corpus:FOLDER with one of {', '.join(CORPORA)} or "
-            "a layout of your own (my_package.module:function:FOLDER)"
-        )
-    if not corpus.examples:
-        raise CorpusError(f"{source}: no recordings found")
-    return replace(corpus, examples=_renamed(source, corpus.examples, label_map or {}))
+        return _published(name, Path(root))
+    if own := split_source(source):
+        return load_layout(own[0], Path(own[1]))
+    path = Path(source)
+    if path.suffix.lower() in manifest.SUFFIXES:
+        return Corpus(path.stem, tuple(manifest.load(path)), OWN)
+    if path.is_dir():
+        loaded = folder.load(path)
+        return Corpus(path.resolve().name, tuple(loaded.examples), OWN, tuple(loaded.notes))
+    near = difflib.get_close_matches(name, CORPORA, n=1) if root else []
+    hint = f"; did you mean {near[0]}:{root}?" if near else ""
+    raise CorpusError(
+        f"{source}: give a manifest (path, label, speaker; CSV, TSV, JSONL, Parquet), a folder "
+        f"with a folder for each class, corpus:FOLDER with one of {', '.join(CORPORA)}, or a "
+        f"layout of your own (my_package.module:function:FOLDER){hint}"
+    )
+
+
+def _published(name: str, root: Path) -> Corpus:
+    if not root.is_dir():
+        raise CorpusError(f"{name}:{root}: {root} is not a folder")
+    known = CORPORA[name]
+    loaded = known.load(root)
+    return Corpus(
+        name,
+        tuple(loaded.examples),
+        known.license,
+        tuple(loaded.notes),
+        known.folds,
+        known.predefined_folds,
+    )
 
 
 def _renamed(
-    source: str, examples: tuple[Example, ...], label_map: dict[str, str]
+    source: str, examples: tuple[Example, ...], label_map: Mapping[str, str]
 ) -> tuple[Example, ...]:
     known = Counter(u.label for u in examples)
     if unknown := sorted(label_map.keys() - known.keys()):
