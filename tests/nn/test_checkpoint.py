@@ -11,6 +11,7 @@ from affekt.config import Config
 from affekt.inference.recognizer import Recognizer
 from affekt.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.nn.emotion_model import EmotionModel
+from affekt.nn.training_info import TrainingInfo
 
 LABELS = ["anger", "neutral", "sadness"]
 
@@ -20,7 +21,7 @@ def checkpoint(tiny_config):
     torch.manual_seed(0)
     model = EmotionModel(tiny_config, 3).eval()
     model.projection.measure({"": torch.randn(50, 128)})
-    return Checkpoint(model, LABELS, tiny_config, "tiny", "For tests.", {"seed": 0})
+    return Checkpoint(model, LABELS, tiny_config, "tiny", "For tests.", TrainingInfo(seed=0))
 
 
 @pytest.fixture

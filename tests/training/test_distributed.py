@@ -62,8 +62,8 @@ def told(distributed, manifest, config, cache):
     known = EmbeddingCache(cache / "new", encoder, distributed).encode(waves, spans)
     return {
         "regression": [regression(distributed), regression(distributed, 2)],
-        "facts": trained.training_info(),
-        "exact": exact.training_info(),
+        "facts": trained.training_info().to_json(),
+        "exact": exact.training_info().to_json(),
         "weights": sum(t.double().abs().sum().item() for t in trained.model.state_dict().values()),
         "vectors": [v.tolist() for v in embeddings],
         "cached": all(map(torch.equal, embeddings, known)),

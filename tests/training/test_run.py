@@ -110,7 +110,7 @@ def test_in_bfloat16_an_encoder_learns_nearly_the_same(clips, tiny_config):
 
 def test_it_learns(clips, tiny_config):
     trained = train(clips, tiny_config, seed=0)
-    assert trained.training_info()["validation_UAR"] > 0.6
+    assert trained.training_info().validation_UAR > 0.6
 
 
 def test_training_and_validation_share_no_speaker(clips, tiny_config, monkeypatch):

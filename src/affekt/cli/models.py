@@ -5,14 +5,14 @@ from .app import app, console
 
 @app.command
 def models() -> None:
-    """List the models inside the package: classes, what each is good for, and its terms."""
+    """List the models inside the package: classes, intended use, license."""
     from rich.text import Text
 
     from ..nn.bundled import bundled_models
-    from ..nn.checkpoint import load_checkpoint
+    from ..nn.model_config import read_model_config
 
     for name, folder in bundled_models().items():
-        model = load_checkpoint(folder)
+        model = read_model_config(folder)
         console().print(Text(name, "bold"))
-        for line in (", ".join(model.labels), model.intended_use, f"Terms: {model.license}"):
+        for line in (", ".join(model.labels), model.intended_use, f"License: {model.license}"):
             console().print(Text(f"    {line}"))

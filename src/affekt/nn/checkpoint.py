@@ -1,25 +1,23 @@
 """A model on disk: a folder with config.json, model.safetensors and README.md (its card).
 
-Never written over another model, never pickled; each file is whole or not there. Tensors that
-float16 holds exactly, as those of a frozen Whisper, are stored as such: half the size, same bits.
-What an encoder shares with the package's own is not stored again.
+A model is never written over another one and never pickled; each file is written atomically.
+Tensors that float16 represents exactly, as those of a frozen Whisper, are stored as float16: half
+the size, same bits. Tensors equal to those of the encoder inside the package are not stored.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from .. import __version__
 from ..atomic import new_folder, write
-from ..config import Config, explain
+from ..config import Config
 from ..errors import AffektError, CheckpointError
 from ..own_parts import is_dotted_path, require_trust
 from .emotion_model import EmotionModel
@@ -29,8 +27,10 @@ from .encoders.ssl import empty_ssl
 from .encoders.vggish import VGGish
 from .encoders.weights import LAYERS, build_encoder, packaged_hash
 from .encoders.whisper import Whisper
+from .model_config import FILE, FORMAT, ModelConfig, read_model_config
+from .training_info import TrainingInfo
 
-FORMAT = 2
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Checkpoint:
         config: Settings it was trained with.
         name: What results call it.
         intended_use: One sentence on what it is good for and what not.
-        training: Data, speakers, seed, epochs, score; for the card and the curious.
+        training: How it was trained: data, speakers, seed, epochs, validation score.
     """
 
     model: EmotionModel
@@ -51,37 +51,48 @@ class Checkpoint:
     config: Config
     name: str
     intended_use: str = ""
-    training: Mapping[str, Any] = field(default_factory=dict)
+    training: TrainingInfo = field(default_factory=TrainingInfo)
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """What config.json of the model folder holds."""
+        encoder = self.model.encoder
+        return ModelConfig(
+            format=FORMAT,
+            affekt=__version__,
+            name=self.name,
+            labels=self.labels,
+            intended_use=self.intended_use,
+            encoder_origin=encoder.origin,
+            packaged_encoder=packaged_hash(),
+            architecture=dict(encoder.architecture),
+            training=self.training,
+            config=self.config,
+        )
 
     @property
     def license(self) -> str:
-        """What the model may be used for, as far as the data it learned from say."""
-        return self.config.license or str(self.training.get("corpus", {}).get("terms", ""))
+        """What the model may be used for, as far as its config or its training data state it."""
+        return self.model_config.license
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
     """Write a model folder; config.json comes last and makes it one.
 
+    Args:
+        checkpoint: The model.
+        folder: New or empty folder.
+        card: Markdown of its README.md.
+
     Raises:
         AffektError: The folder is not empty, or cannot be written.
     """
-    about = {
-        "format": FORMAT,
-        "affekt": __version__,
-        "name": checkpoint.name,
-        "labels": checkpoint.labels,
-        "intended_use": checkpoint.intended_use,
-        "encoder_origin": checkpoint.model.encoder.origin,
-        "packaged_encoder": packaged_hash(),
-        "architecture": dict(checkpoint.model.encoder.architecture),
-        "training": dict(checkpoint.training),
-        "config": checkpoint.config.model_dump(mode="json"),
-    }
+    values = checkpoint.model_config.to_json()
     tensors = {name: _compact(t) for name, t in _own(checkpoint).items()}
     new_folder(folder)
     write(folder / "README.md", card)
-    write(folder / "model.safetensors", save(tensors))
-    write(folder / "config.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    write(folder / WEIGHTS, save(tensors))
+    write(folder / FILE, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
 def load_checkpoint(folder: Path, *, trust_own_parts: bool = False) -> Checkpoint:
@@ -96,73 +107,58 @@ def load_checkpoint(folder: Path, *, trust_own_parts: bool = False) -> Checkpoin
         CheckpointError: No model there, a damaged or foreign one, one of a newer affekt, or one
             that needs code which is not there or not trusted.
     """
-    for name in ("config.json", "model.safetensors"):
-        if not (folder / name).is_file():
-            raise CheckpointError(f"{folder}: no model here ({name} is missing)")
+    if not (folder / WEIGHTS).is_file() and (folder / FILE).is_file():
+        raise CheckpointError(f"{folder}: no model here ({WEIGHTS} is missing)")
+    about = read_model_config(folder)
     try:
-        about = json.loads((folder / "config.json").read_text("utf-8"))
-        tensors = load_file(folder / "model.safetensors")
+        tensors = load_file(folder / WEIGHTS)
     except (OSError, ValueError, SafetensorError) as error:
-        raise CheckpointError(f"{folder}: damaged model ({error})") from None
-    if not isinstance(about, dict) or "format" not in about:
-        raise CheckpointError(f"{folder}: config.json is not of an affekt model")
-    if about["format"] != FORMAT:
-        raise CheckpointError(
-            f"{folder}: model format {about['format']}, this affekt reads {FORMAT}; update affekt"
-        )
+        raise CheckpointError(f"{folder}: damaged model ({error})") from error
     try:
-        config = Config.model_validate(about["config"])
-        own_parts = (config.encoder.name, config.stage2.pooling)
+        own_parts = (about.config.encoder.name, about.config.stage2.pooling)
         require_trust(folder, own_parts, trust=trust_own_parts)
-        labels = [str(label) for label in about["labels"]]
-        model = EmotionModel(config, len(labels), _encoder(config, tensors, about))
-        model.encoder.origin = str(about["encoder_origin"])
-        own = {name: t.float() for name, t in tensors.items()}
-        complete = own.keys() >= model.state_dict().keys()
-        if not complete and about["packaged_encoder"] != packaged_hash():
-            raise CheckpointError(f"{folder}: stands on the encoder of another affekt; train anew")
-        model.load_state_dict(own if complete else _packaged(config) | own)
-    except ValidationError as error:
-        raise CheckpointError(f"{folder}: config.json: {explain(error)}") from error
+        model = _build(about, tensors)
     except CheckpointError:
         raise
     except AffektError as error:
         raise CheckpointError(f"{folder}: {error}") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).split("\n")[0]
-        raise CheckpointError(f"{folder}: weights and config do not fit ({reason})") from None
+        raise CheckpointError(f"{folder}: weights and config do not fit ({reason})") from error
     return Checkpoint(
-        model.eval(),
-        labels,
-        config,
-        about.get("name", folder.name),
-        str(about.get("intended_use", about.get("note", ""))),
-        about.get("training", {}),
+        model.eval(), about.labels, about.config, about.name, about.intended_use, about.training
     )
 
 
-def _encoder(
-    config: Config, tensors: Mapping[str, Tensor], about: Mapping[str, Any]
-) -> SegmentEncoder:
-    """The encoder without weights, sized as in the file or as the package's own."""
-    settings = config.encoder
+def _build(about: ModelConfig, tensors: Mapping[str, Tensor]) -> EmotionModel:
+    """The model that config.json describes, with the weights of the file."""
+    model = EmotionModel(about.config, len(about.labels), _encoder(about, tensors))
+    model.encoder.origin = about.encoder_origin
+    own = {name: t.float() for name, t in tensors.items()}
+    complete = own.keys() >= model.state_dict().keys()
+    if not complete and about.packaged_encoder != packaged_hash():
+        raise AffektError("needs the encoder inside another version of affekt; train it again")
+    model.load_state_dict(own if complete else _packaged(about.config) | own)
+    return model
+
+
+def _encoder(about: ModelConfig, tensors: Mapping[str, Tensor]) -> SegmentEncoder:
+    """The encoder without weights, with the sizes of the file or of the package's own."""
+    settings = about.config.encoder
     if settings.name == "ssl":
         return empty_ssl(
-            about["architecture"],
-            layer=settings.layer,
-            pooling=settings.pooling,
-            mix=settings.mix,
+            about.architecture, layer=settings.layer, pooling=settings.pooling, mix=settings.mix
         )
     if is_dotted_path(settings.name):
         return own_encoder(settings)
     if settings.name == "vggish":
         return VGGish(padding=settings.padding, final_relu=settings.final_relu)
-    d_model = len({**_packaged(config), **tensors}["encoder.conv1.bias"])
+    d_model = len({**_packaged(about.config), **tensors}["encoder.conv1.bias"])
     return Whisper(d_model, settings.layer, pooling=settings.pooling)
 
 
 def _own(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """What the package does not hold already."""
+    """Tensors that differ from those of the encoder inside the package."""
     packaged = _packaged(checkpoint.config)
     return {
         name: tensor
@@ -172,7 +168,7 @@ def _own(checkpoint: Checkpoint) -> dict[str, Tensor]:
 
 
 def _packaged(config: Config) -> dict[str, Tensor]:
-    """The encoder inside the package as a model with this config would name its tensors."""
+    """Tensors of the encoder inside the package, under the names of a model with this config."""
     if config.encoder.name != "whisper" or config.encoder.layer > LAYERS:
         return {}
     encoder = build_encoder(config.encoder.model_copy(update={"weights": None}))

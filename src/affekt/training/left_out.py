@@ -6,7 +6,7 @@ in turn tells what remains of the confidence elsewhere.
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,22 +14,9 @@ import torch
 
 from ..config import Config, Protocol
 from ..errors import AffektError
+from ..nn.training_info import LeftOut
 from .calibration import temperature
 from .targets import Targets
-
-
-class LeftOut(NamedTuple):
-    """What an evaluation on corpora left out says of confidence.
-
-    Attributes:
-        temperature: By which logits that were calibrated on known corpora are divided further.
-        known_source: Whether it is of clips standardised by their own source.
-        corpora: Each with the temperature that would have suited it best.
-    """
-
-    temperature: float
-    known_source: bool
-    corpora: dict[str, float]
 
 
 def left_out(run: Path, config: Config) -> LeftOut:
@@ -65,4 +52,5 @@ def left_out(run: Path, config: Config) -> LeftOut:
             logits, Targets(targets, torch.ones(logits.shape, dtype=torch.bool))
         )
     mean = float(np.exp(np.mean(np.log(list(best.values())))))
-    return LeftOut(mean, used.protocol.test_normalisation != "none", best)
+    known_source = used.protocol.test_normalisation != "none"
+    return LeftOut(temperature=mean, known_source=known_source, corpora=best)

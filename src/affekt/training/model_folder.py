@@ -16,13 +16,14 @@ from ..corpora.corpus import Corpus
 from ..errors import AffektError
 from ..nn.bundled import model_folder
 from ..nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ..nn.training_info import AdaptedFrom, CorpusInfo, LeftOut, TrainingInfo
 from ..progress import Report, silent
 from ..provenance import portable, provenance
 from ..report.model_card import adapted_card, model_card
 from .adapt import Adapted, adapt
 from .calibration import fit_gate
 from .clips import Clip, EmbeddingCache, load_clips
-from .left_out import LeftOut, left_out
+from .left_out import left_out
 from .resume import kept
 from .run import Trained, train
 from .trainer import Trainer
@@ -96,20 +97,22 @@ def adapt_folder(
         clips = load_clips(training.examples, report)
         adapted = adapt(old, clips, EmbeddingCache(cache, old.model.encoder), place.name)
         origin = provenance(training.description(), old.config)
-        training_info = {
-            "adapted_from": {"name": old.name, "corpus": old.training.get("corpus", {})},
-            "before_UAR": round(adapted.before, 4),
-            "after_UAR": round(adapted.after, 4),
-            "gain95": [round(bound, 4) for bound in adapted.gain],
-            "held_out": adapted.held_out,
-            "audio_warnings": _warning_counts(clips),
+        low, high = adapted.gain
+        training_info = TrainingInfo(
+            adapted_from=AdaptedFrom(name=old.name, corpus=old.training.corpus or CorpusInfo()),
+            before_UAR=round(adapted.before, 4),
+            after_UAR=round(adapted.after, 4),
+            gain95=(round(low, 4), round(high, 4)),
+            held_out=adapted.held_out,
+            audio_warnings=_warning_counts(clips),
             **origin,
-        }
+        )
         license = f"{old.license}; and those of {corpus.name}: {corpus.license}"
         note = f"{old.name} adapted to {corpus.name}. Good for recordings like these, if any."
         config = old.config.model_copy(update={"license": license, "intended_use": note})
         new = replace(adapted.checkpoint, config=config, intended_use=note, training=training_info)
-        save_checkpoint(new, place, adapted_card(place.name, note, new.labels, training_info))
+        card = adapted_card(place.name, note, new.labels, training_info.to_json())
+        save_checkpoint(new, place, card)
     return replace(adapted, checkpoint=new)
 
 
@@ -147,14 +150,11 @@ def _train_into(
     for told in unheard:
         trained.model.temperatures[int(told.known_source)] *= told.temperature
     _round(trained.model)
-    training_info = {
-        **trained.training_info(),
-        "seed": seed,
-        "audio_warnings": _warning_counts(clips),
-        **origin,
-    }
+    training_info = trained.training_info().with_values(
+        seed=seed, audio_warnings=_warning_counts(clips), **origin
+    )
     if unheard:
-        training_info["left_out"] = [told._asdict() for told in unheard]
+        training_info = training_info.with_values(left_out=list(unheard))
     note = config.intended_use or (
         f"Trained on {corpus.name}: {len(training.speakers)} speakers. On other voices, languages "
         "and microphones it may be wrong more often than right."
@@ -163,9 +163,8 @@ def _train_into(
         trained.model, trained.labels, portable(config), out.name, note, training_info
     )
     if trainer.distributed.first:
-        save_checkpoint(
-            checkpoint, out, model_card(out.name, note, trained.labels, training_info, score)
-        )
+        card = model_card(out.name, note, trained.labels, training_info.to_json(), score)
+        save_checkpoint(checkpoint, out, card)
     return trained
 
 

@@ -1,16 +1,17 @@
 """The whole training of one model: inner split, stage 1, stage 2, refit."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from ..config import Config
 from ..nn.emotion_model import EmotionModel, prepare
+from ..nn.training_info import TrainingInfo
 from ..types import ClassBalance
 from .augmentation import with_copies
 from .balance import Plan, cut, make_plan, summarise
@@ -52,21 +53,22 @@ class Trained:
     refit: bool
     interrupted: bool
 
-    def training_info(self) -> dict[str, Any]:
+    def training_info(self) -> TrainingInfo:
         """What a result should record of its training."""
-        return {
-            "encoder": self.model.encoder.origin,
-            "plan": self.plan,
-            "validation_speakers": self.validation_speakers,
-            "stage1_epochs": self.stage1.epochs,
-            "stage2_epochs": self.stage2.epochs,
-            "validation_UAR": round(self.stage2.validation[self.stage2.epochs - 1].uar, 4),
-            "temperatures": [round(t, 3) for t in self.temperatures],
-            "refit": self.refit,
-            "interrupted": self.interrupted,
-            "balance": [asdict(row) for row in self.balance],
-            "curves": {"stage 1": self.stage1.curves(), "stage 2": self.stage2.curves()},
-        }
+        unknown_source, known_source = self.temperatures
+        return TrainingInfo(
+            encoder=self.model.encoder.origin,
+            plan=dict(self.plan),
+            validation_speakers=self.validation_speakers,
+            stage1_epochs=self.stage1.epochs,
+            stage2_epochs=self.stage2.epochs,
+            validation_UAR=round(self.stage2.validation[self.stage2.epochs - 1].uar, 4),
+            temperatures=(round(unknown_source, 3), round(known_source, 3)),
+            refit=self.refit,
+            interrupted=self.interrupted,
+            balance=self.balance,
+            curves={"stage 1": self.stage1.curves(), "stage 2": self.stage2.curves()},
+        )
 
 
 def train(

@@ -47,7 +47,7 @@ class PaperSystem:
         )
         if trained.interrupted:
             raise KeyboardInterrupt  # a model cut short is no basis for a score
-        self.labels, self.training_info = trained.labels, trained.training_info()
+        self.labels, self.training_info = trained.labels, trained.training_info().to_json()
         self._recognizer = Recognizer(
             Checkpoint(trained.model, trained.labels, self.config, "under test")
         )

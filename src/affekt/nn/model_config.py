@@ -1,0 +1,78 @@
+"""config.json of a model folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, ValidationError
+
+from ..config import Config, explain
+from ..errors import CheckpointError
+from .training_info import Record, TrainingInfo
+
+FORMAT = 2
+FILE = "config.json"
+
+
+class ModelConfig(Record):
+    """All that a model folder holds besides its weights and its card.
+
+    Attributes:
+        format: Version of the format of the folder.
+        affekt: Version of affekt that wrote it.
+        name: What results call the model.
+        labels: Class names in the order of the logits.
+        intended_use: What the model is good for and what not ("note" before version 0.2).
+        encoder_origin: Where the encoder's weights came from.
+        packaged_encoder: Hash of the encoder inside the package that the weights build on.
+        architecture: Sizes of an encoder of transformers.
+        training: How the model was trained.
+        config: Settings it was trained with.
+    """
+
+    format: int = FORMAT
+    affekt: str = ""
+    name: str = ""
+    labels: list[str] = Field(min_length=1)
+    intended_use: str = Field("", validation_alias=AliasChoices("intended_use", "note"))
+    encoder_origin: str
+    packaged_encoder: str = ""
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    training: TrainingInfo = TrainingInfo()
+    config: Config
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of the file; all settings are written, those at their defaults too."""
+        return super().to_json() | {"config": self.config.model_dump(mode="json")}
+
+    @property
+    def license(self) -> str:
+        """What the model may be used for: as its config states, or else as its corpora do."""
+        corpus = self.training.corpus
+        return self.config.license or (corpus.license if corpus else "")
+
+
+def read_model_config(folder: Path) -> ModelConfig:
+    """Read config.json of a model folder, of this version or an earlier one.
+
+    Raises:
+        CheckpointError: No model there, a damaged file, a foreign one, or one of a newer affekt.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise CheckpointError(f"{folder}: no model here ({FILE} is missing)")
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder}: damaged model ({error})") from error
+    if not isinstance(values, dict) or "format" not in values:
+        raise CheckpointError(f"{folder}: config.json is not of an affekt model")
+    if values["format"] != FORMAT:
+        raise CheckpointError(
+            f"{folder}: model format {values['format']}, this affekt reads {FORMAT}; update affekt"
+        )
+    try:
+        config = Config.model_validate(values.get("config"))
+        return ModelConfig.model_validate({"name": folder.name} | values | {"config": config})
+    except ValidationError as error:
+        raise CheckpointError(f"{folder}: {FILE}: {explain(error)}") from error

@@ -1,0 +1,36 @@
+"""Records of a training: what is read is what was written, under the same keys."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from affekt.nn.bundled import bundled_models
+from affekt.nn.model_config import read_model_config
+from affekt.nn.training_info import CorpusInfo, TrainingInfo
+
+
+@pytest.mark.parametrize("name", ["default", "open"])
+def test_what_is_recorded_of_a_bundled_model_keeps_its_keys_and_values(name):
+    folder = bundled_models()[name]
+    stored = json.loads((folder / "config.json").read_text())["training"]
+    assert read_model_config(folder).training.to_json() == stored
+
+
+def test_the_license_of_a_corpus_is_stored_under_terms():
+    info = TrainingInfo(corpus=CorpusInfo(name="mine", license="CC0"))
+    assert info.to_json() == {"corpus": {"name": "mine", "terms": "CC0"}}
+    assert TrainingInfo.model_validate(info.to_json()) == info
+
+
+def test_only_what_was_set_is_written_and_unknown_fields_are_kept():
+    info = TrainingInfo.model_validate({"seed": 3, "C": 0.1, "trees": 500})
+    assert info.to_json() == {"seed": 3, "C": 0.1, "trees": 500}
+    assert info.with_values(fold=2).to_json() == {"seed": 3, "fold": 2, "C": 0.1, "trees": 500}
+
+
+def test_a_record_of_the_wrong_type_is_refused_and_a_record_does_not_change():
+    with pytest.raises(ValidationError):
+        TrainingInfo.model_validate({"seed": "first"})
+    with pytest.raises(ValidationError):
+        TrainingInfo().seed = 1
