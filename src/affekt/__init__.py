@@ -13,6 +13,7 @@ from .errors import AffektError, AudioError, CheckpointError, CorpusError
 from .types import Example, Prediction, Segment
 
 if TYPE_CHECKING:
+    from .api import adapt, available_models, embed, load_corpus, train
     from .corpora.published import LoadedExamples
     from .evaluation.systems.system import System
     from .formats.frame import to_frame
@@ -36,10 +37,16 @@ __all__ = [
     "SegmentEncoder",
     "Stream",
     "System",
+    "adapt",
+    "available_models",
+    "embed",
     "load",
+    "load_corpus",
     "to_frame",
+    "train",
 ]
-LAZY = {  # public names whose modules import torch, by module
+LAZY = {  # public names that are imported at their first use, by module
+    "api": ("adapt", "available_models", "embed", "load_corpus", "train"),
     "corpora.published": ("LoadedExamples",),
     "formats.frame": ("to_frame",),
     "evaluation.systems.system": ("System",),

@@ -1,4 +1,4 @@
-"""Atomic writes: a file or folder is complete or absent, and nothing is overwritten by accident."""
+"""Writing without loss: whole or not at all, and never over something else."""
 
 import os
 import tempfile
@@ -9,26 +9,26 @@ from .errors import AffektError
 
 
 def new_folder(folder: Path) -> Path:
-    """Create a folder for results, or accept an empty one.
+    """Make an empty folder for results, or take one that is empty.
 
     Raises:
-        AffektError: It is not empty, or cannot be created.
+        AffektError: It holds something, or cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise AffektError(f"{folder}: exists and is not empty; choose another folder")
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise AffektError(f"{folder}: cannot be written: {error.strerror}") from error
     return folder
 
 
 def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:
-    """Fill a temporary folder next to the target, then rename it.
+    """Fill a folder under a temporary name beside it, then rename it.
 
     Args:
-        folder: The target; it must not exist.
-        fill: Writes into the empty folder that it is given.
+        folder: The folder; it must not be there yet.
+        fill: Writes into the empty folder it is given.
 
     Raises:
         AffektError: It cannot be written.
@@ -41,24 +41,26 @@ def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:
             fill(part)
             part.rename(folder)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise AffektError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 def write(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
-    """Write a temporary file next to the target, then rename it.
+    """Write a file under a temporary name beside it, then rename it.
 
     Args:
-        path: The target; replaced if it exists.
-        content: Bytes, text (UTF-8), or a function that writes to the path that it is given.
+        path: The file; replaced if it exists.
+        content: Bytes, text (UTF-8), or a function that writes to the path it is given.
 
     Raises:
         AffektError: It cannot be written.
     """
-    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-        temporary = Path(name)
+    except OSError as error:
+        raise AffektError(f"{path}: cannot be written: {error.strerror}") from error
+    temporary = Path(name)
+    try:
         with os.fdopen(handle, "wb") as file:
             if not callable(content):
                 file.write(content.encode() if isinstance(content, str) else content)
@@ -67,11 +69,6 @@ def write(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise AffektError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _cannot_write(path: Path, error: OSError) -> AffektError:
-    return AffektError(f"{path}: cannot be written: {error.strerror or error}")
+        temporary.unlink(missing_ok=True)

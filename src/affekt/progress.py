@@ -1,18 +1,11 @@
-"""Progress of long work, reported by the library and displayed by the caller."""
+"""Progress of long work, for whoever draws it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 
 class Event(NamedTuple):
-    """One report of progress.
-
-    Attributes:
-        stage: What is being done.
-        done: Completed steps.
-        total: All steps.
-        note: Text to show with the numbers, or "".
-    """
+    """`done` of `total` steps of a stage are complete."""
 
     stage: str
     done: int
@@ -24,4 +17,4 @@ Report = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """Ignore a report of progress."""
+    """A `Report` that draws nothing."""

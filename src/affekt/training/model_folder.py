@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from ..atomic import new_folder
 from ..config import Config
 from ..corpora.corpus import Corpus
 from ..errors import AffektError
 from ..nn.bundled import model_folder
 from ..nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ..nn.emotion_model import EmotionModel
+from ..nn.encoders.own import is_own
 from ..nn.training_info import AdaptedFrom, CorpusInfo, LeftOut, TrainingInfo
 from ..progress import Report, silent
 from ..provenance import portable, provenance
@@ -174,10 +174,14 @@ def _warning_counts(clips: Sequence[Clip]) -> dict[str, int]:
     return dict(sorted(Counter(kinds).items()))
 
 
-def _round(model: nn.Module) -> None:
-    """To what float16 holds, so that the model of half the size on disk is this one, bit by bit."""
-    for tensor in model.state_dict().values():
-        if tensor.is_floating_point():
+def _round(model: EmotionModel) -> None:
+    """Round weights to float16, so that the model of half the size on disk is this one, bit by bit.
+
+    An encoder from outside the package keeps its own: float16 may not hold them.
+    """
+    exact = "encoder." if is_own(model.encoder) else None
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not (exact and name.startswith(exact)):
             tensor.copy_(tensor.half())
 
 

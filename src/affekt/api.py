@@ -1,0 +1,259 @@
+"""Train, adapt, embed and load corpora from Python: the functions behind the commands.
+
+Nothing is printed. `report` receives an `affekt.progress.Event` after each step of long work.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .atomic import write
+from .config import Config, read_config
+from .errors import AffektError, AudioError
+from .own_parts import dotted_path
+from .progress import Report, silent
+
+if TYPE_CHECKING:
+    from .corpora.corpus import Corpus
+    from .corpora.own_layout import Layout
+    from .corpora.registry import Source
+    from .inference.embedding import Level
+    from .inference.recognizer import Recognizer
+    from .nn.encoders.protocol import SegmentEncoder
+    from .nn.model_config import ModelConfig
+    from .nn.pooling import Pooling
+    from .training.adapt import Adapted
+
+Files = Sequence[str | Path]
+Settings = Config | Mapping[str, Any] | None
+
+
+def available_models() -> "dict[str, ModelConfig]":
+    """The models inside the package, by name.
+
+    Returns:
+        For each its ``labels``, ``intended_use`` and ``license``, and how it was trained.
+
+    Examples:
+        >>> models = affekt.available_models()
+        >>> list(models)
+        ['default', 'open']
+        >>> models["open"].labels
+        ['anger', 'fear', 'happiness', 'neutral', 'sadness']
+    """
+    from .nn.bundled import bundled_models
+    from .nn.model_config import read_model_config
+
+    return {name: read_model_config(folder) for name, folder in bundled_models().items()}
+
+
+def load_corpus(
+    source: "Source",
+    labels: Mapping[str, str] | None = None,
+    *,
+    layout: "Layout | None" = None,
+) -> "Corpus":
+    """Load a labelled corpus; its recordings are not read yet.
+
+    Args:
+        source: A manifest (CSV, TSV, JSONL, Parquet with path, label, speaker), a folder, or a
+            published corpus such as ``emodb:FOLDER``; with `layout`, a folder.
+        labels: New names by label; "" leaves the class out.
+        layout: A function of your own from a folder to `LoadedExamples` or a list of `Example`.
+
+    Returns:
+        The corpus: its ``examples``, ``labels``, ``speakers``, ``license`` and ``notes``.
+
+    Raises:
+        CorpusError: No such source, or its contents do not have the expected form.
+    """
+    from .corpora.own_layout import load_layout
+    from .corpora.registry import load_corpus as load
+
+    if layout is not None:
+        source = load_layout(layout, Path(str(source)))
+    return load(source, labels)
+
+
+def train(
+    source: "Source",
+    out: str | Path,
+    *,
+    pool: "Sequence[Source]" = (),
+    recipe: str | Path | None = None,
+    config: Settings = None,
+    encoder: "str | type[SegmentEncoder] | SegmentEncoder | None" = None,
+    pooling: "str | type[Pooling] | None" = None,
+    evaluation: str | Path | None = None,
+    calibrate_on: Sequence[str | Path] = (),
+    cache: str | Path | None = None,
+    resume: bool = False,
+    report: Report = silent,
+) -> "Recognizer":
+    """Train a model on a corpus, without what the corpus marks as test: ``affekt train``.
+
+    Ctrl-C ends a stage of training early and keeps its best epoch.
+
+    Args:
+        source: A corpus, as of `load_corpus`.
+        out: New folder for the model; its name is the model's.
+        pool: Further corpora, trained on together with `source`.
+        recipe: TOML file of settings.
+        config: Settings over those of the recipe: ``{"stage2": {"epochs": 20}}`` or a `Config`.
+        encoder: An encoder of your own: a class derived from `SegmentEncoder`, an instance, whose
+            weights training starts from, or a dotted path.
+        pooling: A pooling of your own: a class derived from `Pooling`, or a dotted path.
+        evaluation: ``metrics.json`` of an evaluation with the same corpus and settings, for the
+            model's card.
+        calibrate_on: Folders of evaluations that left corpora out, to calibrate the confidence.
+        cache: Folder of embeddings; the one of the command unless given.
+        resume: Continue a training to `out` that was interrupted.
+        report: Called with each step.
+
+    Returns:
+        The trained model, loaded from `out`.
+
+    Raises:
+        AffektError: A setting, a corpus or a part of your own is wrong, or `out` is not empty.
+    """
+    from .corpora.combine import pool as pooled
+    from .inference.recognizer import load
+    from .training.model_folder import train_folder
+    from .training.trainer import Trainer
+
+    settings = settings_with(recipe, config, encoder, pooling)
+    if settings.protocol.paper_protocol:
+        raise AffektError("protocol.paper_protocol needs a test fold: it is for evaluate")
+    train_folder(
+        pooled([source, *pool], settings.labels),
+        settings,
+        Path(out),
+        cache=_embeddings(cache),
+        evaluation=Path(evaluation) if evaluation else None,
+        unheard=[Path(run) for run in calibrate_on],
+        trainer=Trainer(report),
+        resume=resume,
+    )
+    return load(out, trust_own_parts=True)
+
+
+def adapt(
+    source: "Source",
+    out: str | Path,
+    *,
+    model: str | Path = "default",
+    labels: Mapping[str, str] | None = None,
+    cache: str | Path | None = None,
+    report: Report = silent,
+) -> "Adapted":
+    """Fit a model to your own labelled recordings: ``affekt adapt``.
+
+    Args:
+        source: The recordings, as of `load_corpus`.
+        out: New folder for the model.
+        model: The model to start from: the name of a bundled one, or a model folder.
+        labels: New names by label; "" leaves the class out.
+        cache: Folder of embeddings; the one of the command unless given.
+        report: Called with each step.
+
+    Returns:
+        The UAR before and after on recordings that were held out, and notes on what it shows;
+        ``affekt.load(out)`` loads the new model.
+
+    Raises:
+        AffektError: `out` is not empty, there is no such model, or there are too few recordings.
+    """
+    from .corpora.registry import load_corpus as load
+    from .training.model_folder import adapt_folder
+
+    corpus = load(source, labels)
+    return adapt_folder(corpus, str(model), Path(out), _embeddings(cache), report)
+
+
+def embed(
+    files: Files,
+    out: str | Path,
+    *,
+    model: "str | Path | Recognizer" = "default",
+    level: "Level" = "segment",
+    report: Report = silent,
+) -> list[AudioError]:
+    """Write the embeddings of recordings to a Parquet file: ``affekt embed``.
+
+    `Recognizer.embed` gives them as an array.
+
+    Args:
+        files: Paths of the recordings.
+        out: New file with the suffix ``.parquet``.
+        model: Name of a bundled model, a model folder, or a loaded model; its encoder is used.
+        level: "segment" writes a row for each 0.96 s segment, "clip" one for each recording.
+        report: Called with each step.
+
+    Returns:
+        The errors of recordings that cannot be read; they have no row.
+
+    Raises:
+        AffektError: `out` exists, or no recording can be read.
+    """
+    from .formats.embeddings import write_embeddings
+    from .inference.recognizer import Recognizer, load
+
+    recognizer = model if isinstance(model, Recognizer) else load(model)
+    return write_embeddings(recognizer, files, Path(out), level, report)
+
+
+def settings_with(
+    recipe: str | Path | None = None,
+    config: Settings = None,
+    encoder: "str | type[SegmentEncoder] | SegmentEncoder | None" = None,
+    pooling: "str | type[Pooling] | None" = None,
+) -> Config:
+    """Settings of a run, from a recipe, values over it, and parts given as objects.
+
+    Args:
+        recipe: TOML file.
+        config: Values over the recipe.
+        encoder: Class, instance or dotted path.
+        pooling: Class or dotted path.
+
+    Raises:
+        AffektError: A key or value is not allowed.
+    """
+    values = config.model_dump(exclude_unset=True) if isinstance(config, Config) else config
+    overrides = dict(values or {})
+    if encoder is not None:
+        given = {"name": encoder} if isinstance(encoder, str) else _encoder(encoder)
+        overrides["encoder"] = {**overrides.get("encoder", {}), **given}
+    if pooling is not None:
+        name = pooling if isinstance(pooling, str) else dotted_path(pooling)
+        overrides["stage2"] = {**overrides.get("stage2", {}), "pooling": name}
+    return read_config(Path(recipe) if recipe else None, overrides)
+
+
+def _encoder(encoder: "type[SegmentEncoder] | SegmentEncoder") -> dict[str, Any]:
+    """The section ``encoder`` of a config for an encoder given as an object.
+
+    The weights of an instance are written to the cache folder, as a file to start training from.
+    """
+    from safetensors.torch import save
+
+    from .nn.encoders.weights import cache_folder
+
+    if isinstance(encoder, type):
+        return {"name": dotted_path(encoder)}
+    settings: dict[str, Any] = {"name": dotted_path(type(encoder))}
+    settings["options"] = dict(encoder.architecture)
+    if tensors := {k: v.detach().cpu().contiguous() for k, v in encoder.state_dict().items()}:
+        content = save(tensors)
+        name = f"{type(encoder).__name__}-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
+        settings["weights"] = str(cache_folder() / "encoders" / name)
+        write(Path(settings["weights"]), content)
+    return settings
+
+
+def _embeddings(cache: str | Path | None) -> Path:
+    """Folder in which embeddings are cached."""
+    from .nn.encoders.weights import cache_folder
+
+    return Path(cache) if cache else cache_folder() / "vectors"
