@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test lint clean results study ablation bundled-models across unheard benchmark faults
+.PHONY: demo test lint docs clean results study ablation bundled-models across unheard benchmark faults
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -15,6 +15,9 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/dev.stamp
+	$(BIN)/python docs/build_site.py
 
 # Long runs. Their last results are committed under results/; move them away to run again.
 CORPORA ?= $(or $(AFFEKT_CORPORA),../shared/corpora)
@@ -107,4 +110,4 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo/out
+	rm -rf $(VENV) demo/out build site

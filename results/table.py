@@ -1,4 +1,4 @@
-"""The tables of docs/results.md, out of the runs under results/.
+"""The tables of docs/en/results/index.md, out of the runs under results/.
 
 python results/table.py     writes them between <!-- runs FOLDER --> or <!-- corpora FOLDER --> and
                             <!-- end -->
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "results.md"
+PAGE = HERE.parent / "docs" / "en" / "results" / "index.md"
 MARKED = re.compile(r"(<!-- (runs|corpora) (\S+) -->\n).*?(<!-- end -->)", re.S)
 
 

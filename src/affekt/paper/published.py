@@ -1,6 +1,7 @@
 """What the paper reports, in its tables' numbers, and where they contradict each other.
 
-Chen, Zhang, Zhao 2021. Percent are accuracies. ``docs/method.md`` says more on the errors.
+Chen, Zhang, Zhao 2021. Percent are accuracies. ``docs/en/concepts/method.md`` says more on
+the errors.
 """
 
 from collections.abc import Mapping

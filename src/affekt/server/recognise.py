@@ -110,7 +110,7 @@ async def stream(
     samples: Samples = "int16",
     hop: float = HOP,
 ) -> None:
-    """Live speech: see ``docs/server.md``."""
+    """Live speech: see ``docs/en/how-to/serve.md``."""
     await accept(socket)
     try:
         admitted(socket)
