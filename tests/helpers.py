@@ -104,13 +104,13 @@ def serving(state: Path, **settings):
     """A server in a thread, at a port of its own; its address."""
     import uvicorn
 
-    from affekt.server.app import create
+    from affekt.server.app import create_app
     from affekt.server.settings import Settings
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    app = create(Settings(state=state, models=("default",), **settings))
+    app = create_app(Settings(state=state, models=("default",), **settings))
     config = uvicorn.Config(
         app, port=port, log_level="warning", access_log=False, ws_max_size=1 << 20
     )

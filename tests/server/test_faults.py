@@ -107,7 +107,7 @@ def queued(jobs, name="a"):
 
 def test_a_job_that_kills_its_workers_fails_in_the_end(jobs, monkeypatch):
     job = queued(jobs)
-    for _ in range(store.ATTEMPTS):
+    for _ in range(store.MAX_ATTEMPTS):
         assert jobs.claim().id == job.id
     assert jobs.claim() is None
     assert jobs.get(job.id).status == "failed"
@@ -117,20 +117,20 @@ def test_a_job_that_kills_its_workers_fails_in_the_end(jobs, monkeypatch):
 def test_a_worker_whose_job_was_taken_or_deleted_learns_of_it(jobs):
     job = queued(jobs)
     mine = jobs.claim()
-    assert jobs.beat(mine, 0.5)
+    assert jobs.heartbeat(mine, 0.5)
     theirs = jobs.claim()
     assert theirs.attempts == 2
-    assert not jobs.beat(mine, 0.6)
-    jobs.end(mine, "failed", error="x")
+    assert not jobs.heartbeat(mine, 0.6)
+    jobs.fail(mine, "x")
     assert jobs.get(job.id).status == "running"
     assert Path(job.path).exists()
     prediction = Prediction("a.wav", 1.0, "anger", 1.0, {"anger": 1.0}, [])
-    jobs.tell(mine, 0, prediction)
-    jobs.tell(theirs, 0, replace(prediction, label="fear"))
+    jobs.add_result(mine, 0, prediction)
+    jobs.add_result(theirs, 0, replace(prediction, label="fear"))
     assert [p.label for p in jobs.result(job.id)] == ["fear"]
     jobs.delete(theirs)
-    assert not jobs.beat(theirs, 0.7)
-    jobs.tell(theirs, 1, prediction)
+    assert not jobs.heartbeat(theirs, 0.7)
+    jobs.add_result(theirs, 1, prediction)
     assert not Path(job.path).exists()
 
 
@@ -160,12 +160,12 @@ def test_the_queue_is_bounded_and_old_results_go(jobs, monkeypatch):
     now = time.time()
     job = jobs.claim()
     monkeypatch.setattr(store.time, "time", lambda: now + 4000)
-    jobs.end(job, "done")
+    jobs.complete(job, [])
     queued(jobs, "d")
-    jobs.tidy()
+    jobs.delete_expired()
     assert jobs.get(first.id).status == "done"  # it took more than an hour, and is kept for one
     monkeypatch.setattr(store.time, "time", lambda: now + 8000)
-    jobs.tidy()
+    jobs.delete_expired()
     assert jobs.get(first.id) is None
     assert {p.name for p in jobs.uploads.iterdir()} == {"b", "d"}  # c belonged to no job
 
@@ -182,7 +182,7 @@ def test_a_full_disk_is_said_and_survived(tmp_path, port):
         soundfile.write(noise, rng.standard_normal(16_000 * 20) * 0.1, 16_000, format="wav")
         answer = httpx.post(address + "/v1/jobs", **form(noise.getvalue()), timeout=30)
         assert answer.status_code == 507
-        assert "cannot be stored" in answer.json()["detail"]
+        assert "disk of the server is full" in answer.json()["detail"]
         assert not list((tmp_path / "uploads").iterdir())
         assert httpx.get(address + "/readyz").status_code == 200
         assert httpx.post(address + "/v1/recognise", **form(LIVELY), timeout=30).status_code == 200

@@ -82,7 +82,7 @@ def serve(
     if len(set(names)) < len(names) or not names:
         raise AffektError(f"models must differ by name, got {', '.join(names)}")
     os.umask(0o077)  # results are nobody else's
-    JobStore(settings.state, most=jobs, keep=0)  # what is wrong with it is told before all else
+    JobStore(settings.state, jobs, keep_seconds=0)  # what is wrong with it is told before all else
     _free(host, port)
     os.environ[VARIABLE] = settings.model_dump_json()
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again once all has ended
@@ -92,7 +92,7 @@ def serve(
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = kept.enter_context(metrics)
         say(f"serving {', '.join(names)} at http://{host}:{port}; Ctrl-C ends it")
         uvicorn.run(
-            "affekt.server.app:create", factory=True, host=host, port=port, workers=workers,
+            "affekt.server.app:create_app", factory=True, host=host, port=port, workers=workers,
             access_log=False, log_level="warning", ws_max_size=1 << 20, server_header=False,
             timeout_graceful_shutdown=settings.drain_seconds, timeout_keep_alive=30,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Who is served: whoever has the token, and no page of another site."""
+"""Access control: the token, and requests from pages of other sites."""
 
 import hmac
 from urllib.parse import urlsplit
@@ -9,26 +9,28 @@ from starlette.requests import HTTPConnection
 from .service import service_of
 
 
-def admitted(connection: HTTPConnection) -> None:
-    """Let a request or a WebSocket pass.
+def check_access(connection: HTTPConnection) -> None:
+    """Check the origin and the token of a request or WebSocket.
 
     Raises:
-        HTTPException: 401 without the token, 403 from another site's page.
+        HTTPException: 401 if the token is missing or wrong, 403 if the request comes from a page
+            of another site.
     """
     origin = connection.headers.get("origin")
     if origin and urlsplit(origin).netloc != connection.headers.get("host"):
-        raise HTTPException(403, "pages of other sites are not served")
+        raise HTTPException(403, "requests from pages of other sites are refused")
     token = service_of(connection).settings.token
-    if token and not hmac.compare_digest(_shown(connection).encode(), token.encode()):
+    if token and not hmac.compare_digest(_sent_token(connection).encode(), token.encode()):
         raise HTTPException(
             401, "send the header Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
         )
 
 
-def _shown(connection: HTTPConnection) -> str:
-    kind, _, token = connection.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer":
+def _sent_token(connection: HTTPConnection) -> str:
+    """The token of the Authorization header, or of the subprotocol ``token.TOKEN``, or ""."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
         return token.strip()
-    offered = connection.headers.get("sec-websocket-protocol", "").split(",")
-    tokens = [p.strip().removeprefix("token.") for p in offered if p.strip().startswith("token.")]
+    protocols = connection.headers.get("sec-websocket-protocol", "").split(",")
+    tokens = [p.strip().removeprefix("token.") for p in protocols if p.strip().startswith("token.")]
     return tokens[0] if tokens else ""

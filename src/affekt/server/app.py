@@ -1,4 +1,4 @@
-"""The application: routes, page, health, metrics."""
+"""The application: API, page, health checks and metrics."""
 
 import logging
 import secrets
@@ -17,26 +17,34 @@ from starlette.types import Scope
 
 from .. import __version__
 from . import jobs, recognise
-from .access import admitted
-from .observe import Observe, exposition, log
-from .problems import handle, responses
+from .access import check_access
+from .errors import ERROR_HANDLERS, error_responses
+from .monitoring import RequestMonitor, log, prometheus_text
 from .schema import Problem
-from .service import Served, Service
+from .service import CurrentService, Service
 from .settings import LOOPBACK, Settings, from_environment
 
-ABOUT = "Recognises emotion in speech. It errs; it must not decide about people."
+ABOUT = (
+    "Emotion recognition in natural speech. Results contain errors and must not be used to make "
+    "decisions about people."
+)
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' blob: data:; "
     "media-src 'self' blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
 PAGE = Path(str(resources.files("affekt") / "server" / "page"))
-SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-NONCE = "__NONCE__"  # stands in the page for what lets wavesurfer.js add its style
+SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+NONCE = "__NONCE__"  # placeholder in index.html; the nonce allows the styles of wavesurfer.js
+OTHER_THREADS = 40  # for decoding, storage and files, besides one for each waiting request
 
 
-def create(settings: Settings | None = None) -> FastAPI:
-    """The application; each worker process makes its own."""
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Create the application of one worker process.
+
+    Args:
+        settings: By default those that ``affekt serve`` put into the environment.
+    """
     settings = settings or from_environment()
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     log.setLevel(logging.INFO)
@@ -44,68 +52,72 @@ def create(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = app.state.service = Service(settings)
-        # Threads that wait for the model need no processor.
-        anyio.to_thread.current_default_thread_limiter().total_tokens = settings.waiting + 40
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter.total_tokens = settings.waiting + OTHER_THREADS
         service.worker.start()
         yield
         service.worker.stop(settings.drain_seconds)
 
     app = FastAPI(
         title="affekt", version=__version__, description=ABOUT, lifespan=lifespan,
-        docs_url=None, redoc_url=None,
+        docs_url=None, redoc_url=None, exception_handlers=ERROR_HANDLERS,
     )  # fmt: skip
-    app.add_middleware(Observe)
-    if not settings.token:  # which guards against other sites' names for us
+    app.add_middleware(RequestMonitor)
+    if not settings.token:  # against DNS rebinding, which a token already prevents
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
-    handle(app)
     app.include_router(recognise.router)
     app.include_router(jobs.router)
-    _health(app)
-    _page(app)
+    _add_health_routes(app)
+    _add_page(app)
     return app
 
 
-def _health(app: FastAPI) -> None:
+def _add_health_routes(app: FastAPI) -> None:
     @app.get("/healthz", response_class=PlainTextResponse)
     def healthz() -> str:
-        """Whether the process answers."""
+        """Liveness: the process answers."""
         return "ok"
 
-    @app.get("/readyz", responses={503: {"model": Problem, "description": "Not able to work."}})
-    def readyz(service: Served, response: Response) -> Problem:
-        """Whether models are loaded and jobs are worked off."""
+    @app.get("/readyz", responses={503: {"model": Problem, "description": "Not ready."}})
+    def readyz(service: CurrentService, response: Response) -> Problem:
+        """Readiness: the models are loaded and the job worker is running."""
         ready = service.worker.is_alive()
         response.status_code = 200 if ready else 503
-        return Problem(detail="ready" if ready else "jobs are not worked off")
+        return Problem(detail="ready" if ready else "the job worker is not running")
 
     @app.get(
         "/metrics",
-        dependencies=[Depends(admitted)],
-        responses=responses(403),
+        dependencies=[Depends(check_access)],
+        responses=error_responses(403),
         response_class=PlainTextResponse,
     )
-    def metrics(service: Served) -> PlainTextResponse:
-        """For Prometheus."""
-        return PlainTextResponse(exposition(service.store.counts()))
+    def metrics(service: CurrentService) -> PlainTextResponse:
+        """Metrics in the text format of Prometheus."""
+        return PlainTextResponse(prometheus_text(service.store.counts()))
 
 
-def _page(app: FastAPI) -> None:
+def _add_page(app: FastAPI) -> None:
     index = (PAGE / "index.html").read_text(encoding="utf-8")
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def page() -> HTMLResponse:
         nonce = secrets.token_urlsafe(16)
         policy = POLICY.format(nonce=f" 'nonce-{nonce}'")
-        headers = SAFE | {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+        headers = SECURITY_HEADERS | {
+            "Content-Security-Policy": policy,
+            "Cache-Control": "no-store",
+        }
         return HTMLResponse(index.replace(NONCE, nonce), headers=headers)
 
-    app.mount("/page", _Files(directory=PAGE))
+    app.mount("/page", _PageFiles(directory=PAGE))
 
 
-class _Files(StaticFiles):
-    """The page's files, under the page's policy."""
+class _PageFiles(StaticFiles):
+    """Scripts and styles of the page, with its security headers."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        """See `StaticFiles`."""
         response = await super().get_response(path, scope)
-        response.headers.update(SAFE | {"Content-Security-Policy": POLICY.format(nonce="")})
+        policy = {"Content-Security-Policy": POLICY.format(nonce="")}
+        response.headers.update(SECURITY_HEADERS | policy)
         return response

@@ -1,4 +1,4 @@
-"""``/v1/jobs``: recordings of any length, recognised one after the other."""
+"""``/v1/jobs``: recordings of up to 12 hours, recognised in the background."""
 
 import uuid
 from pathlib import Path
@@ -10,32 +10,36 @@ from starlette.exceptions import HTTPException
 
 from ..audio.decoding import Decoder
 from ..errors import AudioError
-from .access import admitted
-from .problems import responses
+from .access import check_access
+from .errors import error_responses
 from .recognise import FILES, Format, as_file
 from .schema import JobState
-from .service import Served, Service
+from .service import CurrentService, Service
 from .store import Job, StoreFullError
 from .upload import BODY, receive
 
-router = APIRouter(prefix="/v1/jobs", dependencies=[Depends(admitted)])
+router = APIRouter(prefix="/v1/jobs", dependencies=[Depends(check_access)])
 
 
 @router.post(
     "",
     status_code=202,
-    responses=responses(403, 404, 408, 413, 415, 422, 429, 507),
+    responses=error_responses(403, 404, 408, 413, 415, 422, 429, 507),
     openapi_extra=BODY,
 )
 async def submit(
     request: Request,
     response: Response,
-    service: Served,
+    service: CurrentService,
     model: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JobState:
-    """Queue a recording. Its result stays for a day, the recording until it has been recognised."""
+    """Queue a recording of up to 12 hours.
+
+    The recording is deleted when the job ends; the result is kept for a limited time, by default
+    a day.
+    """
     recognizer, settings, store = service.model(model), service.settings, service.store
-    if not await run_in_threadpool(store.room):
+    if not await run_in_threadpool(store.has_room):
         raise StoreFullError
     path = store.uploads / uuid.uuid4().hex
     try:
@@ -45,9 +49,9 @@ async def submit(
                     request, file, settings.job_megabytes, 10 * settings.upload_seconds
                 )
             async with service.decoding:
-                await run_in_threadpool(_begins, path, name)
+                await run_in_threadpool(_check_readable, path, name)
         job = await run_in_threadpool(store.add, name, recognizer.name, path)
-    except BaseException:  # the client may also be gone
+    except BaseException:  # also if the client disconnects, which cancels this task
         path.unlink(missing_ok=True)
         raise
     service.worker.wake()
@@ -55,8 +59,8 @@ async def submit(
     return _state(service, job)
 
 
-def _begins(path: Path, name: str) -> None:
-    """Refuse at once what is no recording."""
+def _check_readable(path: Path, name: str) -> None:
+    """Raise `AudioError` at once if the upload cannot be decoded."""
     if not path.stat().st_size:
         raise AudioError(f"{name}: the file is empty")
     decoder = Decoder(path)
@@ -67,28 +71,30 @@ def _begins(path: Path, name: str) -> None:
 @router.get(
     "/{job}",
     response_model=JobState,
-    responses=FILES | responses(403, 404, 409, 422),
+    responses=FILES | error_responses(403, 404, 409, 422),
 )
-def state(job: str, service: Served, format: Format = "json") -> JobState | Response:
-    """How far a job is; its result once it is done, in the format that is asked for."""
-    found = _found(service, job)
+def state(job: str, service: CurrentService, format: Format = "json") -> JobState | Response:
+    """The state of a job; once it is done, its result in the requested format."""
+    current = _job(service, job)
     if format == "json":
-        return _state(service, found)
-    if found.status != "done":
-        raise HTTPException(409, f"the job is {found.status}; its result comes when it is done")
-    return as_file(service.store.result(found.id), format)
+        return _state(service, current)
+    if current.status != "done":
+        raise HTTPException(
+            409, f"the job is {current.status}; the result is available when it is done"
+        )
+    return as_file(service.store.result(current.id), format)
 
 
-@router.delete("/{job}", status_code=204, responses=responses(403, 404, 422))
-def delete(job: str, service: Served) -> None:
-    """Forget a job, its result and its recording."""
-    service.store.delete(_found(service, job))
+@router.delete("/{job}", status_code=204, responses=error_responses(403, 404, 422))
+def delete(job: str, service: CurrentService) -> None:
+    """Delete a job, its result and its recording."""
+    service.store.delete(_job(service, job))
 
 
-def _found(service: Service, job: str) -> Job:
-    if found := service.store.get(job):
-        return found
-    raise HTTPException(404, "no such job; results are kept for a limited time")
+def _job(service: Service, job_id: str) -> Job:
+    if job := service.store.get(job_id):
+        return job
+    raise HTTPException(404, "no job with this id; results are kept for a limited time")
 
 
 def _state(service: Service, job: Job) -> JobState:

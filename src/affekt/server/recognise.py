@@ -14,11 +14,11 @@ from ..formats import writers
 from ..inference.recognizer import HOP, LONG
 from ..types import Prediction
 from . import schema
-from .access import admitted
+from .access import check_access
+from .errors import error_responses
 from .live import Samples, converse
-from .observe import RECOGNISED, STREAMS
-from .problems import responses
-from .service import Served
+from .monitoring import RECOGNISED, STREAMS
+from .service import CurrentService
 from .sockets import REFUSED, TRY_AGAIN, accept, close
 from .upload import BODY, receive
 
@@ -35,8 +35,8 @@ FILES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/models", dependencies=[Depends(admitted)], responses=responses(403))
-def models(service: Served) -> list[schema.Model]:
+@router.get("/models", dependencies=[Depends(check_access)], responses=error_responses(403))
+def models(service: CurrentService) -> list[schema.Model]:
     """The models, their classes, and what they may be used for."""
     default = service.model(None)
     return [
@@ -55,14 +55,14 @@ def models(service: Served) -> list[schema.Model]:
 
 @router.post(
     "/recognise",
-    dependencies=[Depends(admitted)],
+    dependencies=[Depends(check_access)],
     response_model=schema.Prediction,
-    responses=FILES | responses(403, 404, 408, 413, 415, 422, 429),
+    responses=FILES | error_responses(403, 404, 408, 413, 415, 422, 429),
     openapi_extra=BODY,
 )
 async def recognise(
     request: Request,
-    service: Served,
+    service: CurrentService,
     model: Annotated[str | None, Query(max_length=200)] = None,
     format: Format = "json",
 ) -> schema.Prediction | Response:
@@ -104,7 +104,7 @@ def as_file(predictions: list[Prediction], kind: Format) -> Response:
 @router.websocket("/stream")
 async def stream(
     socket: WebSocket,
-    service: Served,
+    service: CurrentService,
     model: Annotated[str | None, Query(max_length=200)] = None,
     rate: Annotated[int, Query(ge=1)] = 16_000,
     samples: Samples = "int16",
@@ -113,7 +113,7 @@ async def stream(
     """Live speech: see ``docs/en/how-to/serve.md``."""
     await accept(socket)
     try:
-        admitted(socket)
+        check_access(socket)
         recognizer = service.model(model)
     except HTTPException as error:
         return await close(socket, REFUSED, str(error.detail))

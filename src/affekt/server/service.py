@@ -1,4 +1,4 @@
-"""What the routes share."""
+"""State that all routes share: models, jobs and limits."""
 
 import asyncio
 import sys
@@ -13,20 +13,27 @@ from starlette.requests import HTTPConnection
 
 from ..nn.bundled import model_folder
 from ..nn.checkpoint import load_checkpoint
-from .problems import too_many
+from .errors import too_many
 from .settings import Settings
 from .shared import SharedRecognizer
 from .store import JobStore
 from .worker import Worker
 
-DECODERS = 4  # recordings decoded at the same time: more only take memory
+DECODERS = 4  # recordings decoded at the same time; more use more memory and are no faster
 
 
 class Service:
-    """The models, the jobs, and how many may use them at the same time.
+    """The models, the job store with its worker, and the limits of concurrent use.
+
+    Attributes:
+        settings: Of the server.
+        models: Recognizers by name of their model; the first is the default.
+        store: The jobs.
+        worker: The thread that recognises the recordings of jobs.
+        decoding: Semaphore that limits how many recordings are decoded at the same time.
 
     Raises:
-        CheckpointError: A model that cannot be loaded.
+        CheckpointError: A model cannot be loaded.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -34,8 +41,8 @@ class Service:
         checkpoints = [load_checkpoint(model_folder(m)) for m in settings.models]
         cores = torch.get_num_threads()
         torch.set_num_threads(1)
-        # Threads that encode ask for the interpreter between any two operations, and would wait
-        # 5 ms each time for one that parses a form.
+        # Encoding threads take the interpreter's lock between any two operations of torch. By
+        # default a thread that parses a form would wait 5 ms for it each time.
         sys.setswitchinterval(0.0005)
         loaded = [SharedRecognizer(checkpoint, cores) for checkpoint in checkpoints]
         self.models = {recognizer.name: recognizer for recognizer in loaded}
@@ -43,14 +50,14 @@ class Service:
         unwatched = {name: recognizer.unwatched() for name, recognizer in self.models.items()}
         self.worker = Worker(self.store, unwatched)
         self.decoding = asyncio.Semaphore(DECODERS)
-        self._used = {"requests": 0, "streams": 0}
-        self._most = {"requests": settings.waiting, "streams": settings.streams}
+        self._limits = {"requests": settings.waiting, "streams": settings.streams}
+        self._used = dict.fromkeys(self._limits, 0)
 
     def model(self, name: str | None) -> SharedRecognizer:
-        """A model by its name, or the first.
+        """The recognizer of a model; of the first one if no name is given.
 
         Raises:
-            HTTPException: 404; it names those that there are.
+            HTTPException: 404, with the names of all models.
         """
         if name is None:
             return next(iter(self.models.values()))
@@ -60,12 +67,12 @@ class Service:
 
     @asynccontextmanager
     async def slot(self, kind: str) -> AsyncIterator[None]:
-        """One of the places there are for ``requests`` or ``streams``.
+        """Occupy one of the limited slots of ``requests`` or ``streams``.
 
         Raises:
-            HTTPException: 429; all are taken.
+            HTTPException: 429 if all are in use.
         """
-        if self._used[kind] >= self._most[kind]:
+        if self._used[kind] >= self._limits[kind]:
             raise too_many(kind)
         self._used[kind] += 1
         try:
@@ -75,9 +82,9 @@ class Service:
 
 
 def service_of(connection: HTTPConnection) -> Service:
-    """The service that a request or WebSocket belongs to."""
+    """The service of the application that handles a request or WebSocket."""
     service: Service = connection.app.state.service
     return service
 
 
-Served = Annotated[Service, Depends(service_of)]
+CurrentService = Annotated[Service, Depends(service_of)]

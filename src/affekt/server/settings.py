@@ -1,4 +1,4 @@
-"""What the server may do, and how much."""
+"""Settings and limits of the server."""
 
 import os
 from pathlib import Path
@@ -7,38 +7,38 @@ from pydantic import Field
 
 from ..config import Frozen
 
-VARIABLE = "AFFEKT_SERVER"  # hands the settings to worker processes
+VARIABLE = "AFFEKT_SERVER"  # environment variable that passes the settings to worker processes
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class Settings(Frozen):
-    """Of one server; every limit has its own answer."""
+    """Settings of one server."""
 
     models: tuple[str, ...] = ("default", "open")
-    """Bundled models or model folders; the first answers who names none."""
+    """Bundled models or model folders; the first is the default."""
     host: str = "127.0.0.1"
     token: str = ""
-    """What clients must show; without one only this machine is served."""
+    """Token that clients must send; without one only this machine is served."""
     state: Path
     """Folder of jobs and their results."""
     megabytes: int = Field(50, ge=1)
-    """Largest recording that is recognised at once."""
+    """Largest recording of a request."""
     job_megabytes: int = Field(2000, ge=1)
     """Largest recording of a job."""
     waiting: int = Field(128, ge=1)
-    """Requests for recognition at the same time."""
+    """Recognition requests at the same time, in each worker process."""
     jobs: int = Field(64, ge=1)
-    """Jobs waiting or running."""
+    """Queued and running jobs."""
     streams: int = Field(16, ge=1)
-    """Live streams at the same time, in each worker."""
+    """Live streams at the same time, in each worker process."""
     upload_seconds: float = Field(60, gt=0)
-    """Time to send a recording; of a job, ten times that."""
+    """Time limit of an upload; ten times as long for a job."""
     keep_hours: float = Field(24, gt=0)
-    """How long results of jobs are kept."""
+    """How long the results of jobs are kept."""
     drain_seconds: int = Field(20, ge=1)
-    """Time to finish what has begun, when told to stop."""
+    """Time to finish running requests at shutdown."""
 
 
 def from_environment() -> Settings:
-    """The settings that ``affekt serve`` left for its workers."""
+    """Read the settings that ``affekt serve`` passes to its worker processes."""
     return Settings.model_validate_json(os.environ[VARIABLE])

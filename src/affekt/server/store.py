@@ -1,4 +1,4 @@
-"""Jobs and their results in SQLite: they survive a restart, a kill and each other."""
+"""Job queue and results in SQLite; both survive restarts and killed processes."""
 
 import json
 import os
@@ -7,14 +7,15 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import AffektError
 from ..types import Prediction
 
-LEASE = 30.0  # s without a sign of life after which a job is taken from its worker
-ATTEMPTS = 3
+LEASE = 30.0  # s without a heartbeat after which another worker takes over a job
+MAX_ATTEMPTS = 3
+ORPHAN_AGE = 3600  # s after which an uploaded recording without a job is deleted
 SCHEMA = """
 create table if not exists jobs (
     id text primary key, status text not null, file text not null, model text not null,
@@ -31,23 +32,23 @@ create table if not exists results (
 
 
 class StoreFullError(Exception):
-    """There is no room for the job."""
+    """As many jobs as allowed are queued or running."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A recording to recognise, or one that has been.
+    """A recording that is or was to be recognised.
 
     Attributes:
         id: 32 hexadecimal digits.
         status: queued, running, done or failed.
-        file: The client's name for it.
+        file: The client's name of the file.
         model: Name of the model.
-        path: Where the recording lies until the job has ended.
-        attempts: How often it was begun.
-        progress: Share that is done.
-        warnings: Of what is damaged or missing.
-        error: Why it failed, or "".
+        path: Uploaded recording; deleted when the job ends.
+        attempts: How often a worker has started the job.
+        progress: Fraction that is recognised, 0 to 1.
+        warnings: Of the recording as a whole, such as damage.
+        error: Why the job failed, or "".
     """
 
     id: str
@@ -62,40 +63,43 @@ class Job:
 
 
 class JobStore:
-    """Any number of threads and processes may use the same folder; one worker in each process.
+    """Jobs in a folder that any number of threads and processes may share.
+
+    Each process may have one worker.
 
     Args:
-        folder: Made if it is not there; holds ``jobs.sqlite`` and ``uploads/``.
-        most: Jobs waiting or running.
-        keep: Seconds that an ended job is kept.
+        folder: Created if missing; contains ``jobs.sqlite`` and ``uploads/``.
+        max_jobs: Limit of queued and running jobs.
+        keep_seconds: How long a job is kept after it has ended.
 
     Raises:
         AffektError: The folder cannot be written, or its database is damaged.
     """
 
-    def __init__(self, folder: Path, most: int, keep: float) -> None:
-        folder = folder.resolve()  # queued paths must hold wherever the next server is started
+    def __init__(self, folder: Path, max_jobs: int, keep_seconds: float) -> None:
+        folder = folder.resolve()  # a later server with another working directory finds the files
         self.uploads = folder / "uploads"
-        self._file, self._most, self._keep = folder / "jobs.sqlite", most, keep
+        self._file = folder / "jobs.sqlite"
+        self._max_jobs, self._keep_seconds = max_jobs, keep_seconds
         try:
             self.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
             with self._connection() as db:
                 db.execute("pragma journal_mode = wal")
                 db.executescript(SCHEMA)
-                [found] = db.execute("pragma quick_check(1)").fetchone()
-                if found != "ok":
-                    raise sqlite3.DatabaseError(found)
+                [message] = db.execute("pragma quick_check(1)").fetchone()
+                if message != "ok":
+                    raise sqlite3.DatabaseError(message)
         except OSError as error:
-            raise AffektError(f"{folder}: cannot be written: {error.strerror}") from None
+            raise AffektError(f"{folder}: cannot be written: {error.strerror}") from error
         except sqlite3.DatabaseError as error:
             raise AffektError(
-                f"{self._file}: cannot hold jobs ({error}); another --state folder will, or move "
-                "the file away"
-            ) from None
+                f"{self._file}: not a usable database of jobs ({error}); move the file away or "
+                "choose another --state folder"
+            ) from error
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A short transaction."""
+        """A connection for one short transaction."""
         db = sqlite3.connect(self._file, timeout=10)
         try:
             db.execute("pragma foreign_keys = on")
@@ -104,71 +108,67 @@ class JobStore:
         finally:
             db.close()
 
-    def room(self) -> bool:
+    def has_room(self) -> bool:
         """Whether another job may be queued."""
         with self._connection() as db:
-            active = "select count(*) from jobs where status in ('queued', 'running')"
-            return int(db.execute(active).fetchone()[0]) < self._most
+            return self._has_room(db)
+
+    def _has_room(self, db: sqlite3.Connection) -> bool:
+        query = "select count(*) from jobs where status in ('queued', 'running')"
+        return int(db.execute(query).fetchone()[0]) < self._max_jobs
 
     def add(self, file: str, model: str, path: Path) -> Job:
         """Queue a recording.
 
+        Args:
+            file: The client's name of the file.
+            model: Name of the model.
+            path: The recording, in `uploads`.
+
         Raises:
-            StoreFullError: Too many are waiting.
+            StoreFullError: As many jobs as allowed are queued or running.
         """
-        job = uuid.uuid4().hex
+        job = Job(uuid.uuid4().hex, "queued", file, model, str(path), 0, 0.0, [], "")
         with self._connection() as db:
             db.execute("begin immediate")
-            active = "select count(*) from jobs where status in ('queued', 'running')"
-            if db.execute(active).fetchone()[0] >= self._most:
+            if not self._has_room(db):
                 raise StoreFullError
             db.execute(
                 "insert into jobs (id, status, file, model, path, created)"
-                " values (?, 'queued', ?, ?, ?, ?)",
-                (job, file, model, str(path), time.time()),
+                " values (?, ?, ?, ?, ?, ?)",
+                (job.id, job.status, file, model, job.path, time.time()),
             )
-        return Job(job, "queued", file, model, str(path), 0, 0.0, [], "")
+        return job
 
-    def get(self, job: str) -> Job | None:
-        """A job by its id; None if there is none."""
+    def get(self, job_id: str) -> Job | None:
+        """The job with an id, or None."""
         with self._connection() as db:
             row = db.execute(
                 "select id, status, file, model, path, attempts, progress, warnings, error"
-                " from jobs where id = ?", (job,),
+                " from jobs where id = ?", (job_id,),
             ).fetchone()  # fmt: skip
         if row is None:
             return None
         return Job(*row[:7], json.loads(row[7]), row[8])  # type: ignore[call-arg]
 
-    def result(self, job: str) -> list[Prediction]:
-        """What has been told so far, in the order of time."""
+    def result(self, job_id: str) -> list[Prediction]:
+        """The predictions so far, in the order of time."""
         with self._connection() as db:
             rows = db.execute(
-                "select prediction from results where job = ? order by number", (job,)
+                "select prediction from results where job = ? order by number", (job_id,)
             ).fetchall()
         return [Prediction.from_dict(json.loads(row[0])) for row in rows]
 
     def claim(self) -> Job | None:
-        """Take the oldest job that waits, or that its worker has left.
+        """Start the oldest job that is queued or whose worker has died, if there is one.
 
-        One that was left too often has failed: it may be what kills the workers.
+        A job whose workers died `MAX_ATTEMPTS` times fails: it may be what kills them.
         """
         now = time.time()
         with self._connection() as db:
             db.execute("begin immediate")
-            for (pid,) in db.execute("select distinct pid from jobs where status = 'running'"):
-                if not _alive(pid):
-                    db.execute("update jobs set beat = 0 where pid = ?", (pid,))
-            db.execute(
-                "update jobs set status = 'failed', beat = ?, error = ? where status = 'running'"
-                " and beat < ? and attempts >= ?",
-                (
-                    now,
-                    f"the server stopped {ATTEMPTS} times while working on it",
-                    now - LEASE,
-                    ATTEMPTS,
-                ),
-            )
+            _expire_leases_of_dead_workers(db)
+            _fail_repeatedly_abandoned(db, now)
             row = db.execute(
                 "update jobs set status = 'running', beat = ?, pid = ?, attempts = attempts + 1,"
                 " progress = 0 where id = (select id from jobs where status = 'queued'"
@@ -179,8 +179,14 @@ class JobStore:
                 db.execute("delete from results where job = ?", row)
         return self.get(row[0]) if row else None
 
-    def tell(self, job: Job, number: int, prediction: Prediction) -> None:
-        """Keep a result, if the job is still this worker's."""
+    def add_result(self, job: Job, number: int, prediction: Prediction) -> None:
+        """Store a prediction, unless another worker has taken over the job.
+
+        Args:
+            job: As `claim` returned it.
+            number: Position of the prediction in the result, from 0 on.
+            prediction: Of the recording or of one utterance.
+        """
         text = json.dumps(prediction.to_dict(), ensure_ascii=False)
         with self._connection() as db:
             db.execute(
@@ -189,63 +195,90 @@ class JobStore:
                 (number, text, job.id, job.attempts),
             )
 
-    def beat(self, job: Job, progress: float) -> bool:
-        """A sign of life; False if the job is no longer this worker's, or was deleted."""
+    def heartbeat(self, job: Job, progress: float) -> bool:
+        """Renew the lease of a job and store its progress.
+
+        Returns:
+            False if the job was deleted or another worker has taken it over.
+        """
         with self._connection() as db:
-            done = db.execute(
+            updated = db.execute(
                 "update jobs set beat = ?, progress = ? where id = ? and attempts = ?"
                 " and status = 'running'",
                 (time.time(), progress, job.id, job.attempts),
             )
-            return done.rowcount == 1
+            return updated.rowcount == 1
 
-    def end(self, job: Job, status: str, *, error: str = "", warnings: Sequence[str] = ()) -> None:
-        """Done, failed, or queued again, which does not count as an attempt.
+    def complete(self, job: Job, warnings: Sequence[str]) -> None:
+        """Mark a job as done, with the warnings of its recording, and delete the recording."""
+        self._end(job, replace(job, status="done", progress=1.0, warnings=list(warnings)))
 
-        The recording goes unless it is needed again.
-        """
+    def fail(self, job: Job, error: str) -> None:
+        """Mark a job as failed and delete its recording."""
+        self._end(job, replace(job, status="failed", error=error))
+
+    def requeue(self, job: Job) -> None:
+        """Return a job to the queue; this attempt does not count."""
+        self._end(job, replace(job, status="queued", attempts=job.attempts - 1))
+
+    def _end(self, job: Job, new: Job) -> None:
+        """End the attempt `job` with the state `new`, unless another worker has taken it over."""
         with self._connection() as db:
-            done = db.execute(
-                "update jobs set status = ?, beat = ?, error = ?, warnings = ?, progress = ?,"
-                " attempts = attempts - ? where id = ? and attempts = ?",
-                (status, time.time(), error, json.dumps(list(warnings)), float(status == "done"),
-                 status == "queued", job.id, job.attempts),
+            updated = db.execute(
+                "update jobs set status = ?, beat = ?, progress = ?, warnings = ?, error = ?,"
+                " attempts = ? where id = ? and attempts = ?",
+                (new.status, time.time(), new.progress, json.dumps(new.warnings), new.error,
+                 new.attempts, job.id, job.attempts),
             )  # fmt: skip
-        if done.rowcount and status != "queued":
+        if updated.rowcount and new.status != "queued":
             Path(job.path).unlink(missing_ok=True)
 
     def delete(self, job: Job) -> None:
-        """Forget a job, its results and its recording."""
+        """Delete a job, its result and its recording."""
         with self._connection() as db:
             db.execute("delete from jobs where id = ?", (job.id,))
         Path(job.path).unlink(missing_ok=True)
 
-    def tidy(self) -> None:
-        """Forget what is older than it may be, and recordings that belong to no job."""
+    def delete_expired(self) -> None:
+        """Delete jobs that ended long ago, and recordings without a job."""
         now = time.time()
         with self._connection() as db:
             db.execute(
                 "delete from jobs where status in ('done', 'failed') and beat < ?",
-                (now - self._keep,),
+                (now - self._keep_seconds,),
             )
-            known = {
-                row[0]
-                for row in db.execute("select path from jobs where status in ('queued', 'running')")
-            }
+            query = "select path from jobs where status in ('queued', 'running')"
+            needed = {row[0] for row in db.execute(query)}
         for path in self.uploads.iterdir():
-            with suppress(FileNotFoundError):  # another worker was faster
-                if str(path) not in known and path.stat().st_mtime < now - 3600:
+            with suppress(FileNotFoundError):  # deleted by another worker meanwhile
+                if str(path) not in needed and path.stat().st_mtime < now - ORPHAN_AGE:
                     path.unlink()
 
     def counts(self) -> dict[str, int]:
-        """Jobs by status."""
+        """Number of jobs by status."""
         with self._connection() as db:
             return dict(db.execute("select status, count(*) from jobs group by status").fetchall())
 
 
-def _alive(pid: int) -> bool:
-    """Whether the worker of a job still runs; all are on this machine, as SQLite is."""
-    if pid == os.getpid():  # this worker asks for a job: it has none
+def _expire_leases_of_dead_workers(db: sqlite3.Connection) -> None:
+    """Let jobs of processes that no longer run be claimed at once."""
+    for (pid,) in db.execute("select distinct pid from jobs where status = 'running'").fetchall():
+        if not _is_working(pid):
+            db.execute("update jobs set beat = 0 where pid = ?", (pid,))
+
+
+def _fail_repeatedly_abandoned(db: sqlite3.Connection, now: float) -> None:
+    db.execute(
+        "update jobs set status = 'failed', beat = ?, error = ? where status = 'running'"
+        " and beat < ? and attempts >= ?",
+        (now, f"the server stopped {MAX_ATTEMPTS} times while recognising this recording",
+         now - LEASE, MAX_ATTEMPTS),
+    )  # fmt: skip
+
+
+def _is_working(pid: int) -> bool:
+    """Whether a process on this machine, which SQLite implies, still works on its job."""
+    if pid == os.getpid():  # this process is claiming a job, so it has none
         return False
     try:
         os.kill(pid, 0)

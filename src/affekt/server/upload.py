@@ -1,4 +1,4 @@
-"""Recordings that clients send: a form's field ``file``, or the bare bytes."""
+"""Uploaded recordings: the field ``file`` of a form, or audio as the request body."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,35 +23,45 @@ BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"multipart/form-data": FORM, "audio/*": AUDIO}}
 }
 TYPES = ("audio/", "video/", "application/octet-stream", "application/ogg")
-COPY = 1 << 20
+CHUNK = 1 << 20  # bytes copied at a time
+OVERHEAD = 10_000  # bytes of a form besides the file
 
 
 async def receive(request: Request, target: BinaryIO, megabytes: int, seconds: float) -> str:
-    """Write the recording to a file.
+    """Write an uploaded recording to a file.
+
+    Args:
+        request: The upload.
+        target: File to write to.
+        megabytes: Size limit.
+        seconds: Time limit.
 
     Returns:
-        The client's name for it, without folders; never used to open anything.
+        The client's name of the file, without folders; it must not be used to open a file.
 
     Raises:
-        HTTPException: 408 too slow, 413 too large, 415 something else, 422 no recording in it.
+        HTTPException: 408 if the upload takes too long, 413 if it is too large, 415 if it is
+            neither a form nor audio, 422 if the form is damaged or has no file.
     """
     size = int(length) if (length := request.headers.get("content-length", "")).isdigit() else 0
-    if size > megabytes * 1_000_000 + 10_000:  # a form has some more
+    if size > megabytes * 1_000_000 + OVERHEAD:
         raise _too_large(megabytes)
-    kind = request.headers.get("content-type", "").lower()
+    content_type = request.headers.get("content-type", "").lower()
     body = _limited(request, megabytes)
     try:
         async with asyncio.timeout(seconds):
-            if kind.startswith("multipart/form-data"):
+            if content_type.startswith("multipart/form-data"):
                 return await _form(request, body, target)
-            if kind.startswith(TYPES):
+            if content_type.startswith(TYPES):
                 async for chunk in body:
                     await run_in_threadpool(target.write, chunk)
                 return "recording"
-    except TimeoutError:
-        raise HTTPException(408, f"the recording took longer than {seconds:.0f} s") from None
+    except TimeoutError as error:
+        raise HTTPException(408, f"the upload took longer than {seconds:.0f} s") from error
     raise HTTPException(
-        415, "send a form (multipart/form-data) with the field file, or audio/* with the bytes"
+        415,
+        "send a form (multipart/form-data) with the field file, or the recording as the body "
+        "with a Content-Type of audio/*",
     )
 
 
@@ -59,35 +69,39 @@ async def _form(request: Request, body: AsyncIterator[bytes], target: BinaryIO) 
     try:
         parser = MultiPartParser(
             request.headers, cast(Any, body), max_files=1, max_fields=8
-        )  # keeps files beyond 1 MB on disk
+        )  # spools files above 1 MB to disk
         form = await parser.parse()
     except (MultiPartException, KeyError) as error:
-        raise HTTPException(422, f"a damaged form: {getattr(error, 'message', error)}") from None
+        message = getattr(error, "message", error)
+        raise HTTPException(422, f"a damaged form: {message}") from error
     try:
         file = form.get("file")
         if not isinstance(file, UploadFile):
-            raise HTTPException(422, "the form has no file in its field file")
-        while chunk := await file.read(COPY):
+            raise HTTPException(422, "the field file of the form contains no file")
+        while chunk := await file.read(CHUNK):
             await run_in_threadpool(target.write, chunk)
-        return shown(file.filename or "")
+        return clean_name(file.filename or "")
     finally:
         await form.close()
 
 
-def shown(name: str) -> str:
-    """A client's file name as results repeat it: its last part, printable, not too long."""
+def clean_name(name: str) -> str:
+    """The last part of a client's file name, printable and at most 200 characters long."""
     last = PurePosixPath(name.replace("\\", "/")).name
     return "".join(c if c.isprintable() else "?" for c in last)[:200] or "recording"
 
 
 async def _limited(request: Request, megabytes: int) -> AsyncIterator[bytes]:
+    """Read the body, up to the size limit."""
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
-        if received > megabytes * 1_000_000 + 10_000:
+        if received > megabytes * 1_000_000 + OVERHEAD:
             raise _too_large(megabytes)
         yield chunk
 
 
 def _too_large(megabytes: int) -> HTTPException:
-    return HTTPException(413, f"larger than {megabytes} MB", headers={"Connection": "close"})
+    return HTTPException(
+        413, f"the recording is larger than {megabytes} MB", headers={"Connection": "close"}
+    )

@@ -12,7 +12,7 @@ from ..audio.recording import Wave
 from ..errors import AudioError
 from ..inference.recognizer import LONG, Recognizer
 from ..types import Prediction
-from .observe import RECOGNISED, log
+from .monitoring import RECOGNISED, log
 from .store import Job, JobStore
 
 POLL = 1.0  # s between looks for jobs that other processes have queued
@@ -50,22 +50,22 @@ class Worker(Thread):
         """See `Worker`."""
         while not self._stop_event.is_set():
             try:
-                self._store.tidy()
+                self._store.delete_expired()
                 if job := self._store.claim():
                     self._work(job)
                     continue
             except (OSError, sqlite3.Error) as error:  # no room, a lock: it is tried again
-                log.warning(json.dumps({"event": "jobs wait", "error": str(error)}))
+                log.warning(json.dumps({"event": "job store unavailable", "error": str(error)}))
             self._wake.wait(POLL)
             self._wake.clear()
 
     def _work(self, job: Job) -> None:
         if job.model not in self._models:
             names = ", ".join(self._models)
-            self._store.end(job, "failed", error=f"no model {job.model} here; there are {names}")
+            self._store.fail(job, f"no model {job.model} here; there are {names}")
             return
         if not Path(job.path).exists():
-            self._store.end(job, "failed", error=f"{job.file}: the recording is gone")
+            self._store.fail(job, f"{job.file}: the uploaded recording is missing")
             return
         try:
             decoder = Decoder(job.path)
@@ -73,16 +73,16 @@ class Worker(Thread):
             self._recognise(job, decoder)
         except StoppedError:
             if self._stop_event.is_set():
-                self._store.end(job, "queued")
+                self._store.requeue(job)
         except AudioError as error:
-            self._store.end(job, "failed", error=str(error))
+            self._store.fail(job, str(error))
         except (OSError, sqlite3.Error):
             raise
         except Exception as error:  # of one recording; the others must not wait for ever
             log.exception(json.dumps({"event": "job failed", "job": job.id}))
-            self._store.end(job, "failed", error=f"internal error ({type(error).__name__})")
+            self._store.fail(job, f"internal error ({type(error).__name__})")
         else:
-            self._store.end(job, "done", warnings=decoder.warnings)
+            self._store.complete(job, decoder.warnings)
 
     def _recognise(self, job: Job, decoder: Decoder) -> None:
         recognizer = self._models[job.model]
@@ -95,7 +95,7 @@ class Worker(Thread):
             if time.monotonic() > last + BEAT:
                 last = time.monotonic()
                 share = min(decoder.seconds / decoder.promised, 1) if decoder.promised else 0.0
-                if not self._store.beat(job, share):
+                if not self._store.heartbeat(job, share):
                     raise StoppedError
 
         decoder.tap = beat
@@ -104,6 +104,6 @@ class Worker(Thread):
         else:
             told = recognizer.utterances(decoder)
         for number, prediction in enumerate(told):
-            self._store.tell(job, number, prediction)
+            self._store.add_result(job, number, prediction)
             RECOGNISED.labels(job.model).inc(prediction.duration)
             beat()

@@ -1,4 +1,4 @@
-"""Metrics and logs; neither holds a name of a file nor anything that was said."""
+"""Metrics and logs; neither contains file names or anything that was said."""
 
 import json
 import logging
@@ -16,18 +16,24 @@ from prometheus_client import (
 )
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .schema import STATUSES
+
 log = logging.getLogger("affekt.server")
 
-REQUESTS = Counter("affekt_requests", "Requests answered.", ["method", "route", "status"])
-SECONDS = Histogram("affekt_request_seconds", "Time to answer.", ["route"])
-RECOGNISED = Counter("affekt_recognised_seconds", "Speech recognised, in seconds.", ["model"])
-STREAMS = Gauge("affekt_streams", "Live streams.", multiprocess_mode="livesum")
+REQUESTS = Counter("affekt_requests", "HTTP requests.", ["method", "route", "status"])
+SECONDS = Histogram("affekt_request_seconds", "Duration of HTTP requests, in seconds.", ["route"])
+RECOGNISED = Counter("affekt_recognised_seconds", "Recognised speech, in seconds.", ["model"])
+STREAMS = Gauge("affekt_streams", "Open live streams.", multiprocess_mode="livesum")
 JOBS = Gauge("affekt_jobs", "Jobs by status.", ["status"], multiprocess_mode="mostrecent")
 
 
-def exposition(jobs: dict[str, int]) -> bytes:
-    """All metrics in Prometheus' text format, of all workers together."""
-    for status in ("queued", "running", "done", "failed"):
+def prometheus_text(jobs: dict[str, int]) -> bytes:
+    """The metrics of all worker processes together, in the text format of Prometheus.
+
+    Args:
+        jobs: Number of jobs by status.
+    """
+    for status in STATUSES:
         JOBS.labels(status).set(jobs.get(status, 0))
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
@@ -36,8 +42,8 @@ def exposition(jobs: dict[str, int]) -> bytes:
     return generate_latest(registry)
 
 
-class Observe:
-    """Counts, times and logs every request."""
+class RequestMonitor:
+    """ASGI middleware that counts, times and logs every HTTP request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -46,19 +52,20 @@ class Observe:
         """See ASGI."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        begun, status = time.perf_counter(), 500
+        start, status = time.perf_counter(), 500
 
-        async def watched(message: Message) -> None:
+        async def send_and_note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send_and_note_status)
         finally:
-            route = getattr(scope.get("route"), "path", "other")  # never what the client wrote
-            seconds = time.perf_counter() - begun
+            # The route's pattern, not the path: a path is the client's text.
+            route = getattr(scope.get("route"), "path", "other")
+            seconds = time.perf_counter() - start
             REQUESTS.labels(scope["method"], route, status).inc()
             SECONDS.labels(route).observe(seconds)
             event = {"method": scope["method"], "route": route, "status": status}

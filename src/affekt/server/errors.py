@@ -1,0 +1,114 @@
+"""Errors as answers: a status code and one sentence, ``{"detail": ...}``."""
+
+import errno
+import sqlite3
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from fastapi import Request, WebSocket
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from ..errors import AudioError, TooLongError
+from .schema import Problem
+from .sockets import REFUSED, accept, close
+from .store import StoreFullError
+
+RETRY = {"Retry-After": "5"}
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, quota, size limit of a file
+DESCRIPTIONS = {
+    401: "The token is missing or wrong.",
+    403: "The request comes from a page of another site.",
+    404: "No such model or job.",
+    408: "The upload took too long.",
+    409: "The job is not done.",
+    413: "The recording is too large or too long.",
+    415: "The body is neither a form with a field `file` nor audio.",
+    422: "Not a recording, a damaged recording, or an invalid parameter.",
+    429: "Too many requests or jobs; try again after `Retry-After` seconds.",
+    507: "The disk is full.",
+}
+
+
+def error_responses(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI descriptions of the errors of a route, 401 among them."""
+    return {code: {"model": Problem, "description": DESCRIPTIONS[code]} for code in (401, *codes)}
+
+
+def too_many(what: str) -> HTTPException:
+    """The error 429 of a limit.
+
+    Args:
+        what: What is limited, in the plural.
+    """
+    return HTTPException(429, f"too many {what} at the same time; try again", headers=RETRY)
+
+
+def _disk_full(error: OSError | sqlite3.Error) -> bool:
+    """Whether the disk has no room left, as opposed to any other error of a file or database."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return error.errno in DISK_FULL
+
+
+def _answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(Problem(detail=detail).model_dump(), status, headers)
+
+
+def _sentence(error: RequestValidationError | WebSocketRequestValidationError) -> str:
+    """The first validation error, with the parameter that it is about."""
+    first = error.errors()[0]
+    parameter = " ".join(str(part) for part in first["loc"])
+    return f"{parameter}: {first['msg']}"
+
+
+async def _http(_: Request, error: HTTPException) -> JSONResponse:
+    return _answer(error.status_code, error.detail, error.headers)
+
+
+async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    return _answer(422, _sentence(error))
+
+
+async def _invalid_stream(socket: WebSocket, error: WebSocketRequestValidationError) -> None:
+    await accept(socket)
+    await close(socket, REFUSED, _sentence(error))
+
+
+async def _audio(_: Request, error: AudioError) -> JSONResponse:
+    return _answer(413 if isinstance(error, TooLongError) else 422, str(error))
+
+
+async def _disconnected(_: Request, __: ClientDisconnect) -> JSONResponse:
+    return _answer(400, "the client disconnected during the upload")
+
+
+async def _store_full(_: Request, __: StoreFullError) -> JSONResponse:
+    return _answer(429, "too many jobs are waiting; try again", RETRY)
+
+
+async def _storage(_: Request, error: OSError | sqlite3.Error) -> JSONResponse:
+    """507 if the disk is full; any other error is internal."""
+    if not _disk_full(error):
+        raise error
+    return _answer(507, "the recording cannot be stored: the disk of the server is full")
+
+
+async def _internal(_: Request, __: Exception) -> JSONResponse:
+    """500 without details; the server logs the error with its traceback after this."""
+    return _answer(500, "internal error; its cause is in the log of the server")
+
+
+ERROR_HANDLERS: dict[int | type[Exception], Callable[[Any, Any], Coroutine[Any, Any, Any]]] = {
+    HTTPException: _http,
+    RequestValidationError: _invalid,
+    WebSocketRequestValidationError: _invalid_stream,
+    AudioError: _audio,
+    ClientDisconnect: _disconnected,
+    StoreFullError: _store_full,
+    OSError: _storage,
+    sqlite3.Error: _storage,
+    Exception: _internal,
+}
