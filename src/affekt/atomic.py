@@ -1,4 +1,4 @@
-"""Writing without loss: whole or not at all, and never over something else."""
+"""Atomic writes: a file or folder is complete or absent, and nothing is overwritten by accident."""
 
 import os
 import tempfile
@@ -9,26 +9,26 @@ from .errors import AffektError
 
 
 def new_folder(folder: Path) -> Path:
-    """Make an empty folder for results, or take one that is empty.
+    """Create a folder for results, or accept an empty one.
 
     Raises:
-        AffektError: It holds something, or cannot be made.
+        AffektError: It is not empty, or cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise AffektError(f"{folder}: exists and is not empty; choose another folder")
     except OSError as error:
-        raise AffektError(f"{folder}: cannot be written: {error.strerror}") from error
+        raise _cannot_write(folder, error) from error
     return folder
 
 
 def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:
-    """Fill a folder under a temporary name beside it, then rename it.
+    """Fill a temporary folder next to the target, then rename it.
 
     Args:
-        folder: The folder; it must not be there yet.
-        fill: Writes into the empty folder it is given.
+        folder: The target; it must not exist.
+        fill: Writes into the empty folder that it is given.
 
     Raises:
         AffektError: It cannot be written.
@@ -41,26 +41,24 @@ def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:
             fill(part)
             part.rename(folder)
     except OSError as error:
-        raise AffektError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        raise _cannot_write(folder, error) from error
 
 
 def write(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
-    """Write a file under a temporary name beside it, then rename it.
+    """Write a temporary file next to the target, then rename it.
 
     Args:
-        path: The file; replaced if it exists.
-        content: Bytes, text (UTF-8), or a function that writes to the path it is given.
+        path: The target; replaced if it exists.
+        content: Bytes, text (UTF-8), or a function that writes to the path that it is given.
 
     Raises:
         AffektError: It cannot be written.
     """
+    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    except OSError as error:
-        raise AffektError(f"{path}: cannot be written: {error.strerror}") from error
-    temporary = Path(name)
-    try:
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             if not callable(content):
                 file.write(content.encode() if isinstance(content, str) else content)
@@ -69,6 +67,11 @@ def write(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise AffektError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise _cannot_write(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> AffektError:
+    return AffektError(f"{path}: cannot be written: {error.strerror or error}")

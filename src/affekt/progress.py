@@ -1,11 +1,18 @@
-"""Progress of long work, for whoever draws it."""
+"""Progress of long work, reported by the library and displayed by the caller."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 
 class Event(NamedTuple):
-    """`done` of `total` steps of a stage are complete."""
+    """One report of progress.
+
+    Attributes:
+        stage: What is being done.
+        done: Completed steps.
+        total: All steps.
+        note: Text to show with the numbers, or "".
+    """
 
     stage: str
     done: int
@@ -17,4 +24,4 @@ Report = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """A `Report` that draws nothing."""
+    """Ignore a report of progress."""

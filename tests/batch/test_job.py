@@ -210,9 +210,9 @@ def test_mistakes_are_explained(arguments, says, tmp_path, capsys):
 def test_a_job_goes_on_only_as_the_job_it_is(archive, scored, capsys):
     resume = ["--out", str(scored), "--resume"]
     assert run(["score", str(archive / "deep"), *resume]) == 2
-    assert "was begun with source" in capsys.readouterr().err
+    assert "source was" in capsys.readouterr().err
     assert run(["score", str(archive), *resume, "--model", "open"]) == 2
-    assert "was begun with model" in capsys.readouterr().err
+    assert "model was" in capsys.readouterr().err
 
 
 def test_sources(archive, tmp_path):

@@ -107,7 +107,7 @@ def test_what_was_saved_is_for_this_training_alone(tmp_path):
     with pytest.raises(CutOff), kept(folder, data, 1, resume=False, first=True) as checkpoints:
         learn(checkpoints)
         raise CutOff
-    with pytest.raises(AffektError, match="go on with --resume"):
+    with pytest.raises(AffektError, match="add --resume"):
         kept(folder, data, 1, resume=False, first=True).__enter__()
     with pytest.raises(AffektError, match="other data, settings or code"):
         kept(folder, {"clips": 4}, 1, resume=True, first=True).__enter__()

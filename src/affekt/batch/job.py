@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from .. import __version__
 from ..atomic import new_folder, write
 from ..errors import AffektError
+from ..run_manifest import check_same_run
 from .inputs import parts, write_list
 from .part import shards
 
@@ -80,14 +81,9 @@ def resumed(out: Path, source: str, model_hash: str, hop: float) -> Job:
         AffektError: There is none, or it is of another source, model or hop.
     """
     job = load(out)
-    for what, now, then in (
-        ("source", source, job.source), ("model", model_hash, job.model_hash),
-        ("hop", hop, job.hop),
-    ):  # fmt: skip
-        if now != then:
-            raise AffektError(
-                f"{out}: was begun with {what} {then}, not {now}; choose another --out"
-            )
+    stored = {"source": job.source, "model": job.model_hash, "hop": job.hop}
+    current = {"source": source, "model": model_hash, "hop": hop}
+    check_same_run(out, stored, current, "job")
     return job
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..atomic import new_folder, write
+from ..atomic import write
 from ..config import Protocol
-from ..errors import AffektError
 from ..progress import Report
+from ..run_manifest import RUN, start_or_resume
 from ..training.clips import Clip, speakers
 from .systems.system import System, predict
 
@@ -120,16 +120,7 @@ class Finished:
 
     def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
         self.folder = folder / "folds"
-        place = folder / "run.json"
-        text = json.dumps(identity, indent=2, ensure_ascii=False) + "\n"
-        if not place.is_file():
-            new_folder(folder)
-            write(place, text)
-        elif place.read_text("utf-8") != text:
-            raise AffektError(
-                f"{folder}: holds an unfinished run of other data, settings or code; delete this "
-                "folder to run it anew, or choose another"
-            )
+        start_or_resume(folder, identity, "run", resume=True)
 
     def __contains__(self, job: Job) -> bool:
         return all(path.is_file() for path in self._paths(job))
@@ -151,7 +142,7 @@ class Finished:
     def clear(self) -> None:
         """Forget the single folds, once their sum is written."""
         shutil.rmtree(self.folder)
-        (self.folder.parent / "run.json").unlink()
+        (self.folder.parent / RUN).unlink()
 
     def _paths(self, job: Job) -> tuple[Path, Path]:
         name = f"seed{job.seed}-fold{job.fold}"

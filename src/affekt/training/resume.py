@@ -15,11 +15,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..atomic import new_folder, write
+from ..atomic import write
 from ..errors import AffektError
+from ..run_manifest import start_or_resume
 from .stage import History, Score, Stage, StageState
-
-RUN = "run.json"
 
 
 class ResumeCheckpoints:
@@ -117,7 +116,7 @@ def kept(
     if not first:
         yield checkpoints
         return
-    _begin(folder / RUN, identity, resume)
+    start_or_resume(folder, identity, "training", resume=resume)
     try:
         yield checkpoints
     except BaseException:
@@ -125,20 +124,6 @@ def kept(
             shutil.rmtree(folder)
         raise
     shutil.rmtree(folder)
-
-
-def _begin(place: Path, identity: dict[str, Any], resume: bool) -> None:
-    folder, text = place.parent, json.dumps(identity, indent=2, ensure_ascii=False) + "\n"
-    if not place.is_file():
-        new_folder(folder)
-        write(place, text)
-    elif not resume:
-        raise AffektError(f"{folder}: an unfinished training; go on with --resume, or delete it")
-    elif place.read_text("utf-8") != text:
-        raise AffektError(
-            f"{folder}: an unfinished training of other data, settings or code; delete it to begin "
-            "anew, or choose another --out"
-        )
 
 
 def _to_disk(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
