@@ -58,7 +58,7 @@ def test_long_clips_are_encoded_in_windows_that_keep_every_segment():
     assert max(len(w) for w, _ in pieces) <= 28 * 16_000
     for piece, inside in pieces:
         assert inside.min() >= 0
-        assert inside.max() * 16_000 <= len(piece) + 1
+        assert inside.max() * 160 <= len(piece)
     torch.manual_seed(0)
     vggish = VGGish().eval()  # without context, windows must not change anything
     [(_, embeddings)] = encode(vggish, [wave], [spans])
@@ -125,7 +125,7 @@ def test_the_fast_copy_gives_the_same_and_leaves_the_original(build, bfloat16, m
 def test_whisper_pools_mean_and_deviation_of_48_frames():
     torch.manual_seed(0)
     whisper = Whisper(64, 1, pooling="mean+sd").eval()
-    wave, spans = torch.tensor(noise(32_000)), torch.tensor([[0.48, 1.44]])
+    wave, spans = torch.tensor(noise(32_000)), torch.tensor([[48, 144]])
     with torch.inference_mode():
         frames = whisper.frames([wave])[0, 24:72]
         vector = whisper([wave], [spans])[0]
@@ -143,20 +143,20 @@ def test_vggish_has_the_papers_shape_and_googles_patches():
     assert sum(p.numel() for p in vggish.parameters()) == 72_141_184
     wave = noise(16_000 * 3)
     expected = vggish_input.waveform_to_examples(wave, 16_000)[:, 0].detach()
-    spans = torch.tensor([[0, 0.96], [0.96, 1.92], [1.92, 2.88]])
+    spans = torch.tensor([[0, 96], [96, 192], [192, 288]])
     assert torch.allclose(patches(torch.tensor(wave), spans), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("padding", "tail"), [("wave", np.log(0.01)), ("log-mel", 0.0)])
 def test_short_clips_are_padded_with_silence_or_with_zero_frames(padding, tail):
-    patch = patches(torch.ones(1600), torch.tensor([[0, 0.96]]), padding)
+    patch = patches(torch.ones(1600), torch.tensor([[0, 96]]), padding)
     assert patch.shape == (1, 96, 64)
     assert torch.allclose(patch[0, 20:], torch.tensor(tail, dtype=torch.float32), atol=1e-5)
 
 
 def test_final_relu_is_a_switch():
     torch.manual_seed(0)
-    wave, spans = [torch.tensor(noise(16_000))], [torch.tensor([[0, 0.96]])]
+    wave, spans = [torch.tensor(noise(16_000))], [torch.tensor([[0, 96]])]
     with torch.inference_mode():
         assert (VGGish()(wave, spans) < 0).any()
         assert (VGGish(final_relu=True)(wave, spans) >= 0).all()

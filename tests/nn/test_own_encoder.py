@@ -36,7 +36,7 @@ class Good(SegmentEncoder):
     def forward(self, waves, spans):
         rows = []
         for wave, span in zip(waves, spans, strict=True):
-            starts = (span[:, 0] * 16_000).round().long()
+            starts = span[:, 0] * 160
             padded = pad(wave, (0, max(0, int(starts.max()) + SAMPLES - len(wave))))
             rows.append(padded.unfold(0, SAMPLES, 1)[starts])
         return self.linear(torch.cat(rows))
@@ -74,7 +74,7 @@ class Dependent(Good):
 
 class NoShortClip(Good):
     def forward(self, waves, spans):
-        starts = [(s[:, 0] * 16_000).long() for s in spans]
+        starts = [s[:, 0] * 160 for s in spans]
         return self.linear(torch.cat([w.unfold(0, SAMPLES, 1)[s] for w, s in zip(waves, starts)]))
 
 

@@ -151,7 +151,7 @@ def test_googles_layout_is_turned_into_ours():
     encoder = VGGish().eval()
     encoder.load_state_dict(weights._from_tensorflow(variables))
     wave = 0.1 * torch.randn(15_600, generator=draw)
-    spans = torch.tensor([[0, 0.96]])
+    spans = torch.tensor([[0, 96]])
     with torch.inference_mode():
         ours = encoder([wave], [spans])[0].numpy()
     theirs = nhwc_forward(variables, patches(wave, spans)[0].numpy())

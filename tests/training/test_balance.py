@@ -67,9 +67,9 @@ def test_class_ratios_of_the_tables():
     ("seconds", "tier", "starts"),
     [
         (0.7, 0.24, [0]),  # case 1: shorter than a segment, padded
-        (3.0, ENDS, [0, 2.04]),  # case 2: undersampled
-        (2.0, 0.48, [0, 0.48, 0.96]),  # case 2: oversampled
-        (2.0, 0.24, [0, 0.24, 0.48, 0.72, 0.96]),
+        (3.0, ENDS, [0, 204]),  # case 2: undersampled
+        (2.0, 0.48, [0, 48, 96]),  # case 2: oversampled
+        (2.0, 0.24, [0, 24, 48, 72, 96]),
     ],
 )
 def test_the_three_cases_by_hand(seconds, tier, starts):

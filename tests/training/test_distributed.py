@@ -56,7 +56,7 @@ def told(distributed, manifest, config, cache):
         trainer=Trainer(distributed=distributed),
     )
     waves = [np.random.default_rng(i).standard_normal(20_000).astype(np.float32) for i in range(3)]
-    spans = [np.array([[0.0, 0.96], [0.24, 1.2]])[: 1 + i % 2] for i in range(3)]
+    spans = [np.array([[0, 96], [24, 120]])[: 1 + i % 2] for i in range(3)]
     encoder = trained.model.encoder
     embeddings = EmbeddingCache(cache / "new", encoder, distributed).encode(waves, spans)
     known = EmbeddingCache(cache / "new", encoder, distributed).encode(waves, spans)

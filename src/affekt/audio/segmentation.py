@@ -1,11 +1,11 @@
-"""Where the 0.96 s segments of an utterance lie.
+"""Positions of the 0.96 s segments of a clip.
 
-Nothing here takes a label: this is the only segmentation that validation, test and
-inference know. The class-dependent hops of the paper's data balance live in
-``affekt.training.balance``, out of reach of anything that predicts.
+Nothing here takes a label: this is the only segmentation of validation, test and inference. The
+class-dependent hops of the paper's data balance are in ``affekt.training.balance``, which inference
+does not import.
 
-A segment is 96 frames of 10 ms. Starts lie on that 10 ms grid, so that every encoder
-cuts at the same place. Spans are arrays ``(segments, 2)`` of seconds.
+Time is counted in frames of 10 ms: spans are int64 arrays ``(segments, 2)`` with the first frame of
+each segment and the frame after its last, 96 frames later. Every encoder cuts at the same place.
 """
 
 import numpy as np
@@ -13,72 +13,86 @@ from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
 FRAMES_PER_SECOND = 100
+FRAME = SAMPLE_RATE // FRAMES_PER_SECOND  # samples
 SEGMENT_FRAMES = 96
-SEGMENT = SEGMENT_FRAMES / FRAMES_PER_SECOND
+SEGMENT = SEGMENT_FRAMES / FRAMES_PER_SECOND  # s
 
-Spans = NDArray[np.float64]
+Spans = NDArray[np.int64]
 
 
 def frames(seconds: float) -> int:
-    """Whole 10 ms frames in `seconds` (a guard keeps 0.96 s from being 95 frames)."""
+    """Whole frames in `seconds` (the tolerance keeps 0.96 s from being 95 frames)."""
     return int(seconds * FRAMES_PER_SECOND + 1e-6)
 
 
 def hopped(seconds: float, hop: float) -> Spans:
-    """Segments every `hop` seconds that fit whole; what is left at the end is dropped.
+    """Segments every `hop` seconds that lie within the clip; a shorter rest is dropped.
 
-    A clip shorter than a segment gives one, which the encoder pads (case 1 of section 1.1).
+    A clip shorter than a segment has one, which the encoder pads (case 1 of section 1.1).
 
     Raises:
         ValueError: `hop` is not a positive multiple of 0.01 s.
     """
-    hop_frames = round(hop * FRAMES_PER_SECOND)
-    if hop_frames < 1 or abs(hop_frames / FRAMES_PER_SECOND - hop) > 1e-9:
-        raise ValueError(f"hop is {hop} s; it must be a positive multiple of 0.01 s")
-    last = max(frames(seconds) - SEGMENT_FRAMES, 0)
-    return _spans(np.arange(0, last + 1, hop_frames))
+    return _spans(np.arange(0, _last_start(seconds) + 1, _hop_frames(hop)))
 
 
 def head_and_tail(seconds: float) -> Spans:
     """The first and the last segment only: undersampling of large classes (case 2)."""
-    last = max(frames(seconds) - SEGMENT_FRAMES, 0)
-    return _spans(np.unique([0, last]))
+    return _spans(np.unique([0, _last_start(seconds)]))
 
 
 def uniform(seconds: float, hop: float) -> Spans:
-    """Segments every `hop` seconds, and one flush with the end where the last falls short.
+    """Segments every `hop` seconds, and a last one that ends with the clip.
 
-    The same rule for every clip, whatever its class: together the segments cover the
-    clip to within one frame.
+    The same rule for every clip, whatever its class: together the segments cover the clip to
+    within one frame.
+
+    Raises:
+        ValueError: `hop` is not a positive multiple of 0.01 s.
     """
-    regular, ends = hopped(seconds, hop), head_and_tail(seconds)
-    return np.unique(np.concatenate([regular, ends[-1:]]), axis=0)
+    return np.unique(np.concatenate([hopped(seconds, hop), head_and_tail(seconds)[-1:]]), axis=0)
 
 
 def interleaved(seconds: float, hop: float, ways: int) -> tuple[Spans, list[NDArray[np.intp]]]:
-    """Segments that lie closer than a model's hop, and the sequences that it reads them in.
+    """Segments closer than the model's hop, and the sequences in which the model reads them.
 
-    A model knows sequences at its own hop. For a finer timeline it reads several of them, each
-    begun a share of the hop later than the one before.
+    A model is trained on sequences at its own hop. For a finer timeline it reads several of them,
+    each shifted by a fraction of the hop.
 
     Args:
         seconds: Duration of the clip.
-        hop: The model's, in seconds.
-        ways: How many sequences; a clip that is too short for a later one has fewer.
+        hop: The model's hop in seconds.
+        ways: Number of sequences; a clip too short for a shifted one has fewer.
 
     Returns:
-        All spans in order, and for each sequence which of them are its own. The first sequence
-        is that of `uniform`.
+        All spans ``(segments, 2)`` in order, and for each sequence the indices of its spans. The
+        first sequence is that of `uniform`.
     """
     sequences = [uniform(seconds, hop)]
     for way in range(1, ways):
-        shift = round(hop * way / ways, 2)
-        if frames(seconds - shift) >= SEGMENT_FRAMES:
-            sequences.append(np.round(hopped(seconds - shift, hop) + shift, 2))
+        shift = round(hop * way / ways * FRAMES_PER_SECOND)
+        rest = seconds - shift / FRAMES_PER_SECOND
+        if frames(rest) >= SEGMENT_FRAMES:
+            sequences.append(hopped(rest, hop) + shift)
     spans = np.unique(np.concatenate(sequences), axis=0)
     return spans, [np.searchsorted(spans[:, 0], s[:, 0]) for s in sequences]
 
 
+def to_seconds(spans: Spans) -> NDArray[np.float64]:
+    """Spans in seconds, for results and reports."""
+    return spans / FRAMES_PER_SECOND
+
+
+def _hop_frames(hop: float) -> int:
+    hop_frames = round(hop * FRAMES_PER_SECOND)
+    if hop_frames < 1 or abs(hop_frames / FRAMES_PER_SECOND - hop) > 1e-9:
+        raise ValueError(f"hop is {hop} s; it must be a positive multiple of 0.01 s")
+    return hop_frames
+
+
+def _last_start(seconds: float) -> int:
+    return max(frames(seconds) - SEGMENT_FRAMES, 0)
+
+
 def _spans(starts: NDArray[np.int64]) -> Spans:
-    # Division, not multiplication: equal times are then equal bits.
-    return np.stack([starts, starts + SEGMENT_FRAMES], axis=1) / FRAMES_PER_SECOND
+    return np.stack([starts, starts + SEGMENT_FRAMES], axis=1)

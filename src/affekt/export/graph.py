@@ -20,7 +20,7 @@ from ..nn.emotion_model import EmotionModel
 from ..nn.encoders.batching import MARGIN, WINDOW
 from ..nn.encoders.melspec import HOP, vggish_log_mel
 from ..nn.encoders.vggish import SAMPLES, VGGish
-from ..nn.encoders.whisper import FRAMES_PER_SECOND, Whisper
+from ..nn.encoders.whisper import Whisper, hidden_frame
 from ..nn.sequence_model import BiLSTM, NoRecurrence, mask_of
 from ..nn.speech_gate import SHORTEST
 
@@ -147,9 +147,7 @@ def whisper_vectors(encoder: Whisper, waves: Tensor, lengths: Tensor, starts: Te
     pieces = pieces * mask_of(inside.flatten(), length)
     frames = encoder.padded_frames(pieces, inside.flatten())
     which = starts // STEP
-    # The same arithmetic as on spans in seconds: halves round alike.
-    local = (starts.double() / 100 - offset[which].double() / 100) * FRAMES_PER_SECOND
-    first = which * frames.shape[1] + local.round().long()
+    first = which * frames.shape[1] + hidden_frame(starts - offset[which])
     flat = frames.unflatten(0, (-1, count)).flatten(1, 2)
     frame = first[..., None] + torch.arange(SEGMENT_FRAMES // 2)
     clip = torch.arange(waves.shape[0])[:, None, None]

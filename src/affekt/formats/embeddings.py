@@ -9,6 +9,7 @@ import numpy as np
 from ..atomic import write
 from ..audio.decoding import read
 from ..audio.recording import Recording
+from ..audio.segmentation import to_seconds
 from ..errors import AffektError, AudioError
 from ..extras import optional_import
 from ..inference.embedding import Level, embedding
@@ -85,7 +86,7 @@ def _rows(recordings: Iterable["EncodedRecording"], level: Level) -> Iterator[di
         if level == "clip":
             times = np.array([[0.0, encoded.seconds]])
         else:
-            times = encoded.spans[encoded.sequences[0]].clip(max=encoded.seconds)
+            times = to_seconds(encoded.spans[encoded.sequences[0]]).clip(max=encoded.seconds)
         vectors = np.atleast_2d(embedding(encoded, level))
         for (start, end), vector in zip(times, vectors, strict=True):
             yield {

@@ -17,7 +17,7 @@ from ..audio import decoding
 from ..audio.decoding import Source
 from ..audio.prefetch import prefetch
 from ..audio.recording import Recording, from_array, make_recording
-from ..audio.segmentation import SAMPLE_RATE, Spans, interleaved
+from ..audio.segmentation import SAMPLE_RATE, Spans, interleaved, to_seconds
 from ..audio.vad import Utterance, detector, split_utterances
 from ..errors import AffektError, AudioError
 from ..nn.bundled import model_folder
@@ -42,7 +42,7 @@ class EncodedRecording(NamedTuple):
         file: Its name.
         seconds: Duration.
         warnings: What is odd about its sound.
-        spans: ``(segments, 2)`` in seconds.
+        spans: ``(segments, 2)`` in frames of 10 ms.
         vectors: ``(segments, dim)``.
         sequences: Which segments the model reads together; the first sequence is at its own hop
             and tells the label, further ones lie between.
@@ -261,7 +261,9 @@ class Recognizer:
                 self._by_class(p),
                 a,
             )
-            for (start, end), p, a in zip(encoded.spans, timeline, attention, strict=True)
+            for (start, end), p, a in zip(
+                to_seconds(encoded.spans), timeline, attention, strict=True
+            )
         ]
         warnings = list(encoded.warnings)
         if encoded.seconds > LONG:

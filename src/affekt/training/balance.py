@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median, median_low
 
-from ..audio.segmentation import SEGMENT, Spans, head_and_tail, hopped
+from ..audio.segmentation import SEGMENT, Spans, head_and_tail, hopped, to_seconds
 from ..errors import CorpusError
 from ..types import ClassBalance
 
@@ -117,7 +117,7 @@ def summarise(name: str, lengths: Sequence[tuple[str, float]]) -> list[ClassBala
                 before[label],
                 after[label],
                 middle,
-                tuple(cut(middle, tier)[:, 0].tolist()),
+                tuple(to_seconds(cut(middle, tier))[:, 0].tolist()),
             )
         )
     return rows

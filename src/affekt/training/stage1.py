@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..audio.recording import Wave
-from ..audio.segmentation import SAMPLE_RATE, Spans
+from ..audio.segmentation import FRAME, Spans
 from ..config import Stage1
 from ..nn.emotion_model import VECTOR, EmotionModel, Projection
 from ..nn.encoders.batching import windows
@@ -76,7 +76,7 @@ class Sounds:
                     self._add(wave, inside, part, i)
                     continue
                 for span in inside:
-                    start = round(float(span[0]) * SAMPLE_RATE)
+                    start = int(span[0]) * FRAME
                     self._add(wave[start : start + SAMPLES], (span - span[0])[None], part, i)
         self.sizes = [len(spans) for _, spans, _, _ in self.items]
 

@@ -1,4 +1,4 @@
-"""Segment encoders, and encoding any number of clips of any length with one of them."""
+"""Encoding any number of clips of any length with one segment encoder."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...audio.recording import Wave
-from ...audio.segmentation import SAMPLE_RATE, SEGMENT, Spans
+from ...audio.segmentation import FRAME, SAMPLE_RATE, SEGMENT_FRAMES, Spans, frames
 from .protocol import SegmentEncoder
 
 WINDOW = 24.0  # s; longer clips are encoded window by window
@@ -19,10 +19,15 @@ def encode(
 ) -> Iterator[tuple[int, Tensor]]:
     """Encode clips of any number and length in bounded memory, without gradients.
 
-    Clips of like length share a batch, so that little is padded.
+    Clips of similar length share a batch, so that little is padded.
+
+    Args:
+        encoder: In evaluation mode.
+        waves: One ``(samples,)`` for each clip.
+        spans: One ``(segments, 2)`` for each clip, in frames.
 
     Yields:
-        The clip's index and its vectors ``(segments, dim)``, in order of length.
+        The clip's index and its embeddings ``(segments, dim)``, in order of length.
     """
     batch: list[int] = []
     for i in sorted(range(len(waves)), key=lambda i: len(waves[i])):
@@ -60,9 +65,10 @@ def windows(wave: Wave, spans: Spans) -> Iterator[tuple[Tensor, Tensor]]:
     if len(wave) <= WINDOW * SAMPLE_RATE:
         yield torch.from_numpy(wave), torch.from_numpy(spans)
         return
-    which = spans[:, 0] // WINDOW
-    for k in sorted(set(which)):
-        offset = max(0.0, k * WINDOW - MARGIN)
-        stop = (k + 1) * WINDOW + SEGMENT + MARGIN
-        part = wave[int(offset * SAMPLE_RATE) : int(stop * SAMPLE_RATE)]
+    window, margin = frames(WINDOW), frames(MARGIN)
+    which = spans[:, 0] // window
+    for k in sorted(set(which.tolist())):
+        offset = max(0, k * window - margin)
+        stop = (k + 1) * window + SEGMENT_FRAMES + margin
+        part = wave[offset * FRAME : stop * FRAME]
         yield torch.from_numpy(part), torch.from_numpy(spans[which == k] - offset)

@@ -38,8 +38,8 @@ class SegmentEncoder(nn.Module):
         Args:
             waves: One ``(samples,)`` float32 for each clip: mono, 16 kHz, at most 29.5 s. It may
                 be shorter than a segment; what is missing counts as silence.
-            spans: One ``(segments, 2)`` float64 for each clip: start and end of each segment in
-                seconds, 0.96 s apart, on a grid of 0.01 s.
+            spans: One ``(segments, 2)`` int64 for each clip: first frame of each segment and the
+                frame after its last, 96 frames later; a frame is 10 ms (160 samples).
 
         Returns:
             ``(segments of all clips, dim)``, clip after clip.

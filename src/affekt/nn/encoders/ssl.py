@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...audio.segmentation import SAMPLE_RATE, SEGMENT
+from ...audio.segmentation import FRAMES_PER_SECOND, SAMPLE_RATE, SEGMENT
 from ...errors import CheckpointError
 from ...extras import optional_import
 from .protocol import SegmentEncoder
@@ -55,7 +55,7 @@ class SpeechEncoder(SegmentEncoder):
     def _one(self, wave: Tensor, spans: Tensor) -> Tensor:
         hidden = self.model(self._heard(wave), output_hidden_states=True).hidden_states
         chosen = torch.stack(hidden if self.mix else [hidden[self.layer]])[:, 0]
-        starts = (spans[:, 0] * self.rate).round().long()
+        starts = (spans[:, 0].double() / FRAMES_PER_SECOND * self.rate).round().long()
         index = starts[:, None] + torch.arange(round(SEGMENT * self.rate))
         last = chosen.shape[1] - 1  # convolutions without padding leave a frame or two less
         segments = chosen[:, index.clamp(max=last)]  # (layers, segments, frames, width)

@@ -54,7 +54,7 @@ class VGGish(SegmentEncoder):
 
 def patches(wave: Tensor, spans: Tensor, padding: str = "wave") -> Tensor:
     """Log-mel ``(segments, 96, 64)`` of the segments of one clip ``(samples,)``."""
-    starts = (spans[:, 0] * 100).round().long()
+    starts = spans[:, 0]
     if padding == "log-mel":  # "zero frames" read literally
         mel = vggish_log_mel(F.pad(wave, (0, WINDOW - HOP)))  # every 10 ms has its frame
         missing = int(starts.max()) + SEGMENT_FRAMES - len(mel)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from ...audio.segmentation import FRAMES_PER_SECOND as MEL_FRAMES_PER_SECOND
 from ...audio.segmentation import SAMPLE_RATE, SEGMENT_FRAMES
 from .melspec import HOP, whisper_log_mel
 from .protocol import SegmentEncoder
@@ -21,6 +22,15 @@ TAIL = 8_000  # samples of silence after a clip: the end of speech then has an a
 FRAMES_PER_SECOND = 50
 POSITIONS = 1500  # 30 s
 HEAD = 64  # width of an attention head in every Whisper
+
+
+def hidden_frame(starts: Tensor) -> Tensor:
+    """The hidden frame of 20 ms nearest to each frame of 10 ms.
+
+    An odd frame lies between two. It is rounded in seconds, as when the published models were
+    trained.
+    """
+    return (starts.double() / MEL_FRAMES_PER_SECOND * FRAMES_PER_SECOND).round().long()
 
 
 class Block(nn.Module):
@@ -73,7 +83,7 @@ class Whisper(SegmentEncoder):
             ValueError: A clip is longer than 29.5 s (`affekt.nn.encoders.batching.encode` cuts it).
         """
         hidden = self.frames(waves)
-        starts = [(s[:, 0] * FRAMES_PER_SECOND).round().long() for s in spans]
+        starts = [hidden_frame(s[:, 0]) for s in spans]
         clip = torch.arange(len(starts)).repeat_interleave(torch.tensor([len(s) for s in starts]))
         index = torch.cat(starts)[:, None] + torch.arange(SEGMENT_FRAMES // 2)
         return self.pooled(hidden[clip[:, None], index])
