@@ -11,14 +11,13 @@ from torch.nn.functional import pad
 import affekt
 from affekt import AffektError, CheckpointError
 from affekt.config import Config, Encoder, read_config
-from affekt.inference.normalisation import identity
 from affekt.inference.recognizer import Recognizer
 from affekt.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.nn.emotion_model import EmotionModel
+from affekt.nn.encoders.hashing import embedding_key, encoder_id
 from affekt.nn.encoders.own import own_encoder
 from affekt.nn.encoders.protocol import SegmentEncoder
 from affekt.nn.encoders.weights import build_encoder
-from affekt.training.clips import fingerprint
 
 SAMPLES = 15_360
 
@@ -145,16 +144,16 @@ def test_its_weights_come_from_a_file(tmp_path):
 
 def test_the_cache_and_the_statistics_know_its_code(monkeypatch):
     encoder = own_encoder(settings(Weightless))
-    before = fingerprint(encoder)
-    assert fingerprint(own_encoder(settings(Weightless))) == before
+    before = embedding_key(encoder)
+    assert embedding_key(own_encoder(settings(Weightless))) == before
     monkeypatch.setattr(Weightless, "factor", 2.0)
-    assert fingerprint(encoder) != before
+    assert embedding_key(encoder) != before
 
     class Other(Weightless):
         pass
 
     Other.__qualname__ = "Other"
-    assert identity(Other()) != identity(encoder)
+    assert encoder_id(Other()) != encoder_id(encoder)
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ from affekt.audio.segmentation import uniform
 from affekt.config import Augment, Config
 from affekt.corpora.registry import load_corpus
 from affekt.nn.emotion_model import EmotionModel
+from affekt.nn.encoders.hashing import embedding_key
 from affekt.nn.encoders.vggish import VGGish
 from affekt.nn.encoders.weights import build_encoder
 from affekt.training.augmentation import with_copies
 from affekt.training.balance import cut
-from affekt.training.clips import EmbeddingCache, fingerprint, load_clips
+from affekt.training.clips import EmbeddingCache, load_clips
 from affekt.training.run import train
 from affekt.training.stage import Batches, Score, Stage
 from affekt.training.stage1 import Part, Sounds
@@ -230,7 +231,7 @@ def test_the_cache_serves_what_is_known_and_nothing_stale(tmp_path, tiny_config)
     assert not torch.equal(changed.encode(waves, spans)[0], first[0])
     assert changed.fresh == 3
     encoder.pooling = "mean"
-    assert Cached(tmp_path, encoder).fingerprint != changed.fingerprint
+    assert Cached(tmp_path, encoder).key != changed.key
 
 
 def test_every_switch_of_an_encoder_changes_its_key():
@@ -240,7 +241,7 @@ def test_every_switch_of_an_encoder_changes_its_key():
         torch.manual_seed(0)
         other = VGGish(**{setting: value})
         assert same(vggish.state_dict(), other.state_dict())
-        assert fingerprint(vggish) != fingerprint(other)
+        assert embedding_key(vggish) != embedding_key(other)
 
 
 def test_weights_do_not_depend_on_what_the_cache_knew(clips, tiny_config, tmp_path):

@@ -1,6 +1,5 @@
 """A job: its list, its parts, and whether it is complete."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 from .. import __version__
 from ..atomic import new_folder, write
 from ..errors import AffektError
+from ..nn.encoders.hashing import file_hash
 from ..run_manifest import check_same_run
 from .inputs import parts, write_list
 from .part import shards
@@ -42,11 +42,8 @@ class Job:
 
 
 def hash_of(folder: Path) -> str:
-    """Of a model folder: which model results are of."""
-    digest = hashlib.sha256()
-    for name in ("config.json", "model.safetensors"):
-        digest.update((folder / name).read_bytes())
-    return digest.hexdigest()[:16]
+    """Hash of a model folder: 16 hexadecimal digits."""
+    return file_hash(folder / "config.json", folder / "model.safetensors")[:16]
 
 
 def begin(out: Path, source: str, model: str, model_hash: str, hop: float) -> Job:

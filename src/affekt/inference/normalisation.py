@@ -5,7 +5,6 @@ source's unlabelled recordings take that colour out: standardised by them instea
 the training corpora, an unheard corpus is recognised far better (results/default-model.md).
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,9 +16,6 @@ from torch import Tensor
 from ..atomic import write
 from ..errors import AffektError
 from ..nn.emotion_model import Statistics
-from ..nn.encoders.own import is_own
-from ..nn.encoders.protocol import SegmentEncoder
-from ..own_parts import dotted_path
 
 PRIOR = 15.0  # segments that the training corpora count for: about seven seconds of speech
 
@@ -110,12 +106,3 @@ def load_statistics(path: Path) -> NormalisationStatistics:
     if source.mean.ndim != 1 or source.mean.shape != source.variance.shape or source.segments < 0:
         raise AffektError(f"{path}: damaged source statistics")
     return source
-
-
-def identity(encoder: SegmentEncoder) -> str:
-    """Hash of an encoder's weights: statistics of one encoder mean nothing to another."""
-    digest = hashlib.sha256(dotted_path(type(encoder)).encode() if is_own(encoder) else b"")
-    for name, tensor in encoder.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()[:16]

@@ -25,9 +25,10 @@ from ..nn.checkpoint import Checkpoint, load_checkpoint
 from ..nn.emotion_model import Statistics, levelled
 from ..nn.encoders.batching import encode
 from ..nn.encoders.fast import for_inference
+from ..nn.encoders.hashing import encoder_id
 from ..nn.speech_gate import SHORTEST, UNCERTAIN
 from ..types import Prediction, Segment
-from .normalisation import PRIOR, NormalisationStatistics, identity
+from .normalisation import PRIOR, NormalisationStatistics
 
 CHUNK = 3600.0  # s of recordings held in memory at a time
 LONG = 30.0  # s; beyond this one label says little
@@ -308,7 +309,7 @@ class Recognizer:
 
     @cached_property
     def _identity(self) -> str:
-        return identity(self._model.encoder)
+        return encoder_id(self._model.encoder)
 
     def _label(self, probabilities: NDArray[np.float64]) -> str:
         return self.labels[int(probabilities.argmax())]

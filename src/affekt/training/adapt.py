@@ -17,10 +17,11 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold
 from torch import Tensor, nn
 
 from ..errors import CorpusError
-from ..inference.normalisation import NormalisationStatistics, identity
+from ..inference.normalisation import NormalisationStatistics
 from ..metrics import gain_interval, scores
 from ..nn.checkpoint import Checkpoint
 from ..nn.emotion_model import EmotionModel, Statistics, prepare
+from ..nn.encoders.hashing import encoder_id
 from .clips import Clip, EmbeddingCache, speakers
 
 FOLDS = 5
@@ -132,7 +133,7 @@ class _Data:
     def statistics(self, rows: Rows) -> Statistics:
         """Of the source of some clips."""
         source = NormalisationStatistics.unknown(
-            identity(self.base.model.encoder), len(self.prior.mean)
+            encoder_id(self.base.model.encoder), len(self.prior.mean)
         )
         for row in rows:
             source = source.updated(self.embeddings[row])

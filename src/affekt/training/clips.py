@@ -19,9 +19,8 @@ from ..audio.recording import Recording, Wave
 from ..audio.segmentation import SAMPLE_RATE, Spans, uniform
 from ..corpora.splits import inner_validation
 from ..errors import AudioError, CorpusError
-from ..nn.encoders import batching
 from ..nn.encoders.batching import encode
-from ..nn.encoders.own import is_own, probe_output
+from ..nn.encoders.hashing import embedding_key
 from ..nn.encoders.protocol import SegmentEncoder
 from ..progress import Event, Report, silent
 from ..types import Example
@@ -138,9 +137,9 @@ class EmbeddingCache:
         self.distributed = distributed
 
     @cached_property
-    def fingerprint(self) -> bytes:
-        """Hash of all that decides what the encoder gives: code, settings, weights."""
-        return fingerprint(self.encoder)
+    def key(self) -> bytes:
+        """Hash of everything that determines the embeddings."""
+        return embedding_key(self.encoder)
 
     def encode(
         self, waves: Sequence[Wave], spans: Sequence[Spans], report: Report = silent
@@ -184,28 +183,11 @@ class EmbeddingCache:
     def _path(self, wave: Wave, spans: Spans) -> Path | None:
         if self.folder is None:
             return None
-        key = hashlib.sha256(self.fingerprint)
+        key = hashlib.sha256(self.key)
         key.update(hashlib.sha256(wave.tobytes()).digest())
         key.update(hashlib.sha256(np.ascontiguousarray(spans).tobytes()).digest())
         name = key.hexdigest()
         return self.folder / name[:2] / f"{name}.safetensors"
-
-
-def fingerprint(encoder: SegmentEncoder) -> bytes:
-    """Hash of all that decides what an encoder gives: code, settings, weights."""
-    settings = {k: v for k, v in vars(encoder).items() if isinstance(v, str | int | float)}
-    for irrelevant in ("training", "origin"):
-        settings.pop(irrelevant, None)
-    digest = hashlib.sha256(f"{type(encoder).__name__} {sorted(settings.items())}".encode())
-    for source in sorted(Path(batching.__file__).parent.glob("*.py")):
-        if source.name not in ("weights.py", "tf_checkpoint.py"):  # the weights are hashed below
-            digest.update(source.read_bytes())
-    for name, tensor in encoder.state_dict().items():
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().contiguous().numpy().tobytes())
-    if is_own(encoder):  # its code may lie in any file
-        digest.update(probe_output(encoder))
-    return digest.digest()
 
 
 def _rows(grid: Spans, spans: Spans) -> NDArray[np.intp] | None:

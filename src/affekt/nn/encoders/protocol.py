@@ -22,6 +22,8 @@ class SegmentEncoder(nn.Module):
         architecture: What it takes to build the encoder again without its weights. Of your own:
             its keyword arguments, needed only where an object is given in place of its class.
         origin: Where the weights came from: "random start", or a file and its hash.
+        version: Version of the code. Increase it with each change that alters the embeddings:
+            cached embeddings of earlier versions are then no longer used.
     """
 
     dim: int
@@ -29,6 +31,7 @@ class SegmentEncoder(nn.Module):
     stacked: int = 1
     architecture: Mapping[str, Any] = MappingProxyType({})
     origin: str = "random start"
+    version: int = 1
 
     def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
         """Encode every segment of a batch of clips.

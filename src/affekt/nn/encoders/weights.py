@@ -4,7 +4,6 @@ A file that is not what it should be is refused with the reason. Without a file 
 encoder starts at random and says so in its `origin`.
 """
 
-import hashlib
 import os
 import pickle
 import re
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from ...config import Encoder as EncoderConfig
 from ...errors import CheckpointError
 from ...own_parts import is_dotted_path
+from .hashing import file_hash
 from .own import own_encoder
 from .protocol import SegmentEncoder
 from .ssl import load_ssl
@@ -59,7 +59,7 @@ def build_encoder(config: EncoderConfig) -> SegmentEncoder:
 
 def packaged_hash() -> str:
     """Of the encoder inside the package."""
-    return _sha256(BUNDLED)[:16]
+    return file_hash(BUNDLED)[:16]
 
 
 def download() -> Path:
@@ -86,7 +86,7 @@ def cache_folder() -> Path:
 
 def _load_whisper(path: Path, config: EncoderConfig) -> Whisper:
     """From a file with a Whisper encoder, whole or cut."""
-    digest = _sha256(path)
+    digest = file_hash(path)
     try:
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
@@ -112,7 +112,7 @@ def _below(name: str, layer: int) -> bool:
 
 def _load_vggish(encoder: SegmentEncoder, weights: str | Path) -> None:
     path = Path(weights)
-    digest = _sha256(path)
+    digest = file_hash(path)
     named = re.search(r"-([0-9a-f]{8,64})\.pth$", path.name)
     if named and not digest.startswith(named[1]):
         raise CheckpointError(
@@ -131,7 +131,7 @@ def _load_vggish(encoder: SegmentEncoder, weights: str | Path) -> None:
 
 
 def _load_own(encoder: SegmentEncoder, path: Path) -> None:
-    digest = _sha256(path)
+    digest = file_hash(path)
     try:
         tensors = load_file(path)
     except SafetensorError as error:
@@ -169,11 +169,3 @@ def _fill(encoder: nn.Module, tensors: object, path: Path) -> None:
             got, expected = tuple(tensors[name].shape), tuple(tensor.shape)
             raise CheckpointError(f"{path}: {name} has shape {got}, not {expected}")
     encoder.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be opened: {error.strerror}") from error

@@ -1,0 +1,63 @@
+"""Hashes of encoders and of weights files: the only place that computes them."""
+
+import hashlib
+from pathlib import Path
+
+from torch import nn
+
+from ...errors import CheckpointError
+from ...own_parts import dotted_path
+from .own import is_own, probe_output
+from .protocol import SegmentEncoder
+
+BLOCK = 1 << 20  # bytes read at a time
+UNRELATED = ("training", "origin")  # attributes that do not change the embeddings
+
+
+def embedding_key(encoder: SegmentEncoder) -> bytes:
+    """Hash everything that determines the embeddings: class, version, settings and weights.
+
+    The code of an own encoder is represented by its embeddings of two clips of noise.
+    """
+    settings = {k: v for k, v in vars(encoder).items() if isinstance(v, str | int | float)}
+    settings = {k: v for k, v in settings.items() if k not in UNRELATED}
+    name = f"{type(encoder).__name__} {encoder.version} {sorted(settings.items())}"
+    digest = hashlib.sha256(name.encode())
+    _add_weights(digest, encoder)
+    if is_own(encoder):
+        digest.update(probe_output(encoder))
+    return digest.digest()
+
+
+def encoder_id(encoder: SegmentEncoder) -> str:
+    """Hash an encoder's weights, to check that statistics were computed with the same encoder.
+
+    Returns:
+        16 hexadecimal digits, as files of normalisation statistics store them.
+    """
+    digest = hashlib.sha256(dotted_path(type(encoder)).encode() if is_own(encoder) else b"")
+    _add_weights(digest, encoder)
+    return digest.hexdigest()[:16]
+
+
+def file_hash(*paths: Path) -> str:
+    """SHA-256 of the contents of files, one after another, in hexadecimal.
+
+    Raises:
+        CheckpointError: A file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                while block := file.read(BLOCK):
+                    digest.update(block)
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be opened: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def _add_weights(digest: "hashlib._Hash", module: nn.Module) -> None:
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().contiguous().numpy().tobytes())
