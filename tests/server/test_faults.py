@@ -6,11 +6,9 @@ import os
 import random
 import resource
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -20,9 +18,7 @@ import soundfile
 from helpers import DEMO, LIVELY, ended, form, serving
 
 from affekt.audio.decoding import read
-from affekt.server import store
-from affekt.server.store import JobStore, StoreFullError
-from affekt.types import Prediction
+from affekt.server.store import JobStore
 
 
 def command(state, port, **options):
@@ -94,82 +90,6 @@ def test_told_to_stop_it_ends_what_has_begun_and_gives_jobs_back(tmp_path, port,
     assert Path(kept.path).exists()
 
 
-@pytest.fixture
-def jobs(tmp_path):
-    return JobStore(tmp_path, 2, 3600)
-
-
-def queued(jobs, name="a"):
-    path = jobs.uploads / name
-    path.write_bytes(b"x")
-    return jobs.add("a.wav", "default", path)
-
-
-def test_a_job_that_kills_its_workers_fails_in_the_end(jobs, monkeypatch):
-    job = queued(jobs)
-    for _ in range(store.MAX_ATTEMPTS):
-        assert jobs.claim().id == job.id
-    assert jobs.claim() is None
-    assert jobs.get(job.id).status == "failed"
-    assert "stopped 3 times" in jobs.get(job.id).error
-
-
-def test_a_worker_whose_job_was_taken_or_deleted_learns_of_it(jobs):
-    job = queued(jobs)
-    mine = jobs.claim()
-    assert jobs.heartbeat(mine, 0.5)
-    theirs = jobs.claim()
-    assert theirs.attempts == 2
-    assert not jobs.heartbeat(mine, 0.6)
-    jobs.fail(mine, "x")
-    assert jobs.get(job.id).status == "running"
-    assert Path(job.path).exists()
-    prediction = Prediction("a.wav", 1.0, "anger", 1.0, {"anger": 1.0}, [])
-    jobs.add_result(mine, 0, prediction)
-    jobs.add_result(theirs, 0, replace(prediction, label="fear"))
-    assert [p.label for p in jobs.result(job.id)] == ["fear"]
-    jobs.delete(theirs)
-    assert not jobs.heartbeat(theirs, 0.7)
-    jobs.add_result(theirs, 1, prediction)
-    assert not Path(job.path).exists()
-
-
-def test_jobs_are_found_from_any_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    job = queued(JobStore(Path("state"), 2, 3600))
-    assert Path(job.path).is_absolute()
-
-
-def test_another_process_leaves_a_living_workers_job_alone(jobs):
-    queued(jobs)
-    jobs.claim()
-    code = (
-        "import sys, pathlib; from affekt.server.store import JobStore;"
-        "print(JobStore(pathlib.Path(sys.argv[1]), 2, 3600).claim())"
-    )
-    parent = jobs.uploads.parent
-    out = subprocess.check_output([sys.executable, "-c", code, parent], text=True)
-    assert out.strip() == "None"
-
-
-def test_the_queue_is_bounded_and_old_results_go(jobs, monkeypatch):
-    first = queued(jobs)
-    queued(jobs, "b")
-    with pytest.raises(StoreFullError):
-        queued(jobs, "c")
-    now = time.time()
-    job = jobs.claim()
-    monkeypatch.setattr(store.time, "time", lambda: now + 4000)
-    jobs.complete(job, [])
-    queued(jobs, "d")
-    jobs.delete_expired()
-    assert jobs.get(first.id).status == "done"  # it took more than an hour, and is kept for one
-    monkeypatch.setattr(store.time, "time", lambda: now + 8000)
-    jobs.delete_expired()
-    assert jobs.get(first.id) is None
-    assert {p.name for p in jobs.uploads.iterdir()} == {"b", "d"}  # c belonged to no job
-
-
 def test_a_full_disk_is_said_and_survived(tmp_path, port):
     def little_room():
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
@@ -188,23 +108,6 @@ def test_a_full_disk_is_said_and_survived(tmp_path, port):
         assert httpx.post(address + "/v1/recognise", **form(LIVELY), timeout=30).status_code == 200
     finally:
         process.kill()
-
-
-def test_a_full_store_loses_nothing(jobs, monkeypatch):
-    job = queued(jobs)
-    connect = sqlite3.connect
-
-    def full(*arguments, **options):
-        db = connect(*arguments, **options)
-        pages = db.execute("pragma page_count").fetchone()[0]
-        db.execute(f"pragma max_page_count = {pages}")
-        return db
-
-    monkeypatch.setattr(store.sqlite3, "connect", full)
-    with pytest.raises(sqlite3.OperationalError, match="full"):
-        jobs.add("b" * 200_000, "default", jobs.uploads / "b")
-    monkeypatch.undo()
-    assert jobs.claim().id == job.id
 
 
 def mutated(seed):
