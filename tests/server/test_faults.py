@@ -1,4 +1,4 @@
-"""Kills, full disks, mutated recordings: nothing is lost and nothing falls over."""
+"""Killed processes, full disks and damaged recordings: no job is lost, the server keeps running."""
 
 import io
 import json
@@ -22,7 +22,7 @@ from affekt.server.store import JobStore
 
 
 def command(state, port, **options):
-    """`affekt serve` as a process of its own, ready."""
+    """Start ``affekt serve`` as a process and wait until it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "affekt", "serve", "--port", str(port),
          "--state", state, "--model", "default"],
@@ -47,7 +47,7 @@ def port():
 
 
 @pytest.fixture(scope="module")
-def minutes():
+def long_recording():
     """A recording that takes seconds to recognise."""
     pause = np.zeros(16_000, np.float32)
     wave = np.concatenate([p for file in DEMO for p in (read(file).wave, pause)])
@@ -56,10 +56,10 @@ def minutes():
     return sound.getvalue()
 
 
-def test_a_job_survives_a_kill_and_ends_as_it_would_have(tmp_path, port, minutes):
+def test_jobs_survive_a_killed_server(tmp_path, port, long_recording):
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         killed = command(tmp_path, port)
-        jobs = [client.post("/v1/jobs", **form(minutes)).json()["id"] for _ in range(2)]
+        jobs = [client.post("/v1/jobs", **form(long_recording)).json()["id"] for _ in range(2)]
         while client.get(f"/v1/jobs/{jobs[0]}").json()["status"] != "running":
             time.sleep(0.05)
         time.sleep(0.5)
@@ -77,24 +77,24 @@ def test_a_job_survives_a_kill_and_ends_as_it_would_have(tmp_path, port, minutes
     assert {"method", "route", "status", "seconds"} <= log[0].keys()
 
 
-def test_told_to_stop_it_ends_what_has_begun_and_gives_jobs_back(tmp_path, port, minutes):
+def test_sigterm_requeues_the_running_job(tmp_path, port, long_recording):
     process = command(tmp_path, port)
     address = f"http://127.0.0.1:{port}"
-    job = httpx.post(address + "/v1/jobs", **form(minutes), timeout=60).json()["id"]
+    job = httpx.post(address + "/v1/jobs", **form(long_recording), timeout=60).json()["id"]
     while httpx.get(f"{address}/v1/jobs/{job}").json()["status"] != "running":
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     assert process.wait(25) == 0
-    kept = JobStore(tmp_path, 9, 3600).get(job)
-    assert (kept.status, kept.attempts) == ("queued", 0)
-    assert Path(kept.path).exists()
+    requeued = JobStore(tmp_path, 9, 3600).get(job)
+    assert (requeued.status, requeued.attempts) == ("queued", 0)
+    assert Path(requeued.path).exists()
 
 
-def test_a_full_disk_is_said_and_survived(tmp_path, port):
-    def little_room():
+def test_a_full_disk_is_reported_and_survived(tmp_path, port):
+    def limit_file_size():
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 
-    process = command(tmp_path, port, preexec_fn=little_room)
+    process = command(tmp_path, port, preexec_fn=limit_file_size)
     try:
         address = f"http://127.0.0.1:{port}"
         noise = io.BytesIO()
@@ -110,8 +110,8 @@ def test_a_full_disk_is_said_and_survived(tmp_path, port):
         process.kill()
 
 
-def mutated(seed):
-    """A recording in some format, cut, with flipped bytes."""
+def damaged(seed):
+    """A recording in a random format, truncated, with random bytes."""
     rng = random.Random(seed)
     sound = io.BytesIO()
     kind, subtype = rng.choice(
@@ -125,13 +125,13 @@ def mutated(seed):
     return bytes(data[: rng.choice([len(data), rng.randrange(len(data))])])
 
 
-def test_mutated_recordings_are_answered(tmp_path):
+def test_damaged_recordings_are_answered(tmp_path):
     """`make faults` sends 10,000."""
     number = int(os.environ.get("AFFEKT_FAULTS", "60"))
     codes = {}
     with serving(tmp_path) as address, httpx.Client(base_url=address, timeout=60) as client:
         for seed in range(number):
-            answer = client.post("/v1/recognise", **form(mutated(seed)))
+            answer = client.post("/v1/recognise", **form(damaged(seed)))
             codes[answer.status_code] = codes.get(answer.status_code, 0) + 1
             assert answer.status_code in (200, 413, 422), (seed, answer.text)
         assert client.get("/readyz").status_code == 200
@@ -139,7 +139,7 @@ def test_mutated_recordings_are_answered(tmp_path):
     assert codes.keys() >= {200, 422}
 
 
-def test_a_bomb_of_silence_is_refused_at_once(tmp_path):
+def test_a_decompression_bomb_is_refused(tmp_path):
     sound = io.BytesIO()
     with soundfile.SoundFile(sound, "w", 1000, 1, format="flac") as file:
         for _ in range(100):

@@ -1,4 +1,4 @@
-"""Requests that the OpenAPI description allows, and many that it does not (schemathesis)."""
+"""Generated requests, valid and invalid under the OpenAPI description (schemathesis)."""
 
 import pytest
 import schemathesis
@@ -15,8 +15,8 @@ ROUTES = [
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("openapi"), megabytes=1) as at:
-        yield at
+    with serving(tmp_path_factory.mktemp("openapi"), megabytes=1) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_every_route_is_described(described):
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)
-def test_the_server_keeps_to_its_description(route, described, address):
+def test_the_server_conforms_to_its_description(route, described, address):
     method, path = route
 
     @given(case=described[path][method].as_strategy())
@@ -42,8 +42,8 @@ def test_the_server_keeps_to_its_description(route, described, address):
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def keeps(case):
+    def conforms(case):
         # No schema can say which bytes are a recording.
         case.call_and_validate(base_url=address, excluded_checks=[positive_data_acceptance])
 
-    keeps()
+    conforms()

@@ -1,6 +1,6 @@
-/** What the server is asked, and its errors as sentences. */
+/** Requests to the server, and its errors as sentences. */
 
-import { t, told } from "./words.js";
+import { errorText, t } from "./i18n.js";
 
 const KEY = "affekt-token";
 
@@ -10,7 +10,8 @@ export const token = {
 };
 
 export class ServerError extends Error {
-  /** @param {number} status  0 where the server was not reached  @param {number} wait  seconds */
+  /** @param {number} status  of HTTP; 0 if the server was not reached
+   * @param {number} wait  seconds until a retry is worthwhile */
   constructor(message, status, wait = 0) {
     super(message);
     this.status = status;
@@ -28,7 +29,7 @@ async function ask(path, options = {}) {
   }
   if (answer.ok) return answer;
   const wait = Number(answer.headers.get("Retry-After")) || 0;
-  throw new ServerError(told(answer.status, await sentence(answer)), answer.status, wait);
+  throw new ServerError(errorText(answer.status, await sentence(answer)), answer.status, wait);
 }
 
 async function sentence(answer) {
@@ -53,14 +54,14 @@ export async function submit(file, name, model) {
 
 export const job = async (id) => (await ask(jobPath(id))).json();
 
-/** Forgets a job; one that is gone already is no matter. */
-export const forget = (id) => ask(jobPath(id), { method: "DELETE" }).catch(() => undefined);
+/** Deletes a job; a missing one is no error. */
+export const deleteJob = (id) => ask(jobPath(id), { method: "DELETE" }).catch(() => undefined);
 
 export const resultPath = (id, format) => `${jobPath(id)}?format=${format}`;
 
 export const result = async (id, format) => (await ask(resultPath(id, format))).blob();
 
-/** The live line; browsers send no header with it, so the token goes as a subprotocol. */
+/** Opens a live stream. Browsers cannot add headers to it: the token goes as a subprotocol. */
 export function streamSocket(model, rate) {
   const query = new URLSearchParams({ model, rate: String(rate), samples: "float32" });
   const url = new URL(`v1/stream?${query}`, document.baseURI);
@@ -68,7 +69,7 @@ export function streamSocket(model, rate) {
   return new WebSocket(url, token.get() ? ["affekt", `token.${token.get()}`] : ["affekt"]);
 }
 
-/** Gives the user a file. */
+/** Downloads a blob as a file. */
 export function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);

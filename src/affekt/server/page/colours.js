@@ -1,4 +1,4 @@
-/** Colours of classes: those of Okabe and Ito, the same as in the package's pictures. */
+/** Colours of classes: the palette of Okabe and Ito, as in the figures of the package. */
 
 const COLOURS = {
   anger: "#D55E00",
@@ -11,17 +11,17 @@ const COLOURS = {
   boredom: "#56B4E9",
 };
 const SPARE = ["#000000", "#7F3C8D", "#11A579", "#A5AA99", "#66461F", "#E73F74"];
-const spared = new Map(); // class without a colour of its own -> the one it was given
+const assigned = new Map(); // other classes and the spare colours assigned to them
 
 /** @param {string} label @returns {string} */
 export function colour(label) {
   if (Object.hasOwn(COLOURS, label)) return COLOURS[label];
-  if (!spared.has(label)) spared.set(label, SPARE[spared.size % SPARE.length]);
-  return spared.get(label);
+  if (!assigned.has(label)) assigned.set(label, SPARE[assigned.size % SPARE.length]);
+  return assigned.get(label);
 }
 
-/** Black or white, whichever can be read on a colour. */
-export function ink(hex) {
+/** Text colour on a background: black or white, whichever has more contrast (WCAG). */
+export function textColour(hex) {
   const linear = [1, 3, 5].map((i) => {
     const value = parseInt(hex.slice(i, i + 2), 16) / 255;
     return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
@@ -30,7 +30,7 @@ export function ink(hex) {
   return luminance > 0.179 ? "#000" : "#fff";
 }
 
-/** A colour of the style sheet, which differs between light and dark. */
-export function themed(name) {
+/** The value of a custom property of the style sheet, such as a colour of the theme. */
+export function cssValue(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }

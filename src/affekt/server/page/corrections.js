@@ -1,6 +1,6 @@
-/** The user's labels, per recording, and their export as a manifest with its clips. */
+/** Labels that the user assigned, and their export as a manifest with audio clips. */
 
-import { cut, decode, RATE, wav } from "./sound.js";
+import { cut, decode, RATE, wav } from "./audio.js";
 import { zip } from "./zip.js";
 
 const FOLDER = "corrections";
@@ -11,7 +11,7 @@ const COLUMNS = ["path", "label", "speaker", "source", "start", "end", "recognis
 
 const key = ({ start, end }) => `${start.toFixed(3)}-${end.toFixed(3)}`;
 
-/** Labels of one recording; no moment has two. */
+/** The user's labels of one recording; they do not overlap. */
 export class Corrections {
   /** @type {Map<string, Label>} */
   spans = new Map();
@@ -20,15 +20,15 @@ export class Corrections {
     return this.spans.get(key(part));
   }
 
-  /** @param {Label} given  it replaces what overlaps with it */
-  set(given) {
+  /** @param {Label} label  replaces labels that overlap with it */
+  set(label) {
     for (const [other, { start, end }] of this.spans) {
-      if (start < given.end - 1e-6 && end > given.start + 1e-6) this.spans.delete(other);
+      if (start < label.end - 1e-6 && end > label.start + 1e-6) this.spans.delete(other);
     }
-    this.spans.set(key(given), given);
+    this.spans.set(key(label), label);
   }
 
-  take(part) {
+  remove(part) {
     return this.spans.delete(key(part));
   }
 
@@ -42,13 +42,14 @@ const cell = (value) => {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 
-/** A file name for every system. */
-const plain = (name) => name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "_") || "clip";
+/** A file name that is valid on every system. */
+const safeName = (name) => name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "_") || "clip";
 
 /**
  * @param {{name: string, blob: Blob, speaker: string, corrections: Corrections}[]} entries
- * @returns {Promise<{blob: Blob, count: number, undecoded: string[]}>}  a ZIP of manifest.csv and
- *   16-bit WAV clips, in a folder of its own
+ * @returns {Promise<{blob: Blob, count: number, undecoded: string[]}>}  a ZIP
+ *   with one folder of manifest.csv and 16-bit WAV clips; names of files that the browser could
+ *   not decode
  */
 export async function bundle(entries) {
   const rows = [COLUMNS];
@@ -63,11 +64,11 @@ export async function bundle(entries) {
     }
     for (const { start, end, label, recognised, model } of corrections.all) {
       const number = String(clips.length + 1).padStart(4, "0");
-      const path = `clips/${number}-${plain(name)}.wav`;
+      const path = `clips/${number}-${safeName(name)}.wav`;
       clips.push([`${FOLDER}/${path}`, wav(cut(samples, start, end), RATE)]);
-      const who = speaker.trim() || plain(name);
+      const speakerName = speaker.trim() || safeName(name);
       const span = [start.toFixed(3), end.toFixed(3)];
-      rows.push([path, label, who, name, ...span, recognised, model]);
+      rows.push([path, label, speakerName, name, ...span, recognised, model]);
     }
   }
   const table = rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");

@@ -1,4 +1,4 @@
-/** Small helpers for the document. Text goes in as text, never as markup. */
+/** Helpers for the document. Text is inserted as text, never as markup. */
 
 /** @param {string} id @returns {any} */
 export const find = (id) => document.getElementById(id);
@@ -15,21 +15,23 @@ export function make(tag, properties = {}, ...children) {
   return node;
 }
 
-/** What the server says, marked as English. */
-export const said = (tag, text, properties = {}) =>
+/** An element with text of the server, which is English in both languages of the page. */
+export const englishText = (tag, text, properties = {}) =>
   make(tag, { textContent: text, lang: "en", ...properties });
 
-export const say = (text) => (find("status").textContent = text);
+/** Writes a status message, which screen readers announce. */
+export const announce = (text) => (find("status").textContent = text);
 
-/** Arrow keys move the focus among buttons of which one is in the tab order. */
-export function rove(event, buttons) {
-  const here = buttons.indexOf(event.target);
-  if (here < 0) return false;
+/** Moves the focus by arrow keys among buttons of which one is in the tab order.
+ * @returns {boolean} whether the key was handled */
+export function moveFocus(event, buttons) {
+  const index = buttons.indexOf(event.target);
+  if (index < 0) return false;
   const last = buttons.length - 1;
-  const places = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: last };
-  const place = places[event.key];
-  if (place === undefined) return false;
+  const targets = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: last };
+  const target = targets[event.key];
+  if (target === undefined) return false;
   event.preventDefault();
-  buttons[Math.max(0, Math.min(last, place))].focus();
+  buttons[Math.max(0, Math.min(last, target))].focus();
   return true;
 }

@@ -1,16 +1,16 @@
-/** Sends recordings to the server, a few at a time, and follows them until they are done. */
+/** Submits recordings as jobs, a few at a time, and polls each until it has ended. */
 
 import * as api from "./api.js";
 
-const AT_ONCE = 2;
-const MISSED = 10; // answers, before a job is given up
-const POLL = [150, 300, 600, 1000]; // ms, the last one from then on
+const CONCURRENT = 2;
+const MAX_FAILURES = 10; // of requests in a row, before a job is given up
+const POLL = [150, 300, 600, 1000]; // ms between polls; the last value repeats
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * @typedef {{status: string, progress: number, id: string, error: string, code: number,
- *   result: import("./moments.js").Prediction[] | null}} Job
+ *   result: import("./timeline.js").Prediction[] | null}} Job
  */
 export class Jobs {
   /** @param {(entry: object, model: string) => void} changed */
@@ -20,26 +20,26 @@ export class Jobs {
     this.running = 0;
   }
 
-  /** Has a recording recognised by a model, once. */
-  need(entry, model) {
+  /** Submits a recording for a model, unless that was done before. */
+  request(entry, model) {
     if (entry.jobs.has(model)) return;
-    const empty = { status: "waiting", progress: 0, id: "", error: "", code: 0, result: null };
-    entry.jobs.set(model, empty);
+    const job = { status: "waiting", progress: 0, id: "", error: "", code: 0, result: null };
+    entry.jobs.set(model, job);
     this.waiting.push([entry, model]);
     this.next();
   }
 
   retry(entry, model) {
     const { id } = entry.jobs.get(model);
-    if (id) api.forget(id);
+    if (id) api.deleteJob(id);
     entry.jobs.delete(model);
-    this.need(entry, model);
+    this.request(entry, model);
   }
 
   next() {
-    while (this.running < AT_ONCE && this.waiting.length) {
+    while (this.running < CONCURRENT && this.waiting.length) {
       const [entry, model] = this.waiting.shift();
-      if (entry.gone) continue;
+      if (entry.removed) continue;
       this.running += 1;
       this.follow(entry, model).finally(() => {
         this.running -= 1;
@@ -50,51 +50,51 @@ export class Jobs {
 
   async follow(entry, model) {
     const job = entry.jobs.get(model);
-    const tell = (state) => {
+    const update = (state) => {
       Object.assign(job, state);
       this.changed(entry, model);
     };
     try {
-      tell({ status: "sending" });
-      tell(await this.accepted(entry, model, tell));
+      update({ status: "sending" });
+      update(await this.submit(entry, model, update));
       for (let i = 0; job.status === "queued" || job.status === "running"; i += 1) {
         await sleep(POLL[Math.min(i, POLL.length - 1)]);
-        if (entry.gone) return void api.forget(job.id);
-        tell(await this.asked(job.id));
+        if (entry.removed) return void api.deleteJob(job.id);
+        update(await this.poll(job.id));
       }
     } catch (error) {
       if (!(error instanceof api.ServerError)) reportError(error);
-      tell({ status: "failed", error: error.message, code: error.status ?? -1 });
+      update({ status: "failed", error: error.message, code: error.status ?? -1 });
     }
   }
 
-  /** What the server knows of a job; one that cannot be reached is asked again for a while. */
-  async asked(id) {
-    for (let missed = 1; ; missed += 1) {
+  /** The state of a job; retries for a while if the server cannot be reached. */
+  async poll(id) {
+    for (let failures = 1; ; failures += 1) {
       try {
         return await api.job(id);
       } catch (error) {
-        if (error.status !== 0 || missed === MISSED) throw error;
-        await sleep(1000 * missed);
+        if (error.status !== 0 || failures === MAX_FAILURES) throw error;
+        await sleep(1000 * failures);
       }
     }
   }
 
-  /** The job that the server made; a full queue is waited for. */
-  async accepted(entry, model, tell) {
+  /** Submits a recording and returns the job; waits while the queue of the server is full. */
+  async submit(entry, model, update) {
     for (;;) {
       try {
         return await api.submit(entry.blob, entry.name, model);
       } catch (error) {
-        if (error.status !== 429 || entry.gone) throw error;
-        tell({ status: "busy" });
+        if (error.status !== 429 || entry.removed) throw error;
+        update({ status: "busy" });
         await sleep(1000 * Math.max(error.wait, 1));
       }
     }
   }
 
-  forget(entry) {
-    entry.gone = true;
-    for (const { id } of entry.jobs.values()) if (id) api.forget(id);
+  deleteAll(entry) {
+    entry.removed = true;
+    for (const { id } of entry.jobs.values()) if (id) api.deleteJob(id);
   }
 }

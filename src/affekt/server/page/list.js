@@ -1,13 +1,13 @@
-/** The list of recordings: state, result or error of each. */
+/** The list of recordings with the state, result or error of each. */
 
-import { find, make, rove, said } from "./dom.js";
+import { englishText, find, make, moveFocus } from "./dom.js";
 import { summary } from "./summary.js";
-import { t } from "./words.js";
+import { t } from "./i18n.js";
 
 export class List {
-  /** @param {{open: Function, remove: Function, retry: Function}} told  each with the entry */
-  constructor(told) {
-    this.told = told;
+  /** @param {{open: Function, remove: Function, retry: Function}} actions  called with the entry */
+  constructor(actions) {
+    this.actions = actions;
     this.rows = new Map();
     find("files").addEventListener("keydown", (event) => this.key(event));
   }
@@ -17,8 +17,8 @@ export class List {
     const name = make("span", { className: "name", textContent: entry.name });
     const state = make("span", { className: "state" });
     button.append(name, state);
-    button.onclick = () => this.told.open(entry);
-    button.onfocus = () => this.only(button);
+    button.onclick = () => this.actions.open(entry);
+    button.onfocus = () => this.makeTabStop(button);
     const remove = make("button", {
       type: "button",
       className: "remove",
@@ -32,10 +32,10 @@ export class List {
     this.rows.set(entry, { row, button, state, bar, error, shown: "" });
     find("files").append(row);
     find("files-keys").hidden = false;
-    if (this.rows.size === 1) this.only(button);
+    if (this.rows.size === 1) this.makeTabStop(button);
   }
 
-  /** Shows how a recording stands with a model. */
+  /** Shows the state of a recording under a model. */
   update(entry, model) {
     const row = this.rows.get(entry);
     if (!row) return;
@@ -45,16 +45,16 @@ export class List {
     if (job?.status === "running") row.bar.value = job.progress;
     else row.bar.removeAttribute("value");
     const message = job?.error ?? "";
-    if (message === row.shown) return; // an alert is read out whenever it is written
+    if (message === row.shown) return; // screen readers announce an alert at every write
     row.shown = message;
     row.error.replaceChildren();
     if (!message) return;
-    const again = make("button", { type: "button", textContent: t("again") });
-    again.onclick = () => this.told.retry(entry);
-    row.error.append(said("p", message), again);
+    const again = make("button", { type: "button", textContent: t("retry") });
+    again.onclick = () => this.actions.retry(entry);
+    row.error.append(englishText("p", message), again);
   }
 
-  mark(entry) {
+  markCurrent(entry) {
     for (const [other, { button }] of this.rows) {
       button.setAttribute("aria-current", String(other === entry));
     }
@@ -62,24 +62,24 @@ export class List {
 
   remove(entry) {
     const buttons = this.buttons;
-    const here = buttons.indexOf(this.rows.get(entry).button);
+    const index = buttons.indexOf(this.rows.get(entry).button);
     this.rows.get(entry).row.remove();
     this.rows.delete(entry);
-    this.told.remove(entry);
-    (buttons[here + 1] ?? buttons[here - 1] ?? find("choose")).focus();
+    this.actions.remove(entry);
+    (buttons[index + 1] ?? buttons[index - 1] ?? find("choose")).focus();
   }
 
   get buttons() {
     return [...this.rows.values()].map(({ button }) => button);
   }
 
-  only(button) {
+  makeTabStop(button) {
     for (const other of this.buttons) other.tabIndex = other === button ? 0 : -1;
   }
 
   key(event) {
-    if (rove(event, this.buttons) || event.key !== "Delete") return;
-    const found = [...this.rows].find(([, { button }]) => button === event.target);
-    if (found) this.remove(found[0]);
+    if (moveFocus(event, this.buttons) || event.key !== "Delete") return;
+    const row = [...this.rows].find(([, { button }]) => button === event.target);
+    if (row) this.remove(row[0]);
   }
 }

@@ -1,21 +1,21 @@
-/** The button that records, and the line that says what is heard meanwhile. */
+/** The record button, and the live result while it records. */
 
 import { drawLabels } from "./bands.js";
 import { find } from "./dom.js";
-import { stretches, timeline, top, UNCERTAIN } from "./moments.js";
+import { labelRuns, timeline, topProbability, UNCERTAIN } from "./timeline.js";
 import { Recorder } from "./record.js";
-import { emotion, percent, t } from "./words.js";
+import { emotion, percent, t } from "./i18n.js";
 
 const WINDOW = 10; // s shown
-const TICK = 240; // ms between two looks, as often as segments come
+const TICK = 240; // ms between updates, the hop of live segments
 
-const heard = (segment) =>
+const describe = (segment) =>
   segment.label === UNCERTAIN
     ? emotion(UNCERTAIN)
-    : `${emotion(segment.label)} ${percent(top(segment))}`;
+    : `${emotion(segment.label)} ${percent(topProbability(segment))}`;
 
 /** @param {{model: () => string, add: (files: File[]) => void}} page */
-export function live(page) {
+export function initRecording(page) {
   const button = find("record");
   let recorder = null;
   let segments = [];
@@ -25,13 +25,13 @@ export function live(page) {
 
   const show = () => {
     const last = segments.at(-1);
-    const label = last ? heard(last) : t("listening");
+    const label = last ? describe(last) : t("listening");
     find("live-text").textContent = t("live", { seconds: recorder.seconds.toFixed(1), label });
     const to = Math.max(last?.end ?? 0, WINDOW);
     const start = segments[0]?.start ?? 0;
     const prediction = { start, duration: (last?.end ?? 0) - start, segments, label: "" };
-    const parts = stretches(timeline([prediction]));
-    drawLabels(find("live-bands"), parts, { from: to - WINDOW, to, height: 34 });
+    const runs = labelRuns(timeline([prediction]));
+    drawLabels(find("live-bands"), runs, { from: to - WINDOW, to, height: 34 });
   };
 
   const begin = async () => {
@@ -62,7 +62,7 @@ export function live(page) {
   };
 
   button.onclick = async () => {
-    button.disabled = true; // until the microphone is there, or given back
+    button.disabled = true; // until the microphone is opened or released
     try {
       await (recorder ? end() : begin());
     } catch (error) {

@@ -1,40 +1,40 @@
-/** Ties the parts of the page together. */
+/** The page: its state, and what connects its components. */
 
 import * as api from "./api.js";
 import { bundle, Corrections } from "./corrections.js";
-import { find, make, say } from "./dom.js";
-import { offer } from "./downloads.js";
+import { announce, find, make } from "./dom.js";
+import { showDownloads } from "./downloads.js";
 import { Jobs } from "./jobs.js";
 import { List } from "./list.js";
-import { live } from "./live.js";
+import { initRecording } from "./live.js";
 import { summary } from "./summary.js";
 import { Table } from "./table.js";
-import { t, translate } from "./words.js";
+import { t, translate } from "./i18n.js";
 import { View } from "./view.js";
 
 translate();
 const entries = [];
 let models = [];
-let shown = null;
-let unsaved = false; // whether there are labels that were not exported
+let current = null;
+let unsaved = false; // whether labels changed since the last export
 
-const jobs = new Jobs(changed);
-const list = new List({ open, remove, retry: (entry) => entry.jobs.size && again(entry) });
+const jobs = new Jobs(jobChanged);
+const list = new List({ open, remove, retry: (entry) => entry.jobs.size && retryFailed(entry) });
 const view = new View();
 const table = new Table({
   play: ({ start, end }) => view.wave.play(start, end),
   seek: ({ start }) => view.wave.seek(start),
-  label,
+  label: setLabel,
 });
 
-const chosen = () => find("model").value;
-const wanted = () => [...new Set([chosen(), find("compare").value])].filter(Boolean);
+const selectedModel = () => find("model").value;
+const selectedModels = () => [...new Set([selectedModel(), find("compare").value])].filter(Boolean);
 
 function add(files) {
   const added = [...files].map((blob) => {
     const speaker = blob.name.replace(/\.[^.]*$/, "");
     const corrections = new Corrections();
-    return { name: blob.name, blob, speaker, jobs: new Map(), corrections, gone: false };
+    return { name: blob.name, blob, speaker, jobs: new Map(), corrections, removed: false };
   });
   for (const entry of added) {
     entries.push(entry);
@@ -44,84 +44,90 @@ function add(files) {
   if (added.length) open(added[0]);
 }
 
-/** By the models that are wanted, once these are known. */
+/** Submits a recording for the selected models, once the models are known. */
 function recognise(entry) {
   if (!models.length) return;
-  jobs.need(entry, chosen());
-  if (entry === shown) for (const model of wanted()) jobs.need(entry, model);
-  list.update(entry, chosen());
+  jobs.request(entry, selectedModel());
+  if (entry === current) for (const model of selectedModels()) jobs.request(entry, model);
+  list.update(entry, selectedModel());
 }
 
 async function open(entry) {
-  shown = entry;
-  list.mark(entry);
+  current = entry;
+  list.markCurrent(entry);
   recognise(entry);
   find("speaker").value = entry.speaker;
   find("export-problem").textContent = "";
   const opened = view.open(entry);
-  results();
+  showResults();
   await opened;
-  if (shown === entry) results();
+  if (current === entry) showResults();
 }
 
 function remove(entry) {
   entries.splice(entries.indexOf(entry), 1);
-  jobs.forget(entry);
-  if (shown === entry) {
-    shown = null;
+  jobs.deleteAll(entry);
+  if (current === entry) {
+    current = null;
     view.close();
   }
-  counted();
+  updateExportButton();
   unsaved &&= entries.some(({ corrections }) => corrections.spans.size);
 }
 
-function again(entry) {
+/** Submits the failed jobs of a recording again. */
+function retryFailed(entry) {
   for (const [model, { status }] of [...entry.jobs]) {
     if (status === "failed") jobs.retry(entry, model);
   }
 }
 
-/** A job has news. */
-function changed(entry, model) {
-  if (entry.gone) return;
+/** Shows a new state of a job. */
+function jobChanged(entry, model) {
+  if (entry.removed) return;
   const job = entry.jobs.get(model);
-  if (model === chosen()) list.update(entry, model);
-  if (job.status === "done") say(t("done", { name: entry.name, label: summary(job) }));
+  if (model === selectedModel()) list.update(entry, model);
+  if (job.status === "done") announce(t("done", { name: entry.name, label: summary(job) }));
   if (job.code === 401) find("token").hidden = false;
-  if (job.status === "failed" && model !== chosen()) say(job.error);
-  if (entry !== shown || !wanted().includes(model)) return;
-  if (job.status === "done") results();
-  else view.summaries(states());
+  if (job.status === "failed" && model !== selectedModel()) announce(job.error);
+  if (entry !== current || !selectedModels().includes(model)) return;
+  if (job.status === "done") showResults();
+  else view.showSummaries(modelStates());
 }
 
-function states() {
-  const known = wanted().map((name) => models.find((model) => model.name === name));
-  return known.map(({ name, intended_use, labels }) => ({ name, intended_use, labels, job: shown.jobs.get(name) }));
+/** The selected models and their jobs for the current recording. */
+function modelStates() {
+  const known = selectedModels().map((name) => models.find((model) => model.name === name));
+  return known.map(({ name, intended_use, labels }) => {
+    return { name, intended_use, labels, job: current.jobs.get(name) };
+  });
 }
 
-function results() {
-  const all = states();
-  view.results(all);
+function showResults() {
+  const all = modelStates();
+  view.showResults(all);
   const [first] = all;
   if (!first) return;
   const other = view.lanes.find(({ name }) => name !== first.name) ?? null;
-  table.show(first.job?.result ?? [], first.labels, shown.corrections, other);
-  offer(first.job, shown.name);
-  counted();
+  table.show(first.job?.result ?? [], first.labels, current.corrections, other);
+  showDownloads(first.job, current.name);
+  updateExportButton();
 }
 
-function label(part, given) {
+/** Assigns a label of the user to a part; "" removes it. */
+function setLabel(part, label) {
   const { start, end } = part;
-  const { recognised, model } = // of a span that was labelled under another model, still that
-    shown.corrections.get(part) ?? { recognised: part.label, model: chosen() };
-  if (given) shown.corrections.set({ start, end, label: given, recognised, model });
-  else shown.corrections.take(part);
+  const { recognised, model } = // the first model under which this span was labelled
+    current.corrections.get(part) ?? { recognised: part.label, model: selectedModel() };
+  if (label) current.corrections.set({ start, end, label, recognised, model });
+  else current.corrections.remove(part);
   unsaved = true;
-  view.labels();
-  counted();
+  view.drawLabels();
+  updateExportButton();
 }
 
-function counted() {
+/** Counts the labels of all recordings on the export button. */
+function updateExportButton() {
   const count = entries.reduce((sum, { corrections }) => sum + corrections.spans.size, 0);
   find("export").textContent = t("export", { count });
   find("export").disabled = count === 0;
@@ -132,10 +138,10 @@ async function exportAll() {
   const { blob, count, undecoded } = await bundle(entries);
   if (!count || undecoded.length) unsaved = true;
   const names = undecoded.join(", ");
-  find("export-problem").textContent = names && t("leftOut", { names });
+  find("export-problem").textContent = names && t("notExported", { names });
   if (!count) return;
   api.save(blob, "corrections.zip");
-  say(t("exported", { count }));
+  announce(t("exported", { count }));
 }
 
 async function start() {
@@ -156,10 +162,10 @@ async function start() {
   find("model").replaceChildren(...names);
   find("model").value = models.find((model) => model.default)?.name ?? models[0].name;
   for (const entry of entries) {
-    again(entry);
+    retryFailed(entry);
     recognise(entry);
   }
-  if (shown) results();
+  if (current) showResults();
 }
 
 find("choose").onchange = ({ target }) => {
@@ -168,9 +174,9 @@ find("choose").onchange = ({ target }) => {
 };
 find("model").onchange = find("compare").onchange = () => {
   for (const entry of entries) recognise(entry);
-  if (shown) results();
+  if (current) showResults();
 };
-find("speaker").oninput = ({ target }) => (shown.speaker = target.value);
+find("speaker").oninput = ({ target }) => (current.speaker = target.value);
 find("export").onclick = exportAll;
 find("token").onsubmit = (event) => {
   event.preventDefault();
@@ -189,5 +195,5 @@ addEventListener("drop", (event) => {
   find("drop").classList.remove("over");
   add(event.dataTransfer.files);
 });
-live({ model: chosen, add });
+initRecording({ model: selectedModel, add });
 start();

@@ -1,19 +1,19 @@
-/** The microphone: a live line while it records, a WAV file when it stops. */
+/** Records the microphone: streams to the server meanwhile, and gives a WAV file at the end. */
 
 import { streamSocket } from "./api.js";
-import { wav } from "./sound.js";
-import { t } from "./words.js";
+import { wav } from "./audio.js";
+import { t } from "./i18n.js";
 
-const LAST_WORDS = 1500; // ms that the server has to send what is left
+const DRAIN = 1500; // ms to wait for the last messages of the server
 
 export class Recorder {
-  /** @param {{segment: Function, problem: Function}} told  called while recording */
-  constructor(told) {
-    this.told = told;
+  /** @param {{segment: Function, problem: Function}} handlers  called while recording */
+  constructor(handlers) {
+    this.handlers = handlers;
     this.blocks = [];
   }
 
-  /** Asks for the microphone and begins; an error's message is for the user. */
+  /** Opens the microphone and starts. Messages of its errors are for the user. */
   async start(model) {
     if (!navigator.mediaDevices) throw new Error(t("insecure"));
     const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
@@ -34,32 +34,32 @@ export class Recorder {
   async connect(model) {
     this.context = new AudioContext();
     await this.context.audioWorklet.addModule(new URL("./worklet.js", import.meta.url));
-    this.listen(model);
+    this.openStream(model);
     const mono = { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" };
     const tap = new AudioWorkletNode(this.context, "tap", mono);
-    tap.port.onmessage = ({ data }) => this.hear(data);
+    tap.port.onmessage = ({ data }) => this.addBlock(data);
     this.context.createMediaStreamSource(this.stream).connect(tap);
     await this.context.resume();
   }
 
-  /** Opens the live line; recording goes on without it where it fails. */
-  listen(model) {
+  /** Opens the live stream; if it fails, recording continues without it. */
+  openStream(model) {
     this.socket = streamSocket(model, this.context.sampleRate);
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => this.blocks.forEach((block) => this.socket.send(block));
     this.socket.onmessage = ({ data }) => {
       const message = JSON.parse(data);
-      if (message.segment) this.told.segment(message.segment);
+      if (message.segment) this.handlers.segment(message.segment);
     };
     this.closed = new Promise((resolve) => {
       this.socket.onclose = ({ code, reason }) => {
-        if (code !== 1000) this.told.problem(t("noLive", { why: reason || code }));
+        if (code !== 1000) this.handlers.problem(t("noLive", { why: reason || code }));
         resolve();
       };
     });
   }
 
-  hear(block) {
+  addBlock(block) {
     this.blocks.push(block);
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(block);
   }
@@ -68,13 +68,13 @@ export class Recorder {
     return this.blocks.reduce((sum, block) => sum + block.length, 0) / this.context.sampleRate;
   }
 
-  /** @returns {Promise<File>} what was recorded */
+  /** @returns {Promise<File>} the recording */
   async stop() {
     this.stream.getTracks().forEach((track) => track.stop());
     await this.context.suspend();
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send("end");
-    const late = new Promise((resolve) => setTimeout(resolve, LAST_WORDS));
-    await Promise.race([this.closed, late]);
+    const timeout = new Promise((resolve) => setTimeout(resolve, DRAIN));
+    await Promise.race([this.closed, timeout]);
     this.socket.onclose = this.socket.onmessage = null;
     this.socket.close();
     const rate = this.context.sampleRate;

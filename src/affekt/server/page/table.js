@@ -1,65 +1,65 @@
-/** The parts of a recording as a table: hear them, label them, also without eyes or mouse. */
+/** The table of parts of a recording: play and label them by mouse, keyboard or screen reader. */
 
 import { clock } from "./bands.js";
 import { colour } from "./colours.js";
-import { find, make, rove, said, say } from "./dom.js";
-import { mostly, parts, pieces, UNCERTAIN } from "./moments.js";
-import { emotion, percent, remark, t } from "./words.js";
+import { announce, englishText, find, make, moveFocus } from "./dom.js";
+import { allParts, dominantLabel, parts, UNCERTAIN } from "./timeline.js";
+import { emotion, noticeText, percent, t } from "./i18n.js";
 
 export class Table {
-  /** @param {{play: Function, seek: Function, label: Function}} told  each with the part */
-  constructor(told) {
-    this.told = told;
+  /** @param {{play: Function, seek: Function, label: Function}} actions  called with the part */
+  constructor(actions) {
+    this.actions = actions;
     this.rows = [];
     find("parts").addEventListener("keydown", (event) => this.key(event));
   }
 
   /**
-   * @param {import("./moments.js").Prediction[]} predictions
-   * @param {string[]} labels  classes to choose from
+   * @param {import("./timeline.js").Prediction[]} predictions
+   * @param {string[]} labels  classes of the model
    * @param {import("./corrections.js").Corrections} corrections
-   * @param {{name: string, predictions: object[]} | null} other  the model compared with
+   * @param {{name: string, predictions: object[]} | null} other  the model to compare with
    */
   show(predictions, labels, corrections, other) {
     this.labels = labels;
     this.corrections = corrections;
-    this.other = other && { name: other.name, pieces: other.predictions.flatMap(pieces) };
-    const heads = [t("time"), t("recognised"), ...(other ? [other.name] : []), t("yours")];
+    this.other = other && { name: other.name, parts: other.predictions.flatMap(allParts) };
+    const heads = [t("time"), t("recognised"), ...(other ? [other.name] : []), t("yourLabel")];
     find("head").replaceChildren(
       ...heads.map((textContent) => make("th", { textContent, scope: "col" })),
     );
-    const held = this.rows.findIndex(({ button }) => button === document.activeElement);
+    const focused = this.rows.findIndex(({ button }) => button === document.activeElement);
     this.rows = this.all(predictions).map((part) => this.row(part));
     find("parts").replaceChildren(...this.rows.map(({ row }) => row));
     find("table").hidden = !this.rows.length;
-    if (this.rows.length) this.only(this.rows[0].button);
-    if (held >= 0) this.rows[held]?.button.focus();
+    if (this.rows.length) this.makeTabStop(this.rows[0].button);
+    if (focused >= 0) this.rows[focused]?.button.focus();
   }
 
-  /** Parts, and spans that were labelled when another model was shown. */
+  /** The parts, and labelled spans that are parts under another model only. */
   all(predictions) {
-    const found = parts(predictions);
-    const known = new Set(found.map((part) => this.corrections.get(part)).filter(Boolean));
-    const more = this.corrections.all.filter((given) => !known.has(given));
+    const own = parts(predictions);
+    const known = new Set(own.map((part) => this.corrections.get(part)).filter(Boolean));
+    const more = this.corrections.all.filter((label) => !known.has(label));
     const others = more.map(({ start, end }) => ({ start, end, label: "", whole: false }));
-    return [...found, ...others].sort((a, b) => a.start - b.start || b.end - a.end);
+    return [...own, ...others].sort((a, b) => a.start - b.start || b.end - a.end);
   }
 
   row(part) {
     const span = `${clock(part.start)} – ${clock(part.end)}`;
-    const what = t("span", { start: clock(part.start), end: clock(part.end) });
-    const name = part.whole ? t("wholeSpan", { span }) : what;
+    const range = t("span", { start: clock(part.start), end: clock(part.end) });
+    const name = part.whole ? t("wholeSpan", { span }) : range;
     const button = make("button", {
       type: "button",
       className: "part",
       tabIndex: -1,
       textContent: `▶ ${span}`,
-      "aria-label": t("playPart", { what: name, label: spoken(part) }),
+      "aria-label": t("playPart", { what: name, label: partText(part) }),
     });
-    button.onclick = () => this.told.play(part);
+    button.onclick = () => this.actions.play(part);
     button.onfocus = () => {
-      this.only(button);
-      this.told.seek(part);
+      this.makeTabStop(button);
+      this.actions.seek(part);
     };
     const select = make("select", { tabIndex: -1, "aria-label": t("labelPart", { what: name }) });
     select.onfocus = () => this.fill(select, part);
@@ -69,15 +69,15 @@ export class Table {
     const time = make("td", {}, button);
     if (part.whole) time.append(make("small", { textContent: t("whole") }));
     if (part.channel) time.append(make("small", { textContent: t("channel", part) }));
-    row.append(time, recognised(part));
-    if (this.other) row.append(named(mostly(this.other.pieces, part)));
+    row.append(time, recognisedCell(part));
+    if (this.other) row.append(labelCell(dominantLabel(this.other.parts, part)));
     row.append(make("td", {}, select));
-    const made = { part, row, button, select, name };
-    this.mark(made);
-    return made;
+    const entry = { part, row, button, select, name };
+    this.mark(entry);
+    return entry;
   }
 
-  /** Options are made when they are needed: a long recording has thousands of parts. */
+  /** Creates the options on demand: a long recording has thousands of parts. */
   fill(select, part) {
     if (select.options.length > 1) return;
     const chosen = this.corrections.get(part)?.label ?? "";
@@ -90,48 +90,48 @@ export class Table {
   }
 
   label(part, label) {
-    this.told.label(part, label);
+    this.actions.label(part, label);
     for (const row of this.rows) this.mark(row);
     const { name } = this.rows.find((row) => row.part === part);
-    say(t(label ? "set" : "taken", { what: name, label: emotion(label) }));
+    announce(t(label ? "labelSet" : "labelRemoved", { what: name, label: emotion(label) }));
   }
 
   mark({ part, row, select }) {
-    const given = this.corrections.get(part)?.label ?? "";
-    row.classList.toggle("labelled", given !== "");
+    const label = this.corrections.get(part)?.label ?? "";
+    row.classList.toggle("labelled", label !== "");
     if (select.options.length > 1) {
-      select.value = given;
+      select.value = label;
       return;
     }
-    const text = given ? emotion(given) : t("unchanged");
-    select.replaceChildren(make("option", { value: given, textContent: text }));
+    const text = label ? emotion(label) : t("unchanged");
+    select.replaceChildren(make("option", { value: label, textContent: text }));
   }
 
-  only(button) {
+  makeTabStop(button) {
     for (const row of this.rows) {
-      const here = row.button === button;
-      row.button.tabIndex = here ? 0 : -1;
-      row.select.tabIndex = here ? 0 : -1;
+      const tabIndex = row.button === button ? 0 : -1;
+      row.button.tabIndex = tabIndex;
+      row.select.tabIndex = tabIndex;
     }
   }
 
   key(event) {
-    if (rove(event, this.rows.map(({ button }) => button))) return;
+    if (moveFocus(event, this.rows.map(({ button }) => button))) return;
     const row = this.rows.find(({ button }) => button === event.target);
-    const plain = !event.ctrlKey && !event.altKey && !event.metaKey;
-    if (!row || !plain || !/^[0-9]$/.test(event.key)) return;
+    const unmodified = !event.ctrlKey && !event.altKey && !event.metaKey;
+    if (!row || !unmodified || !/^[0-9]$/.test(event.key)) return;
     const label = event.key === "0" ? "" : this.labels[Number(event.key) - 1];
     if (label !== undefined) this.label(row.part, label);
   }
 }
 
-/** How probable a part's label is; nothing where there is none. */
+/** The probability of a part's label, or "" if it has none. */
 const share = ({ label, share }) => (label && label !== UNCERTAIN ? percent(share) : "");
 
-const spoken = (part) => `${emotion(part.label)} ${share(part)}`.trim();
+const partText = (part) => `${emotion(part.label)} ${share(part)}`.trim();
 
-/** A class by colour and by name. */
-function named(label) {
+/** A cell with the colour and name of a class. */
+function labelCell(label) {
   const name = make("span", { className: "named" });
   if (label && label !== UNCERTAIN) {
     const swatch = make("span", { className: "swatch", "aria-hidden": "true" });
@@ -142,9 +142,9 @@ function named(label) {
   return make("td", {}, name);
 }
 
-function recognised(part) {
-  const cell = named(part.label);
+function recognisedCell(part) {
+  const cell = labelCell(part.label);
   cell.append(" ", share(part));
-  if (part.reason && part.whole) cell.append(said("small", remark(part.reason)));
+  if (part.reason && part.whole) cell.append(englishText("small", noticeText(part.reason)));
   return cell;
 }

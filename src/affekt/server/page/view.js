@@ -1,21 +1,21 @@
-/** The recording that is shown: waveform, a lane of bands for each model, results in words. */
+/** The current recording: waveform, a lane of predictions for each model, and summaries. */
 
-import { clock, draw, drawLabels, ruler } from "./bands.js";
+import { clock, drawLabels, drawPrediction, ruler } from "./bands.js";
 import { find, make } from "./dom.js";
-import { at, stretches, timeline } from "./moments.js";
-import { Now } from "./now.js";
-import { decode } from "./sound.js";
-import { described } from "./summary.js";
-import { t } from "./words.js";
+import { labelRuns, spanAt, timeline } from "./timeline.js";
+import { CursorReadout } from "./cursor.js";
+import { decode } from "./audio.js";
+import { summaryBox } from "./summary.js";
+import { t } from "./i18n.js";
 import { Wave } from "./wave.js";
 
-const STEP = 0.24; // s, from one segment to the next
+const STEP = 0.24; // s that an arrow key moves, the hop of segments
 const ZOOM = 1.6;
-const WIDEST = 15000; // px
+const MAX_WIDTH = 15000; // px
 
 export class View {
   constructor() {
-    this.now = new Now();
+    this.cursor = new CursorReadout();
     this.lanes = [];
     this.zoom = 1;
     this.wave = new Wave(find("wave"), {
@@ -34,7 +34,7 @@ export class View {
     });
   }
 
-  /** Opens a recording. */
+  /** Shows a recording. */
   async open(entry) {
     this.entry = entry;
     this.lanes = [];
@@ -54,30 +54,30 @@ export class View {
     find("view").hidden = true;
   }
 
-  /** Results in words, or how far they are.
+  /** Shows the summary of each model.
    * @param {{name: string, intended_use: string, labels: string[],
    *   job: import("./jobs.js").Job | undefined}[]} models */
-  summaries(models) {
-    find("summaries").replaceChildren(...models.map(described));
+  showSummaries(models) {
+    find("summaries").replaceChildren(...models.map(summaryBox));
   }
 
-  /** Results in the picture. */
-  results(models) {
-    this.summaries(models);
+  /** Shows the results of all models that are done. */
+  showResults(models) {
+    this.showSummaries(models);
     const done = models.filter(({ job }) => job?.status === "done");
     this.lanes = done.map(({ name, job, labels }) => {
       const canvas = make("canvas", { role: "img", "aria-label": t("lane", { model: name }) });
-      return { name, labels, predictions: job.result, moments: timeline(job.result), canvas };
+      return { name, labels, predictions: job.result, spans: timeline(job.result), canvas };
     });
-    this.own = make("canvas", { "aria-hidden": "true" }); // the table says the same
+    this.own = make("canvas", { "aria-hidden": "true" }); // the table has the same content
     this.ownLane = lane(t("yourLane"), this.own);
     const lanes = this.lanes.map(({ name, canvas }) => lane(name, canvas));
     find("lanes").replaceChildren(this.ownLane, ...lanes);
     if (!this.wave.playable) {
-      const ends = this.lanes.map(({ moments }) => moments.at(-1)?.end ?? 0);
+      const ends = this.lanes.map(({ spans }) => spans.at(-1)?.end ?? 0);
       this.wave.duration = Math.max(...ends, this.wave.duration);
     }
-    this.now.show(this.lanes);
+    this.cursor.show(this.lanes);
     this.draw();
     this.moved(this.wave.time);
   }
@@ -85,16 +85,16 @@ export class View {
   draw() {
     const { duration } = this.wave;
     if (!this.entry || !duration) return;
-    for (const { canvas, moments, labels } of this.lanes) {
-      draw(canvas, moments, { duration, labels });
+    for (const { canvas, spans, labels } of this.lanes) {
+      drawPrediction(canvas, spans, { duration, labels });
     }
-    this.labels();
+    this.drawLabels();
     ruler(find("ruler"), duration);
     find("axis").setAttribute("aria-valuemax", duration.toFixed(2));
   }
 
-  /** The user's labels. */
-  labels() {
+  /** Draws the user's labels. */
+  drawLabels() {
     const { all } = this.entry.corrections;
     if (!this.own) return;
     this.ownLane.hidden = !all.length;
@@ -106,23 +106,23 @@ export class View {
     const share = time / (this.wave.duration || 1);
     find("cursor").style.left = `${100 * share}%`;
     find("time").textContent = `${clock(time)} / ${clock(this.wave.duration)}`;
-    const words = this.lanes.length ? this.now.at(time) : "";
+    const text = this.lanes.length ? this.cursor.at(time) : "";
     axis.setAttribute("aria-valuenow", time.toFixed(2));
-    axis.setAttribute("aria-valuetext", `${clock(time)} s. ${words}`);
+    axis.setAttribute("aria-valuetext", `${clock(time)} s. ${text}`);
     this.follow(share * axis.clientWidth);
   }
 
-  /** Keeps the cursor in sight where the axis is wider than the page. */
-  follow(place) {
+  /** Scrolls to the cursor if the axis is wider than its box. */
+  follow(x) {
     const box = find("scroll");
-    if (place < box.scrollLeft || place > box.scrollLeft + box.clientWidth) {
-      box.scrollLeft = place - box.clientWidth / 4;
+    if (x < box.scrollLeft || x > box.scrollLeft + box.clientWidth) {
+      box.scrollLeft = x - box.clientWidth / 4;
     }
   }
 
   zoomBy(factor) {
-    const most = Math.max(WIDEST / find("scroll").clientWidth, 1);
-    this.zoom = Math.max(1, Math.min(this.zoom * factor, most));
+    const max = Math.max(MAX_WIDTH / find("scroll").clientWidth, 1);
+    this.zoom = Math.max(1, Math.min(this.zoom * factor, max));
     find("axis").style.width = `${100 * this.zoom}%`;
     find("zoom-out").disabled = this.zoom === 1;
   }
@@ -131,15 +131,15 @@ export class View {
     const { left, width } = find("axis").getBoundingClientRect();
     const time = ((event.clientX - left) / width) * this.wave.duration;
     const lane = this.lanes.find(({ canvas }) => canvas === event.target);
-    const moment = lane && at(lane.moments, time);
-    if (!moment) return this.wave.seek(time);
-    const { start, end } = stretches(lane.moments).find((s) => s.start <= time && time <= s.end);
+    const span = lane && spanAt(lane.spans, time);
+    if (!span) return this.wave.seek(time);
+    const { start, end } = labelRuns(lane.spans).find((s) => s.start <= time && time <= s.end);
     return this.wave.play(start, end);
   }
 
   key(event) {
     const { time, duration } = this.wave;
-    const places = {
+    const targets = {
       ArrowRight: time + STEP,
       ArrowLeft: time - STEP,
       PageUp: time + 10,
@@ -147,7 +147,7 @@ export class View {
       Home: 0,
       End: duration,
     };
-    if (event.key in places) this.wave.seek(places[event.key]);
+    if (event.key in targets) this.wave.seek(targets[event.key]);
     else if (event.key === " " || event.key === "Enter") this.wave.toggle();
     else return;
     event.preventDefault();

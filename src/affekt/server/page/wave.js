@@ -1,14 +1,14 @@
 /** The waveform and the player: wavesurfer.js around one audio element. */
 
 import WaveSurfer from "./vendor/wavesurfer.esm.js";
-import { themed } from "./colours.js";
-import { RATE } from "./sound.js";
+import { cssValue } from "./colours.js";
+import { RATE } from "./audio.js";
 
 export class Wave {
   /** @param {HTMLElement} container
-   * @param {{moved: (time: number) => void, playing: (now: boolean) => void}} told */
-  constructor(container, told) {
-    this.told = told;
+   * @param {{moved: (time: number) => void, playing: (now: boolean) => void}} handlers */
+  constructor(container, handlers) {
+    this.handlers = handlers;
     this.audio = new Audio();
     this.duration = 0;
     this.time = 0;
@@ -16,26 +16,26 @@ export class Wave {
       container,
       media: this.audio,
       height: 96,
-      interact: false, // the axis around it takes clicks for waveform and bands alike
+      interact: false, // the axis around it handles clicks
       cursorWidth: 0,
       cspNonce: document.getElementById("style").nonce,
       ...this.colours(),
     });
     this.surfer.on("timeupdate", (time) => this.move(time));
-    this.surfer.on("play", () => told.playing(true));
+    this.surfer.on("play", () => handlers.playing(true));
     this.surfer.on("pause", () => this.paused());
-    this.surfer.on("error", () => undefined); // a file that cannot be played is told by the view
+    this.surfer.on("error", () => undefined); // the view says that a file cannot be played
   }
 
   colours() {
-    return { waveColor: themed("--wave"), progressColor: themed("--played") };
+    return { waveColor: cssValue("--wave"), progressColor: cssValue("--played") };
   }
 
   recolour() {
     this.surfer.setOptions(this.colours());
   }
 
-  /** @param {Float32Array | null} samples  null for a sound that the browser cannot decode */
+  /** @param {Float32Array | null} samples  null if the browser cannot decode the file */
   async show(blob, samples, duration) {
     this.clear();
     if (this.address) URL.revokeObjectURL(this.address);
@@ -48,7 +48,7 @@ export class Wave {
     this.seek(0);
   }
 
-  /** Nothing, until the next recording is shown. */
+  /** Empties the player until the next recording is shown. */
   clear() {
     this.pause();
     this.duration = 0;
@@ -57,17 +57,17 @@ export class Wave {
 
   move(time) {
     this.time = Math.min(time, this.duration);
-    this.told.moved(this.time);
+    this.handlers.moved(this.time);
   }
 
   seek(time) {
     this.part = null;
-    const place = Math.max(0, Math.min(time, this.duration));
-    if (this.playable) this.surfer.setTime(place);
-    this.move(place);
+    const target = Math.max(0, Math.min(time, this.duration));
+    if (this.playable) this.surfer.setTime(target);
+    this.move(target);
   }
 
-  /** Plays from one moment to another, and then stands at the first again. */
+  /** Plays from one time to another and then returns to the start. */
   async play(start, end) {
     this.seek(start);
     if (!this.playable) return;
@@ -76,7 +76,7 @@ export class Wave {
   }
 
   paused() {
-    this.told.playing(false);
+    this.handlers.playing(false);
     if (this.part && this.audio.currentTime >= this.part.end - 0.05) this.seek(this.part.start);
   }
 

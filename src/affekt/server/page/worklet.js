@@ -1,20 +1,20 @@
-/** Hands what the microphone hears to the page, some 40 ms at a time. */
+/** Sends samples of the microphone to the page, in blocks of 43 ms at 48 kHz. */
 
 const BLOCK = 2048;
 
 class Tap extends AudioWorkletProcessor {
-  held = new Float32Array(BLOCK);
-  filled = 0;
+  buffer = new Float32Array(BLOCK);
+  length = 0;
 
   process([input]) {
     const samples = input[0];
     if (!samples) return true;
     for (const sample of samples) {
-      this.held[this.filled] = sample;
-      this.filled += 1;
-      if (this.filled === BLOCK) {
-        this.port.postMessage(this.held.slice());
-        this.filled = 0;
+      this.buffer[this.length] = sample;
+      this.length += 1;
+      if (this.length === BLOCK) {
+        this.port.postMessage(this.buffer.slice());
+        this.length = 0;
       }
     }
     return true;

@@ -1,4 +1,4 @@
-/** Writes a ZIP whose files are stored as they are. */
+/** Writes ZIP archives without compression. */
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let value = n;
@@ -12,7 +12,7 @@ function crc32(bytes) {
   return (value ^ 0xffffffff) >>> 0;
 }
 
-/** Date and time as MS-DOS had them, in one number. */
+/** Date and time in the format of MS-DOS, as one number. */
 function stamp(date) {
   const day = ((date.getFullYear() - 1980) << 9) | ((date.getMonth() + 1) << 5) | date.getDate();
   const time = (date.getHours() << 11) | (date.getMinutes() << 5) | (date.getSeconds() >> 1);
@@ -22,11 +22,11 @@ function stamp(date) {
 /** A little-endian record of [bytes, value] pairs. */
 function record(fields) {
   const view = new DataView(new ArrayBuffer(fields.reduce((sum, [size]) => sum + size, 0)));
-  let place = 0;
+  let offset = 0;
   for (const [size, value] of fields) {
-    if (size === 2) view.setUint16(place, value, true);
-    else view.setUint32(place, value, true);
-    place += size;
+    if (size === 2) view.setUint16(offset, value, true);
+    else view.setUint32(offset, value, true);
+    offset += size;
   }
   return new Uint8Array(view.buffer);
 }

@@ -1,11 +1,11 @@
-/** Sound in the browser: decode to 16 kHz mono, cut, write as WAV. */
+/** Audio in the browser: decode to 16 kHz mono, cut, write as WAV. */
 
 export const RATE = 16000;
-const LARGEST = 300e6; // bytes of a file that is still decoded for a picture
+const MAX_BYTES = 300e6; // larger files are not decoded: no waveform, no playback
 
-/** @param {Blob} blob @returns {Promise<Float32Array | null>} null where the browser cannot */
+/** @param {Blob} blob @returns {Promise<Float32Array | null>} null if the browser cannot decode it */
 export async function decode(blob) {
-  if (blob.size > LARGEST) return null;
+  if (blob.size > MAX_BYTES) return null;
   try {
     const context = new OfflineAudioContext(1, 1, RATE);
     const buffer = await context.decodeAudioData(await blob.arrayBuffer());
@@ -25,7 +25,8 @@ function mono(buffer) {
   return mean;
 }
 
-/** @param {Float32Array} samples  at RATE @returns {Float32Array} from one second to another */
+/** @param {Float32Array} samples  at RATE @param {number} start  seconds
+ * @param {number} end  seconds @returns {Float32Array} */
 export function cut(samples, start, end) {
   return samples.subarray(Math.round(start * RATE), Math.round(end * RATE));
 }
@@ -34,7 +35,7 @@ export function cut(samples, start, end) {
 export function wav(samples, rate) {
   const bytes = new Uint8Array(44 + 2 * samples.length);
   const view = new DataView(bytes.buffer);
-  const text = (place, word) => [...word].forEach((c, i) => (bytes[place + i] = c.charCodeAt(0)));
+  const text = (offset, word) => [...word].forEach((c, i) => (bytes[offset + i] = c.charCodeAt(0)));
   text(0, "RIFF");
   view.setUint32(4, 36 + 2 * samples.length, true);
   text(8, "WAVEfmt ");

@@ -1,6 +1,6 @@
-/** The page's words in English and Chinese, by the language of the browser. */
+/** Texts of the page in English and Chinese, chosen by the language of the browser. */
 
-const EN = { // the fixed texts stand in index.html
+const EN = { // static texts are in index.html
   none: "none",
   record: "Record",
   stop: "Stop recording",
@@ -8,40 +8,40 @@ const EN = { // the fixed texts stand in index.html
   pause: "Pause",
   waiting: "waiting",
   sending: "sending",
-  busy: "the server is busy; it is tried again",
+  busy: "server busy, retrying",
   queued: "queued",
   running: "running, {percent} %",
   failed: "failed",
-  again: "Try again",
-  remove: "Take {name} out of the list",
-  silence: "Nobody speaks here.",
-  utterances: "{count} utterances; for most of the time {label}",
-  because: "Reason: {reason}",
+  retry: "Try again",
+  remove: "Remove {name} from the list",
+  noSpeech: "No speech here.",
+  utterances: "{count} utterances, mostly {label}",
+  reason: "Reason: {reason}",
   modelLine: "Model {model}. License: {license}",
-  lane: "{model}: probabilities over time, attention below",
+  lane: "{model}: probabilities over time, with attention below",
   time: "Time (s)",
   recognised: "Recognised",
-  yours: "Your label",
+  yourLabel: "Your label",
   unchanged: "–",
-  whole: "whole",
-  wholeSpan: "whole, {span} s",
+  whole: "overall",
+  wholeSpan: "overall, {span} s",
   span: "{start} to {end} s",
   channel: "channel {channel}",
   playPart: "Play {what}: {label}",
   labelPart: "Your label for {what}",
-  set: "Your label for {what}: {label}",
-  taken: "Your label for {what} is taken away",
+  labelSet: "Your label for {what}: {label}",
+  labelRemoved: "Your label for {what} was removed",
   done: "{name}: {label}",
   live: "{seconds} s: {label}",
   listening: "listening",
-  noLive: "No live line: {why}. The recording goes on.",
-  insecure: "The browser gives the microphone to https pages and localhost only.",
+  noLive: "No live result: {why}. Recording continues.",
+  insecure: "Browsers allow the microphone only on https pages and on localhost.",
   noMicrophone: "No microphone: {why}.",
   unreachable: "The server does not answer. Is it still running?",
   export: "Export corrections ({count})",
-  exported: "{count} corrections exported",
-  leftOut: "This browser cannot decode {names}; corrections of it are left out.",
-  download: "Result as",
+  exported: "Corrections exported: {count}",
+  notExported: "This browser cannot decode {names}; its corrections were not exported.",
+  download: "Download the result as",
   yourLane: "your labels",
 };
 
@@ -49,7 +49,7 @@ const ZH = {
   tagline: "语音情感识别",
   model: "模型",
   compare: "对比",
-  limits: "识别会出错，对模型没有听过的声音和语言更是如此。不得用它对人作出决定。",
+  limits: "识别会出错，对与训练数据差别较大的声音和语言更是如此。不得据此对人作出决定。",
   token: "此服务器的访问令牌",
   tokenSend: "使用",
   recordings: "录音",
@@ -57,16 +57,16 @@ const ZH = {
   stays: "文件只发送到此服务器。",
   listKeys: "方向键在列表中移动，回车打开录音，Delete 将其移出列表。",
   undecodable: "浏览器无法解码此文件：没有波形，不能播放，也不能导出片段。",
-  zoomIn: "放大时间轴",
-  zoomOut: "缩小时间轴",
+  zoomIn: "放大",
+  zoomOut: "缩小",
   axis: "录音中的位置",
-  attentionKey: "注意力：彩带下方的条纹越明显，该时刻的影响越大。",
-  axisKeys: "点击可跳到该处并收听该片段；方向键移动，空格键播放。",
+  attentionKey: "注意力：彩带下方的条纹越明显，该时刻对结果的影响越大。",
+  axisKeys: "点击可移动光标并播放该片段；方向键移动，空格键播放。",
   atCursor: "光标处",
   parts: "片段与您的更正",
   partKeys: "方向键在片段间移动，回车或空格播放，1 至 9 按列表顺序设置标签，0 撤销您的标签。",
   speaker: "说话人",
-  adaptHint: "解压后，每种标签至少两段、至少两种标签，即可用来适配模型：",
+  adaptHint: "解压导出文件后即可用来适配模型；至少需要两种标签，每种至少两个片段：",
   none: "无",
   record: "录音",
   stop: "停止录音",
@@ -74,29 +74,29 @@ const ZH = {
   pause: "暂停",
   waiting: "等待中",
   sending: "正在发送",
-  busy: "服务器繁忙，稍后重试",
+  busy: "服务器繁忙，正在重试",
   queued: "排队中",
   running: "识别中，{percent} %",
   failed: "失败",
-  again: "重试",
+  retry: "重试",
   remove: "将 {name} 移出列表",
-  silence: "此处无人说话。",
-  utterances: "{count} 句话；大部分时间为{label}",
-  because: "原因：{reason}",
+  noSpeech: "此处无人说话。",
+  utterances: "{count} 句话，大部分为{label}",
+  reason: "原因：{reason}",
   modelLine: "模型 {model}。使用许可：{license}",
-  lane: "{model}：随时间变化的概率，下方为注意力",
+  lane: "{model}：概率随时间的变化，下方为注意力",
   time: "时间（秒）",
   recognised: "识别结果",
-  yours: "您的标签",
+  yourLabel: "您的标签",
   unchanged: "–",
-  whole: "整段",
-  wholeSpan: "整段，{span} 秒",
+  whole: "总体",
+  wholeSpan: "总体，{span} 秒",
   span: "{start} 至 {end} 秒",
   channel: "声道 {channel}",
   playPart: "播放 {what}：{label}",
   labelPart: "{what} 的标签",
-  set: "{what} 的标签：{label}",
-  taken: "{what} 的标签已撤销",
+  labelSet: "{what} 的标签：{label}",
+  labelRemoved: "{what} 的标签已撤销",
   done: "{name}：{label}",
   live: "{seconds} 秒：{label}",
   listening: "正在听",
@@ -106,12 +106,12 @@ const ZH = {
   unreachable: "服务器没有应答。它还在运行吗？",
   export: "导出更正（{count}）",
   exported: "已导出 {count} 处更正",
-  leftOut: "浏览器无法解码 {names}，其更正未导出。",
-  download: "结果下载",
+  notExported: "浏览器无法解码 {names}，其更正未导出。",
+  download: "结果下载为",
   yourLane: "您的标签",
 };
 
-const PROBLEMS = { // by status; the meanings that the server documents
+const ERRORS = { // by status; see errors.py
   401: "令牌缺失或错误",
   403: "请求来自另一个网站",
   404: "没有这个模型或任务",
@@ -121,12 +121,14 @@ const PROBLEMS = { // by status; the meanings that the server documents
   415: "请求里没有录音",
   422: "不是录音，或录音已损坏",
   429: "同时的请求太多，请稍后再试",
-  507: "服务器没有空间保存任务",
+  500: "服务器内部错误",
+  507: "服务器磁盘已满",
 };
 
-const REMARKS = { // by their words before the colon; see recording.py, gate.py and audio.py
+const NOTICES = { // warnings and reasons of rejection, by the sentence up to its colon
   silent: "静音",
   "nobody speaks": "无人说话",
+  "no speech": "无人说话",
   "not speech, or too noisy or too unlike the training data to tell":
     "不是语音，或噪声太大，或与训练数据差别太大",
   "too short": "太短",
@@ -151,29 +153,29 @@ const EMOTIONS = {
 
 export const chinese = /^zh\b/i.test(navigator.language);
 
-/** @param {string} key @param {Object<string, string | number>} values  for {names} in the text */
+/** @param {string} key @param {Object<string, string | number>} values  replace {names} in the text */
 export function t(key, values = {}) {
   const text = (chinese ? ZH : EN)[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
-/** What the server says is wrong, in Chinese before the server's own English sentence. */
-export function told(status, sentence) {
-  return chinese && PROBLEMS[status] ? `${PROBLEMS[status]}（${sentence}）` : sentence;
+/** An error of the server; in Chinese with the English sentence in parentheses. */
+export function errorText(status, sentence) {
+  return chinese && ERRORS[status] ? `${ERRORS[status]}（${sentence}）` : sentence;
 }
 
-/** Why no emotion is told, or what is odd about a recording: Chinese before the English. */
-export function remark(sentence) {
-  const words = chinese && REMARKS[sentence.split(":")[0]];
-  return words ? `${words}（${sentence}）` : sentence;
+/** A warning or reason of rejection; in Chinese with the English sentence in parentheses. */
+export function noticeText(sentence) {
+  const translation = chinese && NOTICES[sentence.split(":")[0]];
+  return translation ? `${translation}（${sentence}）` : sentence;
 }
 
-/** A class in the user's language; one that is not known keeps its name. */
+/** The name of a class in the user's language, or its own name if there is no translation. */
 export const emotion = (label) => (chinese && EMOTIONS[label]) || label;
 
 export const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 
-/** Puts the language into the page; the English texts stand in it already. */
+/** Replaces the static English texts of the page if the language is Chinese. */
 export function translate() {
   if (!chinese) return;
   document.documentElement.lang = "zh";
