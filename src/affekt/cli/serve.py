@@ -26,37 +26,37 @@ def serve(
     waiting: int = 128,
     keep_hours: float = 24,
 ) -> int:
-    """Serve recognition over HTTP and WebSocket, and a page at /.
+    """Serve recognition over HTTP and WebSocket, and a web page at /.
 
     Parameters
     ----------
     host:
-        Address to listen on; beyond this machine only with a token.
+        Address to listen on; other machines can be served only with a token.
     port:
         Port to listen on.
     model:
-        Bundled model or model folder; may be given several times. The first answers who names none.
+        Bundled model or model folder; may be repeated. The first is the default of requests.
     workers:
-        Processes; each holds the models.
+        Number of worker processes; each loads the models.
     token:
-        What clients must send as "Authorization: Bearer TOKEN". Better set by $AFFEKT_TOKEN, where
-        other users of the machine do not see it.
+        Token that clients must send as "Authorization: Bearer TOKEN". Set it by $AFFEKT_TOKEN to
+        hide it from other users of the machine.
     state:
-        Folder of jobs and their results; $AFFEKT_STATE or ~/.local/state/affekt.
+        Folder of jobs and their results; by default $AFFEKT_STATE or ~/.local/state/affekt.
     megabytes:
-        Largest recording that is recognised at once; one of a job may be 40 times as large.
+        Size limit of a recording in a request; a job may be 40 times as large.
     jobs:
-        Jobs waiting or running.
+        Limit of queued and running jobs.
     waiting:
-        Requests for recognition at the same time, in each worker.
+        Limit of recognition requests at the same time, in each worker process.
     keep_hours:
-        How long results of jobs are kept.
+        How long the results of jobs are kept.
     """
     import uvicorn
 
     if not 0 < port < 65536 or workers < 1:
         raise AffektError(
-            f"--port {port} --workers {workers}: a port is 1 to 65535, a worker needed"
+            f"--port {port} --workers {workers}: a port is 1 to 65535, and workers are 1 or more"
         )
 
     from ..nn.bundled import model_folder
@@ -71,26 +71,26 @@ def serve(
     )  # fmt: skip
     if not re.fullmatch(r"[A-Za-z0-9._~-]*", settings.token):
         raise AffektError(
-            "the token may hold letters, digits and . _ ~ - only (a browser's WebSocket sends no "
-            "others): take one from openssl rand -hex 32"
+            "the token may contain only letters, digits and . _ ~ - (a browser's WebSocket "
+            "can send no others); create one with openssl rand -hex 32"
         )
     if host not in LOOPBACK and not settings.token:
         raise AffektError(
-            f"--host {host} serves other machines: set $AFFEKT_TOKEN, and TLS in front of it"
+            f"--host {host} serves other machines: set $AFFEKT_TOKEN, and put a TLS proxy in front"
         )
     names = [load_checkpoint(model_folder(m)).name for m in model]
     if len(set(names)) < len(names) or not names:
-        raise AffektError(f"models must differ by name, got {', '.join(names)}")
-    os.umask(0o077)  # results are nobody else's
-    JobStore(settings.state, jobs, keep_seconds=0)  # what is wrong with it is told before all else
-    _free(host, port)
+        raise AffektError(f"the names of --model must differ, got {', '.join(names)}")
+    os.umask(0o077)  # results are private to this user
+    JobStore(settings.state, jobs, keep_seconds=0)  # raises before anything starts
+    _check_address(host, port)
     os.environ[VARIABLE] = settings.model_dump_json()
-    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again once all has ended
-    with ExitStack() as kept:
-        if workers > 1:  # what they count is summed there
+    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again after shutdown
+    with ExitStack() as stack:
+        if workers > 1:  # metrics of all processes are summed in this folder
             metrics = tempfile.TemporaryDirectory(prefix="affekt-metrics-")
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = kept.enter_context(metrics)
-        say(f"serving {', '.join(names)} at http://{host}:{port}; Ctrl-C ends it")
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(metrics)
+        say(f"serving {', '.join(names)} at http://{host}:{port}; stop with Ctrl-C")
         uvicorn.run(
             "affekt.server.app:create_app", factory=True, host=host, port=port, workers=workers,
             access_log=False, log_level="warning", ws_max_size=1 << 20, server_header=False,
@@ -99,13 +99,13 @@ def serve(
     return 0
 
 
-def _free(host: str, port: int) -> None:
-    """Whether there can be listened; uvicorn itself only logs that it cannot, and ends."""
+def _check_address(host: str, port: int) -> None:
+    """Raise `AffektError` if the address cannot be bound, which uvicorn would only log."""
     try:
         [(family, *_), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        raise AffektError(f"--host {host} --port {port}: {error.strerror or error}") from None
+        raise AffektError(f"--host {host} --port {port}: {error.strerror or error}") from error
 
 
 def _state() -> Path:
