@@ -43,7 +43,7 @@ def test_labels_are_renamed_in_the_corpus_that_has_them(places):
     corpus = across(places["emodb"], places["casia"], {"boredom": "neutral", "surprise": ""})
     assert corpus.notes == ()
     assert sum(u.label == "neutral" for u in corpus.examples) == 4
-    with pytest.raises(CorpusError, match="no corpus has: joy"):
+    with pytest.raises(CorpusError, match="no corpus has the labels to rename: joy"):
         across(places["emodb"], places["casia"], {"joy": "happiness"})
 
 

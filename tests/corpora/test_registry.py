@@ -49,15 +49,15 @@ def test_a_manifest_gives_its_rows(folder):
         ([["path", "label", "speaker"], ["n.wav", "x", "s"]], "1 of 1 files do not exist"),
         (
             [["path", "label", "speaker"], ["a.wav", "x", "s"], ["a.wav", "y", "s"]],
-            "line 3: a.wav stands on line 2 too",
+            "line 3: a.wav is listed on line 2 too",
         ),
         (
             [["path", "label", "speaker", "split"], ["a.wav", "x", "s", "tset"]],
-            "line 2: split 'tset'; use train, val or test",
+            "line 2: unknown split 'tset'; use train, val or test",
         ),
         (
             [["path", "label", "speaker"], ["a.wav", "x", "s"], ["./x/../a.wav", "y", "t"]],
-            "line 3: ./x/../a.wav stands on line 2 too",
+            "line 3: ./x/../a.wav is listed on line 2 too",
         ),
         ([["path", "label", "speaker"]], "no recordings"),
         ([], "it has none"),
@@ -74,7 +74,7 @@ def test_labels_to_rename_must_exist_and_can_be_left_out(folder):
     rows.append(["c d.wav", "z", "s"])
     path = str(write(folder / "m.csv", rows))
     assert load_corpus(path, {"z": ""}).labels == ["x", "y"]
-    with pytest.raises(CorpusError, match="does not have: q"):
+    with pytest.raises(CorpusError, match="does not have the labels to rename: q"):
         load_corpus(path, {"q": "x"})
 
 
@@ -103,7 +103,7 @@ def test_emodb_in_its_owners_layout(tmp_path):
         ("happiness", "16", "female"),
     ]  # fmt: skip
     (tmp_path / "wav" / "notes.wav").write_text("")
-    with pytest.raises(CorpusError, match="notes.wav: not a name of EMO-DB"):
+    with pytest.raises(CorpusError, match="notes.wav: not a file name of EMO-DB"):
         load_corpus(f"emodb:{tmp_path}")
 
 
@@ -198,7 +198,7 @@ def test_a_loaded_corpus_is_a_source_too(manifest):
     assert load_corpus(manifest) == corpus
     assert load_corpus(corpus, {"anger": ""}).labels == ["neutral", "sadness"]
     assert pool([corpus], {}) == corpus
-    with pytest.raises(CorpusError, match="manifest: labels to rename that it does not have: joy"):
+    with pytest.raises(CorpusError, match="manifest: does not have the labels to rename: joy"):
         load_corpus(corpus, {"joy": "happiness"})
 
 

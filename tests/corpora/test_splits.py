@@ -56,16 +56,16 @@ def test_speakers_of_one_class_each_are_dealt_out_over_the_folds():
     assert groups == speaker_folds(data[::-1], 4)
     notes = fold_notes(data, groups)
     assert notes == [
-        "12 of 12 speakers speak one class only: a model that knows voices could pass for one "
-        "that hears emotion"
+        "12 of 12 speakers have examples of one class only: a model may recognise the speaker "
+        "instead of the emotion"
     ]
 
 
-def test_a_class_of_one_speaker_is_told_of():
+def test_a_class_of_one_speaker_is_noted():
     data = [*examples(["a", "b", "c", "d"] * 4), Example("r", "r.wav", "rare", "c")]
     notes = fold_notes(data, speaker_folds(data, 2))
-    assert "fold 1: nobody in training speaks rare" in notes
-    assert "fold 2: no test clip of rare" in notes
+    assert "fold 1: no training example of rare" in notes
+    assert "fold 2: no test example of rare" in notes
 
 
 def test_validation_keeps_every_class_in_training_if_it_can():
@@ -93,7 +93,7 @@ def test_a_speaker_in_two_parts_of_a_split_is_refused():
     data = [replace(u, split=s) for u, s in zip(examples("ab"), ("test", "train"), strict=True)]
     assert official(data, "test") == {"a"}
     data.append(replace(data[0], split="train"))
-    with pytest.raises(CorpusError, match="speaker a is marked test"):
+    with pytest.raises(CorpusError, match="speaker a is in the official part 'test'"):
         speaker_folds(data, 2)
 
 

@@ -246,7 +246,7 @@ def test_with_one_training_speaker_some_of_the_clips_choose(corpus, tiny_config,
     seen = []
     metrics = run(pair, tiny_config.model_copy(update={"protocol": folds}), tmp_path / "o", seen)
     assert metrics["notes"] == [
-        f"fold {n}: one training speaker, whose clips also choose the epoch" for n in (1, 2)
+        f"fold {n}: one training speaker, whose clips also select the epoch" for n in (1, 2)
     ]
     for group, record in zip(metrics["folds"], seen, strict=True):
         assert set(group["test_speakers"]).isdisjoint(record["speakers"])

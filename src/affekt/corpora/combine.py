@@ -1,7 +1,7 @@
-"""Several corpora as one: trained together, or trained on some and tested on another.
+"""Combine corpora: pool them, test on another corpus, or leave one corpus out at a time.
 
-Scores are of the classes that all tested corpora have. Training also takes the other classes;
-what a corpus does not have it says nothing about (`affekt.training.targets`).
+Scores cover the classes that all tested corpora have. Training also uses the other classes; a
+corpus gives no information on classes that it does not have (`affekt.training.targets`).
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from .registry import Source, load_corpus
 
 
 def pool(sources: Sequence[Source], label_map: Mapping[str, str]) -> Corpus:
-    """All of several corpora, to be trained on or tested by speaker; one stays as it is.
+    """Pool the examples of several corpora; a single corpus stays as it is.
 
     Raises:
         CorpusError: As of `load_corpus`.
@@ -23,63 +23,67 @@ def pool(sources: Sequence[Source], label_map: Mapping[str, str]) -> Corpus:
     if len(sources) == 1:
         return load_corpus(sources[0], label_map)
     corpora = [_named(c) for c in _load(sources, label_map)]
-    return _together(corpora, [u for c in corpora for u in c.examples])
+    return _concatenated(corpora, [e for c in corpora for e in c.examples])
 
 
 def across(source: Source, test: Source, label_map: Mapping[str, str]) -> Corpus:
-    """Train on one corpus, test on another, on the classes that both have.
+    """Train on one corpus and test on another, on the classes that both have.
+
+    Returns:
+        One corpus, in which the examples of `test` are the official test part.
 
     Raises:
         CorpusError: As of `load_corpus`, or fewer than two classes in common.
     """
     training, tested = _load([source, test], label_map)
-    whole = _joined([training, tested])
-    heard = {f"{training.name}/{s}" for s in training.speakers}
-    marked = tuple(replace(u, split="" if u.speaker in heard else "test") for u in whole.examples)
-    train_only = tuple(u for u in whole.train_only if u.speaker in heard)
+    joined = _joined([training, tested])
+    examples = tuple(
+        replace(e, split="" if e.corpus == training.name else "test") for e in joined.examples
+    )
+    train_only = tuple(e for e in joined.train_only if e.corpus == training.name)
     name = f"{training.name} to {tested.name}"
-    return replace(whole, name=name, examples=marked, train_only=train_only)
+    return replace(joined, name=name, examples=examples, train_only=train_only)
 
 
 def leave_one_corpus_out(
-    sources: Sequence[Source], label_map: Mapping[str, str], also: Sequence[Source] = ()
+    sources: Sequence[Source], label_map: Mapping[str, str], train_only: Sequence[Source] = ()
 ) -> Corpus:
-    """Each corpus is tested once by a model that learned from the others.
+    """Test each corpus with a model trained on the others, one fold for each corpus.
 
     Args:
-        sources: Each is tested once.
-        label_map: New names by label; "" leaves the class out.
-        also: Further corpora, trained on in every fold and never tested.
+        sources: Corpora to test.
+        label_map: New names by label; "" drops the class.
+        train_only: Further corpora, used for training in every fold and never tested.
 
     Raises:
         CorpusError: As of `load_corpus`, or fewer than two classes in common.
     """
-    corpora = _load([*sources, *also], label_map)
+    corpora = _load([*sources, *train_only], label_map)
     tested = corpora[: len(sources)]
     groups = tuple(tuple(f"{c.name}/{s}" for s in c.speakers) for c in tested)
-    whole = _joined(tested, corpora[len(sources) :])
-    present = set(whole.speakers)
+    joined = _joined(tested, corpora[len(sources) :])
+    present = set(joined.speakers)
     predefined_folds = tuple(tuple(s for s in group if s in present) for group in groups)
-    return replace(whole, folds=len(tested), predefined_folds=predefined_folds)
+    return replace(joined, folds=len(tested), predefined_folds=predefined_folds)
 
 
 def _load(sources: Sequence[Source], label_map: Mapping[str, str]) -> list[Corpus]:
-    """Every corpus, its labels renamed where it has them."""
-    corpora, used = [], set()
-    for source in sources:
-        known = set(load_corpus(source).labels)
-        used |= known
-        corpora.append(load_corpus(source, {k: v for k, v in label_map.items() if k in known}))
-    if unknown := sorted(label_map.keys() - used):
-        raise CorpusError(f"labels to rename that no corpus has: {', '.join(unknown)}")
-    names = Counter(c.name for c in corpora)
-    if twice := [name for name, times in names.items() if times > 1]:
-        raise CorpusError(f"{twice[0]}: given twice; a corpus cannot be tested by itself")
-    return corpora
+    """Load corpora with different names; a label is renamed in each corpus that has it."""
+    loaded = [load_corpus(source) for source in sources]
+    labels = {label for corpus in loaded for label in corpus.labels}
+    if unknown := sorted(label_map.keys() - labels):
+        raise CorpusError(f"no corpus has the labels to rename: {', '.join(unknown)}")
+    names = Counter(corpus.name for corpus in loaded)
+    if repeated := [name for name, times in names.items() if times > 1]:
+        raise CorpusError(f"{repeated[0]}: given twice; list each corpus once")
+    return [
+        load_corpus(corpus, {k: v for k, v in label_map.items() if k in corpus.labels})
+        for corpus in loaded
+    ]
 
 
-def _joined(tested: Sequence[Corpus], also: Sequence[Corpus] = ()) -> Corpus:
-    """One corpus of the classes that all tested ones have, the rest beside it."""
+def _joined(tested: Sequence[Corpus], further: Sequence[Corpus] = ()) -> Corpus:
+    """Join the examples of the common classes; all others become `Corpus.train_only`."""
     common = set.intersection(*(set(c.labels) for c in tested))
     if len(common) < 2:
         classes = "; ".join(f"{c.name}: {', '.join(c.labels)}" for c in tested)
@@ -88,16 +92,18 @@ def _joined(tested: Sequence[Corpus], also: Sequence[Corpus] = ()) -> Corpus:
         )
     notes = []
     for c in tested:
-        left = Counter(u.label for u in c.examples if u.label not in common)
-        notes += [f"{c.name}: {n} clips of {label} not tested" for label, n in sorted(left.items())]
-    everything = [u for c in tested for u in _named(c).examples]
-    train_only = [u for u in everything if u.label not in common]
-    train_only += [u for c in also for u in _named(c).examples]
-    whole = _together([*tested, *also], [u for u in everything if u.label in common])
-    return replace(whole, notes=(*whole.notes, *notes), train_only=tuple(train_only))
+        other = Counter(e.label for e in c.examples if e.label not in common)
+        notes += [
+            f"{c.name}: {n} clips of {label} not tested" for label, n in sorted(other.items())
+        ]
+    examples = [e for c in tested for e in _named(c).examples]
+    train_only = [e for e in examples if e.label not in common]
+    train_only += [e for c in further for e in _named(c).examples]
+    joined = _concatenated([*tested, *further], [e for e in examples if e.label in common])
+    return replace(joined, notes=(*joined.notes, *notes), train_only=tuple(train_only))
 
 
-def _together(corpora: Sequence[Corpus], examples: Sequence[Example]) -> Corpus:
+def _concatenated(corpora: Sequence[Corpus], examples: Sequence[Example]) -> Corpus:
     names = " and ".join(c.name for c in corpora)
     license = " ".join(c.license for c in corpora)
     notes = [f"{c.name}: {note}" for c in corpora for note in c.notes]
@@ -105,10 +111,10 @@ def _together(corpora: Sequence[Corpus], examples: Sequence[Example]) -> Corpus:
 
 
 def _named(corpus: Corpus) -> Corpus:
-    """With the corpus' name in its ids and speakers, and no parts of its own."""
+    """Prefix ids and speakers with the name of the corpus; drop its official split."""
     name = corpus.name
-    named = (
-        replace(u, id=f"{name}/{u.id}", speaker=f"{name}/{u.speaker}", split="", corpus=name)
-        for u in corpus.examples
+    examples = (
+        replace(e, id=f"{name}/{e.id}", speaker=f"{name}/{e.speaker}", split="", corpus=name)
+        for e in corpus.examples
     )
-    return replace(corpus, examples=tuple(named))
+    return replace(corpus, examples=tuple(examples))

@@ -1,4 +1,4 @@
-"""Fetch what an owner offers without asking: resumed if broken off, checked, never replaced."""
+"""Download a corpus: interrupted downloads are resumed, checksums verified, files kept."""
 
 import hashlib
 import os
@@ -16,56 +16,66 @@ TIMEOUT = 60.0  # s without a byte
 
 
 def get(download: Download, folder: Path, report: Report = silent) -> Path:
-    """Fetch one file into `folder`; what an earlier attempt left in ``NAME.part`` is kept.
+    """Download one file; an interrupted download is resumed from ``NAME.part``.
+
+    Args:
+        download: The file.
+        folder: Where to write it.
+        report: Progress.
 
     Returns:
-        The file, with the checksum that its owner states, where one is stated.
+        The path of the file, whose checksum was verified if the owner states one.
 
     Raises:
-        CorpusError: It exists, cannot be fetched, or has another checksum.
+        CorpusError: The file exists, cannot be downloaded, or has another checksum.
     """
     target = folder / Path(urlsplit(download.url).path).name
     if target.exists():
-        raise CorpusError(f"{target}: exists already; move it away to fetch it again")
+        raise CorpusError(f"{target}: exists already; move it away to download it again")
     part = target.with_name(target.name + ".part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _fetch(download.url, part, report)
     except OSError as error:
-        held = part.stat().st_size if part.exists() else 0
         raise CorpusError(
-            f"{download.url}: {error}; {held} bytes are kept, run the command again to go on"
+            f"{download.url}: {error}; {_size(part)} bytes were saved, run the command again to "
+            "resume"
         ) from error
     with part.open("rb") as file:
         digest = hashlib.file_digest(file, "md5").hexdigest()
     if download.md5 and digest != download.md5:
         part.unlink()
         raise CorpusError(
-            f"{download.url}: md5 is {digest}, its owner states {download.md5}; nothing is kept"
+            f"{download.url}: the MD5 is {digest}, the owner states {download.md5}; the file was "
+            "deleted"
         )
     part.rename(target)
     return target
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
 def _fetch(url: str, part: Path, report: Report) -> None:
-    held = part.stat().st_size if part.exists() else 0
-    request = Request(url, headers={"Range": f"bytes={held}-"} if held else {})  # noqa: S310
+    done = _size(part)
+    request = Request(url, headers={"Range": f"bytes={done}-"} if done else {})  # noqa: S310
     try:
-        response = urlopen(request, timeout=TIMEOUT)  # noqa: S310, the URLs are our own
+        response = urlopen(request, timeout=TIMEOUT)  # noqa: S310, URLs are constants
     except HTTPError as error:
-        if error.code == 416:  # nothing beyond what is held
+        if error.code == 416:  # the range begins at the end of the file: it is complete
             return
         raise
     with response, part.open("ab") as file:
-        if held and response.status != 206:  # the server starts from the beginning
+        if done and response.status != 206:  # the server starts from the beginning
             file.truncate(0)
-            held = 0
-        total = held + int(response.headers.get("Content-Length") or 0)
+            done = 0
+        total = done + int(response.headers.get("Content-Length") or 0)
         while block := response.read(BLOCK):
             file.write(block)
-            held += len(block)
-            report(Event(f"fetch {part.stem}", held // BLOCK, total // BLOCK, "MB"))
+            done += len(block)
+            report(Event(f"download {part.stem}", done // BLOCK, total // BLOCK, "MB"))
         file.flush()
         os.fsync(file.fileno())
-    if held < total:
-        raise OSError(f"the connection ended at {held} of {total} bytes")
+    if done < total:
+        raise OSError(f"the connection ended at {done} of {total} bytes")

@@ -1,4 +1,4 @@
-"""A folder that describes itself: audiofolder, audformat, or a folder for each class."""
+"""Load a folder of recordings: audiofolder, audformat, or one subfolder per class."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,47 +9,47 @@ from ..types import ANONYMOUS, Example
 from . import manifest
 from .published import LoadedExamples, recordings
 
-SPLITS = {"train": "train", "dev": "val", "test": "test"}  # audformat's types and ours
+SPLITS = {"train": "train", "dev": "val", "test": "test"}  # audformat's names: ours
 UNKNOWN = (
     "speakers are unknown: every clip counts as a speaker of its own, and scores are "
-    "not on unheard voices"
+    "not on unseen speakers"
 )
 
 
 def load(root: Path) -> LoadedExamples:
-    """The utterances of a folder.
+    """Load the examples of a folder.
 
-    It is read as Hugging Face's ``audiofolder`` if it has ``metadata.csv``, ``.jsonl`` or
-    ``.parquet``, as audformat if it has ``db.yaml``, else as ``CLASS/SPEAKER/file`` or
+    A folder with ``db.yaml`` is read as audformat, one with ``metadata.csv``, ``.jsonl`` or
+    ``.parquet`` as Hugging Face's ``audiofolder``, any other as ``CLASS/SPEAKER/file`` or
     ``CLASS/file``.
 
     Raises:
-        CorpusError: It is none of these.
+        CorpusError: The folder has none of these forms.
     """
     if (root / "db.yaml").is_file():
-        found = _audformat(root)
+        examples = _audformat(root)
     elif tables := [p for p in sorted(root.glob("metadata.*")) if p.suffix in manifest.SUFFIXES]:
-        found = manifest.load(tables[0], speaker_needed=False)
+        examples = manifest.load(tables[0], speaker_needed=False)
     else:
-        found = [_by_folders(root, path) for path in recordings(root)]
-    return with_speakers(found)
+        examples = [_by_folders(root, path) for path in recordings(root)]
+    return with_speakers(examples)
 
 
 def with_speakers(examples: list[Example]) -> LoadedExamples:
-    """Each clip its own speaker where none is known, and a note that says so.
+    """Make each clip a speaker of its own if no speaker is known, and add a note.
 
     Raises:
-        CorpusError: The speaker of some is known and of others not.
+        CorpusError: Only some examples have a speaker.
     """
-    without = [u for u in examples if not u.speaker]
+    without = [e for e in examples if not e.speaker]
     if not without:
         return LoadedExamples(examples, [])
     if len(without) < len(examples):
         raise CorpusError(
             f"{len(without)} of {len(examples)} clips have no speaker, the first "
-            f"{without[0].id}; give all of them one or none"
+            f"{without[0].id}; name the speaker of every clip or of none"
         )
-    return LoadedExamples([replace(u, speaker=ANONYMOUS + u.id) for u in examples], [UNKNOWN])
+    return LoadedExamples([replace(e, speaker=ANONYMOUS + e.id) for e in examples], [UNKNOWN])
 
 
 def _by_folders(root: Path, path: Path) -> Example:
@@ -65,15 +65,17 @@ def _audformat(root: Path) -> list[Example]:
         import audformat
     try:
         database = audformat.Database.load(str(root))
-    except Exception as error:  # whatever yaml, pandas and audformat meet
-        raise CorpusError(f"{root}: not readable as audformat ({error})") from error
+    except Exception as error:  # audformat, pandas and yaml raise many types
+        raise CorpusError(f"{root}: cannot be read as audformat ({error})") from error
     scheme = next((s for s in ("emotion", "label") if len(database.get(s))), None)
     if scheme is None:
-        raise CorpusError(f"{root}: no labels of a scheme emotion or label in db.yaml")
+        raise CorpusError(f"{root}: db.yaml has no labels of a scheme named emotion or label")
     frame = database.get(scheme, ["speaker", "gender"])
     if audformat.index_type(frame) != audformat.define.IndexType.FILEWISE:
-        raise CorpusError(f"{root}: labels of parts of files; cut them, one file an utterance")
-    part = {
+        raise CorpusError(
+            f"{root}: labels refer to parts of files; write one file for each labelled part"
+        )
+    split = {
         file: SPLITS[database.splits[name].type]
         for name in database.splits
         for file in database.get(scheme, splits=[name]).index
@@ -81,10 +83,11 @@ def _audformat(root: Path) -> list[Example]:
     }
     examples = []
     for file, row in frame.astype(object).where(frame.notna(), "").iterrows():
-        inside = Path(file).relative_to(root) if Path(file).is_absolute() else Path(file)
+        relative = Path(file).relative_to(root) if Path(file).is_absolute() else Path(file)
         values = (str(row[scheme]), str(row["speaker"]), str(row["gender"]))
-        place = root / inside
-        examples.append(Example(inside.as_posix(), str(place), *values, part.get(file, "")))
-    if absent := [u.id for u in examples if not Path(u.path).is_file()]:
+        examples.append(
+            Example(relative.as_posix(), str(root / relative), *values, split.get(file, ""))
+        )
+    if absent := [e.id for e in examples if not Path(e.path).is_file()]:
         raise CorpusError(f"{root}: {len(absent)} files do not exist, the first {absent[0]}")
     return examples

@@ -1,8 +1,8 @@
-"""A manifest: a table with path, label, speaker, and if you like gender and split.
+"""Manifests: tables with the columns path, label, speaker, and optionally gender, split, text.
 
-CSV, TSV, JSON lines or Parquet. Paths are relative to the manifest. A split is train, val
-or test; where none is given, folds and validation are drawn by speaker. Further columns are
-allowed and ignored.
+A manifest is a CSV, TSV, JSON lines or Parquet file. Paths are relative to it. A split is train,
+val or test; without splits, folds and validation sets are chosen by speaker. Other columns are
+ignored.
 """
 
 import csv
@@ -16,7 +16,7 @@ from ..extras import optional_import
 from ..types import Example
 
 SUFFIXES = {".csv", ".tsv", ".jsonl", ".parquet"}
-COLUMNS = {  # ours, and what Hugging Face and audformat call them
+COLUMNS = {  # our name: accepted names, among them those of Hugging Face and audformat
     "path": ("path", "file_name", "file"),
     "label": ("label", "emotion"),
     "speaker": ("speaker", "speaker_id"),
@@ -29,20 +29,21 @@ Row = Mapping[str, Any]
 
 
 def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) -> list[Example]:
-    """The utterances that a manifest lists.
+    """Load the examples that a manifest lists; no row is dropped.
 
     Args:
         path: The file.
         speaker_needed: Whether a row without a speaker is an error.
-        closed_test: Whether a row of the test part may lack its label.
+        closed_test: Whether rows of the test part may lack a label.
 
     Raises:
-        CorpusError: Not a readable table, a column or a value is missing, a split is unknown, a
-            path is listed twice or does not exist; with line numbers and counts. Nothing is
-            dropped.
+        CorpusError: The table cannot be read, a column or a value is missing, a split is unknown,
+            or a path is listed twice or does not exist. The message has line numbers and counts.
     """
     columns, rows = read_table(path)
-    name = {ours: next((n for n in names if n in columns), "") for ours, names in COLUMNS.items()}
+    name = {
+        column: next((n for n in names if n in columns), "") for column, names in COLUMNS.items()
+    }
     required = ("path", "label", "speaker") if speaker_needed else ("path", "label")
     if missing := [c for c in required if not name[c]]:
         raise CorpusError(
@@ -51,18 +52,18 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
     examples, absent = [], []
     first_line: dict[Path, int] = {}
     for line, row in rows:
-        value = {ours: _text(row.get(theirs)) for ours, theirs in name.items()}
+        value = {column: _text(row.get(own)) for column, own in name.items()}
         closed = closed_test and value["split"].lower() == "test"
         if empty := [c for c in required if not value[c] and not (closed and c == "label")]:
             raise CorpusError(f"{path}, line {line}: {', '.join(empty)} is empty")
         if value["split"].lower() not in SPLITS:
             raise CorpusError(
-                f"{path}, line {line}: split {value['split']!r}; use train, val or test"
+                f"{path}, line {line}: unknown split {value['split']!r}; use train, val or test"
             )
         file = path.parent / value["path"]
         first = first_line.setdefault(file.resolve(), line)
         if first != line:
-            raise CorpusError(f"{path}, line {line}: {value['path']} stands on line {first} too")
+            raise CorpusError(f"{path}, line {line}: {value['path']} is listed on line {first} too")
         if not file.is_file():
             absent.append(value["path"])
         examples.append(
@@ -84,12 +85,15 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
 
 
 def _text(value: object) -> str:
-    """A cell as text; empty for what tables use for nothing."""
+    """A cell as text; missing values (None, NaN) as empty text."""
     return "" if value is None or value != value else str(value).strip()
 
 
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, Row]]]:
-    """Columns, and rows with their line numbers.
+    """Read a table.
+
+    Returns:
+        The names of its columns, and its rows with their line numbers.
 
     Raises:
         CorpusError: It cannot be read.

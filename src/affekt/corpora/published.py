@@ -1,4 +1,4 @@
-"""What is known of a published corpus, and how the names of its files are read."""
+"""Description of a published corpus, and helpers to read labels from file names."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from ..types import Example
 
 
 class LoadedExamples(NamedTuple):
-    """What a loader found.
+    """The result of a loader.
 
     Attributes:
         examples: In a fixed order.
-        notes: What was left out and why, and what to know of the corpus, with counts.
+        notes: Caveats of the corpus, and what was left out and why, with counts.
     """
 
     examples: list[Example]
@@ -23,11 +23,11 @@ class LoadedExamples(NamedTuple):
 
 
 class Download(NamedTuple):
-    """A file that the owner offers without asking.
+    """A file that can be downloaded without an agreement.
 
     Attributes:
-        url: Where it lies.
-        md5: Its checksum in hexadecimal as the owner states it, or "".
+        url: Its address.
+        md5: Its checksum in hexadecimal, as the owner states it, or "".
     """
 
     url: str
@@ -36,19 +36,19 @@ class Download(NamedTuple):
 
 @dataclass(frozen=True)
 class PublishedCorpus:
-    """A published corpus.
+    """A published corpus and its layout on disk.
 
     Attributes:
         title: Name and reference.
         about: Language and kind of speech.
-        license: Licence and obligations, as the owner states them.
+        license: License and obligations, as the owner states them.
         obtain: How to get it.
         counts: Official number of clips by class; empty where none is published.
-        load: Reads a folder in the owner's layout.
+        load: Loads a folder in the owner's layout.
         folds: Usual number of speaker-independent test folds (`corpora.splits.speaker_folds`);
-            1 where the corpus has a split of its own.
+            1 for a corpus with an official split.
         predefined_folds: Test speakers of the first folds, where they are published.
-        downloads: Files to fetch.
+        downloads: Files to download.
     """
 
     title: str
@@ -63,7 +63,7 @@ class PublishedCorpus:
 
 
 class Name(NamedTuple):
-    """What a file's name says."""
+    """What the name of a file states: class, speaker, gender ("" if unknown), and text."""
 
     label: str
     speaker: str
@@ -74,11 +74,17 @@ class Name(NamedTuple):
 def by_name(
     root: Path, parse: Callable[[Path], Name | None], corpus: str, example: str
 ) -> list[Example]:
-    """The recordings below `root`, labelled by their paths relative to it.
+    """Load the recordings below a folder, labelled by their file names.
+
+    Args:
+        root: The folder.
+        parse: Reads a path relative to `root`; None if it does not have the expected form.
+        corpus: Name of the corpus, for messages.
+        example: A correct path, for messages.
 
     Raises:
-        CorpusError: None there, a name that `parse` does not know, or one recording in two
-            files.
+        CorpusError: There are no recordings, a name does not have the expected form, or a
+            recording is in two files.
     """
     examples = []
     for path in recordings(root):
@@ -86,7 +92,8 @@ def by_name(
         name = parse(relative)
         if name is None:
             raise CorpusError(
-                f"{path}: not a name of {corpus} such as {example}; move it away or use a manifest"
+                f"{path}: not a file name of {corpus} such as {example}; move it away or use a "
+                "manifest"
             )
         label, speaker, gender, text = name
         id = relative.as_posix()
@@ -95,7 +102,7 @@ def by_name(
 
 
 def recordings(root: Path) -> list[Path]:
-    """Audio and video files below `root`, sorted; hidden ones are none.
+    """List the audio and video files below `root`, sorted, without hidden ones.
 
     Raises:
         CorpusError: There are none, or two differ only in their suffix.
@@ -107,14 +114,23 @@ def recordings(root: Path) -> list[Path]:
     )
     if not paths:
         raise CorpusError(f"{root}: no recordings below it")
-    refuse_twins((p.relative_to(root).with_suffix("").as_posix(), p) for p in paths)
+    refuse_duplicates((p.relative_to(root).with_suffix("").as_posix(), p) for p in paths)
     return paths
 
 
-def refuse_twins(named: Iterable[tuple[str, Path]]) -> None:
-    """Raise `CorpusError` if one recording, by its name, stands in two files."""
+def refuse_duplicates(named: Iterable[tuple[str, Path]]) -> None:
+    """Check that no recording is in two files.
+
+    Args:
+        named: Name and path of each recording.
+
+    Raises:
+        CorpusError: Two paths have the same name.
+    """
     first: dict[str, Path] = {}
-    twins = [(first[n], p) for n, p in named if first.setdefault(n, p) != p]
-    if twins:
-        one, two = twins[0]
-        raise CorpusError(f"{two} is {one} again ({len(twins)} such files); keep one of each")
+    duplicates = [(first[n], p) for n, p in named if first.setdefault(n, p) != p]
+    if duplicates:
+        one, two = duplicates[0]
+        raise CorpusError(
+            f"{two} is the same recording as {one} ({len(duplicates)} such files); keep one of each"
+        )

@@ -1,4 +1,4 @@
-"""Corpora: where the labels, speakers and splits of each come from.
+"""Load a corpus by its source.
 
 A source is a manifest, a folder that describes itself, ``corpus:ROOT``, for instance
 ``emodb:../emodb``, or ``my_package.module:function:ROOT`` with a layout of the user.
@@ -22,6 +22,7 @@ from .layouts import (
     cremad,
     emodb,
     emospeech_india,
+    emovo,
     iemocap,
     nemo,
     ravdess,
@@ -39,6 +40,7 @@ CORPORA: dict[str, PublishedCorpus] = {
     "cheavd2": cheavd2.CORPUS,
     "cremad": cremad.CORPUS,
     "emodb": emodb.CORPUS,
+    "emovo": emovo.CORPUS,
     "emospeech-india": emospeech_india.CORPUS,
     "iemocap": iemocap.FOUR_CLASSES,
     "iemocap6": iemocap.SIX_CLASSES,
@@ -48,8 +50,7 @@ CORPORA: dict[str, PublishedCorpus] = {
     "turev": turev.CORPUS,
     "urdu": urdu.CORPUS,
 }
-OWN = "not stated: those of the recordings"
-
+UNSTATED = "not stated: those of the recordings"
 
 Source = str | Path | Corpus
 
@@ -60,7 +61,7 @@ def load_corpus(source: Source, label_map: Mapping[str, str] | None = None) -> C
     Args:
         source: ``manifest.csv``, a folder, ``corpus:ROOT``, ``package.module:function:ROOT``, or a
             corpus that is loaded already.
-        label_map: New names by label; "" leaves the class out.
+        label_map: New names by label; "" drops the class.
 
     Raises:
         CorpusError: No such source, or its contents do not have the expected form.
@@ -81,10 +82,10 @@ def _read(source: str) -> Corpus:
         return load_layout(own[0], Path(own[1]))
     path = Path(source)
     if path.suffix.lower() in manifest.SUFFIXES:
-        return Corpus(path.stem, tuple(manifest.load(path)), OWN)
+        return Corpus(path.stem, tuple(manifest.load(path)), UNSTATED)
     if path.is_dir():
         loaded = folder.load(path)
-        return Corpus(path.resolve().name, tuple(loaded.examples), OWN, tuple(loaded.notes))
+        return Corpus(path.resolve().name, tuple(loaded.examples), UNSTATED, tuple(loaded.notes))
     near = difflib.get_close_matches(name, CORPORA, n=1) if root else []
     hint = f"; did you mean {near[0]}:{root}?" if near else ""
     raise CorpusError(
@@ -112,14 +113,14 @@ def _published(name: str, root: Path) -> Corpus:
 def _renamed(
     source: str, examples: tuple[Example, ...], label_map: Mapping[str, str]
 ) -> tuple[Example, ...]:
-    known = Counter(u.label for u in examples)
+    known = Counter(e.label for e in examples)
     if unknown := sorted(label_map.keys() - known.keys()):
         raise CorpusError(
-            f"{source}: labels to rename that it does not have: {', '.join(unknown)}; "
+            f"{source}: does not have the labels to rename: {', '.join(unknown)}; "
             f"it has {', '.join(sorted(known))}"
         )
-    renamed = (replace(u, label=label_map.get(u.label, u.label)) for u in examples)
-    kept = tuple(u for u in renamed if u.label)
-    if len({u.label for u in kept}) < 2:
-        raise CorpusError(f"{source}: only one class; nothing can be told apart")
+    renamed = (replace(e, label=label_map.get(e.label, e.label)) for e in examples)
+    kept = tuple(e for e in renamed if e.label)
+    if len({e.label for e in kept}) < 2:
+        raise CorpusError(f"{source}: only one class; give at least two")
     return kept

@@ -6,7 +6,7 @@ from typing import Any
 from ..config import Config
 from ..config import Protocol as ProtocolSettings
 from ..corpora.corpus import Corpus
-from ..corpora.splits import anonymous, fold_notes, one_voice
+from ..corpora.splits import anonymous, fold_notes, single_speaker
 
 PROTOCOL = (
     "Test {who} in no training, validation or statistic; {folds}; every choice (epochs, settings) "
@@ -75,7 +75,7 @@ def protocol(corpus: Corpus, config: Config, folds: Sequence[Sequence[str]]) -> 
     )
     if "val" in marked:
         validation = f"the validation {who} of the corpus where they are in training"
-    elif any(one_voice([u for u in corpus.examples if u.speaker not in g]) for g in folds):
+    elif any(single_speaker([u for u in corpus.examples if u.speaker not in g]) for g in folds):
         validation = f"some clips ({share}) where there is only one training speaker"
     kind = OWN_STATISTICS if config.protocol.test_normalisation != "none" else PROTOCOL
     text = (PAPER_PROTOCOL if config.protocol.paper_protocol else kind) + SCORING

@@ -1,6 +1,6 @@
 """BAUM-1s: ``BAUM1s_MP4 - All/s001/S001_015.mp4`` and ``Annotations_BAUM1s.xlsx``.
 
-The sheet's headers vary, so its columns are found by what stands in them.
+The headers of the sheet vary, so its columns are identified by their contents.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 from ...errors import CorpusError
 from ...extras import optional_import
 from ...types import Example
-from ..published import LoadedExamples, PublishedCorpus, recordings, refuse_twins
+from ..published import LoadedExamples, PublishedCorpus, recordings, refuse_duplicates
 
 CODES = {
     1: "anger",
@@ -37,22 +37,22 @@ Body = Sequence[tuple[Clip, Row]]
 
 
 def load(root: Path) -> LoadedExamples:
-    """The clips of the six basic emotions.
+    """Load the clips of the six basic emotions.
 
-    Clips on which the sheet contradicts itself are left out and named in the notes.
+    Clips with contradictory annotations are left out and listed in the notes.
 
     Raises:
-        CorpusError: The sheet is missing or has no such columns, or a clip that it names has
-            no file or two.
+        CorpusError: The sheet is missing or lacks a column, or a clip that it lists has no file or
+            more than one.
     """
     sheets = sorted(p for p in root.rglob("*nnotation*.xls*") if not p.name.startswith(("~", ".")))
     if len(sheets) != 1:
         raise CorpusError(
             f"{root}: {len(sheets)} workbooks named *Annotation*.xlsx below it; BAUM-1s has one"
         )
-    labels, doubtful = read_sheet(sheets[0], _rows(sheets[0]))
+    labels, contradictory = read_sheet(sheets[0], _rows(sheets[0]))
     named = [(key, p) for p in recordings(root) if (key := _clip(p.name)) is not None]
-    refuse_twins((_name(key), p) for key, p in named)
+    refuse_duplicates((_name(key), p) for key, p in named)
     files = dict(named)
     chosen = {clip: label for clip, label in labels.items() if label in SIX}
     if absent := sorted(chosen.keys() - files.keys()):
@@ -66,23 +66,30 @@ def load(root: Path) -> LoadedExamples:
     ]
     notes = []
     if others := len(labels) - len(chosen):
-        notes.append(f"{others} clips of other states left out")
-    if doubtful:
-        which = ", ".join(_name(clip) for clip in sorted(doubtful))
-        notes.append(f"left out, since code and name of the emotion disagree: {which}")
-    if extra := len(files.keys() - labels.keys() - doubtful):
-        notes.append(f"{extra} files that the sheet does not name left out")
+        notes.append(f"{others} clips of other affective states left out")
+    if contradictory:
+        which = ", ".join(_name(clip) for clip in sorted(contradictory))
+        notes.append(f"left out, because code and name of the emotion disagree: {which}")
+    if extra := len(files.keys() - labels.keys() - contradictory):
+        notes.append(f"{extra} files that the sheet does not list left out")
     return LoadedExamples(examples, notes)
 
 
 def read_sheet(path: Path, rows: list[Row]) -> tuple[dict[Clip, str], set[Clip]]:
-    """Emotion by clip, and the clips with two.
+    """Read the annotation sheet.
 
-    The clip column holds names such as S001_015; the code column integers from 1 to 13 that
-    are not the subject's number; a column of emotion names, if there, must agree with it.
+    The clip column holds names such as S001_015, the code column integers from 1 to 13 that are
+    not the subject's number. A column of emotion names, if there is one, must agree with the code.
+
+    Args:
+        path: The workbook, for messages.
+        rows: Its rows.
+
+    Returns:
+        The emotion of each clip, and the clips with contradictory annotations.
 
     Raises:
-        CorpusError: A column is not found, or is not the only one of its kind.
+        CorpusError: A column is missing or not unique.
     """
     width = max((len(row) for row in rows), default=0)
     table = [tuple(row) + (None,) * (width - len(row)) for row in rows]
@@ -94,41 +101,44 @@ def read_sheet(path: Path, rows: list[Row]) -> tuple[dict[Clip, str], set[Clip]]
     names = [c for c in range(width) if c != at and _share(body, c, _by_name) > 0.9]
     code = _code_column(path, body, [c for c in range(width) if c != at], names)
     labels: dict[Clip, str] = {}
-    doubtful: set[Clip] = set()
+    contradictory: set[Clip] = set()
     for clip, row in body:
         label = _by_code(row[code])
-        said = [_by_name(row[c]) for c in names] + [labels.get(clip, label)]
-        if label is None or any(s not in (None, label) for s in said):
-            doubtful.add(clip)
+        others = [_by_name(row[c]) for c in names] + [labels.get(clip, label)]
+        if label is None or any(other not in (None, label) for other in others):
+            contradictory.add(clip)
         else:
             labels[clip] = label
-    for clip in doubtful:
+    for clip in contradictory:
         labels.pop(clip, None)
-    return labels, doubtful
+    return labels, contradictory
 
 
 def _code_column(path: Path, body: Body, columns: list[int], names: list[int]) -> int:
-    found = []
+    candidates = []
     for c in columns:
         subject = sum(row[c] == clip[0] for clip, row in body) > 0.9 * len(body)
         if not subject and not _numbered(body, c) and _share(body, c, _by_code) > 0.9:
-            found.append(c)
-    if names and len(found) > 1:  # an intensity from 1 to 5 looks like a code, too
-        agree = {c: sum(_by_code(r[c]) == _by_name(r[names[0]]) for _, r in body) for c in found}
-        found = [c for c in found if agree[c] == max(agree.values())]
-    if len(found) > 1:
-        top = {c: max(float(row[c]) for _, row in body if _by_code(row[c])) for c in found}
-        found = [c for c in found if top[c] == max(top.values())]
-    if len(found) != 1:
+            candidates.append(c)
+    if names and len(candidates) > 1:  # an intensity from 1 to 5 could be a code, too
+        agree = {
+            c: sum(_by_code(row[c]) == _by_name(row[names[0]]) for _, row in body)
+            for c in candidates
+        }
+        candidates = [c for c in candidates if agree[c] == max(agree.values())]
+    if len(candidates) > 1:
+        top = {c: max(float(row[c]) for _, row in body if _by_code(row[c])) for c in candidates}
+        candidates = [c for c in candidates if top[c] == max(top.values())]
+    if len(candidates) != 1:
         raise CorpusError(
-            f"{path}: {len(found)} columns could hold the emotion's code from 1 to 13; "
-            "make a manifest CSV (path, label, speaker) instead"
+            f"{path}: {len(candidates)} columns could be the emotion's code from 1 to 13; write a "
+            "manifest (CSV with path, label, speaker) instead"
         )
-    return found[0]
+    return candidates[0]
 
 
 def _numbered(body: Body, column: int) -> bool:
-    """Whether the column only counts the rows."""
+    """Whether the column numbers the rows."""
     cells = [row[column] for _, row in body]
     numbers = all(isinstance(cell, int | float) for cell in cells)
     return len(cells) > 1 and numbers and all(a < b for a, b in pairwise(cells))
@@ -167,8 +177,8 @@ def _rows(path: Path) -> list[Row]:
         import openpyxl
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except Exception as error:  # openpyxl raises whatever zipfile, xml and it itself meet
-        raise CorpusError(f"{path}: not a readable workbook ({error})") from error
+    except Exception as error:  # openpyxl, zipfile and xml raise many types
+        raise CorpusError(f"{path}: cannot be read as a workbook ({error})") from error
     return [row for sheet in book.worksheets for row in sheet.iter_rows(values_only=True)]
 
 

@@ -21,12 +21,12 @@ SPEAKERS = {
 
 
 def load(root: Path) -> LoadedExamples:
-    """The utterances below `root`."""
+    """Load the examples below `root`."""
     return LoadedExamples(by_name(root, parse, "CASIA", "liuchanhg/angry/201.wav"), [])
 
 
 def parse(path: Path) -> Name | None:
-    """Speaker and emotion, the names of the two folders."""
+    """Parse speaker and emotion, the names of the two folders."""
     if len(path.parts) < 3:
         return None
     speaker, emotion = path.parts[-3:-1]
@@ -37,7 +37,7 @@ def parse(path: Path) -> Name | None:
 
 CORPUS = PublishedCorpus(
     title="CASIA Mandarin emotional speech (CAS Institute of Automation)",
-    about="Mandarin, 4 actors, the part of 1200 clips that is passed around",
+    about="Mandarin, 4 actors, the widely used part of 1200 clips",
     license="CASIA: unknown for the part of 1200 clips; the whole corpus is sold by Chinese-LDC.",
     obtain="On request and for a fee: Chinese Linguistic Data Consortium, CLDC-SPC-2005-010.",
     counts=dict.fromkeys(EMOTIONS.values(), 200),

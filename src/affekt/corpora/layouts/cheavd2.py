@@ -1,6 +1,6 @@
-"""CHEAVD 2.0 as given out for MEC 2017, through a manifest: its layout on disk is not public.
+"""CHEAVD 2.0 as distributed for MEC 2017, through a manifest: its layout on disk is not public.
 
-``manifest.csv`` (path, label, split, and speaker where known); labels in English or Chinese.
+``manifest.csv`` has path, label, split, and speaker where known; labels in English or Chinese.
 """
 
 from dataclasses import replace
@@ -24,13 +24,13 @@ EMOTIONS = {
 
 
 def load(root: Path) -> LoadedExamples:
-    """The utterances of ``root/manifest.csv``, judged as MEC 2017 can be outside the contest.
+    """Load ``root/manifest.csv``; the official validation part becomes the test part.
 
-    The labels of the official test part are closed, so the official validation part is the
-    test part here, as in the paper; rows of the official test part are left out.
+    The labels of the official test part are not public, so its rows are left out, and the
+    official validation part is the test part, as in the paper.
 
     Raises:
-        CorpusError: As of a manifest, or a label of no class.
+        CorpusError: As for a manifest, or a label is unknown.
     """
     if not (root / "manifest.csv").is_file():
         raise CorpusError(
@@ -38,33 +38,33 @@ def load(root: Path) -> LoadedExamples:
             "and, where known, speaker"
         )
     rows = manifest.load(root / "manifest.csv", speaker_needed=False, closed_test=True)
-    labelled = {u.label for u in rows if u.label or u.split != "test"}
+    labelled = {e.label for e in rows if e.label or e.split != "test"}
     unknown = sorted(label for label in labelled if label.lower() not in EMOTIONS)
     if unknown:
         raise CorpusError(
-            f"{root / 'manifest.csv'}: labels of no class: {', '.join(unknown)}; "
+            f"{root / 'manifest.csv'}: unknown labels: {', '.join(unknown)}; "
             f"known are {', '.join(EMOTIONS)}"
         )
-    closed = sum(u.split == "test" for u in rows)
-    if nowhere := sum(not u.split for u in rows):
-        raise CorpusError(f"{root / 'manifest.csv'}: {nowhere} rows have no split (train, val)")
-    part = {"train": "train", "val": "test"}
+    test_rows = sum(e.split == "test" for e in rows)
+    if without := sum(not e.split for e in rows):
+        raise CorpusError(f"{root / 'manifest.csv'}: {without} rows have no split (train, val)")
+    split = {"train": "train", "val": "test"}
     examples = [
-        replace(u, label=EMOTIONS[u.label.lower()], split=part[u.split])
-        for u in rows
-        if u.split in part
+        replace(e, label=EMOTIONS[e.label.lower()], split=split[e.split])
+        for e in rows
+        if e.split in split
     ]
     notes = ["the official validation part is the test part here, as in the paper"]
-    if closed:
-        notes.append(f"{closed} clips of the official test part left out: its labels are closed")
-    heard = {u.speaker for u in examples if u.split == "train"}
-    both = heard & {u.speaker for u in examples if u.split == "test"}
+    if test_rows:
+        notes.append(f"{test_rows} clips of the official test part left out: labels not public")
+    training_speakers = {e.speaker for e in examples if e.split == "train"}
+    both = training_speakers & {e.speaker for e in examples if e.split == "test"}
     if both:
         if named := sorted(both - {""}):
-            notes.append(f"{len(named)} speakers stand in both official parts: none is used")
-        examples = [replace(u, speaker="") for u in examples]
-    found = with_speakers(examples)
-    return LoadedExamples(found.examples, notes + found.notes)
+            notes.append(f"{len(named)} speakers are in both official parts: speakers are ignored")
+        examples = [replace(e, speaker="") for e in examples]
+    loaded = with_speakers(examples)
+    return LoadedExamples(loaded.examples, notes + loaded.notes)
 
 
 CORPUS = PublishedCorpus(

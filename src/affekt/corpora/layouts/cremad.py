@@ -19,18 +19,18 @@ ACTORS = "VideoDemographics.csv"
 
 
 def load(root: Path) -> LoadedExamples:
-    """The utterances below ``root/AudioWAV`` or `root`; genders from the owner's table."""
+    """Load the examples below ``root/AudioWAV`` or `root`; genders from the owner's table."""
     folder = root / "AudioWAV" if (root / "AudioWAV").is_dir() else root
     examples = by_name(folder, parse, "CREMA-D", "AudioWAV/1001_DFA_ANG_XX.wav")
     if not (root / ACTORS).is_file():
-        return LoadedExamples(examples, [f"no {ACTORS} there: genders unknown"])
+        return LoadedExamples(examples, [f"{ACTORS} is missing: genders unknown"])
     with (root / ACTORS).open(encoding="utf-8-sig", newline="") as file:
         gender = {row["ActorID"]: row["Sex"].lower() for row in csv.DictReader(file)}
-    return LoadedExamples([replace(u, gender=gender.get(u.speaker, "")) for u in examples], [])
+    return LoadedExamples([replace(e, gender=gender.get(e.speaker, "")) for e in examples], [])
 
 
 def parse(path: Path) -> Name | None:
-    """Actor and emotion."""
+    """Parse actor and emotion."""
     match = re.fullmatch(rf"(1\d{{3}})_([A-Z]{{3}})_({'|'.join(EMOTIONS)})_[A-Z]{{1,2}}", path.stem)
     return Name(EMOTIONS[match[3]], match[1], text=match[2]) if match else None
 

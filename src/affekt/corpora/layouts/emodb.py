@@ -18,13 +18,13 @@ MEN = {"03", "10", "11", "12", "15"}
 
 
 def load(root: Path) -> LoadedExamples:
-    """The utterances under `root` or ``root/wav``."""
+    """Load the examples below ``root/wav`` or `root`."""
     folder = root / "wav" if (root / "wav").is_dir() else root
     return LoadedExamples(by_name(folder, parse, "EMO-DB", "03a01Fa.wav"), [])
 
 
 def parse(path: Path) -> Name | None:
-    """Speaker and emotion."""
+    """Parse speaker and emotion."""
     match = re.fullmatch(r"(\d\d)([ab]\d\d)([WLEAFTN])[a-z]", path.stem)
     if not match:
         return None

@@ -1,6 +1,6 @@
 """Indian EmoSpeech Command Dataset: ``go-safe-calm-1563256944476-9dd2014c.wav``.
 
-The parts: keyword, surroundings (safe, scream), emotion, time, hash of the speaker.
+The parts of a name: keyword, environment (safe, scream), emotion, time, hash of the speaker.
 """
 
 import re
@@ -9,22 +9,22 @@ from pathlib import Path
 from ..published import LoadedExamples, Name, PublishedCorpus, by_name
 
 EMOTIONS = {"angry": "anger", "calm": "calm", "fearful": "fear", "happy": "happiness"}
-HASH = 12  # characters of the speaker's hash that tell speakers apart
+HASH = 12  # characters of the speaker's hash that identify a speaker
 
 
 def load(root: Path) -> LoadedExamples:
-    """The utterances below `root` whose speaker is known."""
+    """Load the examples below `root` whose speaker is known."""
     example = "webservice/go-safe-calm-1563256944476-9dd2014cc6e9.wav"
-    everything = by_name(root, parse, "the Indian EmoSpeech Command Dataset", example)
-    known = [u for u in everything if u.speaker]
-    unknown = len(everything) - len(known)
+    examples = by_name(root, parse, "the Indian EmoSpeech Command Dataset", example)
+    known = [e for e in examples if e.speaker]
+    unknown = len(examples) - len(known)
     return LoadedExamples(
         known, [f"{unknown} clips of unknown speakers left out"] if unknown else []
     )
 
 
 def parse(path: Path) -> Name | None:
-    """Speaker, or "" where the name has no hash, and emotion."""
+    """Parse the speaker ("" if the name has no hash) and the emotion."""
     match = re.fullmatch(
         rf"([^-]+)-[^-]+-({'|'.join(EMOTIONS)})-[^-]+(?:-([0-9a-f]{{{HASH},}}|\w*))?", path.stem
     )

@@ -1,8 +1,8 @@
 """IEMOCAP: turns cut from dialogues, in ``Session1`` to ``Session5``.
 
-``dialog/EmoEvaluation/Ses01F_impro01.txt`` names each turn with the emotion that most
-raters heard; ``sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav`` holds it. The letter
-before the turn's number says who of the pair speaks.
+``dialog/EmoEvaluation/Ses01F_impro01.txt`` lists each turn with the majority label of its raters;
+``sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav`` is its recording. The letter before the
+number of the turn identifies the speaker of the pair.
 """
 
 import re
@@ -14,7 +14,7 @@ from ...errors import CorpusError
 from ...types import Example
 from ..published import LoadedExamples, PublishedCorpus, recordings
 
-EMOTIONS = {  # raters' codes; "oth" and "xxx" (no agreement) have no class here
+EMOTIONS = {  # the owner's codes; "oth" (other) and "xxx" (no majority) are left out
     "ang": "anger",
     "dis": "disgust",
     "exc": "excitement",
@@ -31,10 +31,14 @@ LINE = re.compile(r"^\[\d.*\]\t(Ses\d\d[FM]_\w+_([FM])\d+)\t(\w{3})\t", re.MULTI
 
 
 def load(root: Path, classes: dict[str, str]) -> LoadedExamples:
-    """The turns below `root` whose emotion is one of `classes`, by the raters' code.
+    """Load the turns of some classes.
+
+    Args:
+        root: Folder of the corpus.
+        classes: Label by code of the emotion; other codes are left out.
 
     Raises:
-        CorpusError: No evaluation files, or a turn that they name is not there.
+        CorpusError: There are no evaluation files, or a turn that they list has no recording.
     """
     tables = sorted(root.glob("Session[1-5]/dialog/EmoEvaluation/Ses*.txt"))
     if not tables:
@@ -58,25 +62,25 @@ def load(root: Path, classes: dict[str, str]) -> LoadedExamples:
     return LoadedExamples(examples, notes if left_out else [])
 
 
-def _known(classes: dict[str, str], counts: dict[str, int], which: str) -> PublishedCorpus:
+def _published(classes: dict[str, str], counts: dict[str, int], which: str) -> PublishedCorpus:
     return PublishedCorpus(
         title=f"IEMOCAP, {which} (Busso et al., 2008)",
         about="English, 10 actors in 5 sessions of two, scripted and improvised dialogue",
-        license="IEMOCAP: for research under the licence of SAIL, University of Southern "
+        license="IEMOCAP: for research under the license of SAIL, University of Southern "
         "California.",
         obtain="On request: https://sail.usc.edu/iemocap/",
         counts=counts,
         load=partial(load, classes=classes),
-        folds=5,  # by session: the pairs of one session stand side by side in the order
+        folds=5,  # one session each: the speakers of a session are adjacent when sorted
     )
 
 
-FOUR_CLASSES = _known(
+FOUR_CLASSES = _published(
     FOUR,
     {"anger": 1103, "happiness": 1636, "neutral": 1708, "sadness": 1084},
     "4 classes, excitement counted as happiness",
 )
-SIX_CLASSES = _known(
+SIX_CLASSES = _published(
     SIX,
     {
         "anger": 1103,

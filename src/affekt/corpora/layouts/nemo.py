@@ -1,4 +1,4 @@
-"""nEMO: ``samples/EB0_anger_1.wav``, speaker, emotion, sentence."""
+"""nEMO: ``samples/EB0_anger_1.wav`` is speaker, emotion, sentence."""
 
 import re
 from pathlib import Path
@@ -18,12 +18,12 @@ WOMEN = {"EB0", "IC0", "KD0", "MK0"}
 
 
 def load(root: Path) -> LoadedExamples:
-    """The utterances below `root`."""
+    """Load the examples below `root`."""
     return LoadedExamples(by_name(root, parse, "nEMO", "samples/EB0_anger_1.wav"), [])
 
 
 def parse(path: Path) -> Name | None:
-    """Speaker and emotion."""
+    """Parse speaker and emotion."""
     match = re.fullmatch(rf"([A-Z]{{2}}\d)_({'|'.join(EMOTIONS)})_(\d+)", path.stem)
     if not match or match[1] not in MEN | WOMEN:
         return None

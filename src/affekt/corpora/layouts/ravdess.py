@@ -1,6 +1,6 @@
 """RAVDESS: ``Actor_01/03-01-06-01-02-01-12.wav``.
 
-The numbers: modality (03 sound only), channel (01 speech, 02 song), emotion, intensity,
+The parts of a name: modality (03 audio only), channel (01 speech, 02 song), emotion, intensity,
 statement, repetition, actor (women are even).
 """
 
@@ -23,15 +23,15 @@ SONG = "song"
 
 
 def load(root: Path) -> LoadedExamples:
-    """The speech below `root`; songs are left out."""
-    everything = by_name(root, parse, "RAVDESS", "Actor_12/03-01-06-01-02-01-12.wav")
-    speech = [u for u in everything if u.label != SONG]
-    songs = len(everything) - len(speech)
+    """Load the speech below `root`; songs are left out."""
+    examples = by_name(root, parse, "RAVDESS", "Actor_12/03-01-06-01-02-01-12.wav")
+    speech = [e for e in examples if e.label != SONG]
+    songs = len(examples) - len(speech)
     return LoadedExamples(speech, [f"{songs} songs left out"] if songs else [])
 
 
 def parse(path: Path) -> Name | None:
-    """Actor and emotion."""
+    """Parse actor and emotion."""
     match = re.fullmatch(
         r"0[13]-0([12])-(0[1-8])-0[12]-(0[12])-0[12]-(0[1-9]|1\d|2[0-4])", path.stem
     )

@@ -1,4 +1,4 @@
-"""TESS: ``OAF_back_angry.wav``, actress, word, emotion (``ps``: pleasant surprise)."""
+"""TESS: ``OAF_back_angry.wav`` is actress, word, emotion (``ps``: pleasant surprise)."""
 
 import re
 from pathlib import Path
@@ -17,12 +17,12 @@ EMOTIONS = {
 
 
 def load(root: Path) -> LoadedExamples:
-    """The utterances below `root`, in whatever folders."""
+    """Load the examples below `root`, in any folders."""
     return LoadedExamples(by_name(root, parse, "TESS", "OAF_back_angry.wav"), [])
 
 
 def parse(path: Path) -> Name | None:
-    """Actress and emotion; one file of the original says OA for OAF."""
+    """Parse actress and emotion; one file of the corpus has OA for OAF."""
     match = re.fullmatch(rf"(OAF?|YAF)_([a-z]+)_({'|'.join(EMOTIONS)})", path.stem, re.IGNORECASE)
     if not match:
         return None

@@ -1,4 +1,4 @@
-"""TurEV-DB: ``Sound Source/Angry/1157_kz_acik.wav``, folder of the class, then speaker and word."""
+"""TurEV-DB: ``Sound Source/Angry/1157_kz_acik.wav``: folder of the class, speaker, word."""
 
 import re
 from pathlib import Path
@@ -9,14 +9,14 @@ EMOTIONS = {"angry": "anger", "calm": "calm", "happy": "happiness", "sad": "sadn
 
 
 def load(root: Path) -> LoadedExamples:
-    """The utterances below `root`."""
+    """Load the examples below `root`."""
     return LoadedExamples(
         by_name(root, parse, "TurEV-DB", "Sound Source/Angry/1157_kz_acik.wav"), []
     )
 
 
 def parse(path: Path) -> Name | None:
-    """Speaker of the name, emotion of the folder."""
+    """Parse the speaker from the name and the emotion from the folder."""
     match = re.fullmatch(r"(\d{4})_[^_]+_(.+)", path.stem)
     emotion = EMOTIONS.get(path.parent.name.lower())
     return Name(emotion, match[1], text=match[2]) if match and emotion else None

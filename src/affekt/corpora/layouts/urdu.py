@@ -1,4 +1,4 @@
-"""URDU: ``Angry/SM1_F1_A01.wav``, class, then sex with speaker, file, and the class again."""
+"""URDU: ``Angry/SM1_F1_A01.wav`` is class, gender and speaker, file, and the class again."""
 
 import re
 from pathlib import Path
@@ -9,12 +9,12 @@ EMOTIONS = {"angry": "anger", "happy": "happiness", "neutral": "neutral", "sad":
 
 
 def load(root: Path) -> LoadedExamples:
-    """The utterances below `root`."""
+    """Load the examples below `root`."""
     return LoadedExamples(by_name(root, parse, "URDU", "Angry/SM1_F1_A01.wav"), [])
 
 
 def parse(path: Path) -> Name | None:
-    """Speaker of the name, emotion of the folder, which must be that of the name too."""
+    """Parse the speaker from the name and the emotion from the folder; the two must agree."""
     match = re.fullmatch(r"(S([MF])\d+)_F\d+_([AHNS])\d+", path.stem)
     folder = path.parent.name
     if not match or folder.lower() not in EMOTIONS or folder[0].upper() != match[3]:
@@ -24,7 +24,7 @@ def parse(path: Path) -> Name | None:
 
 CORPUS = PublishedCorpus(
     title="URDU (Latif et al., 2018)",
-    about="Urdu, unscripted talk shows; most speakers speak one class only",
+    about="Urdu, unscripted talk shows; most speakers have clips of one class only",
     license="URDU-Dataset: for research only.",
     obtain="Free for research: https://github.com/siddiquelatif/URDU-Dataset",
     counts=dict.fromkeys(EMOTIONS.values(), 100),
