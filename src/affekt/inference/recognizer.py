@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -13,26 +12,21 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from ..audio import decoding
 from ..audio.decoding import Source
-from ..audio.prefetch import prefetch
-from ..audio.recording import Recording, from_array, make_recording
-from ..audio.segmentation import SAMPLE_RATE, Spans, interleaved, to_seconds
-from ..audio.vad import Utterance, detector, split_utterances
+from ..audio.recording import Recording, from_array
+from ..audio.segmentation import Spans, interleaved, to_seconds
 from ..errors import AffektError, AudioError
 from ..nn.bundled import model_folder
 from ..nn.checkpoint import Checkpoint, load_checkpoint
 from ..nn.emotion_model import Statistics, levelled
 from ..nn.encoders.batching import encode
-from ..nn.encoders.fast import for_inference
+from ..nn.encoders.fast import arithmetic, for_inference
 from ..nn.encoders.hashing import encoder_id
 from ..nn.speech_gate import SHORTEST, UNCERTAIN
-from ..types import Prediction, Segment
+from ..types import Notice, Prediction, Segment
 from .normalisation import PRIOR, NormalisationStatistics
+from .pipeline import LONG, Options, combine, recognise_file, recognise_files
 
-CHUNK = 3600.0  # s of recordings held in memory at a time
-LONG = 30.0  # s; beyond this one label says little
-PREFETCHED = 16  # utterances cut while others are encoded
 HOP = 0.24  # s between the points of a timeline
 
 
@@ -51,7 +45,7 @@ class EncodedRecording(NamedTuple):
 
     file: str
     seconds: float
-    warnings: Sequence[str]
+    warnings: Sequence[Notice]
     spans: Spans
     embeddings: Tensor
     sequences: Sequence[NDArray[np.intp]]
@@ -67,6 +61,7 @@ class Recognizer:
 
     Attributes:
         name: What results call the model.
+        arithmetic: Of the encoder's matrices: "bfloat16" or "float32".
         labels: Its classes.
         intended_use: What it is good for and what not.
         license: What it may be used for.
@@ -80,6 +75,7 @@ class Recognizer:
         if hop is not None and not hop >= 0.01:
             raise ValueError(f"hop is {hop} s; the least between two points of a timeline is 0.01")
         self._ways = 1 if hop is None else max(1, ceil(own / hop - 1e-6))
+        self.arithmetic = arithmetic(self._encoder)
         self.name = checkpoint.name
         self.labels = checkpoint.labels
         self.intended_use = checkpoint.intended_use
@@ -100,7 +96,7 @@ class Recognizer:
         if isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read"):
             if rate is not None:
                 raise ValueError("a file knows its sampling rate; give a rate only with samples")
-            return self.recognise([decoding.read(cast(Source, source))])[0]
+            return combine(list(recognise_file(self, cast(Source, source))))
         return self.recognise([from_array(cast(ArrayLike, source), rate)])[0]
 
     def many(self, sources: Iterable[Source]) -> list[Prediction]:
@@ -109,16 +105,13 @@ class Recognizer:
         Raises:
             AudioError: One of them cannot be read as a recording.
         """
-        predictions: list[Prediction] = []
-        chunk: list[Recording] = []
-        held = 0.0
-        for source in sources:
-            chunk.append(decoding.read(source))
-            held += chunk[-1].seconds
-            if held > CHUNK:
-                predictions += self.recognise(chunk)
-                chunk, held = [], 0.0
-        return predictions + self.recognise(chunk)
+        paths = list(sources)
+        results: list[list[Prediction]] = [[] for _ in paths]
+        for index, result in recognise_files(self, [("", partial(_same, p)) for p in paths]):
+            if isinstance(result, AudioError):
+                raise result
+            results[index].append(result)
+        return list(map(combine, results))
 
     def recognise(
         self, recordings: Sequence[Recording], source: NormalisationStatistics | None = None
@@ -136,68 +129,27 @@ class Recognizer:
 
     def utterances(
         self,
-        source: Source | decoding.Decoder,
+        source: Source,
         statistics: NormalisationStatistics | None = None,
         *,
         learn: bool = False,
     ) -> Iterator[Prediction]:
-        """Recognise a recording of any length, utterance by utterance, in bounded memory.
+        """Recognise a recording of any length, in bounded memory; see `pipeline.recognise_file`.
 
         Args:
-            source: Path, bytes of a file, open binary file, or one that is being decoded.
-            statistics: What is known of where it comes from; of `statistics_of`.
-            learn: Take each utterance into the statistics before it is recognised.
+            source: Path, bytes of a file, or open binary file.
+            statistics: Normalisation statistics of the speaker or domain, from `statistics_of`.
+            learn: Update the statistics with each utterance before it is classified.
 
         Yields:
-            A prediction for each utterance, soon after the next begins to be recognised; the last
-            one knows how long the recording is and what is damaged. Where nobody speaks, one that
-            says so.
+            A prediction of each utterance, also of a short recording, soon after it has ended.
 
         Raises:
             AudioError: It cannot be read as a recording.
             AffektError: The statistics are of another encoder.
         """
-        decoder = source if isinstance(source, decoding.Decoder) else decoding.Decoder(source)
-        channel = 0 if decoder.channel is None else decoder.channel + 1
-        last = None
-        try:
-            for told in self._utterances(decoder, statistics, learn):
-                if last:
-                    yield last
-                last = replace(told, channel=channel)
-        except AudioError:
-            if last:
-                yield last
-            raise
-        last = last or self._nobody(decoder, channel)
-        warnings = [*last.warnings, *decoder.warnings]
-        yield replace(last, file_duration=decoder.seconds, warnings=warnings)
-
-    def _utterances(
-        self, decoder: decoding.Decoder, statistics: NormalisationStatistics | None, learn: bool
-    ) -> Iterator[Prediction]:
-        for spoken in _together(prefetch(split_utterances(decoder, detector()), PREFETCHED)):
-            recordings = [make_recording(decoder.name, s.wave) for s in spoken]
-            for one, encoded in zip(spoken, self.encode(recordings), strict=True):
-                if learn:
-                    statistics = self.statistics_of([encoded], statistics)
-                yield self.classify(encoded, statistics).moved(one.start)
-
-    def _nobody(self, decoder: decoding.Decoder, channel: int) -> Prediction:
-        """Of a recording without utterances, where every class is as good as another."""
-        share = 1 / len(self.labels)
-        return Prediction(
-            file=decoder.name,
-            duration=decoder.seconds,
-            label=UNCERTAIN,
-            confidence=share,
-            probabilities=dict.fromkeys(self.labels, share),
-            segments=[],
-            model=self.name,
-            license=self.license,
-            rejection_reason="nobody speaks",
-            channel=channel,
-        )
+        options = Options(statistics=statistics, learn=learn, whole_seconds=0)
+        yield from recognise_file(self, source, options)
 
     def encode(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
         """Encode decoded recordings, in their order: all that takes time."""
@@ -268,7 +220,8 @@ class Recognizer:
         ]
         warnings = list(encoded.warnings)
         if encoded.seconds > LONG:
-            warnings.append(f"long: {encoded.seconds:.0f} s in one label; the segments tell more")
+            text = f"long: {encoded.seconds:.0f} s in one label; the segments tell more"
+            warnings.append(Notice("long", text))
         return Prediction(
             file=encoded.file,
             duration=encoded.seconds,
@@ -282,11 +235,12 @@ class Recognizer:
             normalisation_segments=source.segments if source else 0,
             warnings=warnings,
             file_duration=encoded.seconds,
+            arithmetic=self.arithmetic,
         )
 
     def _rejection_reason(self, encoded: EncodedRecording) -> str:
         """Why a recording should not be given an emotion, or ""."""
-        if any(w.startswith("silent") for w in encoded.warnings):
+        if any(w.code == "silent" for w in encoded.warnings):
             return "silent"
         if encoded.seconds < SHORTEST:
             return f"too short: {encoded.seconds:.2f} s, less than a syllable of {SHORTEST} s"
@@ -318,16 +272,8 @@ class Recognizer:
         return dict(zip(self.labels, probabilities.tolist(), strict=True))
 
 
-def _together(spoken: Iterable[Utterance]) -> Iterator[list[Utterance]]:
-    """Utterances in batches of half a minute, which are encoded faster than one by one."""
-    batch: list[Utterance] = []
-    for one in spoken:
-        batch.append(one)
-        if sum(len(s.wave) for s in batch) > LONG * SAMPLE_RATE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _same(source: Source) -> Source:
+    return source
 
 
 def load(
