@@ -1,7 +1,10 @@
 """The example projects run as their READMEs say, in a folder of their own."""
 
+import ast
+import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,3 +62,31 @@ def test_every_command_of_the_readme_runs(project, monkeypatch):
 
 def test_the_encoder_is_short():
     assert len((OWN_PARTS / "encoder.py").read_text("utf-8").splitlines()) < 40
+
+
+def executed(source, names):
+    """The value of a cell: that of its last line, if it is an expression."""
+    tree = ast.parse(source)
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "<cell>", "exec"), names)
+    return last and eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)
+
+
+def test_the_notebook_runs_from_its_folder(monkeypatch):
+    monkeypatch.chdir(ROOT / "examples")
+    notebook = json.loads(Path("notebook.ipynb").read_text("utf-8"))
+    names = {}
+    values = [
+        executed("".join(cell["source"]), names)
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+    ]
+    labels, errors, prediction, table, aggregate, figure, shape = values
+    assert "anger" in labels
+    assert ["missing.wav" in str(error) for error in errors] == [True]
+    assert prediction.label in prediction._repr_html_()
+    assert table["label"].tolist() == [p.label for p in names["predictions"]]
+    assert aggregate["max"].ge(aggregate["mean"]).all()
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert shape == (3, 1024)
+    assert not any(cell.get("outputs") for cell in notebook["cells"])

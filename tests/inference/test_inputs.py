@@ -9,7 +9,8 @@ import torch
 from helpers import DEMO
 
 from affekt import AudioError
-from affekt.inference.inputs import is_batch, read_input, read_or_error
+from affekt.inference import inputs
+from affekt.inference.inputs import encode_each, is_batch, read_input
 
 WAVE, RATE = soundfile.read(DEMO[0], dtype="float32")
 DATA = DEMO[0].read_bytes()
@@ -74,9 +75,21 @@ def test_a_wrong_argument_is_named(source, rate, reason):
         read_input(source, rate)
 
 
-def test_what_cannot_be_read_is_returned():
-    error = read_or_error("no-such.wav")
-    assert isinstance(error, AudioError)
-    assert "no-such.wav" in str(error)
-    with pytest.raises(ValueError, match="sampling_rate"):
-        read_or_error(WAVE)
+def test_what_cannot_be_read_is_raised_or_returned_in_its_place(monkeypatch):
+    monkeypatch.setattr(inputs, "CHUNK", 5.0)  # so that there are several chunks
+
+    def names(recordings):
+        return [r.name for r in recordings]
+
+    files = ["no-1.wav", *map(str, DEMO), "no-2.wav"]
+    first, *names_of_demo, last = encode_each(names, files, errors="return")
+    assert isinstance(first, AudioError)
+    assert "no-1.wav" in str(first)
+    assert names_of_demo == list(map(str, DEMO))
+    assert "no-2.wav" in str(last)
+    with pytest.raises(AudioError, match="no-1.wav"):
+        list(encode_each(names, files))
+    with pytest.raises(ValueError, match="sampling_rate"):  # a mistake of the caller
+        list(encode_each(names, [WAVE], errors="return"))
+    with pytest.raises(ValueError, match="choose 'raise' or 'return'"):
+        list(encode_each(names, files, errors="ignore"))

@@ -22,6 +22,7 @@ from affekt.nn.emotion_model import EmotionModel
 
 RATE = 16_000
 DEMO = ROOT / "demo"
+FLAT, LIVELY = DEMO / "flat.flac", DEMO / "lively.flac"
 
 
 def speech_like(seconds, seed=0):
@@ -189,7 +190,7 @@ def test_every_kind_of_source(default, tmp_path):
         assert default(file).probabilities == expected
     with pytest.raises(ValueError, match="sampling rate"):
         default(wave)
-    with pytest.raises(ValueError, match="knows its sampling rate"):
+    with pytest.raises(ValueError, match="has its own sampling rate"):
         default(path, RATE)
     with pytest.raises(AudioError, match="nothing.wav"):
         default(tmp_path / "nothing.wav")
@@ -247,3 +248,41 @@ def test_a_recognizer_takes_no_label():
     for system_ in (Recognizer.__call__, Recognizer.many, Recognizer.recognise):
         assert not {"label", "labels", "utterance"} & inspect.signature(system_).parameters.keys()
     assert "label" not in Recording.__dataclass_fields__
+
+
+def test_a_list_gives_a_list_in_its_order_with_errors_where_wanted(default, tmp_path):
+    files = [FLAT, tmp_path / "no.wav", LIVELY]
+    first, error, last = default(files, errors="return")
+    assert isinstance(error, AudioError)
+    assert [first.file, last.file] == [str(FLAT), str(LIVELY)]
+    assert first.label == default(FLAT).label
+    with pytest.raises(AudioError, match=r"no.wav"):
+        default(files)
+    assert default([]) == []
+
+
+def test_probabilities_of_several_are_rows(default):
+    rows = default.predict_proba([FLAT, LIVELY])
+    assert rows.shape == (2, len(default.labels))
+    assert rows.sum(1) == pytest.approx([1, 1])
+    expected = list(default(LIVELY).probabilities.values())
+    assert rows[1] == pytest.approx(expected, abs=0.02)
+    assert default.predict_proba(FLAT).shape == (1, len(default.labels))
+    assert default.predict_proba([]).shape == (0, len(default.labels))
+
+
+def test_embeddings_by_segment_and_by_clip(default):
+    segments = default.embed(FLAT)
+    clip = default.embed(FLAT, level="clip")
+    assert segments.dtype == clip.dtype == np.float32
+    assert clip == pytest.approx(segments.mean(0), abs=1e-4)
+    assert [e.shape for e in default.embed([FLAT])] == [segments.shape]
+    assert default.embed([FLAT, LIVELY], level="clip").shape == (2, len(clip))
+    assert default.embed([], level="clip").shape == (0, len(clip))
+
+
+def test_the_old_name_of_the_sampling_rate_works(default):
+    wave = np.random.default_rng(0).standard_normal(20_000).astype(np.float32) * 0.1
+    with pytest.warns(FutureWarning, match="rate is now sampling_rate"):
+        old = default(wave, rate=16_000)
+    assert old == default(wave, sampling_rate=16_000)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch.nn.functional import pad
 
 import affekt
 from affekt import AffektError, CheckpointError
@@ -33,12 +32,7 @@ class Good(SegmentEncoder):
         self.linear = torch.nn.Linear(SAMPLES, dim)
 
     def forward(self, waves, spans):
-        rows = []
-        for wave, span in zip(waves, spans, strict=True):
-            starts = span[:, 0] * 160
-            padded = pad(wave, (0, max(0, int(starts.max()) + SAMPLES - len(wave))))
-            rows.append(padded.unfold(0, SAMPLES, 1)[starts])
-        return self.linear(torch.cat(rows))
+        return self.linear(self.cut(waves, spans))
 
 
 class Weightless(Good):
@@ -118,6 +112,17 @@ def test_it_is_built_with_its_options():
 def test_what_it_does_wrong_is_said_before_training(part, reason):
     with pytest.raises(AffektError, match=reason):
         own_encoder(settings(part))
+
+
+def test_clips_are_cut_into_the_samples_of_their_segments():
+    waves = [torch.arange(20_000.0), torch.arange(1000.0)]
+    spans = [torch.tensor([[0, 96], [29, 125]]), torch.tensor([[0, 96]])]
+    segments = SegmentEncoder.cut(waves, spans)
+    assert segments.shape == (3, SAMPLES)
+    assert torch.equal(segments[0], waves[0][:SAMPLES])
+    assert torch.equal(segments[1], waves[0][29 * 160 : 29 * 160 + SAMPLES])
+    assert torch.equal(segments[2, :1000], waves[1])
+    assert not segments[2, 1000:].any()
 
 
 def test_wrong_options_and_other_classes_are_refused():

@@ -10,11 +10,8 @@ from ..config import RENAMED
 UNTIL = "0.3"  # first version without the names of version 0.1
 SHORT = {"--seeds": "--protocol.seeds", "--weights": "--encoder.weights"}
 WITH_SETTINGS = ("adapt", "balance", "evaluate", "reproduce", "study", "train")
-COMMANDS = {"score": "batch"}
-OPTIONS: dict[str, dict[str, str]] = {  # by today's name of the command
-    "listen": {"--source-stats": "--normalisation"},
-    "predict": {"--source-stats": "--normalisation"},
-}
+COMMANDS: dict[str, str] = {}
+OPTIONS: dict[str, dict[str, str]] = {}  # by today's name of the command
 SOURCE_STATISTICS = "--protocol.source-statistics"
 SOURCE = "--protocol.source"
 TEST_NORMALISATION = "--protocol.test-normalisation"

@@ -1,4 +1,4 @@
-"""``affekt batch``."""
+"""``affekt score``."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from .app import app, complain, progress, say
 
 
 @app.command
-def batch(
+def score(
     source: str = "",
     *,
     out: Path,
@@ -24,10 +24,9 @@ def batch(
     resume: Annotated[bool, Parameter(negative="")] = False,
     verify: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Recognise all recordings of an archive, into Parquet: one row for each, also for an error.
+    """Score an archive into Parquet: one row for each recording, whatever is wrong with it.
 
-    Writes files/ (one row per recording), segments/ (one row per segment) and, at the end,
-    _SUCCESS.
+    Writes files/ (a row a recording), segments/ (a row a segment) and, once all is there, _SUCCESS.
 
     Parameters
     ----------
@@ -38,17 +37,17 @@ def batch(
     model:
         Name of a bundled model, or a model folder.
     engine:
-        "local": processes on this machine. "ray": Ray Data (extra cluster).
+        "local": processes of this machine. "ray": Ray Data (extra cluster).
     workers:
-        Largest number of processes or actors; each uses one core and loads the model.
+        Processes or actors at most; each takes a core and holds the model.
     address:
-        Address of a Ray cluster; by default one is started on this machine.
+        Of a Ray cluster; without it one is started on this machine.
     hop:
-        Largest distance between two points of the timeline, in seconds.
+        Seconds between two points of the timeline, at most.
     resume:
-        Resume an interrupted job.
+        Go on where a job was broken off.
     verify:
-        Only check that OUT is complete: each input exactly once, recognised by one model.
+        Only check that OUT is complete: every input exactly once, by one model.
     """
     from ..batch import engines
     from ..batch import job as jobs
@@ -59,9 +58,7 @@ def batch(
         _say_counts(jobs.verify(out))
         return 0
     if not source or workers < 1:
-        raise AffektError(
-            "batch needs a source and at least one worker: affekt batch FOLDER --out DIR"
-        )
+        raise AffektError("score needs a source and a worker: affekt score FOLDER --out DIR")
     folder = model_folder(model)
     name, model_hash = load_checkpoint(folder).name, jobs.hash_of(folder)
     if resume:
@@ -77,7 +74,7 @@ def batch(
         with progress() as report:
             for done, part in enumerate(run, 1):
                 errors += part.errors
-                report(Event(f"parts done, {errors} errors", done, len(todo)))
+                report(Event(f"parts scored, {errors} errors", done, len(todo)))
     counts = jobs.finish(out)
     _say_counts(counts)
     if counts["errors"]:

@@ -1,20 +1,23 @@
 """What a recognizer accepts as a recording, decoded."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from numbers import Number, Real
-from typing import Any, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..audio.decoding import Source, read
 from ..audio.recording import Recording, from_array
 from ..errors import AudioError
 
-Input = Source | ArrayLike | torch.Tensor | Mapping[str, Any]
+OneRecording = Source | NDArray[Any] | torch.Tensor | Mapping[str, Any]
+Errors = Literal["raise", "return"]
+CHUNK = 3600.0  # s of recordings held in memory at a time
+Encoded = TypeVar("Encoded")
 
 
 def is_batch(source: Any) -> bool:
@@ -83,9 +86,43 @@ def _from_mapping(source: Mapping[str, Any], sampling_rate: float | None) -> Rec
     )
 
 
-def read_or_error(source: Any, sampling_rate: float | None = None) -> Recording | AudioError:
-    """As `read_input`, but what cannot be read is returned as its error."""
-    try:
-        return read_input(source, sampling_rate)
-    except AudioError as error:
-        return error
+def encode_each(
+    encode: Callable[[Sequence[Recording]], Sequence[Encoded]],
+    sources: Iterable[Any],
+    sampling_rate: float | None = None,
+    errors: Errors = "raise",
+) -> Iterator[Encoded | AudioError]:
+    """Read and encode recordings in bounded memory, in their order.
+
+    Args:
+        encode: Encodes decoded recordings in batches, in their order.
+        sources: Recordings, as of `read_input`.
+        sampling_rate: Of arrays and tensors, in Hz.
+        errors: "raise" the first recording that cannot be read, or "return" its error.
+
+    Raises:
+        AudioError: A recording cannot be read, with `errors` = "raise".
+        ValueError: As of `read_input`, or an unknown value of `errors`.
+    """
+    if errors not in ("raise", "return"):
+        raise ValueError(f"errors = {errors!r}; choose 'raise' or 'return'")
+    chunk: list[Recording | AudioError] = []
+    for source in sources:
+        try:
+            chunk.append(read_input(source, sampling_rate))
+        except AudioError as error:
+            if errors == "raise":
+                raise
+            chunk.append(error)
+        if sum(r.seconds for r in chunk if isinstance(r, Recording)) > CHUNK:
+            yield from _encoded(encode, chunk)
+            chunk = []
+    yield from _encoded(encode, chunk)
+
+
+def _encoded(
+    encode: Callable[[Sequence[Recording]], Sequence[Encoded]], chunk: list[Recording | AudioError]
+) -> Iterator[Encoded | AudioError]:
+    encoded = iter(encode([r for r in chunk if isinstance(r, Recording)]))
+    for item in chunk:
+        yield item if isinstance(item, AudioError) else next(encoded)

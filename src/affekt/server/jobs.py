@@ -2,7 +2,6 @@
 
 import uuid
 from pathlib import Path
-from threading import Semaphore
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -49,7 +48,8 @@ async def submit(
                 name = await receive(
                     request, file, settings.job_megabytes, 10 * settings.upload_seconds
                 )
-            await run_in_threadpool(_check_readable, path, name, service.decoding)
+            async with service.decoding:
+                await run_in_threadpool(_check_readable, path, name)
         job = await run_in_threadpool(store.add, name, recognizer.name, path)
     except BaseException:  # also if the client disconnects, which cancels this task
         path.unlink(missing_ok=True)
@@ -59,12 +59,13 @@ async def submit(
     return _state(service, job)
 
 
-def _check_readable(path: Path, name: str, decoding: Semaphore) -> None:
+def _check_readable(path: Path, name: str) -> None:
     """Raise `AudioError` at once if the upload cannot be decoded."""
     if not path.stat().st_size:
         raise AudioError(f"{name}: the file is empty")
-    with decoding:
-        Decoder(path, name=name).whole(0)
+    decoder = Decoder(path)
+    decoder.name = name
+    decoder.whole(0)
 
 
 @router.get(

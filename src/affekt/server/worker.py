@@ -3,14 +3,15 @@
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Event, Thread
 
+from ..audio.decoding import Decoder
+from ..audio.recording import Wave
 from ..errors import AudioError
-from ..inference.pipeline import Decoded, Options, recognise_file
-from ..inference.recognizer import Recognizer
-from ..types import Notice
+from ..inference.recognizer import LONG, Recognizer
+from ..types import Prediction
 from .monitoring import RECOGNISED, log
 from .store import Job, JobStore
 
@@ -67,7 +68,9 @@ class Worker(Thread):
             self._store.fail(job, f"{job.file}: the uploaded recording is missing")
             return
         try:
-            warnings = self._recognise(job)
+            decoder = Decoder(job.path)
+            decoder.name = job.file
+            self._recognise(job, decoder)
         except StoppedError:
             if self._stop_event.is_set():
                 self._store.requeue(job)
@@ -79,34 +82,28 @@ class Worker(Thread):
             log.exception(json.dumps({"event": "job failed", "job": job.id}))
             self._store.fail(job, f"internal error ({type(error).__name__})")
         else:
-            self._store.complete(job, warnings)
+            self._store.complete(job, decoder.warnings)
 
-    def _recognise(self, job: Job) -> list[Notice]:
-        """Store the predictions of a job's recording; its warnings as a file.
+    def _recognise(self, job: Job, decoder: Decoder) -> None:
+        recognizer = self._models[job.model]
+        last = time.monotonic()
 
-        Raises:
-            StoppedError: See `StoppedError`.
-        """
-        last, fraction = time.monotonic(), 0.0
-
-        def beat(block: Decoded | None = None) -> None:
-            nonlocal last, fraction
+        def beat(_: Wave | None = None) -> None:
+            nonlocal last
             if self._stop_event.is_set():
                 raise StoppedError
-            if block and block.duration:
-                fraction = min(block.end / block.duration, 1)
             if time.monotonic() > last + BEAT:
                 last = time.monotonic()
-                if not self._store.heartbeat(job, fraction):
+                share = min(decoder.seconds / decoder.promised, 1) if decoder.promised else 0.0
+                if not self._store.heartbeat(job, share):
                     raise StoppedError
 
-        warnings: list[Notice] = []
-        predictions = recognise_file(
-            self._models[job.model], job.path, Options(observe=beat), name=job.file
-        )
-        for number, prediction in enumerate(predictions):
+        decoder.tap = beat
+        if recording := decoder.whole(LONG):
+            told: Iterable[Prediction] = recognizer.recognise([recording])
+        else:
+            told = recognizer.utterances(decoder)
+        for number, prediction in enumerate(told):
             self._store.add_result(job, number, prediction)
             RECOGNISED.labels(job.model).inc(prediction.duration)
-            warnings += [w for w in prediction.warnings if w.of_file]
             beat()
-        return warnings

@@ -4,7 +4,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ...audio.segmentation import FRAME, SEGMENT_FRAMES
 
 
 class SegmentEncoder(nn.Module):
@@ -48,3 +52,21 @@ class SegmentEncoder(nn.Module):
             ``(segments of all clips, dim)``, clip after clip.
         """
         raise NotImplementedError
+
+    @staticmethod
+    def cut(waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
+        """Cut clips into their segments, for encoders that see each segment alone.
+
+        Args:
+            waves: As for `forward`.
+            spans: As for `forward`.
+
+        Returns:
+            Samples ``(segments of all clips, 15360)``, zero after the end of a clip.
+        """
+        segments = []
+        for wave, span in zip(waves, spans, strict=True):
+            missing = int(span.max()) * FRAME - len(wave)
+            padded = pad(wave, (0, max(0, missing)))
+            segments.append(padded.unfold(0, SEGMENT_FRAMES * FRAME, FRAME)[span[:, 0]])
+        return torch.cat(segments)
