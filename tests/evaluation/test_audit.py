@@ -12,6 +12,7 @@ from affekt.corpora.registry import load_corpus
 from affekt.evaluation import fold_table
 from affekt.evaluation.audit.leakage import Fold, audit_folds, audit_run, folds_of
 from affekt.evaluation.audit.near_duplicates import picture, same_sound
+from affekt.run_result import RunResult
 
 LABELS = ("anger", "neutral", "sadness")
 
@@ -164,10 +165,10 @@ def test_our_own_run_and_folds_have_nothing(manifest, tiny_config, tmp_path):
                       ("statistics_from", "statistics")):  # fmt: skip
         planted = json.loads(json.dumps(metrics))
         planted["runs"][0].setdefault(key, []).append(test)
-        assert kinds(audit_run(planted)) == {kind}
+        assert kinds(audit_run(RunResult.model_validate(planted))) == {kind}
     planted = json.loads(json.dumps(metrics))
     planted["folds"][1]["test_speakers"].append(test)
-    assert "speaker" in kinds(audit_run(planted))
+    assert "speaker" in kinds(audit_run(RunResult.model_validate(planted)))
 
 
 def test_the_command_exits_1_on_something_serious(sounds):

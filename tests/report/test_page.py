@@ -15,6 +15,7 @@ from affekt.evaluation.results import Run, by_gender, compare, load_run
 from affekt.evaluation.significance import holm, permutation_test
 from affekt.metrics import scores
 from affekt.report.page import study_page
+from affekt.run_result import RunResult
 
 
 def confusions(speakers, seed, skill):
@@ -68,7 +69,8 @@ def run(name, predicted, labels=("a", HOSTILE), seeds=2):
     metrics = measure(table, list(labels), [["s0"], ["s1"]])
     metrics |= {
         "majority": 0.5, "title": f"=system {HOSTILE}", "notes": [HOSTILE], "protocol": HOSTILE,
-        "config": {"note": HOSTILE}, "versions": {}, "gender": {"s0": "female", "s1": "male"},
+        "config": {"intended_use": HOSTILE}, "versions": {},
+        "gender": {"s0": "female", "s1": "male"},
         "corpus": {"name": HOSTILE, "clips": 4, "speakers": 2, "labels": {HOSTILE: 2},
                    "terms": HOSTILE},
     }  # fmt: skip
@@ -76,7 +78,7 @@ def run(name, predicted, labels=("a", HOSTILE), seeds=2):
     row = {"label": HOSTILE, "rule": "hop 0.48 s", "clips": 2, "before": 2, "after": 4,
            "median_seconds": 2.0, "starts": [0.0, 0.48]}  # fmt: skip
     metrics["runs"] = [{"curves": {"stage 1": curve}, "balance": [row]}]
-    return Run(name, metrics, table)
+    return Run(name, RunResult.model_validate(metrics), table)
 
 
 @pytest.fixture(scope="module")

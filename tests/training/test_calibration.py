@@ -11,6 +11,8 @@ from torch.nn.functional import cross_entropy
 
 from affekt import AffektError, load
 from affekt.config import Config
+from affekt.evaluation.runner import measure
+from affekt.metrics import SCORES
 from affekt.nn.speech_gate import SpeechGate
 from affekt.training.calibration import temperature
 from affekt.training.left_out import left_out
@@ -83,7 +85,8 @@ def run(tmp_path):
         truth = (p.cumsum(1) < rng.random((4000, 1))).sum(1)
         sure = np.exp(heat * logits - (heat * logits).max(1, keepdims=True))
         sure /= sure.sum(1, keepdims=True)
-        folds.append({"test_speakers": [f"{name}/a", f"{name}/b"]})
+        speakers = [f"{name}/a", f"{name}/b"]
+        folds.append(dict.fromkeys(SCORES, 0.5) | {"test_speakers": speakers})
         for t, values in zip(truth, sure, strict=True):
             rows.append(
                 {
@@ -93,7 +96,9 @@ def run(tmp_path):
                 }
             )
     pd.DataFrame(rows).to_parquet(tmp_path / "predictions.parquet")
-    metrics = {"config": Config().model_dump(mode="json"), "folds": folds}
+    table = pd.DataFrame(rows).assign(seed=0, speaker="one/a", predicted="a")
+    metrics = measure(table, ["a", "b", "c"], [["one/a"]]) | {"majority": 0.4}
+    metrics |= {"config": Config().model_dump(mode="json"), "folds": folds}
     (tmp_path / "metrics.json").write_text(json.dumps(metrics))
     return tmp_path
 

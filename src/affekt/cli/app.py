@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import docstring_parser
 from cyclopts import App, Parameter
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..progress import Report
+    from ..run_result import RunResult
 
 # For every section of the settings cyclopts reads the source of pydantic's BaseModel anew:
 # half a second of each --help.
@@ -52,11 +53,11 @@ def save(figure: "Figure", path: Path) -> None:
     say(f"picture: {path}{replaced}")
 
 
-def tell_notes(metrics: Mapping[str, Any]) -> None:
+def tell_notes(result: "RunResult") -> None:
     """What to know of the corpus, the folds and the recordings behind a score."""
-    for note in metrics["notes"]:
+    for note in result.notes:
         say(f"note: {note}")
-    tell_odd(metrics["audio_warnings"])
+    tell_odd(result.audio_warnings)
 
 
 def tell_odd(warnings: Mapping[str, list[str]]) -> None:

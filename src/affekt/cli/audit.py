@@ -1,10 +1,8 @@
 """``affekt audit``."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import AffektError
 from .app import app, console, progress
 
 if TYPE_CHECKING:
@@ -37,13 +35,11 @@ def _findings(target: str) -> "list[Finding]":
     from ..corpora.registry import load_corpus
     from ..evaluation import fold_table
     from ..evaluation.audit.leakage import Fold, audit_folds, audit_run, folds_of
+    from ..run_result import load_run_result
 
     place = Path(target)
     if (place / "metrics.json").is_file():
-        try:
-            return audit_run(json.loads((place / "metrics.json").read_text("utf-8")))
-        except (ValueError, KeyError, TypeError) as error:
-            raise AffektError(f"{place}/metrics.json: not of affekt evaluate ({error})") from None
+        return audit_run(load_run_result(place))
     if place.suffix.lower() in SUFFIXES and "fold" in read_table(place)[0]:
         folds = [Fold(p["train"], p["val"], p["test"]) for p in fold_table.load(place)]
     else:

@@ -71,9 +71,9 @@ def evaluate(
             workers=workers,
             report=report,
         )
-    heading = f"{corpus.name}: UAR {metrics['UAR']:.3f}, {metrics['seeds']} seeds pooled"
-    heading += f"\n{metrics['title']}"
-    charts.save(charts.confusion(**metrics["confusion"], title=heading), out / "confusion.png")
+    heading = f"{corpus.name}: UAR {metrics.UAR:.3f}, {metrics.seeds} seeds pooled"
+    heading += f"\n{metrics.title}"
+    charts.save(charts.confusion(**dict(metrics.confusion), title=heading), out / "confusion.png")
     console().print(score_table(metrics))
     tell_notes(metrics)
     print(f"results: {out}")

@@ -56,7 +56,7 @@ def study(
     with progress() as report:
         folders = run_study(corpus, names, out, embeddings, workers, report)
     runs = [load_run(folder) for folder in folders]
-    console().print(study_table([run.metrics | {"name": run.title} for run in runs]))
+    console().print(study_table([(run.title, run.metrics) for run in runs]))
     tell_notes(runs[0].metrics)
     for path in write_page(study_page(runs, lang), out / "report.html"):
         print(path)

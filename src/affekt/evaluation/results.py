@@ -1,6 +1,5 @@
 """Finished runs as reports read them: metrics.json and predictions.parquet, nothing else."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import AffektError
 from ..metrics import SCORES, confusion_by_speaker, intervals, scores
+from ..run_result import RunResult, load_run_result
 from .significance import holm, permutation_test
 
 
@@ -28,18 +28,18 @@ class Run:
     """
 
     name: str
-    metrics: dict[str, Any]
+    metrics: RunResult
     table: pd.DataFrame
 
     @property
     def title(self) -> str:
         """What tables call it."""
-        return str(self.metrics.get("title") or self.name)
+        return str(self.metrics.title or self.name)
 
     @property
     def labels(self) -> list[str]:
         """Classes."""
-        return list(self.metrics["confusion"]["labels"])
+        return list(self.metrics.confusion.labels)
 
     @cached_property
     def by_speaker(self) -> dict[str, NDArray[np.float64]]:
@@ -75,13 +75,13 @@ def load_run(folder: Path) -> Run:
         AffektError: The folder holds no finished run.
     """
     try:
-        metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+        metrics = load_run_result(folder)
         table = pd.read_parquet(folder / "predictions.parquet")
         missing = {"utterance", "speaker", "seed", "label", "predicted"} - set(table.columns)
-        if missing or "confusion" not in metrics:
-            raise ValueError(f"lacks {', '.join(sorted(missing)) or 'scores'}")
-    except (OSError, ValueError) as error:
-        raise AffektError(f"{folder}: not a finished run of affekt evaluate ({error})") from None
+        if missing:
+            raise ValueError(f"predictions.parquet lacks {', '.join(sorted(missing))}")
+    except (AffektError, OSError, ValueError) as error:
+        raise AffektError(f"{folder}: not a finished run of affekt evaluate ({error})") from error
     return Run(folder.resolve().name, metrics, table)
 
 
@@ -111,7 +111,7 @@ def compare(runs: list[Run]) -> list[Comparison]:
 
 def by_gender(run: Run) -> dict[str, dict[str, Any]]:
     """Scores and intervals of the speakers of each gender; empty where none is known."""
-    gender: dict[str, str] = run.metrics.get("gender") or {}
+    gender = run.metrics.gender
     result = {}
     for which in sorted({g for g in gender.values() if g}):
         speakers = [s for s in run.by_speaker if gender.get(s) == which]

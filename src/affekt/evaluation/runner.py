@@ -1,6 +1,5 @@
 """Score a method on unheard speakers: folds x seeds, then metrics.json and predictions.parquet."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,6 +16,7 @@ from ..corpora.splits import speaker_folds
 from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores, standard_deviation
 from ..progress import Report, silent
 from ..provenance import provenance
+from ..run_result import FILE, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
 from ..types import Example
 from .folds import Finished, Job
@@ -35,7 +35,7 @@ def evaluate(
     title: str = "",
     workers: int = 1,
     report: Report = silent,
-) -> dict[str, Any]:
+) -> RunResult:
     """Run every fold with every seed and write the results to `out`.
 
     Each finished fold is kept in ``out/folds``; called again with the same data, settings
@@ -52,7 +52,7 @@ def evaluate(
         report: Progress.
 
     Returns:
-        What metrics.json holds.
+        The scores, as metrics.json holds them.
 
     Raises:
         AffektError: `out` holds something else or cannot be written, a recording cannot be
@@ -81,10 +81,10 @@ def evaluate(
     metrics["gender"] = {u.speaker: u.gender for u in corpus.examples if u.gender}
     metrics["runs"] = training_info
     metrics["audio_warnings"] = audio_warnings(clips)
-    metrics |= origin
-    write(out / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    result = RunResult.model_validate(metrics | origin)
+    write(out / FILE, to_text(result))
     done.clear()
-    return metrics
+    return result
 
 
 def measure(

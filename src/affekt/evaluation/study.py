@@ -1,6 +1,5 @@
 """Several systems on the same folds, each in a folder of its own."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from ..config import Config
 from ..corpora.corpus import Corpus
 from ..errors import AffektError
 from ..progress import Event, Report
-from ..provenance import provenance
+from ..run_result import FILE, load_run_result
 from .runner import evaluate
 from .systems.registry import SYSTEMS, Maker, known_system, title
 
@@ -37,17 +36,12 @@ def finished(folder: Path, corpus: Corpus, config: Config) -> bool:
     Raises:
         AffektError: It holds a finished run of others; the message says what differs.
     """
-    try:
-        metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
-    except OSError:
+    if not (folder / FILE).is_file():
         return False
-    except ValueError as error:
-        raise AffektError(f"{folder}/metrics.json: cannot be read ({error})") from None
-    origin = provenance(corpus.description(), config)
-    if others := [key for key in ("corpus", "config") if metrics.get(key) != origin[key]]:
-        what = " and ".join({"corpus": "data", "config": "settings"}[key] for key in others)
+    if different := load_run_result(folder).differences(corpus.description(), config):
         raise AffektError(
-            f"{folder}: holds a run of other {what}; move it away, or choose another --out"
+            f"{folder}: holds a run of other {' and '.join(different)}; move it away, or choose "
+            "another --out"
         )
     return True
 

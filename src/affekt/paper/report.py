@@ -39,8 +39,8 @@ def figures(results: Results) -> dict[str, Figure]:
     for runs, suffix in ((results.sound, ""), (results.peeked, "-paper_protocol")):
         if OURS in runs:
             metrics = runs[OURS].metrics
-            heading = f"{metrics['title']}: accuracy {100 * metrics['WA']:.1f} % pooled over folds"
-            figure = charts.confusion(**metrics["confusion"], title=heading)
+            heading = f"{metrics.title}: accuracy {100 * metrics.WA:.1f} % pooled over folds"
+            figure = charts.confusion(**dict(metrics.confusion), title=heading)
             drawn[f"figure{confusion}{suffix}"] = figure
     return drawn
 

@@ -1,6 +1,6 @@
 """Results on the terminal, as a person wants to see them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from ..types import ClassBalance, Prediction, Segment
 if TYPE_CHECKING:
     from ..evaluation.audit.leakage import Finding
     from ..paper.tables import Table as PaperTable
+    from ..run_result import RunResult
 
 STYLES = {
     "anger": "red", "disgust": "green", "fear": "magenta", "happiness": "yellow",
@@ -121,36 +122,36 @@ def balance_table(rows: Sequence[ClassBalance]) -> Table:
     return table
 
 
-def score_table(metrics: Mapping[str, Any]) -> RenderableType:
+def score_table(metrics: "RunResult") -> RenderableType:
     """The scores of an evaluation with their intervals, beside the majority line."""
     table = Table(box=None, header_style="bold")
     for name in ("score", "mean", "sd over seeds", "95 % over speakers"):
         table.add_column(name, justify="left" if name == "score" else "right")
     for name in ("WA", "UAR", "macro_f1", "MAP"):
         table.add_row(name, *score_cells(metrics, name))
-    table.add_row("majority (WA)", f"{metrics['majority']:.3f}", style="dim")
-    table.add_row("chance (UAR)", f"{metrics['chance_UAR']:.3f}", style="dim")
+    table.add_row("majority (WA)", f"{metrics.majority:.3f}", style="dim")
+    table.add_row("chance (UAR)", f"{metrics.chance_UAR:.3f}", style="dim")
     return table
 
 
-def score_cells(metrics: Mapping[str, Any], name: str) -> tuple[str, str, str]:
+def score_cells(metrics: "RunResult", name: str) -> tuple[str, str, str]:
     """Mean, deviation over seeds and interval over speakers; a dash where there is only one."""
-    sd, interval = metrics["sd"][name], metrics["ci95"][name]
+    sd, interval = metrics.sd[name], metrics.ci95[name]
     return (
-        f"{metrics[name]:.3f}",
+        f"{metrics.score(name):.3f}",
         "-" if sd is None else f"{sd:.3f}",
         "-" if interval is None else f"{interval[0]:.3f} - {interval[1]:.3f}",
     )
 
 
-def study_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+def study_table(rows: "Sequence[tuple[str, RunResult]]") -> RenderableType:
     """One line for each system, the best UAR first."""
     table = Table(box=None, header_style="bold")
     for name in ("system", "UAR", "sd over seeds", "95 % over speakers", "WA"):
         table.add_column(name, justify="left" if name == "system" else "right")
-    for row in sorted(rows, key=lambda row: -row["UAR"]):
-        table.add_row(Text(printable(row["name"])), *score_cells(row, "UAR"), f"{row['WA']:.3f}")
-    table.add_row("majority (WA)", "", "", "", f"{rows[0]['majority']:.3f}", style="dim")
+    for title, row in sorted(rows, key=lambda pair: -pair[1].UAR):
+        table.add_row(Text(printable(title)), *score_cells(row, "UAR"), f"{row.WA:.3f}")
+    table.add_row("majority (WA)", "", "", "", f"{rows[0][1].majority:.3f}", style="dim")
     return table
 
 

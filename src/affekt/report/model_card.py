@@ -1,9 +1,12 @@
 """The model card: data, protocol, score, terms, and what the model must not be used for."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .console import printable, score_cells
+
+if TYPE_CHECKING:
+    from ..run_result import RunResult
 
 LIMITS = """\
 ## Limits
@@ -19,7 +22,7 @@ def model_card(
     note: str,
     labels: list[str],
     training: Mapping[str, Any],
-    evaluation: Mapping[str, Any] | None,
+    evaluation: "RunResult | None",
 ) -> str:
     """Markdown of a model folder's README.md."""
     corpus = training["corpus"]
@@ -100,7 +103,7 @@ def cell(text: str) -> str:
     return printable(text).replace("|", "\\|").replace("<", "&lt;")
 
 
-def _score(training: Mapping[str, Any], evaluation: Mapping[str, Any] | None) -> list[str]:
+def _score(training: Mapping[str, Any], evaluation: "RunResult | None") -> list[str]:
     speakers = cell(", ".join(training["validation_speakers"]))
     whom = f"the validation speakers ({speakers}), who"
     if training["corpus"]["speakers"] == 1:
@@ -119,7 +122,7 @@ def _score(training: Mapping[str, Any], evaluation: Mapping[str, Any] | None) ->
     for score in ("WA", "UAR", "macro_f1", "MAP"):
         rows.append(f"| {score} | {' | '.join(score_cells(evaluation, score))} |")
     own = "the corpus' test speakers, whom this model has not heard either:"
-    if evaluation["corpus"]["clips"] == training["corpus"]["clips"]:
+    if evaluation.corpus.clips == training["corpus"]["clips"]:
         own = "unheard speakers of the same corpus (this model itself was trained on all of them):"
     return [
         f"Of the same recipe on {own}",
@@ -127,9 +130,9 @@ def _score(training: Mapping[str, Any], evaluation: Mapping[str, Any] | None) ->
         "| score | mean | sd over seeds | 95 % over speakers |",
         "|---|---|---|---|",
         *rows,
-        f"| majority (WA) | {evaluation['majority']:.3f} | | |",
+        f"| majority (WA) | {evaluation.majority:.3f} | | |",
         "",
-        evaluation["protocol"],
+        evaluation.protocol,
         "",
         optimistic,
     ]

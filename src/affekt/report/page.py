@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from ..evaluation.results import Comparison, Run, by_gender, compare
 from ..metrics import SCORES
-from ..types import ClassBalance
 from .figures import charts
 from .i18n import TEXT
 from .model_card import cell
@@ -42,17 +41,17 @@ def study_page(runs: list[Run], language: str = "en") -> Page:
     Raises:
         AffektError: The runs have not tested the same clips.
     """
-    runs = sorted(runs, key=lambda run: -run.metrics["UAR"])
+    runs = sorted(runs, key=lambda run: -run.metrics.UAR)
     comparisons = compare(runs)
     content = {
         "t": TEXT[language],
         "language": language,
-        "corpus": runs[0].metrics["corpus"],
-        "notes": runs[0].metrics.get("notes") or [],
+        "corpus": runs[0].metrics.corpus,
+        "notes": runs[0].metrics.notes,
         "rows": [_row(run) for run in runs],
         "score_names": SCORES,
-        "majority": runs[0].metrics["majority"],
-        "chance": runs[0].metrics["chance_UAR"],
+        "majority": runs[0].metrics.majority,
+        "chance": runs[0].metrics.chance_UAR,
         "comparisons": [_pair(c) for c in comparisons],
         "floor": _floor(runs[0], len(comparisons), TEXT[language]["floor"]),
         "runs": [_details(run) for run in runs],
@@ -86,10 +85,10 @@ def _floor(run: Run, pairs: int, text: str) -> str:
 def _row(run: Run) -> dict[str, Any]:
     cells = []
     for name in SCORES:
-        sd, interval = run.metrics["sd"][name], run.metrics["ci95"][name]
-        text = f"{run.metrics[name]:.3f}" + ("" if sd is None else f" ± {sd:.3f}")
+        sd, interval = run.metrics.sd[name], run.metrics.ci95[name]
+        text = f"{run.metrics.score(name):.3f}" + ("" if sd is None else f" ± {sd:.3f}")
         cells.append((text, "" if interval is None else f"[{interval[0]:.3f}, {interval[1]:.3f}]"))
-    return {"title": run.title, "cells": cells, "seeds": run.metrics["seeds"]}
+    return {"title": run.title, "cells": cells, "seeds": run.metrics.seeds}
 
 
 def _pair(comparison: Comparison) -> dict[str, Any]:
@@ -97,21 +96,20 @@ def _pair(comparison: Comparison) -> dict[str, Any]:
 
 
 def _details(run: Run) -> dict[str, Any]:
-    training_info = run.metrics.get("runs") or [{}]
-    curves = [fact["curves"] for fact in training_info if "curves" in fact]
-    balance = [ClassBalance(**row) for row in training_info[0].get("balance", [])]
-    kept = ("config", "versions", "corpus")
+    curves = [info.curves for info in run.metrics.runs if info.curves]
+    balance = (run.metrics.runs[0].balance or []) if run.metrics.runs else []
+    settings = run.metrics.model_dump(mode="json", include={"config", "versions", "corpus"})
     return {
         "title": run.title,
         "name": run.name,
-        "confusion": embedded(charts.confusion(**run.metrics["confusion"], title="")),
-        "classes": run.metrics["per_class"],
-        "speakers": run.metrics["per_speaker"],
+        "confusion": embedded(charts.confusion(**dict(run.metrics.confusion), title="")),
+        "classes": run.metrics.per_class,
+        "speakers": run.metrics.per_speaker,
         "genders": by_gender(run),
         "curves": embedded(charts.learning(curves)) if curves else "",
         "balance": embedded(charts.balance(balance, "")) if balance else "",
-        "protocol": run.metrics["protocol"],
-        "settings": json.dumps({k: run.metrics[k] for k in kept}, indent=2, ensure_ascii=False),
+        "protocol": run.metrics.protocol,
+        "settings": json.dumps(settings, indent=2, ensure_ascii=False),
     }
 
 
@@ -125,16 +123,16 @@ def embedded(figure: Figure) -> str:
 def _csv(runs: list[Run]) -> str:
     rows = []
     for run in runs:
-        row: dict[str, Any] = {"run": run.name, "system": run.title, "seeds": run.metrics["seeds"]}
+        row: dict[str, Any] = {"run": run.name, "system": run.title, "seeds": run.metrics.seeds}
         for name in SCORES:
-            low, high = run.metrics["ci95"][name] or (None, None)
+            low, high = run.metrics.ci95[name] or (None, None)
             row |= {
-                name: run.metrics[name],
-                f"{name}_sd": run.metrics["sd"][name],
+                name: run.metrics.score(name),
+                f"{name}_sd": run.metrics.sd[name],
                 f"{name}_low": low,
                 f"{name}_high": high,
             }
-        rows.append(row | {"majority": run.metrics["majority"]})
+        rows.append(row | {"majority": run.metrics.majority})
     return pd.DataFrame(rows).map(harmless).to_csv(index=False)
 
 

@@ -4,9 +4,7 @@ Held-out speakers of known corpora look too easy for that. An evaluation that le
 in turn tells what remains of the confidence elsewhere.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +13,7 @@ import torch
 from ..config import Config, Protocol
 from ..errors import AffektError
 from ..nn.training_info import LeftOut
+from ..run_result import load_run_result
 from .calibration import temperature
 from .targets import Targets
 
@@ -29,12 +28,12 @@ def left_out(run: Path, config: Config) -> LeftOut:
         AffektError: Not such a run, or one with other settings.
     """
     try:
-        metrics: dict[str, Any] = json.loads((run / "metrics.json").read_text("utf-8"))
+        result = load_run_result(run)
         table = pd.read_parquet(run / "predictions.parquet")
-        used = Config.model_validate(metrics["config"])
-        groups = [{s.partition("/")[0] for s in f["test_speakers"]} for f in metrics["folds"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AffektError(f"{run}: not a run of affekt evaluate ({error})") from None
+        used = result.settings
+        groups = [{s.partition("/")[0] for s in f.test_speakers} for f in result.folds]
+    except (AffektError, OSError, ValueError) as error:
+        raise AffektError(f"{run}: not a run of affekt evaluate ({error})") from error
     names = [name for group in groups for name in group]
     if len(groups) < 3 or len(set(names)) != len(groups) or len(names) != len(groups):
         raise AffektError(f"{run}: does not leave each of three or more corpora out in turn")

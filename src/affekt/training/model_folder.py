@@ -1,12 +1,10 @@
 """Train a model and leave it as a folder that ``predict`` loads."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..atomic import new_folder
 from ..config import Config
@@ -20,6 +18,7 @@ from ..nn.training_info import AdaptedFrom, CorpusInfo, LeftOut, TrainingInfo
 from ..progress import Report, silent
 from ..provenance import portable, provenance
 from ..report.model_card import adapted_card, model_card
+from ..run_result import RunResult, load_run_result
 from .adapt import Adapted, adapt
 from .calibration import fit_gate
 from .clips import Clip, EmbeddingCache, load_clips
@@ -137,7 +136,7 @@ def _train_into(
     unheard: Sequence[LeftOut],
     trainer: Trainer,
 ) -> Trained:
-    score = _matching(evaluation, provenance(corpus.description(), config)) if evaluation else None
+    score = _matching(evaluation, corpus, config) if evaluation else None
     seed = config.protocol.seed
     training = corpus.training()
     origin = provenance(training.description(), config)
@@ -185,12 +184,9 @@ def _round(model: EmotionModel) -> None:
             tensor.copy_(tensor.half())
 
 
-def _matching(path: Path, origin: dict[str, Any]) -> dict[str, Any]:
-    try:
-        metrics: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        same = all(metrics[key] == origin[key] for key in ("corpus", "config"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AffektError(f"{path}: not a metrics.json of affekt evaluate ({error})") from None
-    if not same:
+def _matching(path: Path, corpus: Corpus, config: Config) -> RunResult:
+    """Read an evaluation, which must be of this corpus and these settings."""
+    result = load_run_result(path)
+    if result.differences(corpus.description(), config):
         raise AffektError(f"{path}: was made with another corpus or other settings")
-    return metrics
+    return result

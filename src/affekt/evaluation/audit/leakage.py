@@ -3,15 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ...audio import decoding
 from ...audio.recording import Recording
-from ...config import renamed_keys
 from ...corpora.corpus import Corpus
 from ...corpora.splits import official, one_class_speakers, speaker_folds
 from ...errors import AudioError
 from ...progress import Event, Report, silent
+from ...run_result import RunResult
 from ...types import Example
 from .corpus_check import CONFOUNDED, loudness, probes
 from .near_duplicates import picture, same_sound
@@ -76,16 +76,16 @@ def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]
     return findings
 
 
-def audit_run(metrics: Mapping[str, Any]) -> list[Finding]:
+def audit_run(result: RunResult) -> list[Finding]:
     """Audit what a run recorded of itself: who was trained on, who chose, whose statistics."""
     findings = []
-    protocol = renamed_keys(metrics.get("config", {}))[0].get("protocol", {})
-    if protocol.get("test_normalisation", "none") != "none":
+    if result.settings.protocol.test_normalisation != "none":
         text = "the unlabelled test clips gave the statistics that standardise them"
         evidence = ["a score on batches of one source, not on single recordings"]
         findings.append(Finding("statistics", "note", text, evidence))
-    tests = [set(fold["test_speakers"]) for fold in metrics["folds"]]
-    for training_info in metrics["runs"]:
+    tests = [set(fold.test_speakers) for fold in result.folds]
+    for run in result.runs:
+        training_info = run.to_json()
         test, where = (
             tests[training_info["fold"]],
             f"seed {training_info['seed']}, fold {training_info['fold']}",

@@ -1,0 +1,185 @@
+"""The result of an evaluation as metrics.json holds it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, Field, ValidationError, field_validator
+
+from .config import Config, explain, renamed_keys
+from .errors import AffektError
+from .nn.training_info import CorpusInfo, Record, TrainingInfo
+from .provenance import portable
+
+FILE = "metrics.json"
+
+
+class Confusion(Record):
+    """Confusion matrix, summed over folds and seeds.
+
+    Attributes:
+        labels: Classes, in the order of rows and columns.
+        counts: ``(classes, classes)``; true classes in rows, predicted ones in columns.
+    """
+
+    labels: list[str]
+    counts: list[list[int]]
+
+
+class FoldScores(Record):
+    """Scores on one test fold, mean over seeds."""
+
+    test_speakers: list[str]
+    WA: float
+    UAR: float
+    macro_f1: float
+    MAP: float
+
+
+class ClassScores(Record):
+    """Recall and precision of one class, and its number of test clips."""
+
+    recall: float
+    precision: float
+    clips: int
+
+
+class SpeakerScores(Record):
+    """Scores on one test speaker, mean over seeds."""
+
+    WA: float
+    UAR: float
+    macro_f1: float
+    MAP: float
+    clips: int
+
+
+class ExistingModel(Record):
+    """How an existing model or another tool's predictions were scored.
+
+    Attributes:
+        name: Name of the model, or of the file of predictions.
+        unseen_speakers: Whether no test speaker is known to be in the model's training data;
+            None if the training data are unknown.
+        coverage: Share of the test clips that were accepted, that is not "uncertain".
+        accepted: WA, UAR, macro-F1 and MAP on the accepted clips alone; the main scores take the
+            most probable class of every clip.
+        left_out: Number of clips of each class that the model does not have.
+    """
+
+    name: str
+    unseen_speakers: bool | None = None
+    coverage: float | None = None
+    accepted: dict[str, float] | None = None
+    left_out: dict[str, int] = Field(default_factory=dict)
+
+
+class RunResult(Record):
+    """An evaluation: scores, intervals, protocol and provenance.
+
+    Attributes:
+        WA: Accuracy.
+        UAR: Unweighted average recall.
+        macro_f1: Mean F1 of the classes.
+        MAP: Macro precision, which MEC 2017 calls MAP.
+        chance_UAR: UAR of guessing.
+        sd: Standard deviation of each score over seeds; None for one seed.
+        ci95: 95 % confidence interval of each score; None for one speaker.
+        seeds: Number of seeds.
+        clips: Number of test clips.
+        folds: Scores of each fold.
+        per_class: Scores of each class.
+        per_speaker: Scores of each test speaker.
+        confusion: Confusion matrix.
+        majority: Accuracy of always predicting the most frequent class of the training part.
+        system: Name of the system.
+        title: What tables call it, with its marks.
+        protocol: How the score came about, as a sentence.
+        notes: What to know when reading the score.
+        gender: Gender of each test speaker, where known.
+        runs: The training of each fold and seed; empty where nothing was trained.
+        audio_warnings: Warnings of the decoder, by clip.
+        corpus: The corpus.
+        config: Settings, under today's keys.
+        versions: Versions of affekt, Python and torch.
+        existing: Set where an existing model or predictions were scored.
+    """
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="allow")
+
+    WA: float
+    UAR: float
+    macro_f1: float
+    MAP: float
+    chance_UAR: float
+    sd: dict[str, float | None]
+    ci95: dict[str, tuple[float, float] | None]
+    seeds: int
+    clips: int
+    folds: list[FoldScores]
+    per_class: dict[str, ClassScores]
+    per_speaker: dict[str, SpeakerScores]
+    confusion: Confusion
+    majority: float
+    system: str = ""
+    title: str = ""
+    protocol: str = ""
+    notes: list[str] = Field(default_factory=list)
+    gender: dict[str, str] = Field(default_factory=dict)
+    runs: list[TrainingInfo] = Field(default_factory=list)
+    audio_warnings: dict[str, list[str]] = Field(default_factory=dict)
+    corpus: CorpusInfo = CorpusInfo()
+    config: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    existing: ExistingModel | None = None
+
+    @field_validator("config")
+    @classmethod
+    def _todays_keys(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return renamed_keys(config)[0]
+
+    @property
+    def settings(self) -> Config:
+        """The settings, checked; those that an old file lacks are at their defaults."""
+        return Config.model_validate(self.config)
+
+    def differences(self, corpus: Mapping[str, Any], config: Config) -> list[str]:
+        """Name what differs from the data and settings of another run: "data", "settings"."""
+        same = {
+            "data": self.corpus == CorpusInfo.model_validate(corpus),
+            "settings": self.settings == portable(config),
+        }
+        return [what for what, is_same in same.items() if not is_same]
+
+    def score(self, name: str) -> float:
+        """One of `affekt.metrics.SCORES` by its name."""
+        return float(getattr(self, name))
+
+    def __getitem__(self, key: str) -> Any:
+        """A value of the file by its key, as version 0.1 returned a dict; use the attributes."""
+        return self.to_json()[key]
+
+
+def load_run_result(place: str | Path) -> RunResult:
+    """Read metrics.json, of this version or an earlier one.
+
+    Args:
+        place: The file, or the folder of the run.
+
+    Raises:
+        AffektError: There is no such file, or it is not of ``affekt evaluate``.
+    """
+    path = Path(place) / FILE if Path(place).is_dir() else Path(place)
+    try:
+        return RunResult.model_validate(json.loads(path.read_text("utf-8")))
+    except ValidationError as error:
+        text = f"{path}: not a {FILE} of affekt evaluate ({explain(error)})"
+        raise AffektError(text) from error
+    except (OSError, ValueError) as error:
+        raise AffektError(f"{path}: not a {FILE} of affekt evaluate ({error})") from error
+
+
+def to_text(result: RunResult) -> str:
+    """The content of metrics.json."""
+    return json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n"
