@@ -14,7 +14,6 @@ MODULES = {
     "serve": ("fastapi", "multipart", "prometheus_client", "starlette", "uvicorn", "websockets"),
     "ssl": ("transformers",),
     "train": ("jinja2", "matplotlib", "openpyxl", "pandas", "pyarrow", "scipy", "sklearn"),
-    "vad": ("silero_vad",),
 }
 EXTRA_OF = {module: extra for extra, modules in MODULES.items() for module in modules}
 

@@ -1,8 +1,8 @@
-"""Where somebody speaks in a stream, and the utterances that it falls into.
+"""Voice activity detection: the utterances of a stream.
 
-Two detectors, each a function from a frame of 32 ms to whether it is speech: silero-vad (extra
-``vad``), a small network; and, where it is missing, the level of the last ten seconds. Whether what
-they let through is speech, the model's gate says later.
+A detector is a function from a frame of 32 ms to whether it is speech: the network of silero-vad,
+or, on machines where that is missing, the level compared with the last ten seconds. Whether what
+the detector lets through is speech at all, the model's speech gate decides later.
 """
 
 from collections import deque
@@ -60,7 +60,7 @@ def silero() -> Detector:
     """The network of silero-vad; speech from a probability of 0.5 on.
 
     Raises:
-        ModuleNotFoundError: The extra ``vad`` is not installed.
+        ModuleNotFoundError: silero-vad is not installed.
     """
     import torch
 
