@@ -6,6 +6,7 @@
 'anger'
 """
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .nn.encoders.protocol import SegmentEncoder
     from .nn.pooling import Pooling
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "AffektError",
     "AudioError",
@@ -59,6 +60,9 @@ LAZY = {  # public names that are imported at their first use, by module
 
 def __getattr__(name: str) -> Any:
     """Import torch only when a model is wanted, so that ``affekt --help`` is quick."""
+    if name == "Utterance":  # until version 0.3
+        warnings.warn("affekt.Utterance is now affekt.Example", FutureWarning, stacklevel=2)
+        return Example
     for module, names in LAZY.items():
         if name in names:
             return getattr(import_module(f"{__name__}.{module}"), name)
