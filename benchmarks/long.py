@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from affekt.audio.vad import Level, detector
-from affekt.nn.encoders.fast import arithmetic
+import affekt
+from affekt.audio.vad import detector
 
 HOURS = 10
 
@@ -37,7 +37,7 @@ def repeated(paths, target):
 
 def main(paths):
     """Print a Markdown table."""
-    found_by = "level" if isinstance(detector(), Level) else "silero-vad"
+    found_by = detector()[0]
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "long.flac"
         repeated(paths, target)
@@ -49,7 +49,7 @@ def main(paths):
     print(
         "Corpus speech repeated with pauses, FLAC, 16 kHz mono, `affekt predict --json`, one core,"
     )
-    print(f"{arithmetic()}; utterances found by {found_by}.\n")
+    print(f"{affekt.load().arithmetic}; utterances found by {found_by}.\n")
     print("| what | value |\n|---|---|")
     print(f"| utterances | {len(run.stdout.splitlines())} |")
     print(f"| processor time | {seconds / 60:.1f} min |")

@@ -36,7 +36,7 @@ def score(source: Path, out: Path, engine: str, workers: int) -> tuple[float, di
     """Wall-clock seconds of the command, and its counts."""
     begun = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "affekt", "score", str(source), "--out", str(out),
+        [sys.executable, "-W", "ignore", "-m", "affekt", "batch", str(source), "--out", str(out),
          "--engine", engine, "--workers", str(workers)],
         check=True, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip

@@ -28,7 +28,7 @@ import torch
 
 import affekt
 from affekt.inference.recognizer import load
-from affekt.nn.encoders.fast import BFloat16Linear, OneDNNLinear, arithmetic, has_bfloat16
+from affekt.nn.encoders.fast import BFloat16Linear, OneDNNLinear, has_bfloat16
 
 RUNS = 3
 THREADS = (1, 2)
@@ -167,7 +167,10 @@ def main(paths):
         sets = prepared(paths, Path(name))
         length = sets["clips"][1]
         print(f"{len(paths)} clips of {length / len(paths):.1f} s; median of {RUNS} runs, of the")
-        print(f"hour one; {platform.machine()}, {arithmetic()}, torch {torch.__version__}, numpy")
+        print(
+            f"hour one; {platform.machine()}, {affekt.load().arithmetic}, "
+            f"torch {torch.__version__}, numpy"
+        )
         print(f"{np.__version__}, affekt {affekt.__version__}. Files a second; times real time;")
         print("memory of the process at its peak.\n")
         print("| what | one core | two cores | memory |\n|---|---|---|---|")

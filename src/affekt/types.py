@@ -67,6 +67,32 @@ class Segment:
     attention: float
 
 
+class Notice(str):
+    """A warning: a sentence for people, with a code for programs.
+
+    Attributes:
+        code: ``silent``, ``clipped``, ``short``, ``peaks``, ``long``: of the sound;
+            ``truncated``, ``damaged``: of the file.
+    """
+
+    code: str
+
+    def __new__(cls, code: str, text: str) -> "Notice":
+        """A notice whose text is `text`."""
+        notice = super().__new__(cls, text)
+        notice.code = code
+        return notice
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """Arguments of a copy, also in another process."""
+        return self.code, str(self)
+
+    @property
+    def of_file(self) -> bool:
+        """Whether it is about the whole file, not about one utterance of it."""
+        return self.code in ("truncated", "damaged")
+
+
 @dataclass(frozen=True)
 class Prediction:
     """The emotion of one recording.
@@ -86,9 +112,14 @@ class Prediction:
         normalisation_segments: Segments of the same source by whose statistics this recording was
             standardised; 0 where none were.
         warnings: What to know before trusting the result.
-        channel: Which channel was heard, from 1 on, where they were heard apart; 0 if together.
-        file_duration: Seconds of the whole recording; None in all but the last utterance of a long
-            one, when its end is not known yet.
+        channel: Channel, from 1 on, where channels were recognised separately; 0 for their mean.
+        file_duration: Seconds of the whole file; None in all but the last utterance of a long
+            one, while its end is not known yet.
+        vad: Detector that found the utterance: "silero" or "level"; "" where a short recording
+            was recognised as a whole.
+        arithmetic: Arithmetic of the encoder: "bfloat16" or "float32".
+        utterances: Predictions of the utterances that were combined into this one; empty for a
+            short recording. Not part of `to_dict`.
     """
 
     file: str
@@ -101,10 +132,18 @@ class Prediction:
     license: str = ""
     rejection_reason: str = ""
     normalisation_segments: int = 0
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Notice] = field(default_factory=list)
     start: float = 0.0
     channel: int = 0
     file_duration: float | None = None
+    vad: str = ""
+    arithmetic: str = ""
+    utterances: list["Prediction"] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether no emotion is given; `rejection_reason` says why."""
+        return bool(self.rejection_reason)
 
     def edges(self) -> list[float]:
         """Seconds ``(segments + 1,)`` that part the recording among its overlapping segments.
@@ -166,7 +205,10 @@ class Prediction:
 
         Renamed keys also stand under their names of version 0.1, for one release.
         """
-        values = asdict(self)
+        values = asdict(replace(self, utterances=[]))
+        del values["utterances"]
+        values["warnings"] = [str(warning) for warning in self.warnings]
+        values["warning_codes"] = [warning.code for warning in self.warnings]
         return values | {old: values[new] for old, new in OLD_KEYS.items()}
 
     @classmethod
@@ -174,8 +216,11 @@ class Prediction:
         """The prediction that `to_dict` wrote, also with version 0.1's keys only."""
         renamed = {new: values[old] for old, new in OLD_KEYS.items() if old in values}
         current = {key: value for key, value in values.items() if key not in OLD_KEYS}
-        segments = [Segment(**segment) for segment in values["segments"]]
-        return cls(**renamed | current | {"segments": segments})
+        current["segments"] = [Segment(**segment) for segment in values["segments"]]
+        texts = current["warnings"]
+        codes = current.pop("warning_codes", [text.partition(":")[0] for text in texts])
+        current["warnings"] = list(map(Notice, codes, texts))
+        return cls(**renamed | current)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def table(out, which="files"):
 @pytest.fixture(scope="module")
 def scored(archive, tmp_path_factory):
     out = tmp_path_factory.mktemp("scored") / "out"
-    done = affekt("score", archive, "--out", out, "--workers", "2")
+    done = affekt("batch", archive, "--out", out, "--workers", "2")
     assert done.returncode == 0, done.stderr
     assert "2 of 100 recordings could not be read" in done.stderr
     return out
@@ -103,7 +103,7 @@ def same(out, other):
 
 def test_ray_gives_the_same(archive, scored, tmp_path):
     pytest.importorskip("ray")
-    done = affekt("score", archive, "--out", tmp_path / "out", "--engine", "ray", "--workers", "2")
+    done = affekt("batch", archive, "--out", tmp_path / "out", "--engine", "ray", "--workers", "2")
     assert done.returncode == 0, done.stderr
     same(tmp_path / "out", scored)
 
@@ -111,7 +111,7 @@ def test_ray_gives_the_same(archive, scored, tmp_path):
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(archive, scored, tmp_path):
     """`make faults` kills it twenty times."""
     out, rng = tmp_path / "out", random.Random(0)
-    command = [sys.executable, "-W", "ignore", "-m", "affekt", "score", str(archive),
+    command = [sys.executable, "-W", "ignore", "-m", "affekt", "batch", str(archive),
                "--out", str(out), "--workers", "1"]  # fmt: skip
     killed, kept = 0, set()
     for _ in range(int(os.environ.get("AFFEKT_KILLS", "1"))):
@@ -142,7 +142,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(archive, scored, tmp_
     assert done.returncode == 0, done.stderr
     assert killed
     same(out, scored)
-    assert run(["score", "--out", str(out), "--verify"]) == 0
+    assert run(["batch", "--out", str(out), "--verify"]) == 0
 
 
 def damaged(out, tmp_path):
@@ -159,7 +159,7 @@ def test_pipes_and_names_that_are_no_text_are_rows_too(tmp_path, capsys):
     os.mkfifo(archive / "pipe.wav")
     for name in ("good.flac", "bad\udcff.flac"):
         (archive / name).write_bytes(DEMO[0].read_bytes())
-    assert run(["score", str(archive), "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
+    assert run(["batch", str(archive), "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
     rows = pq.read_table(tmp_path / "out/files").to_pylist()
     assert {Path(r["file"]).name: bool(r["error"]) for r in rows} == {
         "good.flac": False, "bad\\udcff.flac": True, "pipe.wav": True,
@@ -187,7 +187,7 @@ def test_verify_finds_what_is_wrong(scored, tmp_path, capsys):
     path.unlink()
     with pytest.raises(AffektError, match="1 of 2 parts are missing"):
         job.verify(copy)
-    assert run(["score", str(scored), "--out", str(copy)]) == 2
+    assert run(["batch", str(scored), "--out", str(copy)]) == 2
     assert "not empty" in capsys.readouterr().err
 
 
@@ -199,19 +199,19 @@ def test_verify_finds_what_is_wrong(scored, tmp_path, capsys):
         ([], "needs a source"),
         (["demo", "--resume"], "no job"),
         (["demo", "--model", "nope"], "no such model"),
-        (["demo", "--workers", "0"], "a worker"),
+        (["demo", "--workers", "0"], "at least one worker"),
     ],
 )
 def test_mistakes_are_explained(arguments, says, tmp_path, capsys):
-    assert run(["score", *arguments, "--out", str(tmp_path / "out")]) == 2
+    assert run(["batch", *arguments, "--out", str(tmp_path / "out")]) == 2
     assert says in capsys.readouterr().err
 
 
 def test_a_job_goes_on_only_as_the_job_it_is(archive, scored, capsys):
     resume = ["--out", str(scored), "--resume"]
-    assert run(["score", str(archive / "deep"), *resume]) == 2
+    assert run(["batch", str(archive / "deep"), *resume]) == 2
     assert "source was" in capsys.readouterr().err
-    assert run(["score", str(archive), *resume, "--model", "open"]) == 2
+    assert run(["batch", str(archive), *resume, "--model", "open"]) == 2
     assert "model was" in capsys.readouterr().err
 
 

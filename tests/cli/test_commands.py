@@ -38,7 +38,8 @@ def test_predict_prints_json_lines_and_a_picture(tmp_path):
     assert list(result) == [
         "file", "duration", "label", "confidence", "probabilities", "segments", "model",
         "license", "rejection_reason", "normalisation_segments", "warnings", "start", "channel",
-        "file_duration", "terms", "reason", "source_segments",
+        "file_duration", "vad", "arithmetic", "warning_codes", "terms", "reason",
+        "source_segments",
     ]  # fmt: skip
     assert list(result["segments"][0]) == ["start", "end", "label", "probabilities", "attention"]
     assert sum(s["attention"] for s in result["segments"]) == pytest.approx(1)
@@ -51,12 +52,12 @@ def test_a_long_recording_is_printed_utterance_by_utterance(tmp_path):
     pause = np.zeros(16_000, np.float32)
     waves = [part for file in DEMO * 3 for part in (pause, read(file).wave)]
     soundfile.write(tmp_path / "long.wav", np.concatenate(waves), 16_000)
-    done = affekt("predict", tmp_path / "long.wav", "--json", "--source-stats", "auto")
+    done = affekt("predict", tmp_path / "long.wav", "--json", "--normalisation", "auto")
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(told) >= 9
     assert [t["start"] for t in told] == sorted(t["start"] for t in told)
-    drawn = affekt("predict", tmp_path / "long.wav", "--json", "--source-stats", "auto",
+    drawn = affekt("predict", tmp_path / "long.wav", "--json", "--normalisation", "auto",
                    "--plot", tmp_path / "p.png")  # fmt: skip
     assert drawn.stdout == done.stdout
     assert (tmp_path / "p.png").exists()

@@ -29,7 +29,7 @@ def test_raw_samples_become_moments_and_utterances():
     assert len(moments) == (len(WAVE) / 16_000 - 0.96) // 0.24 + 1
     utterance = next(o["utterance"] for o in objects if "utterance" in o)
     assert utterance["start"] < 0.5
-    lines = listen(data + b"x", "-", "--hop", "0.48", "--source-stats", "auto").stdout.decode()
+    lines = listen(data + b"x", "-", "--hop", "0.48", "--normalisation", "auto").stdout.decode()
     assert utterance["label"] in lines
     assert f"0:00:0{utterance['start']:.1f} - 0:00:0" in lines
 
@@ -48,7 +48,7 @@ def test_stereo_floats_at_another_rate():
         (["-", "--rate", "10"], "sampled at 10 Hz"),
         (["-", "--rate", "0"], "must be positive"),
         (["-", "--hop", "0.001"], "multiple of 0.01"),
-        (["-", "--source-stats", "none.safetensors"], "not source statistics"),
+        (["-", "--normalisation", "none.safetensors"], "not source statistics"),
         (["-", "--samples", "float32"], "NaN"),
     ],
 )

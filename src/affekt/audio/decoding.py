@@ -9,7 +9,7 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -19,6 +19,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ..errors import AudioError, TooLongError
+from ..types import Notice
 from .recording import Recording, Resampler, Wave, make_recording
 from .segmentation import SAMPLE_RATE
 
@@ -34,15 +35,15 @@ DELAY = 0.1  # s that a codec may add to what a header promises
 
 
 class Decoder:
-    """A recording as it is decoded: blocks ``(samples,)``, float32, mono, 16 kHz.
+    """A recording, decoded block by block: ``(samples,)``, float32, mono, 16 kHz.
 
     Args:
         source: A path, the bytes of a file, or an open binary file.
-        channel: The one to hear, from 0 on; their mean unless given.
+        channel: The channel to decode, from 0 on; by default the mean of all.
+        name: What results and errors call it; by default the path, ``<bytes>`` or ``<stream>``.
 
     Attributes:
-        tap: Called with each block when it is decoded, for who wants to look on.
-        name: The file's path, or ``<bytes>`` or ``<stream>``.
+        name: The name in results and errors.
         rate: Sampling rate of the file, once a block is there.
         channels: How many the file has, once a block is there.
         promised: Seconds that the header promises, once a block is there; 0 if it does not say.
@@ -53,15 +54,15 @@ class Decoder:
             samples, or is longer than 12 hours; the message names it and says which.
     """
 
-    def __init__(self, source: Source, channel: int | None = None) -> None:
-        self.name, self._file = _named(source)
+    def __init__(self, source: Source, channel: int | None = None, name: str = "") -> None:
+        given, self._file = _named(source)
+        self.name = name or given
         self.channel = channel
         self.rate: float = SAMPLE_RATE
         self.channels = 1
-        self.tap: Callable[[Wave], None] | None = None
         self.promised = 0.0
         self._taken = 0
-        self.warnings: list[str] = []
+        self.warnings: list[Notice] = []
         self._begun: list[Wave] = []
         self._rest = self._decoded()
 
@@ -69,8 +70,6 @@ class Decoder:
         begun, self._begun = self._begun, []
         for block in chain(begun, self._rest):
             self._taken += len(block)
-            if self.tap:
-                self.tap(block)
             yield block
 
     @property
@@ -167,22 +166,25 @@ class Decoder:
         yield resampler.close()
         if resampler.taken < 0.99 * promised - DELAY * rate:
             found, header = resampler.taken / rate, promised / rate
-            self.warnings.append(
-                f"truncated: {found:.2f} s of the {header:.2f} s that its header promises"
-            )
+            text = f"truncated: {found:.2f} s of the {header:.2f} s that its header promises"
+            self.warnings.append(Notice("truncated", text))
 
 
-def apart(source: Source) -> "list[Decoder]":
-    """A decoder for each channel: the parties of a call that was recorded so.
+def split_channels(source: Source, name: str = "") -> list[Decoder]:
+    """A decoder for each channel of a recording, such as the two parties of a call.
+
+    Args:
+        source: A path, the bytes of a file, or an open binary file.
+        name: What results and errors call it; by default the path, ``<bytes>`` or ``<stream>``.
 
     Raises:
         AudioError: As `Decoder`.
     """
     if not isinstance(source, str | os.PathLike | bytes):
         source = source.read()
-    first = Decoder(source, 0)
+    first = Decoder(source, 0, name)
     first.whole(0)
-    return [first, *(Decoder(source, c) for c in range(1, first.channels))]
+    return [first, *(Decoder(source, c, name) for c in range(1, first.channels))]
 
 
 def read(source: Source) -> Recording:
@@ -246,7 +248,7 @@ def _promised(sound: soundfile.SoundFile) -> int:
 
 
 def _until_damage(
-    blocks: Iterable[NDArray[np.floating]], warnings: list[str]
+    blocks: Iterable[NDArray[np.floating]], warnings: list[Notice]
 ) -> Iterator[NDArray[np.floating]]:
     """What decodes before the first error, and a warning; the error itself if that is nothing."""
     decoded = False
@@ -259,4 +261,4 @@ def _until_damage(
     except Exception as error:  # whatever decoders raise: PyAV's errors share no builtin base
         if not decoded:
             raise
-        warnings.append(f"damaged: decoding stopped early ({error})")
+        warnings.append(Notice("damaged", f"damaged: decoding stopped early ({error})"))

@@ -9,6 +9,7 @@ import soxr
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AudioError
+from ..types import Notice
 from .segmentation import SAMPLE_RATE, SEGMENT
 
 Wave = NDArray[np.float32]
@@ -33,7 +34,7 @@ class Recording:
 
     name: str
     wave: Wave
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     rate: float = SAMPLE_RATE
 
     @property
@@ -120,7 +121,7 @@ def from_array(samples: ArrayLike, rate: float | None) -> Recording:
 
 
 def make_recording(
-    name: str, wave: Wave, rate: float = SAMPLE_RATE, warnings: Sequence[str] = ()
+    name: str, wave: Wave, rate: float = SAMPLE_RATE, warnings: Sequence[Notice] = ()
 ) -> Recording:
     """A wave at 16 kHz as a recording, with what is odd about it.
 
@@ -129,20 +130,24 @@ def make_recording(
     """
     if not len(wave):
         raise AudioError(f"{name}: has no samples")
-    return Recording(name, wave, (*_oddities(wave), *warnings), rate)
+    return Recording(name, wave, (*_quality(wave), *warnings), rate)
 
 
-def _oddities(wave: Wave) -> Iterator[str]:
+def _quality(wave: Wave) -> Iterator[Notice]:
+    """Warnings about the sound of a wave."""
     (offset, rms), peak = _offset_and_rms(wave), float(max(wave.max(), -wave.min()))
     full = 0.999 * max(peak, 0.5)
     if rms < SILENCE:
-        yield "silent: a constant offset and no sound" if abs(offset) > SILENCE else "silent"
+        offset_only = "silent: a constant offset and no sound"
+        yield Notice("silent", offset_only if abs(offset) > SILENCE else "silent")
     elif peak > 2:
-        yield f"peaks at {peak:.0f}, far beyond ±1: integer samples stored as floats?"
+        text = f"peaks at {peak:.0f}, far beyond ±1: integer samples stored as floats?"
+        yield Notice("peaks", text)
     elif np.count_nonzero(wave >= full) + np.count_nonzero(wave <= -full) > 0.01 * len(wave):
-        yield "clipped: more than 1 % of the samples are at full scale"
+        yield Notice("clipped", "clipped: more than 1 % of the samples are at full scale")
     if len(wave) < SEGMENT * SAMPLE_RATE:
-        yield f"short: {len(wave) / SAMPLE_RATE:.2f} s, less than one segment of {SEGMENT:.2f} s"
+        seconds = len(wave) / SAMPLE_RATE
+        yield Notice("short", f"short: {seconds:.2f} s, less than one segment of {SEGMENT:.2f} s")
 
 
 def level(wave: Wave) -> Wave:

@@ -18,7 +18,8 @@ FRAME = 512  # samples
 FRAMES_PER_SECOND = SAMPLE_RATE / FRAME
 PAUSE = round(0.5 * FRAMES_PER_SECOND)  # frames without speech that end an utterance
 SHORTEST = round(0.25 * FRAMES_PER_SECOND)  # frames of speech that make one
-LONGEST = round(12 * FRAMES_PER_SECOND)  # frames after which it is cut
+LONGEST_SECONDS = 12.0  # of an utterance; a longer one is cut
+LONGEST = round(LONGEST_SECONDS * FRAMES_PER_SECOND)  # frames
 PAD = round(0.2 * FRAMES_PER_SECOND)  # frames kept on either side
 FLOOR = -60.0  # dBFS; below it nobody speaks
 MEMORY = round(10 * FRAMES_PER_SECOND)  # frames that the level is compared with
@@ -77,12 +78,12 @@ def silero() -> Detector:
     return detector
 
 
-def detector() -> Detector:
-    """silero-vad where it is installed, else the level."""
+def detector() -> tuple[str, Detector]:
+    """Name and function of the detector in use: "silero" where it is installed, else "level"."""
     try:
-        return silero()
+        return "silero", silero()
     except ModuleNotFoundError:
-        return Level()
+        return "level", Level()
 
 
 class UtteranceSplitter:

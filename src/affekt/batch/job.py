@@ -68,7 +68,7 @@ def load(out: Path) -> Job:
     try:
         return Job(**json.loads((out / JOB).read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise AffektError(f"{out}: no job of affekt score there ({error})") from None
+        raise AffektError(f"{out}: no job of affekt batch there ({error})") from None
 
 
 def resumed(out: Path, source: str, model_hash: str, hop: float) -> Job:

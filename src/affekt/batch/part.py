@@ -5,36 +5,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..atomic import write
-from ..audio.decoding import Decoder
-from ..audio.recording import Recording
 from ..errors import AudioError
-from ..inference.recognizer import LONG, Recognizer
-from ..nn.speech_gate import UNCERTAIN
+from ..inference.pipeline import combine, recognise_files
+from ..inference.recognizer import Recognizer
 from ..types import Prediction
 from .inputs import Input
-
-TOGETHER = 240.0  # s of short recordings held and encoded together
 
 
 @dataclass(frozen=True)
 class RecordingResult:
-    """What a recording says, or why it says nothing.
+    """What was recognised in a recording, or why it could not be read.
 
     Attributes:
-        seconds: Its duration.
         predictions: One, or one for each utterance.
-        warnings: What to know before trusting it.
         error: Why it could not be read, or "".
     """
 
-    seconds: float = 0.0
     predictions: Sequence[Prediction] = ()
-    warnings: Sequence[str] = ()
     error: str = ""
 
 
@@ -69,71 +60,52 @@ def recognise_part(
     Raises:
         AffektError: The shards cannot be written.
     """
-    told = dict(_told(recognizer, inputs))
+    results = _results(recognizer, inputs)
     files, segments = shards(out, part)
     about = {"model": recognizer.name, "hash": model_hash}
-    rows = [_row(i, told[i.index], recognizer.labels) | about for i in inputs]
-    points = [p for i in inputs for p in _points(i, told[i.index])]
+    rows = [
+        _row(i, result, recognizer.labels) | about
+        for i, result in zip(inputs, results, strict=True)
+    ]
+    points = [p for i, result in zip(inputs, results, strict=True) for p in _points(i, result)]
     _write(points, _points_schema(recognizer.labels), segments)
     _write(rows, _rows_schema(recognizer.labels), files)
     return Counts(len(rows), sum(bool(r["error"]) for r in rows), sum(r["duration"] for r in rows))
 
 
-def _told(recognizer: Recognizer, inputs: Sequence[Input]) -> Iterator[tuple[int, RecordingResult]]:
-    """What each says; short ones are encoded together."""
-    held: list[tuple[int, Recording]] = []
-    for one in inputs:
-        try:
-            decoder = Decoder(one.open())
-            decoder.name = one.file
-            if recording := decoder.whole(LONG):
-                held.append((one.index, recording))
-            else:
-                yield one.index, _long(recognizer, decoder)
-        except (AudioError, OSError) as error:
-            yield one.index, RecordingResult(error=str(error) or type(error).__name__)
-        if sum(r.seconds for _, r in held) > TOGETHER:
-            yield from _recognised(recognizer, held)
-            held = []
-    yield from _recognised(recognizer, held)
+def _results(recognizer: Recognizer, inputs: Sequence[Input]) -> list[RecordingResult]:
+    """The result of each input; an error discards the utterances before it."""
+    results = [RecordingResult() for _ in inputs]
+    sources = [(one.file, one.open) for one in inputs]
+    for index, result in recognise_files(recognizer, sources):
+        if isinstance(result, AudioError):
+            results[index] = RecordingResult(error=str(result))
+        else:
+            results[index] = RecordingResult([*results[index].predictions, result])
+    return results
 
 
-def _long(recognizer: Recognizer, decoder: Decoder) -> RecordingResult:
-    told = list(recognizer.utterances(decoder))
-    return RecordingResult(decoder.seconds, told, decoder.warnings)
-
-
-def _recognised(
-    recognizer: Recognizer, held: Sequence[tuple[int, Recording]]
-) -> Iterator[tuple[int, RecordingResult]]:
-    predictions = recognizer.recognise([recording for _, recording in held])
-    for (index, _), prediction in zip(held, predictions, strict=True):
-        yield index, RecordingResult(prediction.duration, [prediction], prediction.warnings)
-
-
-def _row(one: Input, told: RecordingResult, labels: Sequence[str]) -> dict[str, Any]:
-    """A recording: of several utterances the mean of those that tell, by their duration."""
+def _row(one: Input, result: RecordingResult, labels: Sequence[str]) -> dict[str, Any]:
+    """The row of a recording; `combine` makes one prediction of its utterances."""
     row: dict[str, Any] = {"index": one.index, "file": one.file, "error": "", "duration": 0.0}
-    row |= {"label": "", "confidence": None, "utterances": 0, "reason": ""}
-    row["warnings"] = "; ".join(told.warnings)
+    row |= {"label": "", "confidence": None, "utterances": 0, "reason": "", "warnings": ""}
     row |= {f"prob_{label}": None for label in labels}
-    if told.error:
-        return row | {"error": told.error}
-    row |= {"duration": told.seconds, "utterances": len(told.predictions)}
-    clear = [p for p in told.predictions if not p.rejection_reason]
-    counted = clear or told.predictions
-    mean = np.average(
-        [list(p.probabilities.values()) for p in counted],
-        axis=0, weights=[p.duration for p in counted],
-    )  # fmt: skip
-    best = int(mean.argmax())
-    row |= {f"prob_{label}": float(p) for label, p in zip(labels, mean, strict=True)}
-    label, reason = (labels[best], "") if clear else (UNCERTAIN, counted[0].rejection_reason)
-    return row | {"label": label, "reason": reason, "confidence": float(mean[best])}
+    if result.error:
+        return row | {"error": result.error}
+    combined = combine(list(result.predictions))
+    row |= {f"prob_{label}": p for label, p in combined.probabilities.items()}
+    return row | {
+        "duration": combined.duration,
+        "utterances": sum(bool(p.segments) for p in result.predictions),
+        "warnings": "; ".join(combined.warnings),
+        "label": combined.label,
+        "reason": combined.rejection_reason,
+        "confidence": combined.confidence,
+    }
 
 
-def _points(one: Input, told: RecordingResult) -> Iterator[dict[str, Any]]:
-    for prediction in told.predictions:
+def _points(one: Input, result: RecordingResult) -> Iterator[dict[str, Any]]:
+    for prediction in result.predictions:
         for s in prediction.segments:
             yield {
                 "index": one.index, "file": one.file, "start": s.start, "end": s.end,

@@ -39,7 +39,7 @@ def adapt(
         Folder of recordings of one speaker's neutral voice, where there are no others: emotion is
         then what departs from it. Unlabelled everyday recordings of the speaker do better.
     out:
-        New folder for the model; or new file of statistics, for "predict --source-stats".
+        New folder for the model; or new file of statistics, for "predict --normalisation".
     base:
         The model to start from: the name of a bundled one, or a model folder.
     labels:

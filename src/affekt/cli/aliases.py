@@ -10,8 +10,11 @@ from ..config import RENAMED
 UNTIL = "0.3"  # first version without the names of version 0.1
 SHORT = {"--seeds": "--protocol.seeds", "--weights": "--encoder.weights"}
 WITH_SETTINGS = ("adapt", "balance", "evaluate", "reproduce", "study", "train")
-COMMANDS: dict[str, str] = {}
-OPTIONS: dict[str, dict[str, str]] = {}  # by today's name of the command
+COMMANDS = {"score": "batch"}
+OPTIONS: dict[str, dict[str, str]] = {  # by today's name of the command
+    "listen": {"--source-stats": "--normalisation"},
+    "predict": {"--source-stats": "--normalisation"},
+}
 SOURCE_STATISTICS = "--protocol.source-statistics"
 SOURCE = "--protocol.source"
 TEST_NORMALISATION = "--protocol.test-normalisation"

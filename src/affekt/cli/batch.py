@@ -1,4 +1,4 @@
-"""``affekt score``."""
+"""``affekt batch``."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from .app import app, complain, progress, say
 
 
 @app.command
-def score(
+def batch(
     source: str = "",
     *,
     out: Path,
@@ -24,9 +24,10 @@ def score(
     resume: Annotated[bool, Parameter(negative="")] = False,
     verify: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Score an archive into Parquet: one row for each recording, whatever is wrong with it.
+    """Recognise all recordings of an archive, into Parquet: one row for each, also for an error.
 
-    Writes files/ (a row a recording), segments/ (a row a segment) and, once all is there, _SUCCESS.
+    Writes files/ (one row per recording), segments/ (one row per segment) and, at the end,
+    _SUCCESS.
 
     Parameters
     ----------
@@ -37,17 +38,17 @@ def score(
     model:
         Name of a bundled model, or a model folder.
     engine:
-        "local": processes of this machine. "ray": Ray Data (extra cluster).
+        "local": processes on this machine. "ray": Ray Data (extra cluster).
     workers:
-        Processes or actors at most; each takes a core and holds the model.
+        Largest number of processes or actors; each uses one core and loads the model.
     address:
-        Of a Ray cluster; without it one is started on this machine.
+        Address of a Ray cluster; by default one is started on this machine.
     hop:
-        Seconds between two points of the timeline, at most.
+        Largest distance between two points of the timeline, in seconds.
     resume:
-        Go on where a job was broken off.
+        Resume an interrupted job.
     verify:
-        Only check that OUT is complete: every input exactly once, by one model.
+        Only check that OUT is complete: each input exactly once, recognised by one model.
     """
     from ..batch import engines
     from ..batch import job as jobs
@@ -58,7 +59,9 @@ def score(
         _say_counts(jobs.verify(out))
         return 0
     if not source or workers < 1:
-        raise AffektError("score needs a source and a worker: affekt score FOLDER --out DIR")
+        raise AffektError(
+            "batch needs a source and at least one worker: affekt batch FOLDER --out DIR"
+        )
     folder = model_folder(model)
     name, model_hash = load_checkpoint(folder).name, jobs.hash_of(folder)
     if resume:
@@ -74,7 +77,7 @@ def score(
         with progress() as report:
             for done, part in enumerate(run, 1):
                 errors += part.errors
-                report(Event(f"parts scored, {errors} errors", done, len(todo)))
+                report(Event(f"parts done, {errors} errors", done, len(todo)))
     counts = jobs.finish(out)
     _say_counts(counts)
     if counts["errors"]:

@@ -27,12 +27,11 @@ def bench(
 
     from ..inference.benchmark import bench as measure
     from ..inference.recognizer import load
-    from ..nn.encoders.fast import arithmetic
 
     if threads:
         torch.set_num_threads(threads)
     recognizer = load(model)
-    say(f"{model}: {torch.get_num_threads()} thread(s), {arithmetic()}; half a minute ...")
+    say(f"{model}: {torch.get_num_threads()} thread(s), {recognizer.arithmetic}; half a minute ...")
     table = Table("what", "files a second", "x real time", "an hour takes")
     for rate in measure(recognizer):
         speed = rate.audio / rate.seconds

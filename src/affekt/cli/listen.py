@@ -31,7 +31,7 @@ def listen(
     channels: int = 1,
     samples: Literal["int16", "float32"] = "int16",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-    source_stats: str | None = None,
+    normalisation: str | None = None,
     hop: float = 0.24,
 ) -> int:
     """Recognise live speech: the emotion of the moment, and of each utterance once it has ended.
@@ -45,16 +45,17 @@ def listen(
     model:
         Name of a bundled model, or a model folder.
     rate:
-        Samples a second.
+        Sampling rate in Hz.
     channels:
-        Interleaved channels; their mean is heard.
+        Number of interleaved channels; their mean is recognised.
     samples:
         Type of the samples on standard input.
     as_json:
         Print one JSON object a line: {"segment": ...} for each moment, {"utterance": ...} for each
         utterance.
-    source_stats:
-        File from "affekt adapt --unlabelled"; or "auto": learn from the utterances as they come.
+    normalisation:
+        Statistics file of the speaker, written by "affekt adapt --unlabelled"; or "auto": update
+        the statistics with each utterance.
     hop:
         Seconds from one moment to the next.
     """
@@ -67,8 +68,8 @@ def listen(
     if rate < 1 or channels < 1:
         raise AffektError(f"--rate {rate} --channels {channels}: both must be positive")
     screen = _Json() if as_json else _Screen()
-    learn = source_stats == "auto"
-    known = load_statistics(Path(source_stats)) if source_stats and not learn else None
+    learn = normalisation == "auto"
+    known = load_statistics(Path(normalisation)) if normalisation and not learn else None
     live = pcm == "microphone"
     blocks = _microphone(rate, channels) if live else _standard_input(samples, rate, channels)
     recognizer = load(model)

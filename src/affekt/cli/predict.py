@@ -2,24 +2,23 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
-from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from cyclopts import Parameter
 
 from ..errors import AffektError, AudioError
-from ..progress import Event, Report
+from ..progress import Event, Report, silent
 from .app import app, complain, console, progress, save, say
 from .target import Target, named
 
 if TYPE_CHECKING:
-    from ..audio.decoding import Decoder
-    from ..inference.normalisation import NormalisationStatistics
-    from ..inference.recognizer import EncodedRecording, Recognizer
+    from ..inference.pipeline import Decoded
     from ..report.figures.outline import Outline
     from ..types import Prediction
 
@@ -31,14 +30,14 @@ def predict(
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     out: Path | None = None,
     plot: Path | None = None,
-    source_stats: str | None = None,
+    normalisation: str | None = None,
     channels: Literal["mean", "split"] = "mean",
     hop: float = 0.24,
 ) -> int:
     """Recognise the emotion of recordings.
 
-    What is longer than half a minute is recognised utterance by utterance, as it is read; with
-    --json each is an object of its own.
+    A recording longer than 30 s is recognised utterance by utterance while it is decoded; with
+    --json each utterance is an object of its own.
 
     Parameters
     ----------
@@ -55,19 +54,22 @@ def predict(
     plot:
         Picture of waveform, log-mel, emotion over time and attention (png, pdf, svg). With several
         files or channels the name of each is added.
-    source_stats:
-        File from "affekt adapt --unlabelled" with the statistics of where the recordings come
-        from; or "auto": take them from these very recordings, which must be of one source.
+    normalisation:
+        Statistics file of the speaker or domain, written by "affekt adapt --unlabelled"; or "auto":
+        use the statistics of these recordings, which must be of one speaker or domain.
     channels:
-        "split": a timeline for each channel, utterance by utterance, as for a call with one party
-        on each.
+        "split" recognises each channel separately, utterance by utterance, as for a call with one
+        party on each.
     hop:
-        Seconds between two points of the timeline, at most.
+        Largest distance between two points of the timeline, in seconds.
     """
     if not files:
         raise AffektError("predict needs a recording: affekt predict call.wav")
     from ..inference.normalisation import load_statistics
+    from ..inference.pipeline import Options, recognise_files, short_statistics
     from ..inference.recognizer import load
+
+    split = channels == "split"
 
     try:
         recognizer = load(model, hop)
@@ -78,130 +80,116 @@ def predict(
 
         kind_of(plot)  # a wrong suffix is told before any work
     target = Target(out, files) if out else None
-    job = _Job(recognizer, as_json, target, plot, many=len(files) > 1, split=channels == "split")
-    if source_stats == "auto":
-        job.learn_from(files)
-    elif source_stats:
-        job.source = load_statistics(Path(source_stats))
+    sources = [("", partial(str, file)) for file in files]
+    statistics, learn = None, normalisation == "auto"
+    if learn:
+        statistics = short_statistics(recognizer, () if split else sources)
+    elif normalisation:
+        statistics = load_statistics(Path(normalisation))
+    printer = _Printer(files, as_json, target, plot)
+    options = Options(split, statistics, learn, observe=printer.observe)
     failed = 0
-    for file in files:
-        try:
-            job.recognise(file)
-        except AudioError as error:
-            failed += 1
-            complain(error)
-            if target:
-                target.drop(file)
+    with progress() as report:
+        printer.report = report
+        results = recognise_files(recognizer, sources, options)
+        for index, own in groupby(results, key=itemgetter(0)):
+            failed += not printer.recording(index, (result for _, result in own))
     if target:
         target.write()
     if failed < len(files):
         say(f"{recognizer.name}: {recognizer.intended_use}")
-        say(f"terms: {recognizer.license}")
+        say(f"license: {recognizer.license}")
     return 2 if failed else 0
 
 
-class _Job:
-    """What was asked for, and what is known so far."""
+class _Printer:
+    """Prints, writes and draws predictions as they come.
+
+    Args:
+        files: The recordings.
+        as_json: Print JSON objects.
+        target: Write files in place of printing.
+        plot: Draw a picture of each recording.
+    """
 
     def __init__(
-        self, recognizer: "Recognizer", as_json: bool, target: Target | None, plot: Path | None,
-        *, many: bool, split: bool,
-    ) -> None:  # fmt: skip
-        self.recognizer, self.plot, self.many, self.split = recognizer, plot, many, split
-        self.target = target
-        self.take = target.take if target else partial(_show, as_json)
-        self.take_line = target.take if target else partial(_show, as_json, line=True)
-        self.headed = many and not (as_json or target)
-        self.source: NormalisationStatistics | None = None
-        self.learn = False
-        self.encoded: dict[str, EncodedRecording] = {}
+        self, files: Sequence[str], as_json: bool, target: Target | None, plot: Path | None
+    ) -> None:
+        self.files, self.as_json, self.target, self.plot = files, as_json, target, plot
+        self.report: Report = silent
+        self.duration = 0.0
+        self.outlines: dict[tuple[int, int], Outline] = {}
         self.pictures: list[Path] = []
 
-    def learn_from(self, files: Iterable[str]) -> None:
-        """Take the statistics from the short ones; long ones add theirs as they are read."""
-        from ..audio import decoding
-        from ..inference.recognizer import LONG
+    def observe(self, block: "Decoded") -> None:
+        """Keep what a picture needs of a decoded block."""
+        self.duration = block.duration
+        if self.plot:
+            from ..report.figures.outline import Outline
 
-        self.learn = True
-        if not self.split:
-            for file in files:
-                with suppress(AudioError):
-                    if recording := decoding.Decoder(file).whole(LONG):
-                        [self.encoded[file]] = self.recognizer.encode([recording])
-        self.source = self.recognizer.statistics_of(self.encoded.values())
+            self.outlines.setdefault((block.recording, block.channel), Outline()).push(block.wave)
 
-    def recognise(self, file: str) -> None:
-        """Tell of one file, and draw it.
+    def recording(self, index: int, results: "Iterable[Prediction | AudioError]") -> bool:
+        """Show what was recognised in one recording; whether it could be read."""
+        file, predictions = self.files[index], list["Prediction"]()
+        for result in results:
+            if isinstance(result, AudioError):
+                complain(result)
+                if self.target:
+                    self.target.drop(file)
+                return False
+            if result.vad:
+                self._utterance(result, first=not predictions)
+            else:
+                self._show(result)
+            predictions.append(result if self.plot else replace(result, segments=[]))
+        self._warn(predictions)
+        if self.plot:
+            self._draw(index, predictions)
+        return True
 
-        Raises:
-            AudioError: It cannot be read as a recording.
-        """
-        from ..audio import decoding
-        from ..inference.recognizer import LONG
-        from ..report.figures.outline import Outline
-
-        decoders = decoding.apart(file) if self.split else [decoding.Decoder(file)]
-        outlines = [Outline() for _ in decoders] if self.plot else []
-        for decoder, outline in zip(decoders, outlines, strict=False):
-            decoder.tap = outline.push
-        if not self.split and (recording := decoders[0].whole(LONG)):
-            clip = self.encoded.get(file) or self.recognizer.encode([recording])[0]
-            told = [self.recognizer.classify(clip, self.source)]
-            self.take(told[0])
-            if self.target:  # what is odd about the recording no format tells
-                for warning in told[0].warnings:
-                    complain(f"{told[0].file}: {warning}")
-        else:
-            told = self._utterances(decoders)
-        for decoder, outline in zip(decoders, outlines, strict=False):
-            own = [p for p in told if p.channel in (0, (decoder.channel or 0) + 1)]
-            self._draw(own, outline, decoder)
-
-    def _utterances(self, decoders: "list[Decoder]") -> "list[Prediction]":
-        """As they are found, with the progress through the file; kept only for a picture."""
+    def _utterance(self, prediction: "Prediction", *, first: bool) -> None:
         from ..report.console import printable
 
-        if self.headed:
-            console().print(printable(decoders[0].name), style="bold", markup=False)
-        kept: list[Prediction] = []
-        odd: Counter[str] = Counter()
-        parties = (self.recognizer.utterances(d, self.source, learn=self.learn) for d in decoders)
-        with progress() as report:
-            for prediction in merge(*parties, key=lambda p: p.start):
-                self.take_line(prediction)
-                odd.update(warning.partition(":")[0] for warning in prediction.warnings)
-                if self.plot:
-                    kept.append(prediction)
-                _report(report, prediction, decoders[0])
-        damage = dict.fromkeys(w for d in decoders for w in d.warnings)
-        for warning in damage:
-            complain(f"{decoders[0].name}: {warning}")
-        for kind, count in odd.items():
-            if not any(warning.startswith(kind) for warning in damage):
-                complain(f"{decoders[0].name}: {kind}: {count} utterances")
-        return kept
+        if first and len(self.files) > 1 and not (self.as_json or self.target):
+            console().print(printable(prediction.file), style="bold", markup=False)
+        self._show(prediction)
+        end = prediction.start + prediction.duration
+        self.report(Event("recognised, s", round(end), round(max(end, self.duration))))
 
-    def _draw(self, told: "list[Prediction]", outline: "Outline", decoder: "Decoder") -> None:
+    def _show(self, prediction: "Prediction") -> None:
+        from ..report.console import prediction_view, utterance_line
+
+        if self.target:
+            self.target.take(prediction)
+        elif self.as_json:
+            print(json.dumps(prediction.to_dict(), ensure_ascii=False), flush=True)
+        else:
+            console().print((utterance_line if prediction.vad else prediction_view)(prediction))
+
+    def _warn(self, predictions: "Sequence[Prediction]") -> None:
+        """Warnings of the file, each once, and the number of utterances with any other."""
+        name, warnings = predictions[0].file, [w for p in predictions for w in p.warnings]
+        if not predictions[0].vad:
+            for warning in warnings if self.target else ():  # elsewhere they are in the result
+                complain(f"{name}: {warning}")
+            return
+        for warning in dict.fromkeys(w for w in warnings if w.of_file):
+            complain(f"{name}: {warning}")
+        for code, count in Counter(w.code for w in warnings if not w.of_file).items():
+            complain(f"{name}: {code}: {count} utterance{'s' if count > 1 else ''}")
+
+    def _draw(self, index: int, predictions: "Sequence[Prediction]") -> None:
         from ..report.figures.timeline import recognition
 
-        path = cast(Path, self.plot)
-        if self.many:
-            path = named(path, decoder.name, self.pictures)
-        if decoder.channel is not None:
-            path = path.with_stem(f"{path.stem}-channel{decoder.channel + 1}")
-        self.pictures.append(path)
-        save(recognition(told, outline), path)
-
-
-def _report(report: Report, told: "Prediction", decoder: "Decoder") -> None:
-    end = told.start + told.duration
-    report(Event("recognised, s", round(end), round(max(end, decoder.promised))))
-
-
-def _show(as_json: bool, prediction: "Prediction", *, line: bool = False) -> None:
-    from ..report.console import prediction_view, utterance_line
-
-    if as_json:
-        print(json.dumps(prediction.to_dict(), ensure_ascii=False), flush=True)
-    else:
-        console().print((utterance_line if line else prediction_view)(prediction))
+        split = any(p.channel for p in predictions)
+        for channel in sorted(c for i, c in self.outlines if i == index):
+            outline = self.outlines.pop((index, channel))
+            path = cast(Path, self.plot)
+            if len(self.files) > 1:
+                path = named(path, predictions[0].file, self.pictures)
+            if split:
+                path = path.with_stem(f"{path.stem}-channel{channel + 1}")
+            self.pictures.append(path)
+            own = [p for p in predictions if p.channel in (0, channel + 1)]
+            save(recognition(own, outline), path)

@@ -1,39 +1,32 @@
 """Recordings in, `Prediction`s out. Takes no label, by type."""
 
-import warnings
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, overload
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from ..audio import decoding
 from ..audio.decoding import Source
-from ..audio.prefetch import prefetch
-from ..audio.recording import Recording, make_recording
-from ..audio.segmentation import SAMPLE_RATE, Spans, interleaved, to_seconds
-from ..audio.vad import Utterance, detector, split_utterances
-from ..errors import AffektError, AudioError, RenamedWarning
+from ..audio.recording import Recording, from_array
+from ..audio.segmentation import Spans, interleaved, to_seconds
+from ..errors import AffektError, AudioError
 from ..nn.bundled import model_folder
 from ..nn.checkpoint import Checkpoint, load_checkpoint
 from ..nn.emotion_model import Statistics, levelled
 from ..nn.encoders.batching import encode
-from ..nn.encoders.fast import for_inference
+from ..nn.encoders.fast import arithmetic, for_inference
 from ..nn.encoders.hashing import encoder_id
 from ..nn.speech_gate import SHORTEST, UNCERTAIN
-from ..types import Prediction, Segment
-from .embedding import Level, embedding
-from .inputs import Errors, OneRecording, encode_each, is_batch, read_input
+from ..types import Notice, Prediction, Segment
 from .normalisation import PRIOR, NormalisationStatistics
+from .pipeline import LONG, Options, combine, recognise_file, recognise_files
 
-LONG = 30.0  # s; beyond this one label says little
-PREFETCHED = 16  # utterances cut while others are encoded
 HOP = 0.24  # s between the points of a timeline
 
 
@@ -52,7 +45,7 @@ class EncodedRecording(NamedTuple):
 
     file: str
     seconds: float
-    warnings: Sequence[str]
+    warnings: Sequence[Notice]
     spans: Spans
     embeddings: Tensor
     sequences: Sequence[NDArray[np.intp]]
@@ -68,6 +61,7 @@ class Recognizer:
 
     Attributes:
         name: What results call the model.
+        arithmetic: Of the encoder's matrices: "bfloat16" or "float32".
         labels: Its classes.
         intended_use: What it is good for and what not.
         license: What it may be used for.
@@ -81,136 +75,43 @@ class Recognizer:
         if hop is not None and not hop >= 0.01:
             raise ValueError(f"hop is {hop} s; the least between two points of a timeline is 0.01")
         self._ways = 1 if hop is None else max(1, ceil(own / hop - 1e-6))
+        self.arithmetic = arithmetic(self._encoder)
         self.name = checkpoint.name
         self.labels = checkpoint.labels
         self.intended_use = checkpoint.intended_use
         self.license = checkpoint.license
 
-    @overload
-    def __call__(  # type: ignore[overload-overlap]  # str and bytes are iterable too
-        self, source: OneRecording, sampling_rate: float | None = None, *, rate: float | None = None
-    ) -> Prediction: ...
-
-    @overload
-    def __call__(
-        self,
-        source: Iterable[Any],
-        sampling_rate: float | None = None,
-        *,
-        errors: Literal["raise"] = "raise",
-    ) -> list[Prediction]: ...
-
-    @overload
-    def __call__(
-        self,
-        source: Iterable[Any],
-        sampling_rate: float | None = None,
-        *,
-        errors: Literal["return"],
-    ) -> list[Prediction | AudioError]: ...
-
-    def __call__(
-        self,
-        source: Any,
-        sampling_rate: float | None = None,
-        *,
-        errors: Errors = "raise",
-        rate: float | None = None,
-    ) -> Any:
-        """Recognise one recording, or several in batches.
+    def __call__(self, source: Source | ArrayLike, rate: int | None = None) -> Prediction:
+        """Recognise one recording.
 
         Args:
-            source: A path, the bytes of a file, an open binary file; an array ``(samples,)`` or
-                ``(samples, channels)``; a tensor ``(samples,)`` or ``(channels, samples)``; a dict
-                with ``array`` and ``sampling_rate``; or a list or iterator of these.
-            sampling_rate: Sampling rate in Hz of arrays and tensors.
-            errors: Of a list: "raise" the first `AudioError`, or "return" it in the place of the
-                prediction.
-            rate: Old name of `sampling_rate`.
-
-        Returns:
-            A `Prediction`; of a list, a list in the same order.
+            source: Path, bytes of a file, open binary file, or samples ``(samples,)`` or
+                ``(samples, channels)``.
+            rate: Sampling rate of samples in Hz; not given for anything else.
 
         Raises:
-            AudioError: A recording cannot be read.
-            ValueError: An array without sampling rate, or of a wrong shape or type.
-
-        Examples:
-            >>> recognizer = affekt.load()
-            >>> recognizer("demo/flat.flac").label
-            'neutral'
-            >>> results = recognizer(["demo/flat.flac", "missing.wav"], errors="return")
-            >>> [type(result).__name__ for result in results]
-            ['Prediction', 'AudioError']
+            AudioError: It cannot be read as a recording.
+            ValueError: Samples without a rate, or of a shape or type that is not sound.
         """
-        if rate is not None:
-            warnings.warn("rate is now sampling_rate", RenamedWarning, stacklevel=2)
-            sampling_rate = rate
-        if is_batch(source):
-            each = encode_each(self.encode, source, sampling_rate, errors)
-            return [e if isinstance(e, AudioError) else self.classify(e) for e in each]
-        return self.recognise([read_input(source, sampling_rate)])[0]
+        if isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read"):
+            if rate is not None:
+                raise ValueError("a file knows its sampling rate; give a rate only with samples")
+            return combine(list(recognise_file(self, cast(Source, source))))
+        return self.recognise([from_array(cast(ArrayLike, source), rate)])[0]
 
     def many(self, sources: Iterable[Source]) -> list[Prediction]:
-        """Recognise several recordings: the same as a call with a list."""
-        return self(list(sources))
-
-    def predict_proba(
-        self, sources: Any, sampling_rate: float | None = None
-    ) -> NDArray[np.float64]:
-        """Probabilities of recordings, as scikit-learn's classifiers give them.
-
-        Args:
-            sources: One recording or several, as of a call.
-            sampling_rate: Sampling rate in Hz of arrays and tensors.
-
-        Returns:
-            ``(recordings, classes)``; the columns are in the order of `labels`.
+        """Recognise several recordings, batched; the same results as one by one.
 
         Raises:
-            AudioError: A recording cannot be read.
-
-        Examples:
-            >>> affekt.load().predict_proba(["demo/flat.flac", "demo/lively.flac"]).shape
-            (2, 7)
+            AudioError: One of them cannot be read as a recording.
         """
-        predictions = self(sources if is_batch(sources) else [sources], sampling_rate)
-        rows = [list(p.probabilities.values()) for p in predictions]
-        return np.array(rows).reshape(len(rows), len(self.labels))
-
-    def embed(
-        self, source: Any, sampling_rate: float | None = None, *, level: Level = "segment"
-    ) -> Any:
-        """Embeddings of the encoder, before any standardisation, as float32 arrays.
-
-        Args:
-            source: One recording or several, as of a call.
-            sampling_rate: Sampling rate in Hz of arrays and tensors.
-            level: "segment" for each 0.96 s segment at the model's hop, "clip" for the mean of a
-                recording's segments.
-
-        Returns:
-            Of one recording ``(segments, dim)`` or, for "clip", ``(dim,)``. Of several a list of
-            ``(segments, dim)`` or, for "clip", one array ``(recordings, dim)``.
-
-        Raises:
-            AudioError: A recording cannot be read.
-            ValueError: An unknown level.
-
-        Examples:
-            >>> recognizer = affekt.load()
-            >>> recognizer.embed("demo/flat.flac").shape
-            (8, 1024)
-            >>> recognizer.embed(["demo/flat.flac", "demo/lively.flac"], level="clip").shape
-            (2, 1024)
-        """
-        if not is_batch(source):
-            return embedding(self.encode([read_input(source, sampling_rate)])[0], level)
-        each = encode_each(self.encode, source, sampling_rate)
-        vectors = [embedding(e, level) for e in each if not isinstance(e, AudioError)]
-        if level == "segment":
-            return vectors
-        return np.stack(vectors) if vectors else np.empty((0, self._encoder.dim), np.float32)
+        paths = list(sources)
+        results: list[list[Prediction]] = [[] for _ in paths]
+        for index, result in recognise_files(self, [("", partial(_same, p)) for p in paths]):
+            if isinstance(result, AudioError):
+                raise result
+            results[index].append(result)
+        return list(map(combine, results))
 
     def recognise(
         self, recordings: Sequence[Recording], source: NormalisationStatistics | None = None
@@ -228,68 +129,27 @@ class Recognizer:
 
     def utterances(
         self,
-        source: Source | decoding.Decoder,
+        source: Source,
         statistics: NormalisationStatistics | None = None,
         *,
         learn: bool = False,
     ) -> Iterator[Prediction]:
-        """Recognise a recording of any length, utterance by utterance, in bounded memory.
+        """Recognise a recording of any length, in bounded memory; see `pipeline.recognise_file`.
 
         Args:
-            source: Path, bytes of a file, open binary file, or one that is being decoded.
-            statistics: What is known of where it comes from; of `statistics_of`.
-            learn: Take each utterance into the statistics before it is recognised.
+            source: Path, bytes of a file, or open binary file.
+            statistics: Normalisation statistics of the speaker or domain, from `statistics_of`.
+            learn: Update the statistics with each utterance before it is classified.
 
         Yields:
-            A prediction for each utterance, soon after the next begins to be recognised; the last
-            one knows how long the recording is and what is damaged. Where nobody speaks, one that
-            says so.
+            A prediction of each utterance, also of a short recording, soon after it has ended.
 
         Raises:
             AudioError: It cannot be read as a recording.
             AffektError: The statistics are of another encoder.
         """
-        decoder = source if isinstance(source, decoding.Decoder) else decoding.Decoder(source)
-        channel = 0 if decoder.channel is None else decoder.channel + 1
-        last = None
-        try:
-            for told in self._utterances(decoder, statistics, learn):
-                if last:
-                    yield last
-                last = replace(told, channel=channel)
-        except AudioError:
-            if last:
-                yield last
-            raise
-        last = last or self._nobody(decoder, channel)
-        both = [*last.warnings, *decoder.warnings]
-        yield replace(last, file_duration=decoder.seconds, warnings=both)
-
-    def _utterances(
-        self, decoder: decoding.Decoder, statistics: NormalisationStatistics | None, learn: bool
-    ) -> Iterator[Prediction]:
-        for spoken in _together(prefetch(split_utterances(decoder, detector()), PREFETCHED)):
-            recordings = [make_recording(decoder.name, s.wave) for s in spoken]
-            for one, encoded in zip(spoken, self.encode(recordings), strict=True):
-                if learn:
-                    statistics = self.statistics_of([encoded], statistics)
-                yield self.classify(encoded, statistics).moved(one.start)
-
-    def _nobody(self, decoder: decoding.Decoder, channel: int) -> Prediction:
-        """Of a recording without utterances, where every class is as good as another."""
-        share = 1 / len(self.labels)
-        return Prediction(
-            file=decoder.name,
-            duration=decoder.seconds,
-            label=UNCERTAIN,
-            confidence=share,
-            probabilities=dict.fromkeys(self.labels, share),
-            segments=[],
-            model=self.name,
-            license=self.license,
-            rejection_reason="nobody speaks",
-            channel=channel,
-        )
+        options = Options(statistics=statistics, learn=learn, whole_seconds=0)
+        yield from recognise_file(self, source, options)
 
     def encode(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
         """Encode decoded recordings, in their order: all that takes time."""
@@ -358,9 +218,10 @@ class Recognizer:
                 to_seconds(encoded.spans), timeline, attention, strict=True
             )
         ]
-        notes = list(encoded.warnings)
+        warnings = list(encoded.warnings)
         if encoded.seconds > LONG:
-            notes.append(f"long: {encoded.seconds:.0f} s in one label; the segments tell more")
+            text = f"long: {encoded.seconds:.0f} s in one label; the segments tell more"
+            warnings.append(Notice("long", text))
         return Prediction(
             file=encoded.file,
             duration=encoded.seconds,
@@ -372,13 +233,14 @@ class Recognizer:
             license=self.license,
             rejection_reason=rejection_reason,
             normalisation_segments=source.segments if source else 0,
-            warnings=notes,
+            warnings=warnings,
             file_duration=encoded.seconds,
+            arithmetic=self.arithmetic,
         )
 
     def _rejection_reason(self, encoded: EncodedRecording) -> str:
         """Why a recording should not be given an emotion, or ""."""
-        if any(w.startswith("silent") for w in encoded.warnings):
+        if any(w.code == "silent" for w in encoded.warnings):
             return "silent"
         if encoded.seconds < SHORTEST:
             return f"too short: {encoded.seconds:.2f} s, less than a syllable of {SHORTEST} s"
@@ -410,16 +272,8 @@ class Recognizer:
         return dict(zip(self.labels, probabilities.tolist(), strict=True))
 
 
-def _together(spoken: Iterable[Utterance]) -> Iterator[list[Utterance]]:
-    """Utterances in batches of half a minute, which are encoded faster than one by one."""
-    batch: list[Utterance] = []
-    for one in spoken:
-        batch.append(one)
-        if sum(len(s.wave) for s in batch) > LONG * SAMPLE_RATE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _same(source: Source) -> Source:
+    return source
 
 
 def load(

@@ -60,7 +60,7 @@ class Stream:
         self._held = np.empty(0, np.float32)
         self._first = 0  # index of held[0] in the stream
         self._ended = ended
-        self._cutter = UtteranceSplitter(detector()) if ended or learn else None
+        self._cutter = UtteranceSplitter(detector()[1]) if ended or learn else None
         self._statistics = statistics
         self._learn = learn
 

@@ -2,6 +2,7 @@
 
 import uuid
 from pathlib import Path
+from threading import Semaphore
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -48,8 +49,7 @@ async def submit(
                 name = await receive(
                     request, file, settings.job_megabytes, 10 * settings.upload_seconds
                 )
-            async with service.decoding:
-                await run_in_threadpool(_check_readable, path, name)
+            await run_in_threadpool(_check_readable, path, name, service.decoding)
         job = await run_in_threadpool(store.add, name, recognizer.name, path)
     except BaseException:  # also if the client disconnects, which cancels this task
         path.unlink(missing_ok=True)
@@ -59,13 +59,12 @@ async def submit(
     return _state(service, job)
 
 
-def _check_readable(path: Path, name: str) -> None:
+def _check_readable(path: Path, name: str, decoding: Semaphore) -> None:
     """Raise `AudioError` at once if the upload cannot be decoded."""
     if not path.stat().st_size:
         raise AudioError(f"{name}: the file is empty")
-    decoder = Decoder(path)
-    decoder.name = name
-    decoder.whole(0)
+    with decoding:
+        Decoder(path, name=name).whole(0)
 
 
 @router.get(

@@ -1,17 +1,17 @@
 """``/v1/recognise``, ``/v1/models``, ``/v1/stream``."""
 
 import tempfile
-from dataclasses import replace
+from contextlib import ExitStack
+from threading import Semaphore
 from typing import Annotated, Any, BinaryIO, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from ..audio.decoding import Decoder
-from ..audio.recording import Recording
 from ..formats import writers
-from ..inference.recognizer import HOP, LONG
+from ..inference.pipeline import LONG, Decoded, Options, recognise_file
+from ..inference.recognizer import HOP, Recognizer
 from ..types import Prediction
 from . import schema
 from .access import check_access
@@ -76,22 +76,42 @@ async def recognise(
         with tempfile.SpooledTemporaryFile(SPOOLED) as file:
             target = cast(BinaryIO, file)
             name = await receive(request, target, settings.megabytes, settings.upload_seconds)
-            async with service.decoding:
-                recording = await run_in_threadpool(_decoded, target, name)
-        [prediction] = await run_in_threadpool(recognizer.recognise, [recording])
-    RECOGNISED.labels(recognizer.name).inc(recording.seconds)
+            prediction = await run_in_threadpool(
+                _recognise, recognizer, target, name, service.decoding
+            )
+    RECOGNISED.labels(recognizer.name).inc(prediction.duration)
     if format == "json":
         return schema.Prediction(**prediction.to_dict())
     return as_file([prediction], format)
 
 
-def _decoded(file: BinaryIO, name: str) -> Recording:
-    file.seek(0)
-    decoder = Decoder(file.read())
-    decoder.name = name
-    if recording := decoder.whole(LONG):
-        return replace(recording, name=name)
-    raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
+def _recognise(
+    recognizer: Recognizer, file: BinaryIO, name: str, decoding: Semaphore
+) -> Prediction:
+    """Recognise a short recording.
+
+    Args:
+        recognizer: The model.
+        file: The uploaded recording.
+        name: The client's name of it.
+        decoding: Limits how many are decoded at the same time.
+
+    Raises:
+        HTTPException: It is longer than 30 s.
+        AudioError: It cannot be read as a recording.
+    """
+    with ExitStack() as permit:
+        permit.enter_context(decoding)
+
+        def decoded(block: Decoded) -> None:
+            permit.close()
+            if max(block.end, block.duration) > LONG:
+                raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
+
+        file.seek(0)
+        options = Options(observe=decoded)
+        [prediction] = recognise_file(recognizer, file.read(), options, name=name)
+        return prediction
 
 
 def as_file(predictions: list[Prediction], kind: Format) -> Response:

@@ -1,7 +1,7 @@
 """State that all routes share: models, jobs and limits."""
 
-import asyncio
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -49,7 +49,7 @@ class Service:
         self.store = JobStore(settings.state, settings.jobs, settings.keep_hours * 3600)
         unwatched = {name: recognizer.unwatched() for name, recognizer in self.models.items()}
         self.worker = Worker(self.store, unwatched)
-        self.decoding = asyncio.Semaphore(DECODERS)
+        self.decoding = threading.Semaphore(DECODERS)
         self._limits = {"requests": settings.waiting, "streams": settings.streams}
         self._used = dict.fromkeys(self._limits, 0)
 

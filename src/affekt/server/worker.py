@@ -3,15 +3,14 @@
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Event, Thread
 
-from ..audio.decoding import Decoder
-from ..audio.recording import Wave
 from ..errors import AudioError
-from ..inference.recognizer import LONG, Recognizer
-from ..types import Prediction
+from ..inference.pipeline import Decoded, Options, recognise_file
+from ..inference.recognizer import Recognizer
+from ..types import Notice
 from .monitoring import RECOGNISED, log
 from .store import Job, JobStore
 
@@ -68,9 +67,7 @@ class Worker(Thread):
             self._store.fail(job, f"{job.file}: the uploaded recording is missing")
             return
         try:
-            decoder = Decoder(job.path)
-            decoder.name = job.file
-            self._recognise(job, decoder)
+            warnings = self._recognise(job)
         except StoppedError:
             if self._stop_event.is_set():
                 self._store.requeue(job)
@@ -82,28 +79,34 @@ class Worker(Thread):
             log.exception(json.dumps({"event": "job failed", "job": job.id}))
             self._store.fail(job, f"internal error ({type(error).__name__})")
         else:
-            self._store.complete(job, decoder.warnings)
+            self._store.complete(job, warnings)
 
-    def _recognise(self, job: Job, decoder: Decoder) -> None:
-        recognizer = self._models[job.model]
-        last = time.monotonic()
+    def _recognise(self, job: Job) -> list[Notice]:
+        """Store the predictions of a job's recording; its warnings as a file.
 
-        def beat(_: Wave | None = None) -> None:
-            nonlocal last
+        Raises:
+            StoppedError: See `StoppedError`.
+        """
+        last, fraction = time.monotonic(), 0.0
+
+        def beat(block: Decoded | None = None) -> None:
+            nonlocal last, fraction
             if self._stop_event.is_set():
                 raise StoppedError
+            if block and block.duration:
+                fraction = min(block.end / block.duration, 1)
             if time.monotonic() > last + BEAT:
                 last = time.monotonic()
-                share = min(decoder.seconds / decoder.promised, 1) if decoder.promised else 0.0
-                if not self._store.heartbeat(job, share):
+                if not self._store.heartbeat(job, fraction):
                     raise StoppedError
 
-        decoder.tap = beat
-        if recording := decoder.whole(LONG):
-            told: Iterable[Prediction] = recognizer.recognise([recording])
-        else:
-            told = recognizer.utterances(decoder)
-        for number, prediction in enumerate(told):
+        warnings: list[Notice] = []
+        predictions = recognise_file(
+            self._models[job.model], job.path, Options(observe=beat), name=job.file
+        )
+        for number, prediction in enumerate(predictions):
             self._store.add_result(job, number, prediction)
             RECOGNISED.labels(job.model).inc(prediction.duration)
+            warnings += [w for w in prediction.warnings if w.of_file]
             beat()
+        return warnings

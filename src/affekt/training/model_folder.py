@@ -169,7 +169,7 @@ def _train_into(
 
 def _warning_counts(clips: Sequence[Clip]) -> dict[str, int]:
     """How many recordings sound odd, by what is odd about them."""
-    kinds = (w.split(":")[0] for c in clips for w in c.recording.warnings)
+    kinds = (w.code for c in clips for w in c.recording.warnings)
     return dict(sorted(Counter(kinds).items()))
 
 

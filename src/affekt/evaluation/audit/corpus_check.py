@@ -104,7 +104,7 @@ def check(corpus: Corpus, report: Report = silent) -> Check:
             level[example.id] = loudness(recording)
             rates[recording.rate] += 1
             for warning in recording.warnings:
-                warnings[warning.split(":")[0].split(" ")[0]].append(example.id)
+                warnings[warning.code].append(example.id)
         report(Event("look at recordings", done, len(corpus.examples)))
     read = [u for u in corpus.examples if u.id in seconds]
     return Check(

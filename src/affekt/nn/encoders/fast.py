@@ -54,11 +54,10 @@ def has_bfloat16() -> bool:
     return bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
 
-def arithmetic() -> str:
-    """How linear layers multiply here, in words."""
-    if not torch.backends.mkldnn.is_available():
-        return "float32"
-    return "bfloat16" if has_bfloat16() else "float32 (oneDNN)"
+def arithmetic(encoder: SegmentEncoder) -> str:
+    """Arithmetic of an encoder's linear layers: "bfloat16" or "float32"."""
+    fast = any(isinstance(module, BFloat16Linear) for module in encoder.modules())
+    return "bfloat16" if fast else "float32"
 
 
 def for_inference(encoder: SegmentEncoder) -> SegmentEncoder:
