@@ -49,6 +49,17 @@ def test_a_clips_vectors_are_the_same_alone_in_any_batch_and_in_any_order(encode
         assert close(embeddings, alone[i])
 
 
+@pytest.mark.parametrize("seconds", [15.9, 16.5, 23.9])
+def test_a_clip_longer_than_a_batch_is_encoded_alone(seconds):
+    torch.manual_seed(0)
+    encoder = VGGish().eval()
+    waves = [noise(round(s * 16_000)) for s in (seconds, 1.0)]
+    spans = [uniform(len(w) / 16_000, 0.96) for w in waves]
+    for some in ([0], [0, 1]):
+        encoded = dict(encode(encoder, [waves[i] for i in some], [spans[i] for i in some]))
+        assert [len(encoded[k]) for k in range(len(some))] == [len(spans[i]) for i in some]
+
+
 def test_long_clips_are_encoded_in_windows_that_keep_every_segment():
     wave = noise(61 * 16_000)
     spans = uniform(61.0, 0.48)

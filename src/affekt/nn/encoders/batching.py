@@ -34,7 +34,7 @@ def encode(
         if len(waves[i]) > WINDOW * SAMPLE_RATE:
             yield i, _encode_long(encoder, waves[i], spans[i])
             continue
-        if (len(batch) + 1) * len(waves[i]) > BATCH * SAMPLE_RATE:
+        if batch and (len(batch) + 1) * len(waves[i]) > BATCH * SAMPLE_RATE:
             yield from _encode_batch(encoder, waves, spans, batch)
             batch = []
         batch.append(i)
