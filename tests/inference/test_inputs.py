@@ -8,9 +8,7 @@ import soundfile
 import torch
 from helpers import DEMO
 
-from affekt import AudioError
-from affekt.inference import inputs
-from affekt.inference.inputs import encode_each, is_batch, read_input
+from affekt.inference.inputs import is_batch, read_input
 
 WAVE, RATE = soundfile.read(DEMO[0], dtype="float32")
 DATA = DEMO[0].read_bytes()
@@ -73,23 +71,3 @@ def test_several_recordings_are_a_batch(source):
 def test_a_wrong_argument_is_named(source, rate, reason):
     with pytest.raises(ValueError, match=reason):
         read_input(source, rate)
-
-
-def test_what_cannot_be_read_is_raised_or_returned_in_its_place(monkeypatch):
-    monkeypatch.setattr(inputs, "CHUNK", 5.0)  # so that there are several chunks
-
-    def names(recordings):
-        return [r.name for r in recordings]
-
-    files = ["no-1.wav", *map(str, DEMO), "no-2.wav"]
-    first, *names_of_demo, last = encode_each(names, files, errors="return")
-    assert isinstance(first, AudioError)
-    assert "no-1.wav" in str(first)
-    assert names_of_demo == list(map(str, DEMO))
-    assert "no-2.wav" in str(last)
-    with pytest.raises(AudioError, match="no-1.wav"):
-        list(encode_each(names, files))
-    with pytest.raises(ValueError, match="sampling_rate"):  # a mistake of the caller
-        list(encode_each(names, [WAVE], errors="return"))
-    with pytest.raises(ValueError, match="choose 'raise' or 'return'"):
-        list(encode_each(names, files, errors="ignore"))

@@ -259,6 +259,17 @@ def test_a_list_gives_a_list_in_its_order_with_errors_where_wanted(default, tmp_
     with pytest.raises(AudioError, match=r"no.wav"):
         default(files)
     assert default([]) == []
+    with pytest.raises(ValueError, match="choose 'raise' or 'return'"):
+        default(files, errors="ignore")
+    with pytest.raises(ValueError, match="sampling_rate"):  # a mistake of the caller
+        default([np.zeros(16_000)], errors="return")
+
+
+def test_a_list_may_mix_files_and_arrays(default):
+    wave = decoding.read(FLAT).wave
+    one, other = default([FLAT, {"array": wave, "sampling_rate": RATE}])
+    assert one.probabilities == pytest.approx(other.probabilities, abs=0.02)
+    assert (one.file, other.file) == (str(FLAT), "<array>")
 
 
 def test_probabilities_of_several_are_rows(default):

@@ -1,10 +1,10 @@
 """What a recognizer accepts as a recording, decoded."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from numbers import Number, Real
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -12,12 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..audio.decoding import Source, read
 from ..audio.recording import Recording, from_array
-from ..errors import AudioError
 
 OneRecording = Source | NDArray[Any] | torch.Tensor | Mapping[str, Any]
 Errors = Literal["raise", "return"]
-CHUNK = 3600.0  # s of recordings held in memory at a time
-Encoded = TypeVar("Encoded")
 
 
 def is_batch(source: Any) -> bool:
@@ -35,7 +32,22 @@ def is_batch(source: Any) -> bool:
 
 
 def read_input(source: Any, sampling_rate: float | None = None) -> Recording:
-    """Decode one recording.
+    """Decode one recording as a whole.
+
+    Args:
+        source: As of `file_or_recording`.
+        sampling_rate: Of an array or tensor, in Hz.
+
+    Raises:
+        AudioError: It cannot be read as a recording.
+        ValueError: As of `file_or_recording`.
+    """
+    item = file_or_recording(source, sampling_rate)
+    return item if isinstance(item, Recording) else read(item)
+
+
+def file_or_recording(source: Any, sampling_rate: float | None = None) -> Source | Recording:
+    """A file as it is, samples as a recording.
 
     Args:
         source: Path, bytes of a file, open binary file; array ``(samples,)`` or
@@ -45,7 +57,7 @@ def read_input(source: Any, sampling_rate: float | None = None) -> Recording:
         sampling_rate: Of an array or tensor, in Hz.
 
     Raises:
-        AudioError: It cannot be read as a recording.
+        AudioError: Samples that are missing, NaN or infinite.
         ValueError: Samples without a sampling rate or of a wrong shape or type, a sampling rate
             with a file, or a dict with other keys.
     """
@@ -56,7 +68,7 @@ def read_input(source: Any, sampling_rate: float | None = None) -> Recording:
             raise ValueError(
                 "a file has its own sampling rate; give sampling_rate only with an array"
             )
-        return read(cast(Source, source))
+        return cast(Source, source)
     return _from_samples(source, sampling_rate)
 
 
@@ -72,57 +84,15 @@ def _from_samples(samples: Any, sampling_rate: Any) -> Recording:
     return from_array(cast(ArrayLike, samples), float(sampling_rate))
 
 
-def _from_mapping(source: Mapping[str, Any], sampling_rate: float | None) -> Recording:
+def _from_mapping(source: Mapping[str, Any], sampling_rate: float | None) -> Source | Recording:
     if source.get("array") is not None:
         rate = source.get("sampling_rate", sampling_rate)
         recording = _from_samples(source["array"], rate)
         return replace(recording, name=str(source.get("path") or recording.name))
     for key in ("bytes", "path"):
         if source.get(key) is not None:
-            return read(source[key])
+            return cast(Source, source[key])
     raise ValueError(
         f"a dict with the keys {', '.join(map(str, source))}: it needs array and sampling_rate, "
         "bytes, or path"
     )
-
-
-def encode_each(
-    encode: Callable[[Sequence[Recording]], Sequence[Encoded]],
-    sources: Iterable[Any],
-    sampling_rate: float | None = None,
-    errors: Errors = "raise",
-) -> Iterator[Encoded | AudioError]:
-    """Read and encode recordings in bounded memory, in their order.
-
-    Args:
-        encode: Encodes decoded recordings in batches, in their order.
-        sources: Recordings, as of `read_input`.
-        sampling_rate: Of arrays and tensors, in Hz.
-        errors: "raise" the first recording that cannot be read, or "return" its error.
-
-    Raises:
-        AudioError: A recording cannot be read, with `errors` = "raise".
-        ValueError: As of `read_input`, or an unknown value of `errors`.
-    """
-    if errors not in ("raise", "return"):
-        raise ValueError(f"errors = {errors!r}; choose 'raise' or 'return'")
-    chunk: list[Recording | AudioError] = []
-    for source in sources:
-        try:
-            chunk.append(read_input(source, sampling_rate))
-        except AudioError as error:
-            if errors == "raise":
-                raise
-            chunk.append(error)
-        if sum(r.seconds for r in chunk if isinstance(r, Recording)) > CHUNK:
-            yield from _encoded(encode, chunk)
-            chunk = []
-    yield from _encoded(encode, chunk)
-
-
-def _encoded(
-    encode: Callable[[Sequence[Recording]], Sequence[Encoded]], chunk: list[Recording | AudioError]
-) -> Iterator[Encoded | AudioError]:
-    encoded = iter(encode([r for r in chunk if isinstance(r, Recording)]))
-    for item in chunk:
-        yield item if isinstance(item, AudioError) else next(encoded)

@@ -54,7 +54,7 @@ class Decoded(NamedTuple):
 
 
 Observer = Callable[[Decoded], None]
-Sources = Iterable[tuple[str, Callable[[], Source]]]  # name, or "", and what opens it
+Sources = Iterable[tuple[str, Callable[[], Source | Recording]]]  # name, or "", and its opener
 Batch = list[tuple[int, Recording]] | tuple[int, list[Decoder] | AudioError]
 Opened = Recording | list[Decoder] | AudioError  # short; long, a decoder for each channel; neither
 
@@ -198,12 +198,15 @@ def combine(predictions: list[Prediction]) -> Prediction:
     )
 
 
-def _open(name: str, source: Callable[[], Source], options: Options) -> Opened:
+def _open(name: str, source: Callable[[], Source | Recording], options: Options) -> Opened:
     """Decode a short recording, open a long one, or say why neither is possible."""
     try:
+        item = source()
+        if isinstance(item, Recording):
+            return item
         if options.split:
-            return split_channels(source(), name)
-        decoder = Decoder(source(), name=name)
+            return split_channels(item, name)
+        decoder = Decoder(item, name=name)
         return decoder.whole(options.whole_seconds) or [decoder]
     except AudioError as error:
         return error

@@ -1,21 +1,21 @@
 """Recordings in, `Prediction`s out. Takes no label, by type."""
 
-import os
+import warnings as python_warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast, overload
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..audio.decoding import Source
-from ..audio.recording import Recording, from_array
+from ..audio.recording import Recording
 from ..audio.segmentation import Spans, interleaved, to_seconds
-from ..errors import AffektError, AudioError
+from ..errors import AffektError, AudioError, RenamedWarning
 from ..nn.bundled import model_folder
 from ..nn.checkpoint import Checkpoint, load_checkpoint
 from ..nn.emotion_model import Statistics, levelled
@@ -24,6 +24,8 @@ from ..nn.encoders.fast import arithmetic, for_inference
 from ..nn.encoders.hashing import encoder_id
 from ..nn.speech_gate import SHORTEST, UNCERTAIN
 from ..types import Notice, Prediction, Segment
+from .embedding import Level, embedding
+from .inputs import Errors, OneRecording, file_or_recording, is_batch, read_input
 from .normalisation import PRIOR, NormalisationStatistics
 from .pipeline import LONG, Options, combine, recognise_file, recognise_files
 
@@ -81,37 +83,153 @@ class Recognizer:
         self.intended_use = checkpoint.intended_use
         self.license = checkpoint.license
 
-    def __call__(self, source: Source | ArrayLike, rate: int | None = None) -> Prediction:
-        """Recognise one recording.
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # str and bytes are iterable too
+        self, source: OneRecording, sampling_rate: float | None = None, *, rate: float | None = None
+    ) -> Prediction: ...
+
+    @overload
+    def __call__(
+        self,
+        source: Iterable[Any],
+        sampling_rate: float | None = None,
+        *,
+        errors: Literal["raise"] = "raise",
+    ) -> list[Prediction]: ...
+
+    @overload
+    def __call__(
+        self,
+        source: Iterable[Any],
+        sampling_rate: float | None = None,
+        *,
+        errors: Literal["return"],
+    ) -> list[Prediction | AudioError]: ...
+
+    def __call__(
+        self,
+        source: Any,
+        sampling_rate: float | None = None,
+        *,
+        errors: Errors = "raise",
+        rate: float | None = None,
+    ) -> Any:
+        """Recognise one recording, or several in batches.
+
+        A recording of more than 30 s is recognised by utterance, as the commands do; its
+        prediction has their `Prediction.utterances`.
 
         Args:
-            source: Path, bytes of a file, open binary file, or samples ``(samples,)`` or
-                ``(samples, channels)``.
-            rate: Sampling rate of samples in Hz; not given for anything else.
+            source: A path, the bytes of a file, an open binary file; an array ``(samples,)`` or
+                ``(samples, channels)``; a tensor ``(samples,)`` or ``(channels, samples)``; a dict
+                with ``array`` and ``sampling_rate``; or a list or iterator of these.
+            sampling_rate: Sampling rate in Hz of arrays and tensors.
+            errors: Of a list: "raise" the first `AudioError`, or "return" it in the place of the
+                prediction.
+            rate: Old name of `sampling_rate`.
+
+        Returns:
+            A `Prediction`; of a list, a list in the same order.
 
         Raises:
-            AudioError: It cannot be read as a recording.
-            ValueError: Samples without a rate, or of a shape or type that is not sound.
+            AudioError: A recording cannot be read.
+            ValueError: An array without sampling rate, or of a wrong shape or type.
+
+        Examples:
+            >>> recognizer = affekt.load()
+            >>> recognizer("demo/flat.flac").label
+            'neutral'
+            >>> results = recognizer(["demo/flat.flac", "missing.wav"], errors="return")
+            >>> [type(result).__name__ for result in results]
+            ['Prediction', 'AudioError']
         """
-        if isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read"):
-            if rate is not None:
-                raise ValueError("a file knows its sampling rate; give a rate only with samples")
-            return combine(list(recognise_file(self, cast(Source, source))))
-        return self.recognise([from_array(cast(ArrayLike, source), rate)])[0]
+        if rate is not None:
+            python_warnings.warn("rate is now sampling_rate", RenamedWarning, stacklevel=2)
+            sampling_rate = rate
+        if is_batch(source):
+            return self._several(source, sampling_rate, errors)
+        item = file_or_recording(source, sampling_rate)
+        if isinstance(item, Recording):
+            return self.recognise([item])[0]
+        return combine(list(recognise_file(self, item)))
+
+    def _several(
+        self, sources: Iterable[Any], sampling_rate: float | None, errors: Errors
+    ) -> list[Prediction | AudioError]:
+        if errors not in ("raise", "return"):
+            raise ValueError(f"errors = {errors!r}; choose 'raise' or 'return'")
+        parts: dict[int, list[Prediction] | AudioError] = {}
+        openers = (("", partial(file_or_recording, item, sampling_rate)) for item in sources)
+        for index, result in recognise_files(self, openers):
+            if isinstance(result, AudioError) and errors == "raise":
+                raise result
+            if isinstance(result, AudioError):
+                parts[index] = result
+            else:
+                cast(list[Prediction], parts.setdefault(index, [])).append(result)
+        results = (parts[index] for index in sorted(parts))
+        return [r if isinstance(r, AudioError) else combine(r) for r in results]
 
     def many(self, sources: Iterable[Source]) -> list[Prediction]:
-        """Recognise several recordings, batched; the same results as one by one.
+        """Recognise several recordings: the same as a call with a list."""
+        return self(list(sources))
+
+    def predict_proba(
+        self, sources: Any, sampling_rate: float | None = None
+    ) -> NDArray[np.float64]:
+        """Probabilities of recordings, as scikit-learn's classifiers give them.
+
+        Args:
+            sources: One recording or several, as of a call.
+            sampling_rate: Sampling rate in Hz of arrays and tensors.
+
+        Returns:
+            ``(recordings, classes)``; the columns are in the order of `labels`.
 
         Raises:
-            AudioError: One of them cannot be read as a recording.
+            AudioError: A recording cannot be read.
+
+        Examples:
+            >>> affekt.load().predict_proba(["demo/flat.flac", "demo/lively.flac"]).shape
+            (2, 7)
         """
-        paths = list(sources)
-        results: list[list[Prediction]] = [[] for _ in paths]
-        for index, result in recognise_files(self, [("", partial(_same, p)) for p in paths]):
-            if isinstance(result, AudioError):
-                raise result
-            results[index].append(result)
-        return list(map(combine, results))
+        predictions = self(sources if is_batch(sources) else [sources], sampling_rate)
+        rows = [list(p.probabilities.values()) for p in predictions]
+        return np.array(rows).reshape(len(rows), len(self.labels))
+
+    def embed(
+        self, source: Any, sampling_rate: float | None = None, *, level: Level = "segment"
+    ) -> Any:
+        """Embeddings of the encoder, before any standardisation, as float32 arrays.
+
+        Args:
+            source: One recording or several, as of a call.
+            sampling_rate: Sampling rate in Hz of arrays and tensors.
+            level: "segment" for each 0.96 s segment at the model's hop, "clip" for the mean of a
+                recording's segments.
+
+        Returns:
+            Of one recording ``(segments, dim)`` or, for "clip", ``(dim,)``. Of several a list of
+            ``(segments, dim)`` or, for "clip", one array ``(recordings, dim)``.
+
+        Raises:
+            AudioError: A recording cannot be read.
+            ValueError: An unknown level.
+
+        Examples:
+            >>> recognizer = affekt.load()
+            >>> recognizer.embed("demo/flat.flac").shape
+            (8, 1024)
+            >>> recognizer.embed(["demo/flat.flac", "demo/lively.flac"], level="clip").shape
+            (2, 1024)
+        """
+        if not is_batch(source):
+            return embedding(self.encode([read_input(source, sampling_rate)])[0], level)
+        recordings = (read_input(item, sampling_rate) for item in source)
+        vectors = [embedding(self.encode([r])[0], level) for r in recordings]
+        if level == "segment":
+            return vectors
+        return np.stack(vectors) if vectors else np.empty((0, self._encoder.dim), np.float32)
 
     def recognise(
         self, recordings: Sequence[Recording], source: NormalisationStatistics | None = None
@@ -270,10 +388,6 @@ class Recognizer:
 
     def _by_class(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(self.labels, probabilities.tolist(), strict=True))
-
-
-def _same(source: Source) -> Source:
-    return source
 
 
 def load(
