@@ -72,7 +72,7 @@ bundled-models: $(VENV)/dev.stamp across
 	    --unheard runs/across/plain --out models/default
 
 # Each corpus left out of the pool in turn: what the default model may do on unheard ones.
-ACROSS = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $(POOL) --also tess:$(CORPORA)/tess \
+ACROSS = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $(POOL) --train-only tess:$(CORPORA)/tess \
     --recipe recipes/default.toml
 
 across: $(VENV)/dev.stamp

@@ -74,7 +74,9 @@ def test_the_command_scores_across(manifest, tiny_config, tmp_path):
     done = affekt("evaluate", manifest, "--test", other, "--labels.calm", "neutral", "--system",
                   "length", "--out", tmp_path / "run", *settings(tiny_config))  # fmt: skip
     assert done.returncode == 0, done.stderr
-    both = affekt("evaluate", manifest, "--test", other, "--others", other, "--out", tmp_path / "x")
+    both = affekt(
+        "evaluate", manifest, "--test", other, "--leave-out", other, "--out", tmp_path / "x"
+    )
     assert both.returncode == 2
     assert "not both" in both.stderr
 
@@ -146,6 +148,6 @@ def test_scored_with_the_statistics_of_its_own_fold_a_run_says_so(manifest, tiny
                    *settings(tiny_config))  # fmt: skip
     assert other.returncode == 2
     assert "our own system alone" in other.stderr
-    alone = affekt("evaluate", manifest, "--also", manifest, "--out", tmp_path / "alone")
+    alone = affekt("evaluate", manifest, "--train-only", manifest, "--out", tmp_path / "alone")
     assert alone.returncode == 2
-    assert "--also goes with --others" in alone.stderr
+    assert "--train-only needs --leave-out" in alone.stderr

@@ -12,6 +12,7 @@ SHORT = {"--seeds": "--protocol.seeds", "--weights": "--encoder.weights"}
 WITH_SETTINGS = ("adapt", "balance", "evaluate", "reproduce", "study", "train")
 COMMANDS = {"score": "batch"}
 OPTIONS: dict[str, dict[str, str]] = {  # by today's name of the command
+    "evaluate": {"--others": "--leave-out", "--also": "--train-only"},
     "listen": {"--source-stats": "--normalisation"},
     "predict": {"--source-stats": "--normalisation"},
 }

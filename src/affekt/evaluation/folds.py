@@ -44,7 +44,7 @@ def run_fold(
     ]
     system_.fit(training, job.seed, report, test if rules.paper_protocol else None)
     told = _by_source(system_, test, rules.test_normalisation == "speaker")
-    probabilities = _among(labels, system_.labels, told)
+    probabilities = among(labels, system_.labels, told)
     rows = pd.DataFrame(
         {
             "utterance": [c.example.id for c in test],
@@ -83,7 +83,7 @@ def _predicted(system_: System, test: Sequence[Clip]) -> NDArray[np.float64]:
     return predict(system_, [c.recording for c in test])
 
 
-def _among(
+def among(
     labels: Sequence[str], known: Sequence[str], probabilities: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Probabilities ``(clips, labels)`` of the tested classes, given that it is one of them.

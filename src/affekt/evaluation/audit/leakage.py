@@ -83,6 +83,12 @@ def audit_run(result: RunResult) -> list[Finding]:
         text = "the unlabelled test clips gave the statistics that standardise them"
         evidence = ["a score on batches of one source, not on single recordings"]
         findings.append(Finding("statistics", "note", text, evidence))
+    if result.existing and result.existing.unseen_speakers is False:
+        text = f"{result.existing.name} was trained on this corpus"
+        findings.append(Finding("speaker", "serious", text))
+    if result.existing and result.existing.unseen_speakers is None:
+        text = f"it is unknown on whom {result.existing.name} was trained"
+        findings.append(Finding("speaker", "note", text))
     tests = [set(fold.test_speakers) for fold in result.folds]
     for run in result.runs:
         training_info = run.to_json()

@@ -1,0 +1,229 @@
+"""Score a model that exists already, or the predictions of any tool, without training."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..atomic import new_folder, write
+from ..config import Config
+from ..corpora.corpus import Corpus
+from ..corpora.registry import CORPORA
+from ..corpora.splits import anonymous, official
+from ..errors import AffektError
+from ..inference.recognizer import load
+from ..metrics import SCORES, confusion_by_speaker, rounded, scores
+from ..nn.bundled import model_folder
+from ..nn.model_config import read_model_config
+from ..nn.training_info import TrainingInfo
+from ..progress import Event, Report, silent
+from ..provenance import provenance
+from ..run_result import FILE, ExistingModel, RunResult, to_text
+from ..training.clips import audio_warnings, load_clips
+from .folds import among
+from .prediction_table import Predictions, read_predictions
+from .runner import measure
+
+BATCH = 32  # recordings that are encoded together
+MARK = "(existing model, not trained here)"
+SEEN = (
+    "NOT a score on unseen speakers: {model} was trained on this corpus; its score here says "
+    "nothing about other speakers"
+)
+PROTOCOL = (
+    "{what}, scored on {clips} clips without training; the most probable of the classes that both "
+    "have is taken for every clip, rejected ones too; majority: the most frequent class of these "
+    "clips; intervals: 95 % percentile bootstrap over {who}."
+)
+
+
+def evaluate_model(
+    corpus: Corpus, model: str, config: Config, out: Path, *, report: Report = silent
+) -> RunResult:
+    """Score a bundled, trained or adapted model on a corpus.
+
+    Args:
+        corpus: Its test part where it marks one, otherwise all of it.
+        model: Name of a bundled model, or a model folder.
+        config: Settings; only the label map and provenance use them.
+        out: New folder for the results.
+        report: Called with each step.
+
+    Raises:
+        AffektError: No such model, a recording cannot be read, the model and the corpus have
+            fewer than two classes in common, or `out` is not empty.
+    """
+    new_folder(out)
+    corpus, left_out = _with_classes(corpus, read_model_config(model_folder(model)).labels, model)
+    recognizer = load(model)
+    clips = load_clips(corpus.examples, report)
+    predictions = []
+    for start in range(0, len(clips), BATCH):
+        batch = clips[start : start + BATCH]
+        predictions += recognizer.recognise([c.recording for c in batch])
+        report(Event("recognise", start + len(batch), len(clips)))
+    found = Predictions(
+        recognizer.name,
+        list(recognizer.labels),
+        list(corpus.examples),
+        np.array([[p.probabilities[c] for c in recognizer.labels] for p in predictions]),
+        np.array([not p.rejection_reason for p in predictions]),
+        np.zeros(len(clips), np.int64),
+        not _trained_on(corpus, read_model_config(model_folder(model)).training),
+        audio_warnings(clips),
+    )
+    return _write(corpus, found, left_out, config, out)
+
+
+def evaluate_predictions(corpus: Corpus, file: Path, config: Config, out: Path) -> RunResult:
+    """Score the predictions of any tool.
+
+    Args:
+        corpus: Its test part where it marks one, otherwise all of it.
+        file: Table of predictions; see `affekt.evaluation.prediction_table.read_predictions`.
+        config: Settings; only provenance uses them.
+        out: New folder for the results.
+
+    Raises:
+        AffektError: The table does not match the corpus, or `out` is not empty.
+    """
+    new_folder(out)
+    corpus = _test_part(corpus)
+    table = read_predictions(file, corpus)
+    corpus, left_out = _with_classes(corpus, table.labels, table.name)
+    kept = np.array([e.label in corpus.labels for e in table.examples])
+    table = table._replace(
+        examples=[e for e, is_kept in zip(table.examples, kept, strict=True) if is_kept],
+        probabilities=table.probabilities[kept],
+        accepted=table.accepted[kept],
+        seeds=table.seeds[kept],
+    )
+    return _write(corpus, table, left_out, config, out)
+
+
+def _test_part(corpus: Corpus) -> Corpus:
+    test = official(corpus.examples, "test")
+    if not test:
+        return corpus
+    return replace(corpus, examples=tuple(e for e in corpus.examples if e.speaker in test))
+
+
+def _with_classes(
+    corpus: Corpus, labels: Sequence[str], model: str
+) -> tuple[Corpus, dict[str, int]]:
+    """The clips of the classes that a model has too, and the number of the others by class."""
+    corpus = _test_part(corpus)
+    common = [label for label in corpus.labels if label in labels]
+    if len(common) < 2:
+        raise AffektError(
+            f"{model} and {corpus.name} have {len(common)} classes in common: the model has "
+            f"{', '.join(labels)}; the corpus {', '.join(corpus.labels)}. Rename classes of the "
+            "corpus with --labels.OLD NEW"
+        )
+    left_out = Counter(e.label for e in corpus.examples if e.label not in common)
+    examples = tuple(e for e in corpus.examples if e.label in common)
+    return replace(corpus, examples=examples), dict(sorted(left_out.items()))
+
+
+def _trained_on(corpus: Corpus, training: TrainingInfo) -> bool:
+    """Whether a model's training data name the corpus, or its speakers of the test part."""
+    infos = [training.corpus]
+    if training.adapted_from:
+        infos.append(training.adapted_from.corpus)
+    names = {name for info in infos if info for name in info.name.split(" and ")}
+    if any(info and info.digest == corpus.digest() for info in infos):
+        return True
+    known = {*(training.training_speakers or ()), *(training.validation_speakers or ())}
+    shared = known & {*corpus.speakers, *(f"{corpus.name}/{s}" for s in corpus.speakers)}
+    if corpus.name not in names:
+        return False
+    has_test_part = any(e.split == "test" for e in corpus.examples)
+    return bool(shared) or (corpus.name in CORPORA and not has_test_part)
+
+
+def _write(
+    corpus: Corpus,
+    found: Predictions,
+    left_out: dict[str, int],
+    config: Config,
+    out: Path,
+) -> RunResult:
+    """Write predictions.parquet and metrics.json."""
+    labels = corpus.labels
+    table = _table(labels, found)
+    metrics = measure(table, labels, [corpus.speakers])
+    existing = ExistingModel(
+        name=found.name,
+        unseen_speakers=found.unseen_speakers,
+        coverage=round(float(table["accepted"].mean()), 4),
+        accepted=_accepted(labels, table),
+        left_out=left_out,
+    )
+    counts = Counter(e.label for e in corpus.examples)
+    metrics |= {
+        "majority": round(counts.most_common(1)[0][1] / counts.total(), 4),
+        "system": found.name,
+        "title": f"{found.name} {MARK}",
+        "protocol": _protocol(corpus, found),
+        "notes": [*_notes(existing, found), *corpus.notes],
+        "gender": {e.speaker: e.gender for e in corpus.examples if e.gender},
+        "runs": [],
+        "audio_warnings": found.warnings,
+        "existing": existing.to_json(),
+    }
+    result = RunResult.model_validate(metrics | provenance(corpus.description(), config))
+    write(out / "predictions.parquet", partial(table.to_parquet, index=False))
+    write(out / FILE, to_text(result))
+    return result
+
+
+def _table(labels: Sequence[str], found: Predictions) -> pd.DataFrame:
+    probabilities = among(labels, found.labels, found.probabilities)
+    rows: dict[str, Any] = {
+        "utterance": [e.id for e in found.examples],
+        "speaker": [e.speaker for e in found.examples],
+        "fold": 0,
+        "seed": found.seeds,
+        "label": [e.label for e in found.examples],
+        "predicted": [labels[i] for i in probabilities.argmax(1)],
+        "accepted": found.accepted,
+    }
+    columns = dict(zip([f"prob_{label}" for label in labels], probabilities.T, strict=True))
+    return pd.DataFrame(rows | columns)
+
+
+def _accepted(labels: Sequence[str], table: pd.DataFrame) -> dict[str, float] | None:
+    """Scores on the clips that were not rejected; None where all or none were."""
+    rows = table[table["accepted"]]
+    if len(rows) in (0, len(table)):
+        return None
+    by_speaker = confusion_by_speaker(labels, rows["label"], rows["predicted"], rows["speaker"])
+    values = scores(np.sum(list(by_speaker.values()), axis=0))
+    return rounded({name: values[name] for name in SCORES})
+
+
+def _protocol(corpus: Corpus, found: Predictions) -> str:
+    who = "clips, since the speakers are unknown" if anonymous(corpus.examples) else "speakers"
+    return PROTOCOL.format(what=found.name, clips=len(corpus.examples), who=who)
+
+
+def _notes(existing: ExistingModel, found: Predictions) -> list[str]:
+    notes = []
+    if existing.unseen_speakers is False:
+        notes.append(SEEN.format(model=found.name))
+    if existing.unseen_speakers is None:
+        notes.append("it is unknown who was trained on: the speakers may be known to the model")
+    if existing.left_out:
+        clips = ", ".join(f"{label} {count}" for label, count in existing.left_out.items())
+        notes.append(f"clips left out, of classes that {found.name} does not have: {clips}")
+    if existing.coverage is not None and existing.coverage < 1:
+        note = f"accepted {existing.coverage:.1%} of the clips, the others were uncertain"
+        if existing.accepted:
+            note += f"; on accepted clips UAR {existing.accepted['UAR']:.3f}"
+        notes.append(note)
+    return notes

@@ -1,0 +1,169 @@
+"""Read the predictions of any tool on a corpus."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..corpora import manifest
+from ..corpora.corpus import Corpus
+from ..errors import AffektError, CorpusError
+from ..nn.speech_gate import UNCERTAIN
+from ..types import Example
+
+PATH = ("path", "file", "file_name", "utterance")
+LABEL = ("predicted", "prediction", "label", "emotion")
+PROBABILITY = "prob_"
+
+
+class Predictions(NamedTuple):
+    """Predictions of the clips of a corpus, in their order.
+
+    Attributes:
+        name: Name of the model or of the file.
+        labels: Classes in the order of the columns of `probabilities`.
+        examples: The clips, one row for each; several times with several seeds.
+        probabilities: ``(rows, classes)``; rows sum to 1.
+        accepted: ``(rows,)``; False where the model answered "uncertain".
+        seeds: ``(rows,)``.
+        unseen_speakers: As of `affekt.run_result.ExistingModel`.
+        warnings: Warnings of the decoder, by clip.
+    """
+
+    name: str
+    labels: list[str]
+    examples: list[Example]
+    probabilities: NDArray[np.float64]
+    accepted: NDArray[np.bool_]
+    seeds: NDArray[np.int64]
+    unseen_speakers: bool | None
+    warnings: dict[str, list[str]]
+
+
+def read_predictions(file: Path, corpus: Corpus) -> Predictions:
+    """Match a table of predictions (CSV, TSV, JSON lines or Parquet) to a corpus.
+
+    Columns are ``path`` (or ``file``), ``label`` (or ``predicted``) and, where known, ``seed`` and
+    probabilities ``prob_CLASS``. A path is the id of a clip, its path, or an ending of either that
+    only one clip has. Without probabilities the predicted class has probability 1. "uncertain"
+    is a rejection and needs probabilities.
+
+    Args:
+        file: The table.
+        corpus: Each of its clips needs one row for each seed.
+
+    Raises:
+        AffektError: A column is missing; a clip has no row or two; a row names no clip of the
+            corpus or a class that is not there.
+    """
+    columns, rows = manifest.read_table(file)
+    path, label = _column(file, columns, PATH), _column(file, columns, LABEL)
+    labels = [c.removeprefix(PROBABILITY) for c in columns if c.startswith(PROBABILITY)]
+    classes = labels or corpus.labels
+    index = _index(corpus.examples)
+    lines: dict[tuple[int, str], int] = {}
+    examples, seeds, accepted, probabilities = [], [], [], []
+    for line, row in rows:
+        where = f"{file}, line {line}"
+        example = _match(where, str(row.get(path) or ""), index)
+        seed = _number(where, row.get("seed") or 0)
+        first = lines.setdefault((seed, example.id), line)
+        if first != line:
+            raise CorpusError(f"{where}: {row[path]} has a prediction on line {first} too")
+        predicted = str(row.get(label) or "")
+        examples.append(example)
+        seeds.append(seed)
+        accepted.append(predicted != UNCERTAIN)
+        probabilities.append(_probabilities(where, row, predicted, classes, bool(labels)))
+    _complete(file, corpus, lines)
+    return Predictions(
+        file.stem,
+        classes,
+        examples,
+        np.array(probabilities),
+        np.array(accepted),
+        np.array(seeds, np.int64),
+        None,
+        {},
+    )
+
+
+def _column(file: Path, columns: Sequence[str], names: Sequence[str]) -> str:
+    for name in names:
+        if name in columns:
+            return name
+    raise CorpusError(f"{file}: no column {names[0]}; it has {', '.join(columns) or 'none'}")
+
+
+def _index(examples: Sequence[Example]) -> dict[str, list[Example]]:
+    """Clips by every ending of their ids and paths."""
+    index: dict[str, dict[str, Example]] = defaultdict(dict)
+    for example in examples:
+        for name in (example.id, example.path):
+            parts = PurePosixPath(name).parts
+            for i in range(len(parts)):
+                index["/".join(parts[i:]).replace("//", "/")][example.id] = example
+    return {ending: list(found.values()) for ending, found in index.items()}
+
+
+def _match(where: str, path: str, index: Mapping[str, Sequence[Example]]) -> Example:
+    found = index.get(path.removeprefix("./").replace("\\", "/"), ())
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CorpusError(
+            f"{where}: {path} fits {len(found)} clips ({found[0].id}, {found[1].id}, ...); give "
+            "more of the path"
+        )
+    raise CorpusError(f"{where}: {path!r} is no clip of the corpus")
+
+
+def _number(where: str, value: Any) -> int:
+    try:
+        return int(value)
+    except ValueError as error:
+        raise CorpusError(f"{where}: seed {value!r} is no whole number") from error
+
+
+def _probabilities(
+    where: str, row: manifest.Row, predicted: str, classes: Sequence[str], given: bool
+) -> NDArray[np.float64]:
+    """Probabilities ``(classes,)`` of one row.
+
+    Args:
+        where: File and line, for errors.
+        row: The row.
+        predicted: Its label.
+        classes: Classes of the columns.
+        given: Whether the table has probabilities.
+    """
+    if predicted not in classes and not (predicted == UNCERTAIN and given):
+        what = "needs columns prob_CLASS" if predicted == UNCERTAIN else "is no class here"
+        raise CorpusError(f"{where}: label {predicted!r} {what}; there are {', '.join(classes)}")
+    if not given:
+        return np.array([float(predicted == c) for c in classes])
+    try:
+        values = np.array([float(row.get(PROBABILITY + c) or "nan") for c in classes])
+    except ValueError as error:
+        raise CorpusError(f"{where}: {error}; probabilities are numbers from 0 to 1") from error
+    if not np.isfinite(values).all() or (values < 0).any() or abs(values.sum() - 1) > 0.02:
+        raise CorpusError(f"{where}: the probabilities must be numbers from 0 to 1 that sum to 1")
+    if predicted != UNCERTAIN and values[classes.index(predicted)] < values.max() - 1e-6:
+        best = classes[int(values.argmax())]
+        raise CorpusError(f"{where}: label {predicted}, but {best} is the most probable class")
+    return values / values.sum()
+
+
+def _complete(file: Path, corpus: Corpus, lines: Mapping[tuple[int, str], int]) -> None:
+    seeds = sorted({seed for seed, _ in lines}) or [0]
+    for seed in seeds:
+        missing = [e.id for e in corpus.examples if (seed, e.id) not in lines]
+        if missing:
+            raise AffektError(
+                f"{file}: no prediction of {len(missing)} of {len(corpus.examples)} clips"
+                + (f" with seed {seed}" if len(seeds) > 1 else "")
+                + f", the first: {missing[0]}"
+            )

@@ -1,0 +1,111 @@
+"""Existing models and the predictions of other tools are scored without training."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import affekt
+from affekt import AffektError
+from affekt.config import Config
+from affekt.corpora.registry import load_corpus
+from affekt.evaluation.audit.leakage import audit_run
+from affekt.evaluation.existing import evaluate_model, evaluate_predictions
+from affekt.evaluation.results import compare, load_run
+from affekt.run_result import load_run_result
+
+
+@pytest.fixture(scope="module")
+def corpus(manifest):
+    return load_corpus(str(manifest))
+
+
+def table(path, corpus, columns=None, wrong=0):
+    """Predictions that are right but for the first clips; returns the file."""
+    labels = corpus.labels
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["path", "label", *(columns or [])])
+        writer.writeheader()
+        for i, e in enumerate(corpus.examples):
+            label = labels[(labels.index(e.label) + 1) % len(labels)] if i < wrong else e.label
+            writer.writerow({"path": e.id, "label": label})
+    return path
+
+
+def test_the_predictions_of_another_tool_get_scores_and_intervals(corpus, tmp_path):
+    file = table(tmp_path / "theirs.csv", corpus, wrong=3)
+    result = evaluate_predictions(corpus, file, Config(), tmp_path / "run")
+    clips = len(corpus.examples)
+    assert pytest.approx((clips - 3) / clips, abs=1e-4) == result.WA
+    assert result.ci95["WA"][0] <= result.WA <= result.ci95["WA"][1]
+    assert load_run_result(tmp_path / "run") == result
+    assert "existing model, not trained here" in result.title
+    assert [f.severity for f in audit_run(result)] == ["note"]  # it is unknown who was trained on
+    perfect = table(tmp_path / "perfect.csv", corpus)
+    evaluate_predictions(corpus, perfect, Config(), tmp_path / "perfect")
+    [pair] = compare([load_run(tmp_path / "perfect"), load_run(tmp_path / "run")])
+    assert pair.difference == pytest.approx(1 - result.UAR, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows[1:], "no prediction of 1 of"),
+        (lambda rows: [*rows, rows[0]], "has a prediction on line 2 too"),
+        (lambda rows: [*rows, {"path": "x.wav", "label": rows[0]["label"]}], "no clip of the"),
+        (lambda rows: [{**rows[0], "label": "bliss"}, *rows[1:]], "'bliss' is no class"),
+        (lambda rows: [{**rows[0], "label": "uncertain"}, *rows[1:]], "needs columns prob_CLASS"),
+        (lambda rows: [{"path": r["path"]} for r in rows], "no column predicted"),
+    ],
+)
+def test_a_table_that_does_not_match_is_refused(corpus, tmp_path, change, message):
+    good = pd.read_csv(table(tmp_path / "good.csv", corpus)).to_dict("records")
+    pd.DataFrame(change(good)).to_csv(tmp_path / "bad.csv", index=False)
+    with pytest.raises(AffektError, match=message):
+        evaluate_predictions(corpus, tmp_path / "bad.csv", Config(), tmp_path / "run")
+
+
+def test_rejections_are_counted_and_both_scores_given(corpus, tmp_path):
+    labels = corpus.labels
+    rows = []
+    for i, e in enumerate(corpus.examples):
+        p = dict.fromkeys((f"prob_{c}" for c in labels), 0.1 / (len(labels) - 1))
+        best = labels[(labels.index(e.label) + 1) % len(labels)] if i < 2 else e.label
+        p[f"prob_{best}"] = 0.9
+        rows.append({"file": e.path, "label": "uncertain" if i < 2 else best, **p})
+    pd.DataFrame(rows).to_csv(tmp_path / "p.csv", index=False)
+    result = evaluate_predictions(corpus, tmp_path / "p.csv", Config(), tmp_path / "run")
+    clips = len(rows)
+    assert pytest.approx((clips - 2) / clips, abs=1e-4) == result.WA
+    assert result.existing.coverage == pytest.approx((clips - 2) / clips, abs=1e-4)
+    assert result.existing.accepted["WA"] == 1
+    assert any("uncertain" in note for note in result.notes)
+
+
+def test_a_model_scored_on_the_corpus_that_it_was_trained_on_is_marked(emodb, tmp_path):
+    corpus = load_corpus(f"emodb:{emodb}")
+    few = replace(corpus, examples=corpus.examples[::12])
+    result = evaluate_model(few, "open", Config(), tmp_path / "run")
+    assert result.existing.unseen_speakers is False
+    assert result.notes[0].startswith("NOT a score on unseen speakers")
+    assert [f.severity for f in audit_run(result)] == ["serious"]
+    boredom = sum(e.label == "boredom" for e in few.examples)
+    assert result.existing.left_out == {"boredom": boredom}
+    assert result.clips == len(few.examples) - boredom
+    rows = pd.read_parquet(tmp_path / "run/predictions.parquet")
+    example = next(e for e in few.examples if e.label != "boredom")
+    one = affekt.load("open")(example.path)
+    row = rows[rows["utterance"] == example.id].iloc[0]
+    for label in result.confusion.labels:
+        assert np.isclose(row[f"prob_{label}"], one.probabilities[label], atol=1e-4)
+
+
+def test_on_another_corpus_it_is_not_marked(corpora, tmp_path):
+    corpus = load_corpus(f"emovo:{corpora / 'emovo'}")
+    few = replace(corpus, examples=corpus.examples[::25])
+    result = evaluate_model(few, "open", Config(), tmp_path / "run")
+    assert result.existing.unseen_speakers is True
+    assert not any("NOT" in note for note in result.notes)
+    assert audit_run(result) == []
