@@ -134,3 +134,45 @@ def test_adapt_and_embed_give_what_the_commands_print(manifest, tmp_path):
     )  # fmt: skip
     assert ["no.wav" in str(error) for error in errors] == [True]
     assert pq.read_table(tmp_path / "a.parquet").num_rows == 1
+
+
+class Shares:
+    """The shares of the classes in training, whatever the recording."""
+
+    def __init__(self, config=None):
+        self.labels, self.training_info = [], {}
+
+    def fit(self, clips, seed, report, held_out=None):
+        self.labels = sorted({clip.label for clip in clips})
+
+    def predict(self, recordings):
+        return np.full((len(recordings), len(self.labels)), 1 / len(self.labels))
+
+
+@pytest.mark.parametrize("system", [Shares, Shares(), f"{__name__}:Shares"])
+def test_a_system_of_ones_own_is_evaluated(system, manifest, tmp_path):
+    result = affekt.evaluate(manifest, tmp_path / "run", system=system, config=FAST)
+    assert pytest.approx(1 / 3, abs=1e-3) == result.UAR
+    assert result.title == "Shares"
+    assert (tmp_path / "run/metrics.json").is_file()
+
+
+def test_an_encoder_of_ones_own_is_evaluated(manifest, tmp_path):
+    corpus = affekt.load_corpus(manifest)
+    result = affekt.evaluate(corpus, tmp_path / "run", encoder=Bands, pooling=Last, config=FAST)
+    assert result.title.startswith("Bands + LSTM + Last")
+    assert result.UAR > 1 / 3
+
+
+def test_options_that_exclude_each_other_are_refused(manifest, tmp_path):
+    with pytest.raises(affekt.AffektError, match="not both"):
+        affekt.evaluate(manifest, tmp_path / "run", test=manifest, leave_out=[manifest])
+    with pytest.raises(affekt.AffektError, match="goes with leave_out"):
+        affekt.evaluate(manifest, tmp_path / "run", train_only=[manifest])
+
+
+def test_an_audit_takes_a_corpus_or_a_run(manifest, tmp_path):
+    corpus = affekt.load_corpus(manifest)
+    assert affekt.audit(corpus) == affekt.audit(manifest)
+    affekt.evaluate(corpus, tmp_path / "run", system="majority", config=FAST)
+    assert all(finding.severity for finding in affekt.audit(tmp_path / "run"))

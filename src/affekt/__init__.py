@@ -2,7 +2,7 @@
 
 >>> import affekt
 >>> recognizer = affekt.load()
->>> recognizer("call.wav").label
+>>> recognizer("demo/lively.flac").label
 'anger'
 """
 
@@ -14,7 +14,7 @@ from .errors import AffektError, AudioError, CheckpointError, CorpusError
 from .types import Example, Prediction, Segment
 
 if TYPE_CHECKING:
-    from .api import adapt, available_models, embed, load_corpus, train
+    from .api import adapt, audit, available_models, embed, evaluate, load_corpus, train
     from .corpora.published import LoadedExamples
     from .evaluation.systems.system import System
     from .formats.frame import to_frame
@@ -39,15 +39,17 @@ __all__ = [
     "Stream",
     "System",
     "adapt",
+    "audit",
     "available_models",
     "embed",
+    "evaluate",
     "load",
     "load_corpus",
     "to_frame",
     "train",
 ]
 LAZY = {  # public names that are imported at their first use, by module
-    "api": ("adapt", "available_models", "embed", "load_corpus", "train"),
+    "api": ("adapt", "audit", "available_models", "embed", "evaluate", "load_corpus", "train"),
     "corpora.published": ("LoadedExamples",),
     "formats.frame": ("to_frame",),
     "evaluation.systems.system": ("System",),

@@ -1,10 +1,12 @@
-"""Train, adapt, embed and load corpora from Python: the functions behind the commands.
+"""Train, evaluate, audit, adapt and embed from Python: the functions behind the commands.
 
 Nothing is printed. `report` receives an `affekt.progress.Event` after each step of long work.
 """
 
+import copy
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +20,14 @@ if TYPE_CHECKING:
     from .corpora.corpus import Corpus
     from .corpora.own_layout import Layout
     from .corpora.registry import Source
+    from .evaluation.audit.leakage import Finding
+    from .evaluation.systems.system import System
     from .inference.embedding import Level
     from .inference.recognizer import Recognizer
     from .nn.encoders.protocol import SegmentEncoder
     from .nn.model_config import ModelConfig
     from .nn.pooling import Pooling
+    from .run_result import RunResult
     from .training.adapt import Adapted
 
 Files = Sequence[str | Path]
@@ -40,7 +45,7 @@ def available_models() -> "dict[str, ModelConfig]":
         >>> list(models)
         ['default', 'open']
         >>> models["open"].labels
-        ['anger', 'fear', 'happiness', 'neutral', 'sadness']
+        ['anger', 'disgust', 'fear', 'happiness', 'neutral', 'sadness']
     """
     from .nn.bundled import bundled_models
     from .nn.model_config import read_model_config
@@ -136,6 +141,114 @@ def train(
         resume=resume,
     )
     return load(out, trust_own_parts=True)
+
+
+def evaluate(
+    source: "Source",
+    out: str | Path,
+    *,
+    system: "str | type[System] | System" = "default",
+    test: "Source | None" = None,
+    leave_out: "Sequence[Source]" = (),
+    train_only: "Sequence[Source]" = (),
+    recipe: str | Path | None = None,
+    config: Settings = None,
+    encoder: "str | type[SegmentEncoder] | SegmentEncoder | None" = None,
+    pooling: "str | type[Pooling] | None" = None,
+    workers: int = 1,
+    cache: str | Path | None = None,
+    report: Report = silent,
+) -> "RunResult":
+    """Train and test a system on folds by speaker, with several seeds: ``affekt evaluate``.
+
+    Called again with the same corpus and settings, it continues a run that was interrupted.
+
+    Args:
+        source: A corpus, as of `load_corpus`.
+        out: New folder for ``metrics.json`` and ``predictions.parquet``.
+        system: Name of a system of the study, or one of your own: a class that is called with the
+            settings, an instance, which is copied for each fold, or a dotted path.
+        test: Another corpus: train on `source` and test on this one.
+        leave_out: Further corpora: each of them and `source` is tested once by a model trained on
+            the others.
+        train_only: With `leave_out`: further corpora that are trained on and not tested.
+        recipe: TOML file of settings.
+        config: Settings over those of the recipe.
+        encoder: As of `train`.
+        pooling: As of `train`.
+        workers: Number of processes, each with folds of its own.
+        cache: Folder of embeddings; the one of the command unless given.
+        report: Called with each step.
+
+    Returns:
+        Scores with 95 % intervals, per class, speaker and fold, as ``metrics.json`` holds them.
+
+    Raises:
+        AffektError: A setting, a corpus or a part of your own is wrong, or `out` holds something
+            else.
+    """
+    from .corpora.combine import across, leave_one_corpus_out
+    from .corpora.registry import load_corpus as load
+    from .evaluation.runner import evaluate as run
+    from .evaluation.systems.own import require_system
+    from .evaluation.systems.registry import Maker, configured, title
+
+    if test is not None and leave_out:
+        raise AffektError("give test for one corpus or leave_out for several, not both")
+    if train_only and not leave_out:
+        raise AffektError("train_only goes with leave_out")
+    own = not isinstance(system, str | type)
+    name = system if isinstance(system, str) else dotted_path(type(system) if own else system)
+    settings = configured(name, settings_with(recipe, config, encoder, pooling))
+    if test is not None:
+        corpus = across(source, test, settings.labels)
+    elif leave_out:
+        corpus = leave_one_corpus_out([source, *leave_out], settings.labels, train_only)
+    else:
+        corpus = load(source, settings.labels)
+    made: Callable[[], System] = Maker(name, settings, _embeddings(cache))
+    if own:
+        made = partial(copy.deepcopy, require_system(system, name))
+    return run(
+        corpus,
+        made,
+        settings,
+        Path(out),
+        system=name,
+        title=title(name, settings),
+        workers=workers,
+        report=report,
+    )
+
+
+def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
+    """Look for leakage and other faults that make a score worthless: ``affekt audit``.
+
+    Args:
+        target: Folder of a finished run; a table of folds (path, label, speaker, fold and, if
+            known, part and text); or a corpus, whose usual folds are audited.
+        report: Called with each step.
+
+    Returns:
+        The findings; those whose ``severity`` is "serious" invalidate the score.
+
+    Raises:
+        AffektError: `target` is none of these.
+    """
+    from .corpora.manifest import SUFFIXES, read_table
+    from .corpora.registry import load_corpus as load
+    from .evaluation import fold_table
+    from .evaluation.audit.leakage import Fold, audit_folds, audit_run, folds_of
+    from .run_result import load_run_result
+
+    if isinstance(target, str | Path):
+        path = Path(target)
+        if (path / "metrics.json").is_file():
+            return audit_run(load_run_result(path))
+        if path.suffix.lower() in SUFFIXES and "fold" in read_table(path)[0]:
+            folds = [Fold(p["train"], p["val"], p["test"]) for p in fold_table.load(path)]
+            return audit_folds(folds, report)
+    return audit_folds(folds_of(load(target)), report)
 
 
 def adapt(
