@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from ..atomic import write
-from ..config import Protocol
+from ..config import Protocol, explain
+from ..errors import AffektError
+from ..nn.training_info import TrainingInfo
 from ..progress import Report
 from ..run_manifest import RUN, start_or_resume
 from ..training.clips import Clip, speakers
@@ -63,9 +66,17 @@ def run_fold(
         "training_speakers": speakers(training),
     }
     training_info |= system_.training_info
-    return rows, training_info | _lacking(
-        training, set(training_info.get("validation_speakers", ()))
-    )
+    training_info |= _lacking(training, set(training_info.get("validation_speakers", ())))
+    return rows, _checked(training_info, type(system_).__name__)
+
+
+def _checked(training_info: dict[str, Any], system: str) -> dict[str, Any]:
+    """The record of a training, refused at the first fold if metrics.json could not hold it."""
+    try:
+        TrainingInfo.model_validate(training_info)
+    except ValidationError as error:
+        raise AffektError(f"{system}.training_info: {explain(error)}") from error
+    return training_info
 
 
 def _by_source(system_: System, test: Sequence[Clip], by_speaker: bool) -> NDArray[np.float64]:
