@@ -15,25 +15,25 @@ import pandas as pd
 
 from affekt.config import read_config
 from affekt.metrics import calibration_error
-from affekt.training.left_out import left_out
+from affekt.training.calibration import left_out_temperature
 
 
 def main(runs):
     """Print a Markdown table for each run."""
     print(f"# Confidence on corpora left out\n\n{(__doc__ or '').split(chr(10), 4)[4].strip()}")
     for run in map(Path, runs):
-        told = left_out(run, read_config(Path("recipes/default.toml")))
+        left_out = left_out_temperature(run, read_config(Path("recipes/default.toml")))
         table = pd.read_parquet(run / "predictions.parquet")
         columns = [c for c in table if c.startswith("prob_")]
         labels = [c.removeprefix("prob_") for c in columns]
-        print(f"\n## {'With statistics of the source' if told.known_source else 'Plain'}\n")
+        print(f"\n## {'With statistics of the source' if left_out.known_source else 'Plain'}\n")
         print("| corpus | temperature of the others | as it came | calibrated |\n|---|---|---|---|")
         rows = []
-        for fold, name in enumerate(told.corpora):
+        for fold, name in enumerate(left_out.corpora):
             part = table[table["fold"] == fold]
             p = part[columns].to_numpy(np.float64) + 1e-12
             right = part["label"].map(labels.index).to_numpy()
-            others = [np.log(t) for other, t in told.corpora.items() if other != name]
+            others = [np.log(t) for other, t in left_out.corpora.items() if other != name]
             heat = float(np.exp(np.mean(others)))
             cooled = p ** (1 / heat)
             cooled /= cooled.sum(1, keepdims=True)

@@ -32,7 +32,8 @@ from affekt.nn.emotion_model import prepare
 from affekt.nn.encoders.weights import cache_folder
 from affekt.training import degradation
 from affekt.training.adapt import adapt
-from affekt.training.clips import Clip, EmbeddingCache, load_clips
+from affekt.training.clips import Clip, load_clips
+from affekt.training.context import TrainingContext
 from affekt.training.run import train
 
 FOUR = ("anger", "happiness", "neutral", "sadness")
@@ -67,10 +68,11 @@ class Left:
     def __init__(self, name: str, clips: Sequence[Clip], config: Config, seed: int) -> None:
         embeddings = cache_folder() / "vectors"
         learned = [c for c in clips if c.example.corpus != name]
-        trained = train(learned, config, seed=seed, cache=embeddings)
+        context = TrainingContext(embedding_cache=embeddings)
+        trained = train(learned, config, context, seed=seed)
         self.checkpoint = Checkpoint(trained.model, trained.labels, config, "under test")
         self.recognizer = Recognizer(self.checkpoint)
-        self.cache = EmbeddingCache(embeddings, trained.model.encoder)
+        self.cache = context.cache_of(trained.model.encoder)
         self.clips = [c for c in clips if c.example.corpus == name and c.label in FOUR]
         self.config, self.rng = config, np.random.default_rng(seed)
         self.encoded = self._encode()

@@ -124,21 +124,26 @@ def train(
     """
     from .corpora.combine import pool as pooled
     from .inference.recognizer import load
-    from .training.model_folder import train_folder
-    from .training.trainer import Trainer
+    from .training.context import TrainingContext
+    from .training.output import train_to_folder
+    from .training.resume import ResumeCheckpoints
 
     settings = settings_with(recipe, config, encoder, pooling)
     if settings.protocol.paper_protocol:
         raise AffektError("protocol.paper_protocol needs a test fold: it is for evaluate")
-    train_folder(
+    context = TrainingContext(
+        report,
+        embedding_cache=_embeddings(cache),
+        checkpoints=ResumeCheckpoints.for_output(Path(out), resume=resume),
+        keep_interrupted=True,
+    )
+    train_to_folder(
         pooled([source, *pool], settings.labels),
         settings,
         Path(out),
-        cache=_embeddings(cache),
+        context,
         evaluation=Path(evaluation) if evaluation else None,
-        unheard=[Path(run) for run in calibrate_on],
-        trainer=Trainer(report),
-        resume=resume,
+        calibrate_on=[Path(run) for run in calibrate_on],
     )
     return load(out, trust_own_parts=True)
 
@@ -278,10 +283,11 @@ def adapt(
         AffektError: `out` is not empty, there is no such model, or there are too few recordings.
     """
     from .corpora.registry import load_corpus as load
-    from .training.model_folder import adapt_folder
+    from .training.context import TrainingContext
+    from .training.output import adapt_to_folder
 
-    corpus = load(source, labels)
-    return adapt_folder(corpus, str(model), Path(out), _embeddings(cache), report)
+    context = TrainingContext(report, embedding_cache=_embeddings(cache))
+    return adapt_to_folder(load(source, labels), str(model), Path(out), context)
 
 
 def embed(

@@ -17,6 +17,7 @@ from affekt.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.nn.encoders.batching import encode
 from affekt.nn.encoders.weights import build_encoder
 from affekt.training.clips import load_clips
+from affekt.training.context import TrainingContext
 from affekt.training.run import train
 
 SIZES = {
@@ -112,7 +113,7 @@ def test_train_save_load_recognise(folder, whisper, manifest, tiny_config, tmp_p
     }  # fmt: skip
     config = Config.model_validate(values)
     clips = load_clips(load_corpus(str(manifest)).examples)
-    trained = train(clips, config, seed=0, cache=tmp_path / "cache")
+    trained = train(clips, config, TrainingContext(embedding_cache=tmp_path / "cache"), seed=0)
     if mix:
         assert trained.model.projection.mix.abs().max() > 0  # it learned something
     checkpoint = Checkpoint(trained.model, trained.labels, config, "m")

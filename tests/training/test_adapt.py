@@ -11,7 +11,8 @@ from affekt.metrics import gain_interval
 from affekt.nn.bundled import model_folder
 from affekt.nn.checkpoint import load_checkpoint
 from affekt.training.adapt import adapt
-from affekt.training.clips import EmbeddingCache, load_clips
+from affekt.training.clips import load_clips
+from affekt.training.embedding_cache import EmbeddingCache
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def clips(manifest):
 
 @pytest.fixture(scope="module")
 def cache(base, tmp_path_factory):
-    return EmbeddingCache(tmp_path_factory.mktemp("vectors"), base.model.encoder)
+    return EmbeddingCache(base.model.encoder, tmp_path_factory.mktemp("embeddings"))
 
 
 def test_it_learns_voices_that_the_base_does_not_know(base, clips, cache):

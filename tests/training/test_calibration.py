@@ -14,21 +14,20 @@ from affekt.config import Config
 from affekt.evaluation.runner import measure
 from affekt.metrics import SCORES
 from affekt.nn.speech_gate import SpeechGate
-from affekt.training.calibration import temperature
-from affekt.training.left_out import left_out
-from affekt.training.synthetic_noise import other_sounds
+from affekt.training.calibration import left_out_temperature, temperature
+from affekt.training.synthetic_noise import synthetic_noise
 from affekt.training.targets import Targets
 
 YES, NO = True, False
 
 
-def test_a_corpus_is_asked_only_about_the_classes_it_has():
+def test_loss_and_score_compare_only_the_classes_of_an_items_corpus():
     logits = torch.tensor([[2.0, 1.0, 9.0], [0.0, 1.0, 3.0]])
-    truth = Targets(torch.tensor([0, 2]), torch.tensor([[YES, YES, NO], [YES, YES, YES]]))
+    targets = Targets(torch.tensor([0, 2]), torch.tensor([[YES, YES, NO], [YES, YES, YES]]))
     by_hand = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-2) + math.exp(-3))) / 2
-    assert truth.loss(logits).item() == pytest.approx(by_hand, abs=1e-6)
-    assert truth.score(logits).uar == 1  # the 9 is of a class that the first corpus lacks
-    assert truth.of([1]).loss(logits[1:]).item() == pytest.approx(
+    assert targets.loss(logits).item() == pytest.approx(by_hand, abs=1e-6)
+    assert targets.score(logits).uar == 1  # the 9 is of a class that the first corpus lacks
+    assert targets.select([1]).loss(logits[1:]).item() == pytest.approx(
         cross_entropy(logits[1:], torch.tensor([2])).item()
     )
 
@@ -43,13 +42,13 @@ def test_the_temperature_undoes_overconfidence():
     """Logits three times too large for the frequencies that they were drawn from."""
     torch.manual_seed(0)
     honest = torch.randn(4000, 4) * 1.5
-    targets = torch.distributions.Categorical(logits=honest).sample()
-    truth = Targets(targets, torch.ones(4000, 4, dtype=torch.bool))
-    assert temperature(honest * 3, truth) == pytest.approx(3, rel=0.06)
-    assert temperature(honest, truth) == pytest.approx(1, rel=0.06)
+    drawn = torch.distributions.Categorical(logits=honest).sample()
+    targets = Targets(drawn, torch.ones(4000, 4, dtype=torch.bool))
+    assert temperature(honest * 3, targets) == pytest.approx(3, rel=0.06)
+    assert temperature(honest, targets) == pytest.approx(1, rel=0.06)
 
 
-def test_the_gate_lets_everything_pass_until_it_has_learned():
+def test_the_gate_accepts_everything_until_it_is_fitted():
     assert SpeechGate(8).rejection_reason(torch.full((3, 8), 1e6)) == ""
 
 
@@ -65,18 +64,18 @@ def test_the_gate_scores_the_mean_of_the_segments():
     assert gate.score(torch.tensor([1e6, 0.0])).item() == 8  # one wild dimension cannot outvote all
 
 
-def test_the_bundled_model_knows_what_is_no_speech(emodb):
+def test_the_bundled_model_rejects_what_is_not_speech(emodb):
     default_model = load()
-    unheard = other_sounds(60, seed=1)
-    refused = [bool(p.rejection_reason) for p in map(default_model, unheard, [16_000] * 60)]
-    assert np.mean(refused) > 0.9
+    unseen = synthetic_noise(60, seed=1)
+    rejected = [bool(p.rejection_reason) for p in map(default_model, unseen, [16_000] * 60)]
+    assert np.mean(rejected) > 0.9
     spoken = sorted(emodb.glob("wav/*.wav"))[::25]
     assert np.mean([not p.rejection_reason for p in default_model.many(spoken)]) > 0.9
 
 
 @pytest.fixture
 def run(tmp_path):
-    """Three corpora left out in turn; the second and third were told 3 and 9 times too surely."""
+    """Three corpora left out in turn; logits of the second and third are 3 and 9 times too large."""
     rng = np.random.default_rng(0)
     rows, folds = [], []
     for fold, (name, heat) in enumerate({"one": 1.0, "two": 3.0, "three": 9.0}.items()):
@@ -103,21 +102,21 @@ def run(tmp_path):
     return tmp_path
 
 
-def test_too_sure_of_corpora_left_out_a_model_is_cooled_by_their_mean(run):
-    told = left_out(run, Config())
-    assert list(told.corpora) == ["one", "two", "three"]
-    assert list(told.corpora.values()) == pytest.approx([1, 3, 9], rel=0.08)
-    assert told.temperature == pytest.approx(3, rel=0.06)
-    assert not told.known_source
+def test_the_temperature_for_new_corpora_is_the_geometric_mean_of_those_left_out(run):
+    calibration = left_out_temperature(run, Config())
+    assert list(calibration.corpora) == ["one", "two", "three"]
+    assert list(calibration.corpora.values()) == pytest.approx([1, 3, 9], rel=0.08)
+    assert calibration.temperature == pytest.approx(3, rel=0.06)
+    assert not calibration.known_source
 
 
-def test_a_run_that_left_no_corpora_out_or_is_of_other_settings_is_refused(run):
+def test_a_run_that_left_no_corpora_out_or_is_of_other_settings_is_rejected(run):
     with pytest.raises(AffektError, match="other settings"):
-        left_out(run, Config.model_validate({"stage2": {"cell": "none"}}))
+        left_out_temperature(run, Config.model_validate({"stage2": {"cell": "none"}}))
     with pytest.raises(AffektError, match="not a run"):
-        left_out(run / "absent", Config())
+        left_out_temperature(run / "absent", Config())
     metrics = json.loads((run / "metrics.json").read_text())
     metrics["folds"][2] = metrics["folds"][1]
     (run / "metrics.json").write_text(json.dumps(metrics))
     with pytest.raises(AffektError, match="in turn"):
-        left_out(run, Config())
+        left_out_temperature(run, Config())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from affekt.training import degradation as d
-from affekt.training.synthetic_noise import other_sounds
+from affekt.training.synthetic_noise import synthetic_noise
 
 RATE = 16_000
 rng = np.random.default_rng
@@ -91,8 +91,8 @@ def test_a_degraded_copy_is_the_same_each_time_and_another_for_another_number():
 
 
 def test_other_sounds_are_sound_and_the_same_each_time():
-    sounds = other_sounds(40)
-    for one, two in zip(sounds, other_sounds(40), strict=True):
+    sounds = synthetic_noise(40)
+    for one, two in zip(sounds, synthetic_noise(40), strict=True):
         assert np.array_equal(one, two)
         assert np.isfinite(one).all()
         assert 0.4 < np.abs(one).max() <= 0.5

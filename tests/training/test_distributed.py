@@ -12,14 +12,16 @@ from torch import nn
 
 from affekt.config import Config
 from affekt.corpora.registry import load_corpus
-from affekt.training.clips import EmbeddingCache, load_clips
-from affekt.training.distributed import Distributed, joined
+from affekt.training.clips import load_clips
+from affekt.training.context import TrainingContext
+from affekt.training.distributed import Distributed, process_group
+from affekt.training.embedding_cache import EmbeddingCache
 from affekt.training.run import train
-from affekt.training.stage import Batches, Score, Stage
-from affekt.training.trainer import Trainer
+from affekt.training.targets import Score
+from affekt.training.trainer import Stage, Trainer
 
 
-def regression(distributed, accumulate=1):
+def regression(distributed, steps=1):
     """Weights and losses of items of unlike size; the last batch has a single one."""
     torch.manual_seed(0)
     model, sizes = nn.Linear(3, 1), [1, 3, 2, 1, 2, 1, 3]
@@ -28,11 +30,13 @@ def regression(distributed, accumulate=1):
     def loss(batch):
         return (model(torch.cat([items[i] for i in batch])) - 1).square().mean()
 
-    history = Trainer(distributed=distributed, accumulate=accumulate).fit(Stage(
-        "test", model, torch.optim.Adam(model.parameters(), 0.1),
-        Batches(sizes, 4, np.random.default_rng(0)), loss,
-        lambda: Score(loss(range(7)).item(), 0.5), 5, 9, 1.0,
-    ))  # fmt: skip
+    stage = Stage(
+        name="test", model=model, optimizer=torch.optim.Adam(model.parameters(), 0.1),
+        sizes=sizes, batch_size=4, loss=loss,
+        validate=lambda: Score(loss(range(7)).item(), 0.5), epochs=5, patience=9, max_grad_norm=1.0,
+    )  # fmt: skip
+    context = TrainingContext(distributed=distributed, gradient_accumulation_steps=steps)
+    history = Trainer(context, np.random.default_rng(0)).fit(stage)
     return [*model.weight[0].tolist(), model.bias.item(), *history.loss]
 
 
@@ -44,41 +48,36 @@ def without_dropout(config):
     return Config.model_validate(settings)
 
 
-def told(distributed, manifest, config, cache):
-    """What this process knows at the end."""
+def results(distributed, manifest, config, cache):
+    """Results of this process."""
     clips = load_clips(load_corpus(str(manifest)).examples)
-    trained = train(clips, config, seed=0, cache=cache, trainer=Trainer(distributed=distributed))
-    exact = train(
-        clips,
-        without_dropout(config),
-        seed=0,
-        cache=cache,
-        trainer=Trainer(distributed=distributed),
-    )
+    context = TrainingContext(distributed=distributed, embedding_cache=cache)
+    trained = train(clips, config, context, seed=0)
+    exact = train(clips, without_dropout(config), context, seed=0)
     waves = [np.random.default_rng(i).standard_normal(20_000).astype(np.float32) for i in range(3)]
     spans = [np.array([[0, 96], [24, 120]])[: 1 + i % 2] for i in range(3)]
     encoder = trained.model.encoder
-    embeddings = EmbeddingCache(cache / "new", encoder, distributed).encode(waves, spans)
-    known = EmbeddingCache(cache / "new", encoder, distributed).encode(waves, spans)
+    embeddings = EmbeddingCache(encoder, cache / "new", distributed).encode(waves, spans)
+    known = EmbeddingCache(encoder, cache / "new", distributed).encode(waves, spans)
     return {
         "regression": [regression(distributed), regression(distributed, 2)],
-        "facts": trained.training_info().to_json(),
+        "info": trained.training_info().to_json(),
         "exact": exact.training_info().to_json(),
         "weights": sum(t.double().abs().sum().item() for t in trained.model.state_dict().values()),
-        "vectors": [v.tolist() for v in embeddings],
+        "embeddings": [v.tolist() for v in embeddings],
         "cached": all(map(torch.equal, embeddings, known)),
     }
 
 
 @pytest.fixture(scope="module")
 def both(manifest, tiny_config, tmp_path_factory):
-    """Told by one process alone, and by each of two."""
-    folder = tmp_path_factory.mktemp("world")
+    """Results of one process alone, and of each of two."""
+    folder = tmp_path_factory.mktemp("distributed")
     (folder / "config.json").write_text(tiny_config.model_dump_json())
     command = ["-m", "torch.distributed.run", "--nproc-per-node", "2", __file__, str(manifest)]
     subprocess.run([sys.executable, *command, str(folder)], check=True, capture_output=True)
     two = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
-    alone = told(Distributed(), manifest, tiny_config, folder / "one")
+    alone = results(Distributed(), manifest, tiny_config, folder / "one")
     return json.loads(json.dumps(alone)), two
 
 
@@ -93,26 +92,26 @@ def test_gradients_of_shares_and_pieces_are_those_of_the_whole_batch(both):
 def test_both_have_the_same_model_and_it_learned_as_one_process_does(both):
     alone, (first, second) = both
     assert first["weights"] == second["weights"]
-    assert first["facts"] == second["facts"]
-    assert first["facts"]["validation_speakers"] == alone["facts"]["validation_speakers"]
-    assert first["facts"]["balance"] == alone["facts"]["balance"]
-    assert min(t["facts"]["validation_UAR"] for t in (alone, first)) > 0.6
+    assert first["info"] == second["info"]
+    assert first["info"]["validation_speakers"] == alone["info"]["validation_speakers"]
+    assert first["info"]["balance"] == alone["info"]["balance"]
+    assert min(t["info"]["validation_UAR"] for t in (alone, first)) > 0.6
     one, other = (t["exact"]["curves"]["stage 2"] for t in (alone, first))
     assert one.keys() == other.keys()
     for curve in one:
         assert other[curve] == pytest.approx(one[curve], abs=2e-3)
 
 
-def test_vectors_computed_in_shares_are_the_very_same(both):
+def test_embeddings_computed_in_shares_are_the_same_bits(both):
     alone, two = both
     for process in two:
-        assert process["vectors"] == alone["vectors"]
+        assert process["embeddings"] == alone["embeddings"]
         assert process["cached"]
 
 
 if __name__ == "__main__":
     manifest, folder = map(Path, sys.argv[1:])
     config = Config.model_validate_json((folder / "config.json").read_text())
-    with joined() as distributed:
-        mine = told(distributed, manifest, config, folder / "two")
+    with process_group() as distributed:
+        mine = results(distributed, manifest, config, folder / "two")
         (folder / f"{distributed.rank}.json").write_text(json.dumps(mine))

@@ -19,10 +19,11 @@ from affekt import AffektError
 from affekt.__main__ import run
 from affekt.corpora.registry import load_corpus
 from affekt.training.clips import load_clips
-from affekt.training.resume import ResumeCheckpoints, kept
+from affekt.training.context import TrainingContext
+from affekt.training.resume import ResumeCheckpoints
 from affekt.training.run import train
-from affekt.training.stage import Batches, Score, Stage
-from affekt.training.trainer import Trainer
+from affekt.training.targets import Score
+from affekt.training.trainer import Stage, Trainer
 
 EVERY = 3
 AFFEKT = [sys.executable, "-W", "ignore", "-m", "affekt"]
@@ -32,7 +33,7 @@ class CutOff(BaseException):
     """As a kill would."""
 
 
-def learn(checkpoints, cut_at=None):
+def learn(checkpoints, cut_at=None, run=""):
     """A stage of 4 epochs of 5 batches with dropout; how many steps it took, and its end."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 2))
@@ -45,18 +46,19 @@ def learn(checkpoints, cut_at=None):
         return model(data[batch]).square().mean()
 
     stage = Stage(
-        "s", model, torch.optim.Adam(model.parameters(), 0.05, fused=True),
-        Batches([1] * 10, 2, np.random.default_rng(0)), loss,
-        lambda: Score(model(data).square().mean().item(), 0.5), 4, 9,
+        name="s", model=model, optimizer=torch.optim.Adam(model.parameters(), 0.05, fused=True),
+        sizes=[1] * 10, batch_size=2, loss=loss,
+        validate=lambda: Score(model(data).square().mean().item(), 0.5), epochs=4, patience=9,
     )  # fmt: skip
+    trainer = Trainer(TrainingContext(checkpoints=checkpoints), np.random.default_rng(0), run)
     history = None
     with suppress(CutOff):
-        history = Trainer(checkpoints=checkpoints).fit(stage)
-    after = torch.rand(1).item(), stage.batches.rng.random()
+        history = trainer.fit(stage)
+    after = torch.rand(1).item(), trainer.rng.random()
     return model.state_dict(), history, steps, after
 
 
-def test_wherever_it_is_cut_off_it_ends_with_the_same_bits_and_repeats_little(tmp_path):
+def test_a_killed_stage_resumes_with_the_same_bits_and_repeats_few_steps(tmp_path):
     weights, history, steps, after = learn(None)
     for cut in range(len(steps)):
         checkpoints = ResumeCheckpoints(tmp_path / str(cut), EVERY)
@@ -75,14 +77,12 @@ def test_a_stage_that_is_done_is_not_run_again(tmp_path):
     assert steps == []
     assert (same_history, random_after) == (history, after)
     assert all(torch.equal(weights[name], again[name]) for name in weights)
-    assert (
-        learn(ResumeCheckpoints(tmp_path, EVERY).of("refit"))[2] != []
-    )  # the same stage of another part
+    assert learn(ResumeCheckpoints(tmp_path, EVERY), run="refit")[2] != []  # of another run
 
 
 def test_two_stages_and_a_refit_cut_off_again_and_again(manifest, tiny_config, tmp_path):
     clips = load_clips(load_corpus(str(manifest)).examples)
-    whole = train(clips, tiny_config, seed=0)
+    uninterrupted = train(clips, tiny_config, seed=0)
     events, checkpoints = iter(range(100)), ResumeCheckpoints(tmp_path, 2)
 
     def cut(event):
@@ -91,51 +91,58 @@ def test_two_stages_and_a_refit_cut_off_again_and_again(manifest, tiny_config, t
 
     for _ in range(20):
         try:
-            again = train(clips, tiny_config, seed=0, trainer=Trainer(cut, checkpoints=checkpoints))
+            again = train(clips, tiny_config, TrainingContext(cut, checkpoints=checkpoints), seed=0)
             break
         except CutOff:
             pass
     assert next(events) > 20
     assert again.refit
-    assert again.training_info() == whole.training_info()
-    one, other = (t.model.state_dict() for t in (whole, again))
+    assert again.training_info() == uninterrupted.training_info()
+    one, other = (t.model.state_dict() for t in (uninterrupted, again))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_what_was_saved_is_for_this_training_alone(tmp_path):
+def test_an_unfinished_training_is_continued_only_by_itself(tmp_path):
     folder, data = tmp_path / "m.unfinished", {"clips": 3}
-    with pytest.raises(CutOff), kept(folder, data, 1, resume=False, first=True) as checkpoints:
-        learn(checkpoints)
+    assert ResumeCheckpoints.for_output(tmp_path / "m").folder == folder
+    fresh, resumed = ResumeCheckpoints(folder, 1), ResumeCheckpoints(folder, 1, resume=True)
+    with pytest.raises(CutOff), fresh.session(data):
+        learn(fresh)
         raise CutOff
-    with pytest.raises(AffektError, match="add --resume"):
-        kept(folder, data, 1, resume=False, first=True).__enter__()
-    with pytest.raises(AffektError, match="other data, settings or code"):
-        kept(folder, {"clips": 4}, 1, resume=True, first=True).__enter__()
-    with kept(folder, data, 1, resume=True, first=True) as checkpoints:
-        assert learn(checkpoints)[2] == []
+    with pytest.raises(AffektError, match="add --resume"), fresh.session(data):
+        pass
+    with (
+        pytest.raises(AffektError, match="other data, settings or code"),
+        resumed.session({"clips": 4}),
+    ):
+        pass
+    with resumed.session(data):
+        assert learn(resumed)[2] == []
     assert not folder.exists()
-    with pytest.raises(CutOff), kept(folder, data, 1, resume=True, first=True):
+    with pytest.raises(CutOff), resumed.session(data):
         raise CutOff
     assert not folder.exists()  # nothing was saved
 
 
-def test_a_damaged_save_is_named(tmp_path):
+def test_a_damaged_checkpoint_is_named(tmp_path):
     learn(ResumeCheckpoints(tmp_path, 1))
     [path] = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(AffektError, match=r"s\.safetensors: cannot be gone on with .+delete it"):
+    with pytest.raises(
+        AffektError, match=r"s\.safetensors: cannot resume from this file .+delete it"
+    ):
         learn(ResumeCheckpoints(tmp_path, 1))
 
 
 @pytest.fixture
 def command(manifest, tiny_config, tmp_path):
-    """What trains on synthetic speech, with some fifty saves."""
+    """Arguments of a training on synthetic speech, with some fifty checkpoints."""
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(
         f"[encoder]\nweights = '{tiny_config.encoder.weights}'\nlayer = 2\n"
         "[augment]\nspeeds = []\n[stage1]\nepochs = 8\n[stage2]\nepochs = 20\nhidden = 16\n"
     )
-    return ["train", str(manifest), "--recipe", str(recipe), "--save-every", "2",
+    return ["train", str(manifest), "--recipe", str(recipe), "--checkpoint-every", "2",
             "--cache", str(tmp_path / "cache")]  # fmt: skip
 
 
@@ -145,12 +152,12 @@ def digest(model):
 
 def test_killed_at_any_moment_it_loses_nothing(command, tmp_path):
     """`make faults` kills it twenty times."""
-    assert run([*command, "--out", str(tmp_path / "whole")]) == 0
+    assert run([*command, "--out", str(tmp_path / "uninterrupted")]) == 0
     out, rng, killed = tmp_path / "out", random.Random(0), 0
     saved = tmp_path / "out.unfinished"
     for _ in range(int(os.environ.get("AFFEKT_KILLS", "1"))):
         if (out / "config.json").exists():  # it was done before it was killed
-            assert digest(out) == digest(tmp_path / "whole")
+            assert digest(out) == digest(tmp_path / "uninterrupted")
             out = out.with_name(f"{out.name}-next")
             saved = out.with_name(f"{out.name}.unfinished")
         process = subprocess.Popen(
@@ -168,7 +175,7 @@ def test_killed_at_any_moment_it_loses_nothing(command, tmp_path):
     if not (out / "config.json").exists():
         assert run([*command, "--out", str(out), "--resume"]) == 0
     assert killed
-    assert digest(out) == digest(tmp_path / "whole")
+    assert digest(out) == digest(tmp_path / "uninterrupted")
     assert not saved.exists()
 
 
@@ -188,7 +195,7 @@ def test_a_full_disk_ends_it_with_a_sentence(command, tmp_path):
     assert not (out / "config.json").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_any_work(manifest, tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_is_reported_before_any_work(manifest, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert run(["train", str(manifest), "--out", str(tmp_path / "file/model")]) == 2
     assert "cannot be written" in capsys.readouterr().err

@@ -58,11 +58,13 @@ def _labelled(source: str, out: Path, base: str, labels: dict[str, str], cache: 
     from ..corpora.registry import load_corpus
     from ..nn.encoders.weights import cache_folder
     from ..report.console import printable
-    from ..training.model_folder import adapt_folder
+    from ..training.context import TrainingContext
+    from ..training.output import adapt_to_folder
 
     corpus = load_corpus(source, labels)
     with progress() as report:
-        adapted = adapt_folder(corpus, base, out, cache or cache_folder() / "vectors", report)
+        context = TrainingContext(report, embedding_cache=cache or cache_folder() / "vectors")
+        adapted = adapt_to_folder(corpus, base, out, context)
     classes = printable(", ".join(adapted.checkpoint.labels))
     print(f"model: {out}, classes {classes}; its card is {out / 'README.md'}")
     print(

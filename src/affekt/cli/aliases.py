@@ -15,6 +15,12 @@ OPTIONS: dict[str, dict[str, str]] = {  # by today's name of the command
     "evaluate": {"--others": "--leave-out", "--also": "--train-only"},
     "listen": {"--source-stats": "--normalisation"},
     "predict": {"--source-stats": "--normalisation"},
+    "train": {
+        "--others": "--pool",
+        "--unheard": "--calibrate-on",
+        "--save-every": "--checkpoint-every",
+        "--accumulate": "--gradient-accumulation-steps",
+    },
 }
 SOURCE_STATISTICS = "--protocol.source-statistics"
 SOURCE = "--protocol.source"

@@ -17,73 +17,80 @@ def train(
     source: Source,
     *,
     out: Path,
-    others: list[str] | None = None,
+    pool: list[str] | None = None,
     recipe: Recipe = None,
     evaluation: Path | None = None,
-    unheard: list[Path] | None = None,
+    calibrate_on: list[Path] | None = None,
     cache: Cache = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
-    save_every: int = 500,
-    accumulate: int = 1,
+    checkpoint_every: int = 500,
+    gradient_accumulation_steps: int = 1,
     config: Settings = Config(),
 ) -> int:
-    """Train a model on a corpus, less what it marks test. Ctrl-C keeps the best epoch so far.
+    """Train a model on a corpus, without the part that the corpus marks as test.
 
-    Started by torchrun or accelerate launch, its processes share each batch.
+    Ctrl-C ends the current stage and keeps its best epoch; a second Ctrl-C aborts. Started by
+    torchrun or accelerate launch, several processes train one model together.
 
     Parameters
     ----------
     out:
         New folder for the model.
-    others:
-        Further corpora, trained on together with the source.
+    pool:
+        Another corpus to train on together with the source; may be repeated.
     evaluation:
-        metrics.json of an evaluation with the same corpus and settings, for the card.
-    unheard:
-        Folder of an evaluation with --others and these settings: the confidence is then calibrated
-        on corpora that were left out. Once more for one with protocol.test_normalisation.
+        metrics.json of an evaluation with the same corpus and settings, for the model card.
+    calibrate_on:
+        Folder of an evaluation with --leave-out and the same settings: calibrate the confidence
+        on corpora that were left out of training. May be repeated, for an evaluation with
+        protocol.test_normalisation.
     resume:
-        Go on with a training to OUT that was killed, if there is one.
-    save_every:
-        Steps after which a kill loses nothing; each epoch is kept anyway.
-    accumulate:
-        Pieces in which each process computes its part of a batch: less memory.
+        Continue an unfinished training to OUT from its last checkpoint.
+    checkpoint_every:
+        Write a resume checkpoint every N steps; there is one after each epoch too.
+    gradient_accumulation_steps:
+        Compute each batch in N parts, one after the other: less memory, the same gradient.
     """
-    from ..corpora.combine import pool
+    from ..corpora.combine import pool as pooled
     from ..nn.encoders.weights import cache_folder
-    from ..report.console import printable
-    from ..training.distributed import joined
-    from ..training.model_folder import train_folder
-    from ..training.trainer import Trainer
+    from ..training.context import TrainingContext
+    from ..training.distributed import process_group
+    from ..training.output import train_to_folder
+    from ..training.resume import ResumeCheckpoints
 
     chosen = settings(recipe, config)
     if chosen.protocol.paper_protocol:
         raise AffektError("protocol.paper_protocol needs a test fold: it is for evaluate")
-    if save_every < 1 or accumulate < 1:
-        raise AffektError("--save-every and --accumulate must be positive")
-    corpus = pool([source, *(others or [])], chosen.labels)
-    cache = cache or cache_folder() / "vectors"
+    if checkpoint_every < 1 or gradient_accumulation_steps < 1:
+        raise AffektError("--checkpoint-every and --gradient-accumulation-steps must be positive")
+    corpus = pooled([source, *(pool or [])], chosen.labels)
     with (
-        joined() as distributed,
-        progress() if distributed.first else nullcontext(silent) as report,
+        process_group() as distributed,
+        progress() if distributed.is_main else nullcontext(silent) as report,
     ):
-        trained = train_folder(
-            corpus,
-            chosen,
-            out,
-            cache=cache,
-            evaluation=evaluation,
-            unheard=unheard or (),
-            trainer=Trainer(report, distributed, accumulate=accumulate),
-            save_every=save_every,
-            resume=resume,
+        context = TrainingContext(
+            report,
+            distributed,
+            embedding_cache=cache or cache_folder() / "vectors",
+            checkpoints=ResumeCheckpoints.for_output(out, checkpoint_every, resume=resume),
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            keep_interrupted=True,
         )
-    if not distributed.first:
+        trained = train_to_folder(
+            corpus, chosen, out, context, evaluation=evaluation, calibrate_on=calibrate_on or ()
+        )
+    if not distributed.is_main:
         return 0
-    if trained.interrupted:
+    return _finish(out, trained.labels, interrupted=trained.interrupted)
+
+
+def _finish(out: Path, labels: list[str], *, interrupted: bool) -> int:
+    """Say where the model is; the exit code."""
+    from ..report.console import printable
+
+    if interrupted:
         say(f"interrupted; the best epoch so far is in {out}")
         return 130
-    classes = printable(", ".join(trained.labels))
-    print(f"model: {out}, classes {classes}; its card is {out / 'README.md'}")
+    print(f"model: {out}, classes {printable(', '.join(labels))}; its card is {out / 'README.md'}")
     print(f"try it: affekt predict FILE --model {out}")
     return 0

@@ -16,7 +16,7 @@ from .encoders.weights import build_encoder
 from .sequence_model import Output, SequenceModel
 from .speech_gate import SpeechGate
 
-VECTOR = 128  # the paper's length of a segment's vector
+EMBEDDING_DIM = 128  # the paper's length of a segment's embedding
 
 
 class Statistics(NamedTuple):
@@ -55,7 +55,7 @@ class Projection(nn.Module):
         self.sources: dict[str, Statistics] = {}
         self.mix = nn.Parameter(torch.zeros(stacked)) if stacked > 1 else None
         self.norm = nn.LayerNorm(dim // stacked)
-        self.linear = nn.Linear(dim // stacked, VECTOR)
+        self.linear = nn.Linear(dim // stacked, EMBEDDING_DIM)
 
     def measure(self, corpora: Mapping[str, Tensor]) -> None:
         """Take the statistics from the training vectors ``(segments, dim)`` of each corpus."""
@@ -108,7 +108,7 @@ class EmotionModel(nn.Module):
         self.register_buffer("temperatures", torch.ones(2))
         settings = config.stage2
         self.sequence = SequenceModel(
-            VECTOR,
+            EMBEDDING_DIM,
             classes,
             cell=settings.cell,
             hidden=settings.hidden,

@@ -22,7 +22,8 @@ from ..metrics import gain_interval, scores
 from ..nn.checkpoint import Checkpoint
 from ..nn.emotion_model import EmotionModel, Statistics, prepare
 from ..nn.encoders.hashing import encoder_id
-from .clips import Clip, EmbeddingCache, speakers
+from .clips import Clip, speakers
+from .embedding_cache import EmbeddingCache
 
 FOLDS = 5
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # of the pull towards the old last layer

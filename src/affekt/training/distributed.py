@@ -15,68 +15,76 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Distributed:
-    """This process among those that train together; alone unless told otherwise.
+    """This process among those that train together; by default it is alone.
 
-    All have the same weights and go through the same batches in the same order. Each computes
-    its share of a batch; the sum of their gradients is what one process would have found.
+    All processes have the same weights and go through the same batches in the same order. Each
+    computes its share of a batch; the sum of their gradients is that of one process alone.
 
     Attributes:
-        rank: Which process this is.
-        size: How many there are.
+        rank: Number of this process, from 0.
+        size: Number of processes.
     """
 
     rank: int = 0
     size: int = 1
 
     @property
-    def first(self) -> bool:
-        """Whether this is the one that writes and prints."""
+    def is_main(self) -> bool:
+        """Whether this is the process that writes and prints."""
         return self.rank == 0
 
-    def mine(self, items: Sequence[Item]) -> Sequence[Item]:
-        """The share of this process."""
+    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+        """The items that this process computes."""
         return items[self.rank :: self.size]
 
-    def add(self, tensor: Tensor) -> Tensor:
-        """The sum over the processes, in place."""
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Sum a tensor over the processes, in place."""
         if self.size > 1:
             dist.all_reduce(tensor)
         return tensor
 
-    def together(self, parameters: Sequence[Tensor], loss: float) -> float:
-        """Sum the gradients of the processes, in place, and their shares of the loss."""
+    def sum_gradients(self, parameters: Sequence[Tensor], loss: float) -> float:
+        """Sum the gradients over the processes, in place.
+
+        Args:
+            parameters: Those that are trained.
+            loss: Loss of this process's share of the batch.
+
+        Returns:
+            The sum of the losses.
+        """
         if self.size == 1:
             return loss
         for parameter in parameters:
             if parameter.grad is None:  # of a share without an item
                 parameter.grad = torch.zeros_like(parameter)
             dist.all_reduce(parameter.grad)
-        return float(self.add(torch.tensor(loss, dtype=torch.float64)))
+        return float(self.sum(torch.tensor(loss, dtype=torch.float64)))
 
-    def rows(self, shares: Sequence[Tensor], sizes: Sequence[int], width: int) -> list[Tensor]:
-        """What each process computed of a list, whole and exact, for all.
+    def gather(self, shares: Sequence[Tensor], sizes: Sequence[int], width: int) -> list[Tensor]:
+        """Give every process what each computed of its `share` of a list, bit for bit.
 
         Args:
-            shares: Of the items that are `mine`, ``(size, width)`` each.
+            shares: ``(size, width)`` of each item of this process's share.
             sizes: Rows of every item of the list.
             width: Columns.
 
         Returns:
-            ``(size, width)`` of every item.
+            ``(size, width)`` of every item of the list.
         """
         if self.size == 1:
             return list(shares)
-        whole = torch.zeros(sum(sizes), width)
-        items = list(whole.split(list(sizes)))
-        for place, share in zip(self.mine(items), shares, strict=True):
-            place.copy_(share)
-        self.add(whole)  # all others added zero
+        gathered = torch.zeros(sum(sizes), width)
+        items = list(gathered.split(list(sizes)))
+        for place, computed in zip(self.share(items), shares, strict=True):
+            place.copy_(computed)
+        self.sum(gathered)  # all other processes added zero
         return [item.clone() for item in items]
 
 
 @contextmanager
-def joined() -> Iterator[Distributed]:
-    """Meet the other processes, if this one was started among several."""
+def process_group() -> Iterator[Distributed]:
+    """Join the other processes for the duration of a block, if this one has any."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Distributed()
         return

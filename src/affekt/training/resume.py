@@ -1,16 +1,14 @@
-"""A training on disk while it runs: after a kill it goes on and ends with the same bits."""
+"""Resume checkpoints: a killed training continues from disk and ends with the same bits."""
 
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -18,134 +16,105 @@ from torch import Tensor
 from ..atomic import write
 from ..errors import AffektError
 from ..run_manifest import start_or_resume
-from .stage import History, Score, Stage, StageState
+
+METADATA = "state"  # key of the JSON in a checkpoint's metadata
 
 
 class ResumeCheckpoints:
-    """A folder with one file for each stage that was begun: tensors and JSON, nothing pickled.
+    """A folder with one file for each stage that was started: tensors and JSON, nothing pickled.
 
-    Each is written whole or not at all, over the one before. It holds weights, optimizer and
-    random numbers; of a stage that is done, its weights.
+    Each file is written atomically over the one before.
 
     Args:
-        folder: Of this training alone.
-        every: Steps between two saves; there is one after each epoch too.
-        part: What the stages are called before their own names.
+        folder: Folder of this training alone.
+        every: Steps between two checkpoints; there is one after each epoch too.
+        resume: Continue the unfinished training in the folder, if there is one.
     """
 
-    def __init__(self, folder: Path, every: int, part: str = "") -> None:
+    def __init__(self, folder: Path, every: int = 500, *, resume: bool = False) -> None:
         self.folder = folder
         self.every = every
-        self.part = part
+        self.resume = resume
 
-    def of(self, part: str) -> "ResumeCheckpoints":
-        """For the stages of one part of the training, which others have too."""
-        return ResumeCheckpoints(self.folder, self.every, part)
+    @classmethod
+    def for_output(
+        cls, out: Path, every: int = 500, *, resume: bool = False
+    ) -> "ResumeCheckpoints":
+        """Checkpoints in ``OUT.unfinished``, next to the model that is trained.
 
-    def keep(self, stage: Stage, at: StageState) -> None:
-        """Write where a stage stands.
+        Args:
+            out: Folder of the model.
+            every: See the class.
+            resume: See the class.
+        """
+        out = out.resolve()
+        return cls(out.with_name(f"{out.name}.unfinished"), every, resume=resume)
+
+    @contextmanager
+    def session(self, identity: Mapping[str, Any]) -> Iterator[None]:
+        """Own the folder for the duration of a training; a finished one deletes it.
+
+        Args:
+            identity: Data, settings and versions: no other training can continue this one.
 
         Raises:
-            AffektError: It cannot be written; what was saved before is still there.
+            AffektError: There is an unfinished training that may not be continued: of other data,
+                settings or code, or because `resume` is False.
         """
-        tensors = _named("model", stage.model.state_dict())
-        if not at.done:
-            tensors |= _named("best", at.best or {})
-            for i, values in stage.optimizer.state_dict()["state"].items():
-                tensors |= _named(f"optimizer.{i}", values)
-        tensors["random"] = torch.get_rng_state()
-        about = {
-            "history": asdict(at.history),
-            "losses": at.losses,
-            "order": at.order,
-            "now": stage.batches.rng.bit_generator.state,
-            "done": at.done,
-        }
-        metadata = {"standing": json.dumps(about)}
-        write(self._path(stage), partial(_to_disk, tensors, metadata))
+        start_or_resume(self.folder, identity, "training", resume=self.resume)
+        try:
+            yield
+        except BaseException:
+            if not any(self.folder.glob("*.safetensors")):  # there is nothing to continue from
+                shutil.rmtree(self.folder)
+            raise
+        shutil.rmtree(self.folder)
 
-    def restore(self, stage: Stage) -> StageState | None:
-        """Give a stage what `keep` wrote, random numbers included; None if it was not begun.
+    def save(self, stage: str, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+        """Write the state of a stage.
+
+        Args:
+            stage: Name of the stage, unique in the training.
+            tensors: Weights, optimizer, state of torch's random numbers.
+            values: The rest, as JSON types.
 
         Raises:
-            AffektError: The file is damaged, or of another model.
+            AffektError: It cannot be written; the checkpoint before it is still there.
         """
-        path = self._path(stage)
+        contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        metadata = {METADATA: json.dumps(values)}
+        write(self.path(stage), partial(_write_file, contiguous, metadata))
+
+    def load(self, stage: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Read what `save` wrote; None if the stage was not started.
+
+        Raises:
+            AffektError: The file is damaged.
+        """
+        path = self.path(stage)
         if not path.is_file():
             return None
         try:
             with safe_open(path, "pt") as file:
-                about = json.loads(file.metadata()["standing"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            stage.model.load_state_dict(_under("model", tensors))
-            if not about["done"]:
-                _restore_optimizer(stage.optimizer, _under("optimizer", tensors))
-            stage.batches.rng.bit_generator.state = about["now"]
-            torch.set_rng_state(tensors["random"])
-            told = about["history"]
-            told["validation"] = [Score(*score) for score in told["validation"]]
-            best = _under("best", tensors) or None
-            return StageState(History(**told), about["losses"], about["order"], best, about["done"])
-        except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
-            reason = str(error).split("\n")[0]
-            raise AffektError(f"{path}: cannot be gone on with ({reason}); delete it") from None
+                values = json.loads(file.metadata()[METADATA])
+                return {name: file.get_tensor(name) for name in file.keys()}, values  # noqa: SIM118
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise self.unusable(stage, error) from error
 
-    def _path(self, stage: Stage) -> Path:
-        name = re.sub(r"\W+", "-", f"{self.part} {stage.name}").strip("-")
-        return self.folder / f"{name}.safetensors"
+    def path(self, stage: str) -> Path:
+        """File of a stage."""
+        return self.folder / (re.sub(r"\W+", "-", stage).strip("-") + ".safetensors")
+
+    def unusable(self, stage: str, error: Exception) -> AffektError:
+        """The error for a checkpoint that is damaged or of another model."""
+        reason = str(error).split("\n")[0]
+        return AffektError(
+            f"{self.path(stage)}: cannot resume from this file ({reason}); delete it"
+        )
 
 
-@contextmanager
-def kept(
-    folder: Path, identity: dict[str, Any], every: int, *, resume: bool, first: bool
-) -> Iterator[ResumeCheckpoints]:
-    """The folder in which a training is kept until it is done; then it is taken away.
-
-    Args:
-        folder: Beside the model that will be.
-        identity: Data, settings and versions; another training never goes on with this one.
-        every: Steps between two saves.
-        resume: Go on with what is there, if anything; without it there must be nothing.
-        first: Of several processes, the one that writes.
-
-    Raises:
-        AffektError: There is an unfinished training and `resume` was not asked for, or it is
-            of other data, settings or code.
-    """
-    checkpoints = ResumeCheckpoints(folder, every)
-    if not first:
-        yield checkpoints
-        return
-    start_or_resume(folder, identity, "training", resume=resume)
-    try:
-        yield checkpoints
-    except BaseException:
-        if not any(folder.glob("*.safetensors")):  # nothing to go on with
-            shutil.rmtree(folder)
-        raise
-    shutil.rmtree(folder)
-
-
-def _to_disk(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
+def _write_file(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     try:
         save_file(tensors, path, metadata)
-    except SafetensorError as error:  # what it says of a full disk
-        raise OSError(str(error)) from None
-
-
-def _named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}.{name}": tensor.contiguous() for name, tensor in tensors.items()}
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
-
-
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        number, key = name.split(".", 1)
-        state.setdefault(int(number), {})[key] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    except SafetensorError as error:  # as of a full disk
+        raise OSError(str(error)) from error

@@ -1,45 +1,41 @@
-"""The whole training of one model: inner split, stage 1, stage 2, refit."""
+"""The training of one model: prepare, stage 1, stage 2, calibrate, and all again on all clips."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from ..config import Config
-from ..nn.emotion_model import EmotionModel, prepare
+from ..nn.emotion_model import EmotionModel
 from ..nn.training_info import TrainingInfo
 from ..types import ClassBalance
 from .augmentation import with_copies
 from .balance import Plan, cut, make_plan, summarise
-from .calibration import temperature
-from .clips import Clip, EmbeddingCache, inner_split, speakers
-from .distributed import Distributed
-from .stage import History
-from .stage1 import Part, encoded, train_encoder
-from .stage2 import Clips, Live, Sequences, held_out_logits, train_sequence
-from .targets import known_classes, truth
-from .trainer import Trainer
+from .calibration import fit_temperatures
+from .clips import Clip, inner_split, speakers
+from .context import TrainingContext
+from .datasets import Split, random_sources, uniform_dataset
+from .stage1 import train_encoder
+from .stage2 import train_sequence
+from .targets import Classes, classes_of
+from .trainer import History, Trainer
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model and how it came about.
+    """A trained model and how it was trained.
 
     Attributes:
         model: In evaluation mode.
         labels: Class names in the order of the logits.
-        plan: How densely each class was cut.
-        balance: What that gave.
-        validation_speakers: Who stopped the training.
-        temperatures: What calibrates the probabilities of recordings of an unknown and of a
-            known source, found on the validation speakers.
-        stage1, stage2: What each stage did while validation watched.
-        refit: Whether the weights saw the validation speakers in a second training.
-        interrupted: Whether Ctrl-C ended training early.
+        plan: Hop of each class in training.
+        balance: Number of segments of each class before and after.
+        validation_speakers: Speakers of the validation clips.
+        temperatures: Of the softmax, for recordings of an unknown and of a known source.
+        stage1, stage2: What happened in each stage while there was validation.
+        refit: Whether the model was trained again on all clips.
+        interrupted: Whether Ctrl-C ended the training early.
     """
 
     model: EmotionModel
@@ -54,7 +50,7 @@ class Trained:
     interrupted: bool
 
     def training_info(self) -> TrainingInfo:
-        """What a result should record of its training."""
+        """What a result records of its training."""
         unknown_source, known_source = self.temperatures
         return TrainingInfo(
             encoder=self.model.encoder.origin,
@@ -71,59 +67,30 @@ class Trained:
         )
 
 
-def train(
-    clips: Sequence[Clip],
-    config: Config,
-    *,
-    seed: int,
-    held_out: Sequence[Clip] | None = None,
-    cache: Path | None = None,
-    trainer: Trainer = Trainer(),
-) -> Trained:
-    """Train on `clips` in two stages, stopped by inner validation speakers, or by `held_out`.
+@dataclass(frozen=True)
+class Run:
+    """One pass through both stages.
 
-    Ctrl-C ends a stage and keeps its best epoch; what comes out can always be used.
-
-    With ``protocol.refit`` the model is trained again from the start on all clips, for the
-    numbers of epochs that validation chose; if that is interrupted, the first model stays.
-    `held_out` are never trained on.
-    The same seed gives the same weights.
-
-    Raises:
-        CorpusError: A single speaker with a single clip of some class.
+    Attributes:
+        name: "selection" (validation chooses the epochs) or "refit" (on all clips).
+        training: Clips to train on.
+        validation: Clips that choose the epochs; none for "refit".
+        classes: Classes of the model.
+        config: Settings.
+        seed: Of the weights and of the order of the clips.
     """
-    labels = sorted({c.label for c in clips})
-    inner, validation_part = inner_split(clips, config.protocol.validation, seed, held_out)
-    known = known_classes(clips)
-    stages = partial(_two_stages, labels=labels, known=known, config=config, seed=seed, cache=cache)
-    run = stages(inner, validation_part, trainer=trainer.under("choice"))
-    kept, refit, interrupted = run, False, run.interrupted
-    if config.protocol.refit and held_out is None and not interrupted:
-        epochs = run.stage1.epochs, run.stage2.epochs
-        try:
-            again = stages(clips, [], epochs=epochs, trainer=trainer.under("refit"))
-            interrupted = again.interrupted
-        except KeyboardInterrupt:
-            interrupted = True
-        if not interrupted:
-            kept, refit = again, True
-    kept.model.temperatures.copy_(torch.tensor(run.temperatures))
-    return Trained(
-        kept.model,
-        labels,
-        kept.plan,
-        kept.balance,
-        speakers(validation_part),
-        run.temperatures,
-        run.stage1,
-        run.stage2,
-        refit,
-        interrupted,
-    )
+
+    name: str
+    training: Sequence[Clip]
+    validation: Sequence[Clip]
+    classes: Classes
+    config: Config
+    seed: int
 
 
-class Run(NamedTuple):
-    """Both stages on one training part."""
+@dataclass(frozen=True)
+class Fitted:
+    """What a run gives; the attributes are those of `Trained`."""
 
     model: EmotionModel
     plan: Plan
@@ -138,111 +105,123 @@ class Run(NamedTuple):
         return self.stage1.interrupted or self.stage2.interrupted
 
 
-def _two_stages(
-    training: Sequence[Clip],
-    held_out: Sequence[Clip],
-    *,
-    labels: list[str],
-    known: dict[str, set[str]],
+def train(
+    clips: Sequence[Clip],
     config: Config,
+    context: TrainingContext = TrainingContext(),
+    *,
     seed: int,
-    cache: Path | None,
-    trainer: Trainer,
-    epochs: tuple[int, int] | None = None,
-) -> Run:
-    epochs = epochs or (config.stage1.epochs, config.stage2.epochs)
-    training = with_copies(training, config.augment)
-    lengths = [(c.label, c.seconds) for c in training]
-    plan = make_plan(config.balance.plan, lengths)
-    rng = np.random.default_rng(seed)
-    even = uniform_part(training, labels, known, config)
-    even = replace(even, sources=_sources(even, rng))
-    balanced = replace(even, spans=[cut(c.seconds, plan[c.label]) for c in training])
-    validation = None
-    if held_out:
-        validation = uniform_part(held_out, labels, known, config)
-        validation = replace(validation, sources=_sources(validation, rng))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = EmotionModel(config, len(labels))
-        first = train_encoder(
-            model,
-            balanced,
-            validation,
-            config.stage1,
-            EmbeddingCache(cache, model.encoder, trainer.distributed),
-            classes=len(labels),
-            epochs=epochs[0],
-            precision=config.precision,
-            rng=rng,
-            trainer=trainer,
-        )
-        if first.interrupted and not validation:
-            raise KeyboardInterrupt  # a refit cut short is worth less than the model before it
-        tuned = EmbeddingCache(cache, model.encoder, trainer.distributed)
+    held_out: Sequence[Clip] | None = None,
+) -> Trained:
+    """Train in two stages; inner validation speakers choose the number of epochs of each.
 
-        def sequences(part: Part) -> Clips:
-            if config.stage2.end_to_end:
-                return Live(model, part, config.precision)
-            return Sequences(encoded(model, tuned, part, trainer.report), part.truth)
+    With ``protocol.refit`` the model is trained again from the start on all clips, for the chosen
+    numbers of epochs; if Ctrl-C interrupts that, the first model is kept. The same seed gives the
+    same weights.
 
-        held = sequences(validation) if validation else None
+    Args:
+        clips: The training part.
+        config: Settings.
+        context: Progress, processes, embedding cache, resume checkpoints, Ctrl-C.
+        seed: Of the weights, the order of the clips, the validation speakers.
+        held_out: Clips that choose the epochs in place of validation speakers. They are never
+            trained on.
 
-        def stage2(epochs: int) -> History:
-            return train_sequence(
-                model,
-                sequences(balanced if config.balance.scope == "both" else even),
-                held,
-                config.stage2,
-                encoder_rate=config.stage1.learning_rate,
-                epochs=epochs,
-                rng=rng,
-                trainer=trainer,
-            )
-
-        try:
-            second = stage2(epochs[1])
-        except KeyboardInterrupt:  # before its first epoch: one epoch saves hours of stage 1
-            if not validation:
-                raise
-            second = replace(stage2(1), interrupted=True)
-        model.eval()
-        found = (1.0, 1.0)
-        if validation:
-            found = _temperatures(model, validation, sequences, trainer.distributed)
-    return Run(model, plan, summarise(config.balance.plan, lengths), first, second, found)
-
-
-def _temperatures(
-    model: EmotionModel,
-    validation: Part,
-    sequences: Callable[[Part], Clips],
-    distributed: Distributed,
-) -> tuple[float, float]:
-    """For recordings of an unknown source, and of a known one."""
-    unknown = sequences(replace(validation, sources=[None] * len(validation.corpora)))
-    known = sequences(replace(validation, sources=validation.corpora))
-    one, two = (
-        temperature(held_out_logits(model, p, distributed), p.truth) for p in (unknown, known)
-    )
-    return one, two
-
-
-def uniform_part(
-    clips: Sequence[Clip], labels: list[str], known: dict[str, set[str]], config: Config
-) -> Part:
-    """Clips cut as at test."""
-    waves, spans = prepare([c.recording for c in clips], config)
-    corpora = [c.example.corpus for c in clips]
-    return Part(waves, spans, truth(clips, labels, known), corpora, corpora)
-
-
-def _sources(part: Part, rng: np.random.Generator) -> list[str | None]:
-    """Of several corpora, half of the clips are heard as of an unknown source.
-
-    The model will be used both ways.
+    Raises:
+        CorpusError: A single speaker with a single clip of some class.
+        KeyboardInterrupt: Ctrl-C, before there was a model to keep.
     """
-    if len(set(part.corpora)) == 1:
-        return list(part.corpora)
-    known = rng.random(len(part.corpora)) < 0.5
-    return [corpus if k else None for corpus, k in zip(part.corpora, known, strict=True)]
+    classes = classes_of(clips)
+    training, validation = inner_split(clips, config.protocol.validation, seed, held_out)
+    selection = _fit(Run("selection", training, validation, classes, config, seed), context)
+    if selection is None:
+        raise KeyboardInterrupt
+    refit = None
+    wanted = config.protocol.refit and held_out is None and not selection.interrupted
+    if wanted:
+        chosen = _with_epochs(config, selection)
+        refit = _refit(Run("refit", clips, [], classes, chosen, seed), context)
+    final = refit or selection
+    final.model.temperatures.copy_(torch.tensor(selection.temperatures))
+    return Trained(
+        model=final.model,
+        labels=classes.labels,
+        plan=final.plan,
+        balance=final.balance,
+        validation_speakers=speakers(validation),
+        temperatures=selection.temperatures,
+        stage1=selection.stage1,
+        stage2=selection.stage2,
+        refit=refit is not None,
+        interrupted=selection.interrupted or (wanted and refit is None),
+    )
+
+
+def _fit(run: Run, context: TrainingContext) -> Fitted | None:
+    """Prepare, train both stages, calibrate.
+
+    Returns:
+        The model; None if Ctrl-C came before there was one to keep: before the first epoch of
+        stage 1, or at any time without validation clips.
+    """
+    rng = np.random.default_rng(run.seed)
+    trainer = Trainer(context, rng, run.name)
+    split, plan, balance = prepare(run, rng)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        model = EmotionModel(run.config, len(run.classes.labels))
+        stage1 = train_encoder(model, split, run.config, trainer)
+        if stage1.interrupted and not (stage1.epochs and split.validation):
+            return None
+        stage2 = train_sequence(model, split, run.config, trainer)
+        if stage2.interrupted and not split.validation:
+            return None
+        temperatures = (1.0, 1.0)
+        if split.validation:
+            temperatures = fit_temperatures(model, split.validation, run.config, context)
+    return Fitted(model, plan, balance, stage1, stage2, temperatures)
+
+
+def _refit(run: Run, context: TrainingContext) -> Fitted | None:
+    """Train on all clips; None if Ctrl-C interrupts it: the model before is better than half."""
+    try:
+        return _fit(run, context)
+    except KeyboardInterrupt:  # while clips were encoded, between the stages
+        if not context.defers_interruption:
+            raise
+        return None
+
+
+def prepare(run: Run, rng: np.random.Generator) -> tuple[Split, Plan, list[ClassBalance]]:
+    """Augment the training clips, plan the balance of classes, cut clips into segments.
+
+    Args:
+        run: The clips and the settings.
+        rng: Draws whose statistics standardise each clip.
+
+    Returns:
+        The datasets, the hop of each class, and its numbers of segments.
+    """
+    settings = run.config.balance
+    clips = with_copies(run.training, run.config.augment)
+    lengths = [(c.label, c.seconds) for c in clips]
+    plan = make_plan(settings.plan, lengths)
+    balanced = [cut(c.seconds, plan[c.label]) for c in clips]
+    training = uniform_dataset(clips, run.classes, run.config)
+    training = replace(
+        training, stage1_spans=balanced, sources=random_sources(training.corpora, rng)
+    )
+    if settings.scope == "both":
+        training = replace(training, stage2_spans=balanced)
+    validation = None
+    if run.validation:
+        validation = uniform_dataset(run.validation, run.classes, run.config)
+        validation = validation.with_sources(random_sources(validation.corpora, rng))
+    return Split(training, validation), plan, summarise(settings.plan, lengths)
+
+
+def _with_epochs(config: Config, selection: Fitted) -> Config:
+    """The settings with the numbers of epochs that validation chose."""
+    stage1 = config.stage1.model_copy(update={"epochs": selection.stage1.epochs})
+    stage2 = config.stage2.model_copy(update={"epochs": selection.stage2.epochs})
+    return config.model_copy(update={"stage1": stage1, "stage2": stage2})

@@ -1,178 +1,147 @@
 """Stage 1: the segment encoder under a softmax head, on balanced segments (equations 1, 2)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..audio.recording import Wave
-from ..audio.segmentation import FRAME, Spans
-from ..config import Stage1
-from ..nn.emotion_model import VECTOR, EmotionModel, Projection
-from ..nn.encoders.batching import windows
-from ..nn.encoders.vggish import SAMPLES
-from ..progress import Report, silent
-from .clips import EmbeddingCache
-from .stage import Batches, History, Score, Stage
-from .targets import Targets
-from .trainer import Trainer, computing
+from ..config import Config
+from ..nn.emotion_model import EMBEDDING_DIM, EmotionModel, Projection
+from .context import TrainingContext
+from .datasets import ClipDataset, Split, encode_chunks, segment_chunks
+from .embedding_cache import EmbeddingCache
+from .targets import Score, Targets
+from .trainer import History, Stage, Trainer
 
 
-@dataclass(frozen=True)
-class Part:
-    """One side of a split, ready for an encoder.
+class Batches(NamedTuple):
+    """Training items of stage 1.
 
     Attributes:
-        waves: One ``(samples,)`` a clip, levelled.
-        spans: One ``(segments, 2)`` a clip: by class in training, uniform in validation.
-        truth: What is right of each clip.
-        corpora: The corpus of each clip.
-        sources: By whose statistics each clip is standardised: its corpus, or None for those of
-            all, as in use with recordings of which nothing else is known.
+        sizes: Number of segments of each item.
+        get: From items to standardised embeddings ``(segments, dim)`` and their targets.
     """
 
-    waves: Sequence[Wave]
-    spans: Sequence[Spans]
-    truth: Targets
-    corpora: Sequence[str]
-    sources: Sequence[str | None]
-
-    def by_segment(self) -> Targets:
-        """What is right of every segment: what is right of its clip."""
-        counts = torch.tensor([len(s) for s in self.spans])
-        return Targets(*(t.repeat_interleave(counts, 0) for t in self.truth))
+    sizes: list[int]
+    get: Callable[[list[int]], tuple[Tensor, Targets]]
 
 
-class Embeddings:
-    """Standardised segments as a frozen encoder sees them, computed once."""
+def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Trainer) -> History:
+    """Train the encoder, unless it is frozen, and the projection in place.
 
-    def __init__(self, embeddings: Sequence[Tensor], part: Part) -> None:
-        self.embeddings = torch.cat(list(embeddings))
-        self.truth = part.by_segment()
-        self.sizes = [1] * len(self.embeddings)
+    The softmax head is discarded. Without validation clips all epochs are run.
 
-    def __call__(self, batch: list[int]) -> tuple[Tensor, Targets]:
-        """Vectors ``(segments, dim)`` and their classes."""
-        return self.embeddings[batch], self.truth.of(batch)
-
-
-class Sounds:
-    """Segments for an encoder in training, encoded anew at every step.
-
-    One segment is one item, as in the paper, unless the encoder hears the context: then
-    the segments of a clip go together.
+    Args:
+        model: To be trained.
+        split: Training and validation clips.
+        config: Settings.
+        trainer: Runs the epochs.
     """
-
-    def __init__(self, model: EmotionModel, part: Part, precision: str) -> None:
-        self.model = model
-        self.precision = precision
-        self.items: list[tuple[Tensor, Tensor, str | None, Targets]] = []
-        for i, (clip, spans) in enumerate(zip(part.waves, part.spans, strict=True)):
-            for wave, inside in windows(clip, spans):
-                if model.encoder.contextual:
-                    self._add(wave, inside, part, i)
-                    continue
-                for span in inside:
-                    start = int(span[0]) * FRAME
-                    self._add(wave[start : start + SAMPLES], (span - span[0])[None], part, i)
-        self.sizes = [len(spans) for _, spans, _, _ in self.items]
-
-    def _add(self, wave: Tensor, spans: Tensor, part: Part, clip: int) -> None:
-        item = wave, spans, part.sources[clip], part.truth.of([clip] * len(spans))
-        self.items.append(item)
-
-    def __call__(self, batch: list[int]) -> tuple[Tensor, Targets]:
-        """Vectors ``(segments, dim)``, with gradients, and their classes."""
-        waves, spans, sources, truths = zip(*(self.items[i] for i in batch), strict=True)
-        with computing(self.precision):
-            together = self.model.encoder(waves, spans).float()
-        embeddings = map(self.model.standardise, together.split([len(s) for s in spans]), sources)
-        return torch.cat(list(embeddings)), Targets(*map(torch.cat, zip(*truths, strict=True)))
-
-
-def train_encoder(
-    model: EmotionModel,
-    training: Part,
-    validation: Part | None,
-    settings: Stage1,
-    cache: EmbeddingCache,
-    *,
-    classes: int,
-    epochs: int,
-    precision: str,
-    rng: np.random.Generator,
-    trainer: Trainer,
-) -> History:
-    """Train the encoder (unless frozen) and the projection in place.
-
-    The softmax head is thrown away afterwards. Without `validation` all `epochs` are run.
-    """
-    head = nn.Sequential(nn.Dropout(0.5), nn.Linear(VECTOR, classes))
-    on_top = nn.ModuleList([model.projection, head])
-    if isinstance(model.projection, Projection):
-        start = cache.encode(training.waves, training.spans, trainer.report)
-        model.projection.measure(_by_corpus(start, training.corpora))
+    training, validation = split
+    settings = config.stage1
+    classes = training.targets.known.shape[1]
+    head = nn.Sequential(nn.Dropout(0.5), nn.Linear(EMBEDDING_DIM, classes))
+    top = nn.ModuleList([model.projection, head])
+    cache = trainer.context.cache_of(model.encoder)
+    embeddings = _measure(model, training, cache)
     if settings.freeze:
-        data: Embeddings | Sounds = Embeddings(standardised(model, start, training), training)
-        trained = on_top
-        groups: list[tuple[nn.Module, float]] = [(on_top, settings.head_learning_rate)]
-        fixed = torch.cat(encoded(model, cache, validation, trainer.report)) if validation else None
+        batches = _frozen_batches(model, training, embeddings)
     else:
-        data = Sounds(model, training, precision)
-        trained = nn.ModuleList([model.encoder, on_top])
-        groups = [(model.encoder, settings.learning_rate), (on_top, settings.head_learning_rate)]
-        fixed = None
+        batches = _encoded_batches(model, training, config.precision)
 
-    optimizer = torch.optim.Adam(
-        [{"params": module.parameters(), "lr": rate} for module, rate in groups],
-        fused=True,  # unfused, VGGish's 72 M weights cost as much as their gradients
-    )
+    def loss(items: list[int]) -> Tensor:
+        x, targets = batches.get(items)
+        return targets.loss(head(model.projection(x)))
 
-    def loss(batch: list[int]) -> Tensor:
-        embeddings, truth = data(batch)
-        return truth.loss(head(model.projection(embeddings)))
-
-    @torch.inference_mode()
-    def validate(part: Part) -> Score:
-        embeddings = (
-            fixed
-            if fixed is not None
-            else torch.cat(
-                encoded(model, EmbeddingCache(None, model.encoder, trainer.distributed), part)
-            )
-        )
-        return part.by_segment().score(head(model.projection(embeddings)))
-
+    groups = [{"params": top.parameters(), "lr": settings.head_learning_rate}]
+    if not settings.freeze:
+        groups.insert(0, {"params": model.encoder.parameters(), "lr": settings.learning_rate})
     stage = Stage(
-        "stage 1 (encoder)",
-        trained,
-        optimizer,
-        Batches(data.sizes, settings.batch_size, rng),
-        loss,
-        partial(validate, validation) if validation else None,
-        epochs,
-        settings.patience,
+        name="stage 1 (encoder)",
+        model=top if settings.freeze else nn.ModuleList([model.encoder, top]),
+        optimizer=torch.optim.Adam(groups, fused=True),  # much faster for VGGish's 72 M weights
+        sizes=batches.sizes,
+        batch_size=settings.batch_size,
+        loss=loss,
+        validate=_validation(model, head, validation, config, trainer.context),
+        epochs=settings.epochs,
+        patience=settings.patience,
     )
     return trainer.fit(stage)
 
 
-def encoded(
-    model: EmotionModel, cache: EmbeddingCache, part: Part, report: Report = silent
-) -> list[Tensor]:
-    """Standardised vectors ``(segments, dim)`` of each clip of a part."""
-    return standardised(model, cache.encode(part.waves, part.spans, report), part)
+def _measure(model: EmotionModel, training: ClipDataset, cache: EmbeddingCache) -> list[Tensor]:
+    """Take the statistics of each training corpus into the model's projection.
+
+    Returns:
+        Embeddings ``(segments, dim)`` of each clip by the encoder as it is now; none where the
+        model does not standardise, so that they are not needed.
+    """
+    if not isinstance(model.projection, Projection):
+        return []
+    embeddings = cache.encode(training.waves, training.stage1_spans)
+    by_corpus: dict[str, list[Tensor]] = {}
+    for clip, corpus in zip(embeddings, training.corpora, strict=True):
+        by_corpus.setdefault(corpus, []).append(clip)
+    model.projection.measure({corpus: torch.cat(clips) for corpus, clips in by_corpus.items()})
+    return embeddings
 
 
-def standardised(model: EmotionModel, embeddings: Sequence[Tensor], part: Part) -> list[Tensor]:
-    """Each clip's vectors by the statistics of its source."""
-    return list(map(model.standardise, embeddings, part.sources))
+def _frozen_batches(
+    model: EmotionModel, training: ClipDataset, embeddings: Sequence[Tensor]
+) -> Batches:
+    """Segments whose embeddings are known."""
+    x = torch.cat(training.standardise(model, embeddings, range(len(training))))
+    targets = training.segment_targets
+    return Batches([1] * len(x), lambda items: (x[items], targets.select(items)))
 
 
-def _by_corpus(embeddings: Sequence[Tensor], corpora: Sequence[str]) -> dict[str, Tensor]:
-    gathered: dict[str, list[Tensor]] = {}
-    for clip, corpus in zip(embeddings, corpora, strict=True):
-        gathered.setdefault(corpus, []).append(clip)
-    return {corpus: torch.cat(clips) for corpus, clips in gathered.items()}
+def _encoded_batches(model: EmotionModel, training: ClipDataset, precision: str) -> Batches:
+    """Segments that are encoded anew in each step, with gradients."""
+    chunks = segment_chunks(training, contextual=model.encoder.contextual)
+
+    def get(items: list[int]) -> tuple[Tensor, Targets]:
+        batch = [chunks[i] for i in items]
+        clips = [chunk.clip for chunk in batch]
+        embeddings = encode_chunks(model, batch, precision)
+        targets = training.targets.select(clips).repeat([len(c.spans) for c in batch])
+        return torch.cat(training.standardise(model, embeddings, clips)), targets
+
+    return Batches([len(chunk.spans) for chunk in chunks], get)
+
+
+def _validation(
+    model: EmotionModel,
+    head: nn.Module,
+    validation: ClipDataset | None,
+    config: Config,
+    context: TrainingContext,
+) -> Callable[[], Score] | None:
+    """Scorer of the validation segments; a frozen encoder encodes them only once.
+
+    Args:
+        model: In training.
+        head: Classifier on the projected embeddings.
+        validation: The clips, if there are any.
+        config: Settings.
+        context: Embedding cache and processes.
+    """
+    if validation is None:
+        return None
+    targets = validation.segment_targets
+
+    def encode(cache: EmbeddingCache) -> Tensor:
+        embeddings = cache.encode(validation.waves, validation.stage1_spans)
+        return torch.cat(validation.standardise(model, embeddings, range(len(validation))))
+
+    frozen = encode(context.cache_of(model.encoder)) if config.stage1.freeze else None
+
+    @torch.inference_mode()
+    def validate() -> Score:
+        x = frozen
+        if x is None:
+            x = encode(EmbeddingCache(model.encoder, distributed=context.distributed))
+        return targets.score(head(model.projection(x)))
+
+    return validate

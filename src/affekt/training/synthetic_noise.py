@@ -13,7 +13,7 @@ Samples = NDArray[np.float64]
 MINOR = np.array([0, 2, 3, 5, 7, 8, 10, 12])  # semitones
 
 
-def other_sounds(number: int, seed: int = 0) -> list[Wave]:
+def synthetic_noise(number: int, seed: int = 0) -> list[Wave]:
     """Clips of 0.5 to 4 s."""
     rng = np.random.default_rng(seed)
     return [_sound(rng) for _ in range(number)]

@@ -1,6 +1,7 @@
-"""What is right of clips or segments, and how far a model is from it."""
+"""Targets of clips or segments, and the loss and score of logits against them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -9,58 +10,84 @@ from torch import Tensor
 
 from ..metrics import uar
 from .clips import Clip
-from .stage import Score
+
+
+class Score(NamedTuple):
+    """Of validation clips or segments.
+
+    The loss chooses the epoch: on a few dozen clips the UAR jumps and ties, and its best
+    epoch is often a lucky one (measured: results/selection.md).
+    """
+
+    loss: float
+    uar: float
 
 
 class Targets(NamedTuple):
-    """Classes of clips or segments, each among those that its corpus knows.
+    """Classes of clips or segments, each among the classes of its corpus.
 
-    A corpus without fear has fearful clips under other names or none: it says nothing about
-    fear. Loss and score therefore compare only the classes of an item's own corpus.
+    Fearful clips of a corpus without the class fear carry another label or were left out. Loss
+    and score therefore compare only the classes that an item's own corpus has.
 
     Attributes:
-        targets: Class indices ``(items,)``.
+        indices: Class indices ``(items,)``.
         known: Bool ``(items, classes)``, true for the classes of the item's corpus.
     """
 
-    targets: Tensor
+    indices: Tensor
     known: Tensor
 
-    def of(self, items: Sequence[int]) -> "Targets":
-        """Of some items."""
-        return Targets(self.targets[items], self.known[items])
+    def select(self, items: Sequence[int]) -> "Targets":
+        """Targets of some items."""
+        return Targets(self.indices[items], self.known[items])
+
+    def repeat(self, counts: Sequence[int]) -> "Targets":
+        """Targets of segments, from those of clips with so many segments each."""
+        repeats = torch.tensor(list(counts))
+        return Targets(
+            self.indices.repeat_interleave(repeats, 0), self.known.repeat_interleave(repeats, 0)
+        )
 
     def loss(self, logits: Tensor) -> Tensor:
-        """Cross-entropy of ``(items, classes)`` (equation 2), in the mean."""
-        return F.cross_entropy(self._among_known(logits), self.targets)
+        """Mean cross-entropy of ``(items, classes)`` (equation 2)."""
+        return F.cross_entropy(self._among_known(logits), self.indices)
 
     def score(self, logits: Tensor) -> Score:
-        """Of held-out items."""
+        """Loss and UAR of ``(items, classes)``."""
         predicted = self._among_known(logits).argmax(-1)
-        return Score(self.loss(logits).item(), uar(self.targets.numpy(), predicted.numpy()))
+        return Score(self.loss(logits).item(), uar(self.indices.numpy(), predicted.numpy()))
 
     def _among_known(self, logits: Tensor) -> Tensor:
         return logits.masked_fill(~self.known, -torch.inf)
 
 
-def truth(clips: Sequence[Clip], labels: list[str], known: dict[str, set[str]]) -> Targets:
-    """What is right of clips.
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a training.
 
-    Args:
-        clips: The clips.
-        labels: Classes in the order of the logits.
-        known: The classes of each corpus.
+    Attributes:
+        labels: All of them, in the order of the logits.
+        by_corpus: The classes of each corpus.
     """
-    rows = {corpus: [label in classes for label in labels] for corpus, classes in known.items()}
-    return Targets(
-        torch.tensor([labels.index(c.label) for c in clips]),
-        torch.tensor([rows[c.example.corpus] for c in clips], dtype=torch.bool),
-    )
+
+    labels: list[str]
+    by_corpus: dict[str, set[str]]
+
+    def targets(self, clips: Sequence[Clip]) -> Targets:
+        """Targets of clips of these corpora."""
+        known = {
+            corpus: [label in classes for label in self.labels]
+            for corpus, classes in self.by_corpus.items()
+        }
+        return Targets(
+            torch.tensor([self.labels.index(c.label) for c in clips]),
+            torch.tensor([known[c.example.corpus] for c in clips], dtype=torch.bool),
+        )
 
 
-def known_classes(clips: Sequence[Clip]) -> dict[str, set[str]]:
-    """The classes of each corpus among the clips."""
-    known: dict[str, set[str]] = {}
+def classes_of(clips: Sequence[Clip]) -> Classes:
+    """The classes among clips, and those of each corpus."""
+    by_corpus: dict[str, set[str]] = {}
     for clip in clips:
-        known.setdefault(clip.example.corpus, set()).add(clip.label)
-    return known
+        by_corpus.setdefault(clip.example.corpus, set()).add(clip.label)
+    return Classes(sorted({c.label for c in clips}), by_corpus)

@@ -1,86 +1,215 @@
-"""One loop for every stage: epochs, early stopping, the best weights kept, Ctrl-C ends it."""
+"""The training loop of every stage: epochs, early stopping, best weights, Ctrl-C, resuming.
+
+The only file, with `affekt.training.distributed`, that knows of processes and steps.
+"""
 
 import copy
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import islice
+from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import AffektError
-from ..progress import Event, Report, silent
-from .distributed import Distributed
-from .resume import ResumeCheckpoints
-from .stage import History, Stage, StageState
+from ..progress import Event
+from .context import TrainingContext
+from .interruption import Interruption, deferred_interruption
+from .targets import Score
+
+
+@dataclass
+class History:
+    """What happened in a stage.
+
+    Attributes:
+        loss: Mean training loss by epoch.
+        validation: Score of the validation clips by epoch; empty without any.
+        epochs: Number of epochs behind the final weights.
+        interrupted: Whether Ctrl-C ended the stage early.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    validation: list[Score] = field(default_factory=list)
+    epochs: int = 0
+    interrupted: bool = False
+
+    def curves(self) -> dict[str, list[float]]:
+        """Losses and validation UAR by epoch, for reports."""
+        return {
+            "loss": [round(value, 4) for value in self.loss],
+            "validation_loss": [round(score.loss, 4) for score in self.validation],
+            "validation_UAR": [round(score.uar, 4) for score in self.validation],
+        }
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a training.
+
+    Attributes:
+        name: Name in progress reports.
+        model: Trained in place.
+        optimizer: Of the model's parameters.
+        sizes: Number of segments of each training item; 1 where items are counted.
+        batch_size: Least sum of sizes in a batch; the last batch may have less.
+        loss: From training items to their mean loss, per segment or per clip.
+        validate: Scores the validation clips; without it all epochs are run.
+        epochs: Most epochs.
+        patience: Epochs without a better validation loss before stopping.
+        max_grad_norm: Largest norm of the gradient.
+        complete_first_epoch: After Ctrl-C finish the first epoch, so that there is a model and the
+            stage before was not in vain.
+    """
+
+    name: str
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    sizes: Sequence[int]
+    batch_size: int
+    loss: Callable[[list[int]], Tensor]
+    validate: Callable[[], Score] | None
+    epochs: int
+    patience: int
+    max_grad_norm: float | None = None
+    complete_first_epoch: bool = False
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Parameters that the optimizer changes."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    def size(self, items: Sequence[int]) -> int:
+        """Sum of the sizes of items."""
+        return sum(self.sizes[i] for i in items)
+
+    def is_finished(self, history: History) -> bool:
+        """Whether all epochs were run, or patience has run out."""
+        done = len(history.loss)
+        out_of_patience = bool(self.validate) and done - history.epochs >= self.patience
+        return done >= self.epochs or out_of_patience
+
+
+@dataclass
+class StageState:
+    """Resumable state of a stage, besides weights, optimizer and random numbers.
+
+    Attributes:
+        history: Of the completed epochs.
+        losses: Loss of each step of the current epoch.
+        order: State of the random numbers before the order of the current epoch was drawn.
+        best: Weights of the best epoch so far, where there is validation.
+        done: Whether the model has its final weights.
+    """
+
+    history: History = field(default_factory=History)
+    losses: list[float] = field(default_factory=list)
+    order: Any = None
+    best: dict[str, Tensor] | None = None
+    done: bool = False
 
 
 @dataclass(frozen=True)
 class Trainer:
-    """How stages are run, whatever it is that they learn.
+    """Runs the stages of a training.
 
     Attributes:
-        report: Progress.
-        distributed: The processes that train together.
-        checkpoints: Where training is kept, to go on after a kill.
-        accumulate: Pieces in which a batch is computed, one after the other: less memory, the
-            same gradient.
+        context: Progress, processes, resume checkpoints.
+        rng: Draws the order of the items in each epoch.
+        run: Name of the run, where the same stages are run several times in a training.
     """
 
-    report: Report = silent
-    distributed: Distributed = field(default_factory=Distributed)
-    checkpoints: ResumeCheckpoints | None = None
-    accumulate: int = 1
-
-    def under(self, part: str) -> "Trainer":
-        """For one part of a training whose stages come again in another."""
-        return replace(self, checkpoints=self.checkpoints and self.checkpoints.of(part))
+    context: TrainingContext
+    rng: np.random.Generator
+    run: str = ""
 
     def fit(self, stage: Stage) -> History:
         """Train the stage's model in place and leave it with the weights of its best epoch.
 
-        Without validation all epochs are run and the last weights kept. Ctrl-C ends the
-        stage with the best epoch so far, unless none is complete.
+        Without validation all epochs are run and the last weights are kept. If the context keeps
+        interrupted trainings, Ctrl-C ends the stage between two steps; the history says so, with
+        0 epochs if none was completed.
 
         Raises:
-            AffektError: The loss is no longer a number, or the training cannot be saved.
+            AffektError: The loss is not finite, or a resume checkpoint cannot be read or written.
         """
-        at = (self.checkpoints and self.checkpoints.restore(stage)) or StageState()
-        if at.done:
-            stage.model.eval()
-            return at.history
-        if self.distributed.rank:  # the first draws as a process alone would
-            torch.manual_seed(torch.initial_seed() + self.distributed.rank)
-        history = at.history
-        try:
-            while not _enough(stage, history):
-                self._epoch(stage, at)
-        except KeyboardInterrupt:
-            if history.epochs == 0 or self.distributed.size > 1:
-                raise
-            history.interrupted = True
-        if at.best is not None:
-            stage.model.load_state_dict(at.best)
+        state = self._restore(stage) or StageState()
+        history = state.history
+        if not state.done:
+            if self.context.distributed.rank:  # the first process draws as one alone would
+                torch.manual_seed(torch.initial_seed() + self.context.distributed.rank)
+            with deferred_interruption(enabled=self.context.defers_interruption) as interruption:
+                while not (stage.is_finished(history) or history.interrupted):
+                    self._epoch(stage, state, interruption)
+            if state.best is not None:
+                stage.model.load_state_dict(state.best)
+            if not history.interrupted:
+                state.done, state.best = True, None
+                self._save(stage, state)
         stage.model.eval()
-        if self.checkpoints and not history.interrupted:
-            at.done, at.best = True, None
-            self._save(stage, at)
         return history
 
-    def _epoch(self, stage: Stage, at: StageState) -> None:
-        rng, history = stage.batches.rng.bit_generator, at.history
-        if at.losses:  # go on in the midst of it
-            rng.state = at.order
+    def _epoch(self, stage: Stage, state: StageState, interruption: Interruption) -> None:
+        history = state.history
+        if state.losses:  # resume within the epoch
+            self.rng.bit_generator.state = state.order
         else:
-            at.order = rng.state
+            state.order = self.rng.bit_generator.state
+        may_stop = bool(history.epochs) or not stage.complete_first_epoch
         stage.model.train()
-        for batch in islice(stage.batches, len(at.losses), None):
-            at.losses.append(self._step(stage, batch))
-            if self.checkpoints and len(at.losses) % self.checkpoints.every == 0:
-                self._save(stage, at)
+        for batch in islice(self._batches(stage), len(state.losses), None):
+            if interruption.requested and may_stop:
+                history.interrupted = True
+                return
+            state.losses.append(self._step(stage, batch))
+            checkpoints = self.context.checkpoints
+            if checkpoints and len(state.losses) % checkpoints.every == 0:
+                self._save(stage, state)
         stage.model.eval()
-        history.loss.append(sum(at.losses) / len(at.losses))
-        at.losses.clear()
+        self._end_epoch(stage, state)
+        history.interrupted = interruption.requested
+
+    def _batches(self, stage: Stage) -> Iterator[list[int]]:
+        """Items in random order, batch by batch."""
+        batch: list[int] = []
+        for item in self.rng.permutation(len(stage.sizes)).tolist():
+            batch.append(item)
+            if stage.size(batch) >= stage.batch_size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _step(self, stage: Stage, batch: list[int]) -> float:
+        """Update the weights by one batch, of which each process computes its share.
+
+        Returns:
+            The loss of the batch.
+        """
+        distributed, parts = self.context.distributed, self.context.gradient_accumulation_steps
+        stage.optimizer.zero_grad()
+        loss, share = 0.0, distributed.share(batch)
+        for part in (list(share[i::parts]) for i in range(parts)):
+            if part:
+                value = stage.loss(part) * (stage.size(part) / stage.size(batch))
+                value.backward()
+                loss += value.item()
+        loss = distributed.sum_gradients(stage.parameters, loss)
+        if not math.isfinite(loss):
+            raise AffektError(f"{stage.name}: the loss is {loss}; lower the learning rate")
+        if stage.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(stage.parameters, stage.max_grad_norm)
+        stage.optimizer.step()
+        return loss
+
+    def _end_epoch(self, stage: Stage, state: StageState) -> None:
+        """Validate, keep the weights if they are the best so far, save, report."""
+        history = state.history
+        history.loss.append(sum(state.losses) / len(state.losses))
+        state.losses.clear()
         epoch, note = len(history.loss), f"loss {history.loss[-1]:.3f}"
         if stage.validate is None:
             history.epochs = epoch
@@ -90,41 +219,72 @@ class Trainer:
             history.validation.append(score)
             note += f", validation UAR {score.uar:.3f}"
             if score.loss < best:
-                at.best, history.epochs = copy.deepcopy(stage.model.state_dict()), epoch
-        self._save(stage, at)
-        self.report(Event(stage.name, epoch, stage.epochs, note))
+                state.best, history.epochs = copy.deepcopy(stage.model.state_dict()), epoch
+        self._save(stage, state)
+        self.context.report(Event(stage.name, epoch, stage.epochs, note))
 
-    def _step(self, stage: Stage, batch: list[int]) -> float:
-        """Learn from one batch: every process from its share, in pieces; its loss."""
-        stage.optimizer.zero_grad()
-        whole, total = stage.batches.weight(batch), 0.0
-        mine = self.distributed.mine(batch)
-        for piece in (mine[i :: self.accumulate] for i in range(self.accumulate)):
-            if piece:
-                value = stage.loss(list(piece)) * (stage.batches.weight(piece) / whole)
-                value.backward()
-                total += value.item()
-        total = self.distributed.together(stage.parameters, total)
-        if not math.isfinite(total):
-            raise AffektError(f"{stage.name}: the loss is {total}; lower the rate")
-        if stage.clip is not None:
-            nn.utils.clip_grad_norm_(stage.parameters, stage.clip)
-        stage.optimizer.step()
-        return total
+    def _save(self, stage: Stage, state: StageState) -> None:
+        """Write a resume checkpoint; of a finished stage, without its optimizer."""
+        checkpoints = self.context.checkpoints
+        if not (checkpoints and self.context.distributed.is_main):
+            return
+        tensors = _prefixed("model", stage.model.state_dict())
+        if not state.done:
+            tensors |= _prefixed("best", state.best or {})
+            for i, values in stage.optimizer.state_dict()["state"].items():
+                tensors |= _prefixed(f"optimizer.{i}", values)
+        tensors["random"] = torch.get_rng_state()
+        values = {
+            "history": asdict(state.history),
+            "losses": state.losses,
+            "order": state.order,
+            "rng": self.rng.bit_generator.state,
+            "done": state.done,
+        }
+        checkpoints.save(self._checkpoint(stage), tensors, values)
 
-    def _save(self, stage: Stage, at: StageState) -> None:
-        if self.checkpoints and self.distributed.first:
-            self.checkpoints.keep(stage, at)
+    def _restore(self, stage: Stage) -> StageState | None:
+        """Restore a stage from its resume checkpoint, random numbers included; None without one."""
+        checkpoints = self.context.checkpoints
+        loaded = checkpoints.load(self._checkpoint(stage)) if checkpoints else None
+        if checkpoints is None or loaded is None:
+            return None
+        tensors, values = loaded
+        try:
+            stage.model.load_state_dict(_with_prefix("model", tensors))
+            if not values["done"]:
+                _restore_optimizer(stage.optimizer, _with_prefix("optimizer", tensors))
+            self.rng.bit_generator.state = values["rng"]
+            torch.set_rng_state(tensors["random"])
+            history = History(**values["history"])
+            history.validation = [Score(*score) for score in history.validation]
+            best = _with_prefix("best", tensors) or None
+            return StageState(history, values["losses"], values["order"], best, values["done"])
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            raise checkpoints.unusable(self._checkpoint(stage), error) from error
+
+    def _checkpoint(self, stage: Stage) -> str:
+        return f"{self.run} {stage.name}"
 
 
-def _enough(stage: Stage, history: History) -> bool:
-    """Whether the epochs or the patience are at their end."""
-    done = len(history.loss)
-    return done >= stage.epochs or (
-        bool(stage.validate) and done - history.epochs >= stage.patience
-    )
-
-
-def computing(precision: str) -> torch.autocast:
-    """The context in which a network that learns from sound computes (``config.precision``)."""
+def autocast(precision: str) -> torch.autocast:
+    """The context in which a network on waves or log-mels is trained (``config.precision``)."""
     return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{prefix}."
+    return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, key = name.split(".", 1)
+        state.setdefault(int(number), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

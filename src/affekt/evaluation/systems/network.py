@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from ...metrics import uar
 from ...progress import Report
 from ...training.clips import Clip, speakers
-from ...training.stage import Batches, History, Score, Stage
-from ...training.trainer import Trainer, computing
+from ...training.context import TrainingContext
+from ...training.targets import Score
+from ...training.trainer import History, Stage, Trainer, autocast
 
 MEAN, SD = -2.0, 2.0  # of log-mel, roughly
 
@@ -95,7 +96,7 @@ def train_network(
     trained = [p for p in network.parameters() if p.requires_grad]
 
     def loss(chosen: list[int]) -> Tensor:
-        with computing(precision):
+        with autocast(precision):
             logits = network(look(segments[chosen])).float()
         return F.cross_entropy(logits, targets[chosen])
 
@@ -109,13 +110,14 @@ def train_network(
         )
 
     learned = Stage(
-        stage,
-        network,
-        torch.optim.Adam(trained, schedule.rate, fused=True),
-        Batches([1] * len(segments), schedule.batch, rng),
-        loss,
-        partial(validate, validation) if validation else None,
-        schedule.epochs,
-        schedule.patience,
+        name=stage,
+        model=network,
+        optimizer=torch.optim.Adam(trained, schedule.rate, fused=True),
+        sizes=[1] * len(segments),
+        batch_size=schedule.batch,
+        loss=loss,
+        validate=partial(validate, validation) if validation else None,
+        epochs=schedule.epochs,
+        patience=schedule.patience,
     )
-    return Trainer(report).fit(learned)
+    return Trainer(TrainingContext(report), rng).fit(learned)

@@ -14,8 +14,8 @@ from ...nn.checkpoint import Checkpoint
 from ...nn.encoders.weights import build_encoder
 from ...progress import Report
 from ...training.clips import Clip
+from ...training.context import TrainingContext
 from ...training.run import train
-from ...training.trainer import Trainer
 
 
 class PaperSystem:
@@ -40,13 +40,10 @@ class PaperSystem:
         trained = train(
             clips,
             self.config,
+            TrainingContext(report, embedding_cache=self.cache),
             seed=seed,
             held_out=held_out,
-            cache=self.cache,
-            trainer=Trainer(report),
         )
-        if trained.interrupted:
-            raise KeyboardInterrupt  # a model cut short is no basis for a score
         self.labels, self.training_info = trained.labels, trained.training_info().to_json()
         self._recognizer = Recognizer(
             Checkpoint(trained.model, trained.labels, self.config, "under test")

@@ -1,0 +1,42 @@
+"""The surroundings of a training: everything that is neither data nor settings."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..nn.encoders.protocol import SegmentEncoder
+from ..progress import Report, silent
+from .distributed import Distributed
+from .embedding_cache import EmbeddingCache
+from .resume import ResumeCheckpoints
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """How and where a training runs. Built once by the caller and passed down as one thing.
+
+    Attributes:
+        report: Receives progress.
+        distributed: The processes that train together.
+        embedding_cache: Folder of the embedding cache; without it nothing is kept on disk.
+        checkpoints: Resume checkpoints; without them a killed training starts again.
+        gradient_accumulation_steps: Parts in which a batch is computed, one after the other: less
+            memory, the same gradient.
+        keep_interrupted: Ctrl-C ends a stage and keeps its best epoch; otherwise it raises
+            KeyboardInterrupt. Of several processes it always raises.
+    """
+
+    report: Report = silent
+    distributed: Distributed = field(default_factory=Distributed)
+    embedding_cache: Path | None = None
+    checkpoints: ResumeCheckpoints | None = None
+    gradient_accumulation_steps: int = 1
+    keep_interrupted: bool = False
+
+    @property
+    def defers_interruption(self) -> bool:
+        """Whether Ctrl-C ends a stage with its best epoch."""
+        return self.keep_interrupted and self.distributed.size == 1
+
+    def cache_of(self, encoder: SegmentEncoder) -> EmbeddingCache:
+        """The embedding cache of an encoder with its weights of now."""
+        return EmbeddingCache(encoder, self.embedding_cache, self.distributed, self.report)

@@ -1,0 +1,173 @@
+"""The pair of datasets of a training, and the embeddings of their clips."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..audio.recording import Wave
+from ..audio.segmentation import FRAME, Spans
+from ..config import Config
+from ..nn.emotion_model import EmotionModel, prepare
+from ..nn.encoders.batching import encode, windows
+from ..nn.encoders.vggish import SAMPLES
+from .clips import Clip
+from .embedding_cache import EmbeddingCache
+from .targets import Classes, Targets
+from .trainer import autocast
+
+ClipEncoder = Callable[[Sequence[int]], list[Tensor]]  # from clips to embeddings (segments, dim)
+
+
+@dataclass(frozen=True)
+class ClipDataset:
+    """Clips cut into segments, for both stages.
+
+    Attributes:
+        waves: ``(samples,)`` of each clip, RMS-normalised if the config says so.
+        stage1_spans: Segments ``(segments, 2)`` of each clip in stage 1: by class in training,
+            uniform in validation.
+        stage2_spans: The same for stage 2: uniform, unless balance covers both stages.
+        targets: Class of each clip.
+        corpora: Corpus of each clip.
+        sources: Corpus whose statistics standardise each clip's embeddings; None for the mean of
+            all corpora, as in use with recordings of an unknown source.
+    """
+
+    waves: Sequence[Wave]
+    stage1_spans: Sequence[Spans]
+    stage2_spans: Sequence[Spans]
+    targets: Targets
+    corpora: Sequence[str]
+    sources: Sequence[str | None]
+
+    def __len__(self) -> int:
+        return len(self.waves)
+
+    @property
+    def segment_targets(self) -> Targets:
+        """Targets of the segments of stage 1: each has the class of its clip."""
+        return self.targets.repeat([len(spans) for spans in self.stage1_spans])
+
+    def with_sources(self, sources: Sequence[str | None]) -> "ClipDataset":
+        """The same clips, standardised by other statistics."""
+        return replace(self, sources=sources)
+
+    def standardise(
+        self, model: EmotionModel, embeddings: Sequence[Tensor], clips: Sequence[int]
+    ) -> list[Tensor]:
+        """Standardise embeddings ``(segments, dim)`` of clips by the statistics of their sources.
+
+        Args:
+            model: Has the statistics.
+            embeddings: Of each of the clips.
+            clips: Indices into the dataset.
+        """
+        return [
+            model.standardise(e, self.sources[i]) for e, i in zip(embeddings, clips, strict=True)
+        ]
+
+
+class Split(NamedTuple):
+    """The datasets of a training; `validation` is None where all clips are trained on."""
+
+    training: ClipDataset
+    validation: ClipDataset | None
+
+
+class Chunk(NamedTuple):
+    """A part of a clip that the encoder takes at once.
+
+    Attributes:
+        wave: ``(samples,)``.
+        spans: Segments ``(segments, 2)`` within it.
+        clip: Index of the clip in its dataset.
+    """
+
+    wave: Tensor
+    spans: Tensor
+    clip: int
+
+
+def uniform_dataset(clips: Sequence[Clip], classes: Classes, config: Config) -> ClipDataset:
+    """Clips cut as for validation, test and inference, each standardised by its corpus."""
+    waves, spans = prepare([c.recording for c in clips], config)
+    corpora = [c.example.corpus for c in clips]
+    return ClipDataset(waves, spans, spans, classes.targets(clips), corpora, corpora)
+
+
+def random_sources(corpora: Sequence[str], rng: np.random.Generator) -> list[str | None]:
+    """Corpora whose statistics standardise each clip, since a model is used in two ways.
+
+    Of several corpora, a random half of the clips is treated as of an unknown source.
+    """
+    if len(set(corpora)) == 1:
+        return list(corpora)
+    known = rng.random(len(corpora)) < 0.5
+    return [corpus if k else None for corpus, k in zip(corpora, known, strict=True)]
+
+
+def clip_chunks(dataset: ClipDataset, spans: Sequence[Spans], clip: int) -> list[Chunk]:
+    """Chunks of a clip that is cut into the given segments."""
+    return [Chunk(w, s, clip) for w, s in windows(dataset.waves[clip], spans[clip])]
+
+
+def segment_chunks(dataset: ClipDataset, *, contextual: bool) -> list[Chunk]:
+    """Chunks of all clips, for stage 1.
+
+    Args:
+        dataset: The clips.
+        contextual: Keep the segments of a clip together; otherwise each is a chunk, as in the
+            paper.
+    """
+    chunks = [c for i in range(len(dataset)) for c in clip_chunks(dataset, dataset.stage1_spans, i)]
+    if contextual:
+        return chunks
+    return [_segment(chunk, span) for chunk in chunks for span in chunk.spans]
+
+
+def encode_chunks(model: EmotionModel, chunks: Sequence[Chunk], precision: str) -> list[Tensor]:
+    """Embeddings ``(segments, dim)`` of each chunk, with gradients.
+
+    Args:
+        model: Has the encoder.
+        chunks: Encoded together.
+        precision: Arithmetic of the encoder, as in `Config`.
+    """
+    with autocast(precision):
+        together = model.encoder([c.wave for c in chunks], [c.spans for c in chunks]).float()
+    return list(together.split([len(c.spans) for c in chunks]))
+
+
+def clip_encoder(
+    model: EmotionModel, dataset: ClipDataset, config: Config, cache: EmbeddingCache
+) -> ClipEncoder:
+    """Encoder of the clips of a dataset in stage 2, by index.
+
+    End to end each call encodes anew, with gradients in training; otherwise all clips are encoded
+    once.
+    """
+    if not config.stage2.end_to_end:
+        embeddings = cache.encode(dataset.waves, dataset.stage2_spans)
+        return lambda clips: [embeddings[i] for i in clips]
+
+    def encode_clips(clips: Sequence[int]) -> list[Tensor]:
+        if not torch.is_grad_enabled():  # any number of clips, in bounded memory
+            waves = [dataset.waves[i] for i in clips]
+            encoded = dict(encode(model.encoder, waves, [dataset.stage2_spans[i] for i in clips]))
+            return [encoded[i] for i in range(len(clips))]
+        chunks = [clip_chunks(dataset, dataset.stage2_spans, i) for i in clips]
+        flat = encode_chunks(model, [c for of_clip in chunks for c in of_clip], config.precision)
+        embeddings = iter(flat)
+        return [torch.cat([next(embeddings) for _ in of_clip]) for of_clip in chunks]
+
+    return encode_clips
+
+
+def _segment(chunk: Chunk, span: Tensor) -> Chunk:
+    """One segment of a chunk as a chunk of its own."""
+    start = int(span[0]) * FRAME
+    return Chunk(chunk.wave[start : start + SAMPLES], (span - span[0])[None], chunk.clip)

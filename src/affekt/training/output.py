@@ -1,0 +1,207 @@
+"""Train or adapt a model and write it as a folder that ``affekt predict`` loads."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from ..atomic import new_folder
+from ..config import Config
+from ..corpora.corpus import Corpus
+from ..errors import AffektError
+from ..nn.bundled import model_folder
+from ..nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ..nn.emotion_model import EmotionModel
+from ..nn.encoders.own import is_own
+from ..nn.training_info import AdaptedFrom, CorpusInfo, LeftOut, TrainingInfo
+from ..provenance import portable, provenance
+from ..report.model_card import adapted_card, model_card
+from ..run_result import RunResult, load_run_result
+from .adapt import Adapted, adapt
+from .calibration import fit_gate, left_out_temperature
+from .clips import Clip, load_clips
+from .context import TrainingContext
+from .run import Trained, train
+
+
+def train_to_folder(
+    corpus: Corpus,
+    config: Config,
+    out: Path,
+    context: TrainingContext = TrainingContext(),
+    *,
+    evaluation: Path | None = None,
+    calibrate_on: Sequence[Path] = (),
+) -> Trained:
+    """Train on a corpus and write config, weights and card to `out`.
+
+    Args:
+        corpus: All of it is trained on, except what it marks as test.
+        config: Settings.
+        out: New or empty folder; its name is the model's.
+        context: Progress, processes, embedding cache, resume checkpoints, Ctrl-C.
+        evaluation: ``metrics.json`` of ``affekt evaluate`` with the same corpus and settings, for
+            the card.
+        calibrate_on: Folders of evaluations that left corpora out, to calibrate the confidence.
+
+    Raises:
+        AffektError: `out` is not empty, a recording cannot be read, there are too few
+            speakers, `evaluation`, a run or the unfinished training belongs to other data or
+            settings, or something cannot be written.
+    """
+    out = out.resolve()
+    with ExitStack() as folders:
+        if context.distributed.is_main:
+            folders.enter_context(_output_folder(out))
+            if context.checkpoints:
+                identity = provenance(corpus.description(), config)
+                folders.enter_context(context.checkpoints.session(identity))
+        score = _matching(evaluation, corpus, config) if evaluation else None
+        left_out = _left_out(calibrate_on, config)
+        checkpoint, trained = _train(corpus, config, out.name, context, left_out)
+        if context.distributed.is_main:
+            info = checkpoint.training.to_json()
+            card = model_card(out.name, checkpoint.intended_use, trained.labels, info, score)
+            save_checkpoint(checkpoint, out, card)
+    return trained
+
+
+def adapt_to_folder(
+    corpus: Corpus, base: str, out: Path, context: TrainingContext = TrainingContext()
+) -> Adapted:
+    """Adapt a model to labelled recordings and write the new one to `out`.
+
+    Args:
+        corpus: The recordings, without what it marks as test.
+        base: Name of a bundled model, or a model folder.
+        out: New or empty folder; its name is the model's.
+        context: Progress and embedding cache.
+
+    Raises:
+        AffektError: `out` is not empty, there is no such model, a recording cannot be read, or
+            there are too few.
+    """
+    old = load_checkpoint(model_folder(base))
+    with _output_folder(out.resolve()) as place:
+        training = corpus.training()
+        clips = load_clips(training.examples, context.report)
+        adapted = adapt(old, clips, context.cache_of(old.model.encoder), place.name)
+        license = f"{old.license}; and those of {corpus.name}: {corpus.license}"
+        note = f"{old.name} adapted to {corpus.name}. Good for recordings like these, if any."
+        config = old.config.model_copy(update={"license": license, "intended_use": note})
+        info = _adaptation_info(adapted, old).with_values(
+            audio_warnings=_warning_counts(clips), **provenance(training.description(), old.config)
+        )
+        new = replace(adapted.checkpoint, config=config, intended_use=note, training=info)
+        save_checkpoint(new, place, adapted_card(place.name, note, new.labels, info.to_json()))
+    return replace(adapted, checkpoint=new)
+
+
+@contextmanager
+def _output_folder(out: Path) -> Iterator[Path]:
+    """A new or empty folder; removed again if it is still empty when the block fails."""
+    out = new_folder(out)
+    try:
+        yield out
+    except BaseException:
+        with suppress(OSError):
+            out.rmdir()
+        raise
+
+
+def _train(
+    corpus: Corpus,
+    config: Config,
+    name: str,
+    context: TrainingContext,
+    left_out: Sequence[LeftOut],
+) -> tuple[Checkpoint, Trained]:
+    """Train, fit the speech gate, and calibrate on corpora that were left out.
+
+    Args:
+        corpus: The corpus.
+        config: Settings.
+        name: Name of the model.
+        context: Progress, processes, embedding cache, resume checkpoints, Ctrl-C.
+        left_out: Temperatures of evaluations that left corpora out.
+    """
+    training = corpus.training()
+    origin = provenance(training.description(), config)
+    clips = load_clips(training.examples, context.report)
+    seed = config.protocol.seed
+    trained = train(clips, config, context, seed=seed)
+    _fit_gate(trained, clips, config, context)
+    for run in left_out:
+        trained.model.temperatures[int(run.known_source)] *= run.temperature
+    _round_to_float16(trained.model)
+    info = trained.training_info().with_values(
+        seed=seed, audio_warnings=_warning_counts(clips), **origin
+    )
+    if left_out:
+        info = info.with_values(left_out=list(left_out))
+    intended_use = config.intended_use or (
+        f"Trained on {corpus.name}: {len(training.speakers)} speakers. On other voices, languages "
+        "and microphones it may be wrong more often than right."
+    )
+    checkpoint = Checkpoint(
+        trained.model, trained.labels, portable(config), name, intended_use, info
+    )
+    return checkpoint, trained
+
+
+def _fit_gate(
+    trained: Trained, clips: Sequence[Clip], config: Config, context: TrainingContext
+) -> None:
+    """Fit the speech gate to the training speakers; the validation speakers set its threshold."""
+    chosen = set(trained.validation_speakers)
+    validation = [c for c in clips if c.example.speaker in chosen]
+    training = [c for c in clips if c.example.speaker not in chosen]  # none of a single speaker
+    cache = context.cache_of(trained.model.encoder)
+    fit_gate(trained.model, training or clips, validation, config, cache)
+
+
+def _left_out(runs: Sequence[Path], config: Config) -> list[LeftOut]:
+    """Temperatures of evaluations, at most one for recordings of known and of unknown source."""
+    left_out = [left_out_temperature(run, config) for run in runs]
+    if len({run.known_source for run in left_out}) < len(left_out):
+        raise AffektError(
+            "two evaluations to calibrate on have the same protocol.test_normalisation; give one"
+        )
+    return left_out
+
+
+def _adaptation_info(adapted: Adapted, old: Checkpoint) -> TrainingInfo:
+    low, high = adapted.gain
+    return TrainingInfo(
+        adapted_from=AdaptedFrom(name=old.name, corpus=old.training.corpus or CorpusInfo()),
+        before_UAR=round(adapted.before, 4),
+        after_UAR=round(adapted.after, 4),
+        gain95=(round(low, 4), round(high, 4)),
+        held_out=adapted.held_out,
+    )
+
+
+def _warning_counts(clips: Sequence[Clip]) -> dict[str, int]:
+    """Number of recordings with each warning."""
+    codes = (notice.code for c in clips for notice in c.recording.warnings)
+    return dict(sorted(Counter(codes).items()))
+
+
+def _round_to_float16(model: EmotionModel) -> None:
+    """Round weights to float16, so that the model of half the size on disk is this one, bit by bit.
+
+    An encoder from outside the package keeps its own: float16 may not hold them.
+    """
+    exact = "encoder." if is_own(model.encoder) else None
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not (exact and name.startswith(exact)):
+            tensor.copy_(tensor.half())
+
+
+def _matching(path: Path, corpus: Corpus, config: Config) -> RunResult:
+    """Read an evaluation, which must be of this corpus and these settings."""
+    result = load_run_result(path)
+    if result.differences(corpus.description(), config):
+        raise AffektError(f"{path}: was made with another corpus or other settings")
+    return result

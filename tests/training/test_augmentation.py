@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from affekt.audio.recording import Recording
+from affekt.config import Augment
+from affekt.corpora.registry import load_corpus
+from affekt.training.augmentation import with_copies
+from affekt.training.clips import load_clips
+
+
+@pytest.fixture(scope="module")
+def clips(manifest):
+    return load_clips(load_corpus(str(manifest)).examples)
+
+
+def test_speeds_add_shorter_and_longer_copies_with_their_label(clips):
+    few = clips[:2]
+    copies = with_copies(few, Augment(speeds=(0.9, 1.1)))
+    assert len(copies) == 6
+    assert copies[:2] == few
+    assert copies[2].seconds == pytest.approx(few[0].seconds / 0.9, abs=1e-3)
+    assert copies[4].seconds == pytest.approx(few[0].seconds / 1.1, abs=1e-3)
+    assert [c.label for c in copies] == [c.label for c in few] * 3
+    wave = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
+    tone = few[0].__class__(few[0].example, Recording("tone", wave))
+    faster = with_copies([tone], Augment(speeds=(1.25,)))[1].recording.wave
+    assert np.argmax(np.abs(np.fft.rfft(faster))) * 16_000 / len(faster) == pytest.approx(
+        1250, abs=5
+    )

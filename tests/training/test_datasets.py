@@ -1,0 +1,92 @@
+"""Datasets of a training, and encoding their clips with gradients."""
+
+import numpy as np
+import pytest
+import torch
+
+from affekt.audio.segmentation import uniform
+from affekt.config import Config
+from affekt.corpora.registry import load_corpus
+from affekt.nn.emotion_model import EmotionModel
+from affekt.nn.encoders.weights import build_encoder
+from affekt.training.clips import load_clips
+from affekt.training.datasets import (
+    ClipDataset,
+    clip_encoder,
+    encode_chunks,
+    random_sources,
+    segment_chunks,
+)
+from affekt.training.embedding_cache import EmbeddingCache
+from affekt.training.targets import Targets
+
+
+@pytest.fixture(scope="module")
+def clips(manifest):
+    return load_clips(load_corpus(str(manifest)).examples)
+
+
+def dataset(waves):
+    spans = [uniform(len(w) / 16_000, 0.48) for w in waves]
+    targets = Targets(torch.arange(len(waves)) % 2, torch.ones(len(waves), 2, dtype=torch.bool))
+    names = [""] * len(waves)
+    return ClipDataset(waves, spans, spans, targets, names, names)
+
+
+def end_to_end(config):
+    settings = config.model_dump()
+    settings["stage2"] |= {"end_to_end": True}
+    return Config.model_validate(settings)
+
+
+def test_clips_encoded_anew_have_the_embeddings_that_the_cache_gives(clips, tiny_config):
+    encoder = build_encoder(tiny_config.encoder).eval()
+    waves = [np.tile(clips[0].recording.wave, 30), clips[5].recording.wave]  # one long, one short
+    data, cache = dataset(waves), EmbeddingCache(encoder)
+    model = EmotionModel(tiny_config, 2, encoder)
+    expected = cache.encode(data.waves, data.stage2_spans)[::-1]
+    cached = clip_encoder(model, data, tiny_config, cache)([1, 0])
+    live = clip_encoder(model, data, end_to_end(tiny_config), cache)
+    with torch.no_grad():
+        evaluated = live([1, 0])
+    for known, trained, other, right in zip(cached, live([1, 0]), evaluated, expected, strict=True):
+        assert torch.equal(known, right)
+        assert trained.requires_grad
+        assert torch.allclose(trained, right, atol=1e-5)
+        assert torch.allclose(other, right, atol=1e-5)
+
+
+def test_gradients_in_bfloat16_are_close_to_those_in_float32(clips, tiny_config):
+    encoder = build_encoder(tiny_config.encoder)
+    model = EmotionModel(tiny_config, 2, encoder)
+    chunks = segment_chunks(dataset([clips[0].recording.wave]), contextual=True)
+    gradients = []
+    for precision in ("float32", "bfloat16"):
+        model.zero_grad()
+        [embeddings] = encode_chunks(model, chunks, precision)
+        assert embeddings.dtype == torch.float32
+        embeddings.square().mean().backward()
+        gradients.append(encoder.layers[0].fc1.weight.grad)
+    exact, short = gradients
+    assert not torch.equal(exact, short)
+    assert (exact - short).norm() < 0.05 * exact.norm()
+
+
+def test_segments_are_items_of_their_own_unless_the_encoder_is_contextual():
+    wave = np.arange(16_000 * 30, dtype=np.float32)  # longer than the encoder takes at once
+    data = dataset([wave, wave[:20_000]])
+    together = segment_chunks(data, contextual=True)
+    assert [c.clip for c in together] == [0, 0, 1]
+    alone = segment_chunks(data, contextual=False)
+    starts = [first for spans in data.stage1_spans for first in spans[:, 0].tolist()]
+    assert [int(c.wave[0]) for c in alone] == [160 * start for start in starts]
+    assert all(c.spans.tolist() == [[0, 96]] for c in alone)
+    assert [c.clip for c in alone] == [0] * len(data.stage1_spans[0]) + [1, 1]
+
+
+def test_of_several_corpora_half_of_the_clips_have_no_source():
+    rng = np.random.default_rng(0)
+    sources = random_sources(["a", "b"] * 200, rng)
+    assert 150 < sources.count(None) < 250
+    assert all(s in (None, c) for s, c in zip(sources, ["a", "b"] * 200, strict=True))
+    assert random_sources(["a"] * 3, rng) == ["a"] * 3
