@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import signal
 
 import numpy as np
 import pandas as pd
@@ -145,17 +147,14 @@ def test_under_the_papers_protocol_the_test_fold_chooses_and_the_result_says_so(
     assert finding == "choice"
 
 
-def test_ctrl_c_gives_no_score(corpus, tiny_config, tmp_path, monkeypatch):
-    from affekt.evaluation.systems import paper
+def test_ctrl_c_in_a_training_gives_no_score(corpus, tiny_config, tmp_path):
+    def report(event):
+        if "stage 1" in event.stage and event.done == 2:
+            os.kill(os.getpid(), signal.SIGINT)
 
-    original = paper.train
-
-    def interrupted(*args, **kwargs):
-        return dataclasses.replace(original(*args, **kwargs), interrupted=True)
-
-    monkeypatch.setattr(paper, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run(corpus, tiny_config, tmp_path / "out", [])
+        evaluate(corpus, Maker("default", tiny_config, None), tiny_config, tmp_path / "out",
+                 report=report)  # fmt: skip
     assert not (tmp_path / "out" / "metrics.json").exists()
 
 

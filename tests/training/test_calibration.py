@@ -75,7 +75,7 @@ def test_the_bundled_model_rejects_what_is_not_speech(emodb):
 
 @pytest.fixture
 def run(tmp_path):
-    """Three corpora left out in turn; logits of the second and third are 3 and 9 times too large."""
+    """Three corpora left out in turn; logits of two and three are 3 and 9 times too large."""
     rng = np.random.default_rng(0)
     rows, folds = [], []
     for fold, (name, heat) in enumerate({"one": 1.0, "two": 3.0, "three": 9.0}.items()):
