@@ -139,7 +139,7 @@ def server():
 def test_a_broken_download_goes_on_where_it_ended(server, tmp_path):
     url = f"http://127.0.0.1:{server.server_port}/corpus.zip"
     good = Download(url, hashlib.md5(CONTENT).hexdigest())
-    with pytest.raises(CorpusError, match="768000 bytes are kept"):
+    with pytest.raises(CorpusError, match="768000 bytes were saved"):
         get(good, tmp_path)
     path = get(good, tmp_path)
     assert path.read_bytes() == CONTENT
@@ -152,7 +152,7 @@ def test_a_broken_download_goes_on_where_it_ended(server, tmp_path):
 def test_a_wrong_checksum_leaves_nothing(server, tmp_path):
     Server.broken = True
     wrong = Download(f"http://127.0.0.1:{server.server_port}/corpus.zip", "0" * 32)
-    with pytest.raises(CorpusError, match="its owner states 000"):
+    with pytest.raises(CorpusError, match="the owner states 000"):
         get(wrong, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
