@@ -61,18 +61,19 @@ ablation: $(VENV)/dev.stamp
 	    $(ABLATE) --system $$system --balance.plan $$plan --balance.scope both --out $$out || exit; \
 	done; done
 
-POOL = emodb:$(CORPORA)/emodb --others casia:$(CORPORA)/casia --others nemo:$(CORPORA)/nemo \
-    --others turev:$(CORPORA)/turev --others urdu:$(CORPORA)/urdu
+REST = casia nemo turev urdu
+POOL = emodb:$(CORPORA)/emodb $(foreach c,$(REST),--pool $(c):$(CORPORA)/$(c))
+LEAVE_OUT = emodb:$(CORPORA)/emodb $(foreach c,$(REST),--leave-out $(c):$(CORPORA)/$(c))
 
 bundled-models: $(VENV)/dev.stamp across
 	$(EVALUATE) --recipe recipes/open.toml --out runs/open
 	$(BIN)/affekt train emodb:$(CORPORA)/emodb --recipe recipes/open.toml \
 	    --evaluation runs/open/metrics.json --out models/open
-	$(BIN)/affekt train $(POOL) --others tess:$(CORPORA)/tess --recipe recipes/default.toml \
-	    --unheard runs/across/plain --out models/default
+	$(BIN)/affekt train $(POOL) --pool tess:$(CORPORA)/tess --recipe recipes/default.toml \
+	    --calibrate-on runs/across/plain --out models/default
 
 # Each corpus left out of the pool in turn: what the default model may do on unheard ones.
-ACROSS = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $(POOL) --train-only tess:$(CORPORA)/tess \
+ACROSS = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $(LEAVE_OUT) --train-only tess:$(CORPORA)/tess \
     --recipe recipes/default.toml
 
 across: $(VENV)/dev.stamp
@@ -92,6 +93,7 @@ benchmark: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/long.py $(SPOKEN) > results/long.md
 	$(BIN)/python benchmarks/serve.py demo/lively.flac > results/serve.md
 	$(BIN)/python benchmarks/score.py $(SPOKEN) > results/score.md
+	$(BIN)/python benchmarks/predict.py $(SPOKEN) > results/predict.md
 	OMP_NUM_THREADS=1 taskset -c 0 $(BIN)/python benchmarks/live.py demo/*.flac > results/live.md
 
 faults: $(VENV)/dev.stamp
