@@ -155,6 +155,7 @@ def test_combined_by_hand(recognizer, folder):
         combined.duration == combined.file_duration == soundfile.info(folder / "long.wav").duration
     )
     assert len(combined.segments) == sum(len(p.segments) for p in parts)
+    assert sum(s.attention for s in combined.segments) == pytest.approx(1)
     assert "utterances" not in combined.to_dict()
     silent = recognizer(folder / "silent.wav")
     assert silent.is_uncertain

@@ -168,7 +168,8 @@ def combine(predictions: list[Prediction]) -> Prediction:
     """One prediction of a whole recording from those of its utterances.
 
     Probabilities are the mean over the utterances that are not uncertain, weighted by duration;
-    the recording is uncertain only if all are.
+    the recording is uncertain only if all are. The attention of an utterance's segments is weighted
+    by its share of the speech, so that it sums to 1 over the recording.
     """
     if len(predictions) == 1 and not predictions[0].vad:
         return predictions[0]
@@ -180,6 +181,7 @@ def combine(predictions: list[Prediction]) -> Prediction:
         weights=[p.duration for p in counted],
     )
     labels = list(first.probabilities)
+    speech = sum(p.duration for p in predictions)
     duration = last.file_duration or last.start + last.duration
     uncertain = counted[0].is_uncertain
     return replace(
@@ -191,7 +193,11 @@ def combine(predictions: list[Prediction]) -> Prediction:
         confidence=float(mean.max()),
         probabilities=dict(zip(labels, mean.tolist(), strict=True)),
         rejection_reason=counted[0].rejection_reason,
-        segments=[s for p in predictions for s in p.segments],
+        segments=[
+            replace(s, attention=s.attention * p.duration / speech)
+            for p in predictions
+            for s in p.segments
+        ],
         warnings=list(dict.fromkeys(w for p in predictions for w in p.warnings if w.of_file)),
         normalisation_segments=last.normalisation_segments,
         utterances=list(predictions),

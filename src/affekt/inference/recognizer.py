@@ -1,4 +1,4 @@
-"""Recordings in, `Prediction`s out. Takes no label, by type."""
+"""A loaded model: recordings in, predictions out. It takes no label, by type."""
 
 import warnings as python_warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,16 +33,16 @@ HOP = 0.24  # s between the points of a timeline
 
 
 class EncodedRecording(NamedTuple):
-    """An encoded recording, without its sound.
+    """An encoded recording, without its audio.
 
     Attributes:
         file: Its name.
         seconds: Duration.
-        warnings: What is odd about its sound.
+        warnings: Warnings about its sound and its file.
         spans: ``(segments, 2)`` in frames of 10 ms.
-        vectors: ``(segments, dim)``.
-        sequences: Which segments the model reads together; the first sequence is at its own hop
-            and tells the label, further ones lie between.
+        embeddings: ``(segments, dim)``.
+        sequences: Indices of the segments that the model reads together; the first sequence is at
+            its own hop and gives the label, further ones lie between.
     """
 
     file: str
@@ -54,7 +54,7 @@ class EncodedRecording(NamedTuple):
 
     @property
     def own(self) -> Tensor:
-        """The vectors ``(segments, dim)`` at the model's own hop."""
+        """The embeddings ``(segments, dim)`` at the model's own hop."""
         return self.embeddings[self.sequences[0]]
 
 
