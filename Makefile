@@ -93,7 +93,9 @@ benchmark: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/long.py $(SPOKEN) > results/long.md
 	$(BIN)/python benchmarks/serve.py demo/lively.flac > results/serve.md
 	$(BIN)/python benchmarks/score.py $(SPOKEN) > results/score.md
-	$(BIN)/python benchmarks/predict.py $(SPOKEN) > results/predict.md
+	mkdir -p build/version-0.1 && git archive debb4e5 src | tar -x -C build/version-0.1
+	$(BIN)/python benchmarks/predict.py $(CORPORA)/emodb/wav/*.wav --before build/version-0.1 \
+	    > results/predict.md
 	OMP_NUM_THREADS=1 taskset -c 0 $(BIN)/python benchmarks/live.py demo/*.flac > results/live.md
 
 faults: $(VENV)/dev.stamp

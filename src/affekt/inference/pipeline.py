@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from heapq import merge
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -27,12 +27,13 @@ from ..types import Prediction
 from .normalisation import NormalisationStatistics
 
 if TYPE_CHECKING:
-    from .recognizer import EncodedRecording, Recognizer
+    from .recognizer import Recognizer
 
 LONG = 30.0  # s; a longer recording is recognised utterance by utterance
 PREFETCHED = 16  # utterances or recordings decoded while others are encoded
-TOGETHER = 24.0  # s of short recordings encoded together
+TOGETHER = 48.0  # s of short recordings encoded together
 NOBODY = "nobody speaks"
+T = TypeVar("T")
 
 
 class Decoded(NamedTuple):
@@ -133,10 +134,12 @@ def recognise_files(
         AffektError: The statistics are of another encoder.
     """
     opened = (_open(name, source, options) for name, source in sources)
-    for batch, encoded in _encoded(recognizer, enumerate(prefetch(opened, PREFETCHED)), options):
+    recognise = partial(recognizer.recognise, source=options.statistics)
+    items = enumerate(prefetch(opened, PREFETCHED))
+    for batch, predictions in _parallel(recognise, items, options):
         if isinstance(batch, list):
-            for (index, _), one in zip(batch, encoded, strict=True):
-                yield index, recognizer.classify(one, options.statistics)
+            for (index, _), prediction in zip(batch, predictions, strict=True):
+                yield index, prediction
             continue
         index, item = batch
         if isinstance(item, AudioError):
@@ -159,7 +162,7 @@ def short_statistics(recognizer: "Recognizer", sources: Sources) -> Normalisatio
     statistics = recognizer.statistics_of([])
     opened = (_open(name, source, Options()) for name, source in sources)
     opened_short = enumerate(prefetch(opened, PREFETCHED))
-    for _, encoded in _encoded(recognizer, opened_short, Options()):
+    for _, encoded in _parallel(recognizer.encode, opened_short, Options()):
         statistics = recognizer.statistics_of(encoded, statistics)
     return statistics
 
@@ -220,28 +223,35 @@ def _open(name: str, source: Callable[[], Source | Recording], options: Options)
         return AudioError(str(error) or type(error).__name__)
 
 
-def _encoded(
-    recognizer: "Recognizer", opened: Iterable[tuple[int, Opened]], options: Options
-) -> Iterator[tuple[Batch, "list[EncodedRecording]"]]:
-    """Batches in their order, with the encoded recordings of those that hold short ones.
+def _parallel(
+    work: Callable[[list[Recording]], list[T]],
+    opened: Iterable[tuple[int, Opened]],
+    options: Options,
+) -> Iterator[tuple[Batch, list[T]]]:
+    """Batches in their order, with the results of those that hold short recordings.
 
-    Every core encodes a batch of its own on one thread. That is faster than one batch on all
+    Every core works on a batch of its own on one thread. That is faster than one batch on all
     threads, and several times as fast where another process keeps a core busy.
+
+    Args:
+        work: Results of the recordings of one batch; called in another thread.
+        opened: Index of each recording, and the recording.
+        options: Its observer is called in this thread.
     """
     threads = torch.get_num_threads()
-    pending: deque[tuple[Batch, Future[list[EncodedRecording]] | None]] = deque()
+    pending: deque[tuple[Batch, Future[list[T]] | None]] = deque()
     with ThreadPoolExecutor(threads, initializer=partial(torch.set_num_threads, 1)) as pool:
         for batch in _together(opened):
             future = None
             if isinstance(batch, list):
                 _show(options, batch)
-                future = pool.submit(recognizer.encode, [recording for _, recording in batch])
+                future = pool.submit(work, [recording for _, recording in batch])
             pending.append((batch, future))
             if len(pending) > threads:
-                first, encoded = pending.popleft()
-                yield first, encoded.result() if encoded else []
-        for first, encoded in pending:
-            yield first, encoded.result() if encoded else []
+                first, done = pending.popleft()
+                yield first, done.result() if done else []
+        for first, done in pending:
+            yield first, done.result() if done else []
 
 
 def _together(opened: Iterable[tuple[int, Opened]]) -> Iterator[Batch]:

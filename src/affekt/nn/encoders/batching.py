@@ -11,7 +11,7 @@ from .protocol import SegmentEncoder
 
 WINDOW = 24.0  # s; longer clips are encoded window by window
 MARGIN = 1.0  # s of context on either side of a window
-BATCH = 16.0  # s of audio encoded at a time; more fall out of the processor's cache
+BATCH = 10.0  # s of audio encoded at a time; more fall out of the processor's cache
 
 
 def encode(
