@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from affekt.audio.recording import Wave
+from affekt.audio.resampling import Wave
 from affekt.config import Config, read_config
 from affekt.corpora.combine import pool
 from affekt.inference.normalisation import NormalisationStatistics

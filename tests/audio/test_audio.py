@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from affekt import AudioError
 from affekt.audio import decoding
-from affekt.audio.recording import TARGET_RMS, from_array, level
+from affekt.audio.level import TARGET_RMS, rms_normalise
+from affekt.audio.recording import from_array
 
 RATE = 16_000
 
@@ -229,11 +230,11 @@ def test_more_than_twelve_hours_are_refused_before_decoding():
         decoding.read(silence)
 
 
-def test_level_makes_loudness_equal_and_removes_the_offset():
+def test_rms_normalisation_equals_levels_and_removes_the_offset():
     quiet, loud = tone(level=0.01)[:, 0] + 0.05, tone(level=0.9)[:, 0]
-    assert np.allclose(level(quiet), level(loud), atol=2e-3)
-    assert np.sqrt(np.mean(level(quiet) ** 2)) == pytest.approx(TARGET_RMS, rel=1e-3)
-    assert not level(np.zeros(100, np.float32)).any()
+    assert np.allclose(rms_normalise(quiet), rms_normalise(loud), atol=2e-3)
+    assert np.sqrt(np.mean(rms_normalise(quiet) ** 2)) == pytest.approx(TARGET_RMS, rel=1e-3)
+    assert not rms_normalise(np.zeros(100, np.float32)).any()
 
 
 @pytest.mark.parametrize(
@@ -244,10 +245,10 @@ def test_level_makes_loudness_equal_and_removes_the_offset():
         (np.zeros((2, 16000)), RATE, "shape"),
         (np.array(["a"]), RATE, "array of"),
         ([0, 1000, -1000], RATE, "array of int64"),
-        (np.zeros(10), "16000", "rate='16000'"),
+        (np.zeros(10), "16000", "sampling_rate='16000'"),
     ],
 )
-def test_arrays_that_are_no_sound(samples, rate, reason):
+def test_wrong_arrays_are_refused(samples, rate, reason):
     with pytest.raises(ValueError, match=reason):
         from_array(samples, rate)
 

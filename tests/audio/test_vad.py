@@ -6,7 +6,7 @@ import soundfile
 import torch
 
 from affekt.audio import decoding
-from affekt.audio.vad import FRAME, LONGEST, Level, silero, split_utterances
+from affekt.audio.vad import FRAME, LONGEST, LevelDetector, silero, split_utterances
 
 RATE = 16_000
 
@@ -23,7 +23,7 @@ def found(wave, size=4000, detector=None):
     blocks = [wave[i : i + size] for i in range(0, len(wave), size)]
     return [
         (s.start, s.start + len(s.wave) / RATE)
-        for s in split_utterances(blocks, detector or Level())
+        for s in split_utterances(blocks, detector or LevelDetector())
     ]
 
 
@@ -69,7 +69,7 @@ def test_an_endless_stream_gives_each_utterance_as_it_ends():
             taken += 1
             yield block
 
-    assert len(list(islice(split_utterances(endless(), Level()), 5))) == 5
+    assert len(list(islice(split_utterances(endless(), LevelDetector()), 5))) == 5
     assert taken <= 7
 
 
@@ -82,11 +82,11 @@ def test_the_last_frame_is_filled_up():
 
 def test_an_utterance_ends_no_later_than_the_recording():
     wave = bursts(0.5, 1.0)[: RATE + 100]
-    [spoken] = split_utterances([wave], Level())
+    [spoken] = split_utterances([wave], LevelDetector())
     assert spoken.start + len(spoken.wave) / RATE == pytest.approx(len(wave) / RATE)
 
 
-@pytest.mark.parametrize("make", [Level, silero])
+@pytest.mark.parametrize("make", [LevelDetector, silero])
 def test_real_utterances_are_found(make, emodb):
     threads = torch.get_num_threads()
     paths = sorted((emodb / "wav").glob("*.wav"))[:20]
@@ -106,7 +106,7 @@ def test_a_decoder_gives_the_recording_at_once_or_block_by_block(tmp_path):
     decoder = decoding.Decoder(tmp_path / "a.wav")
     assert decoder.whole(1.0) is None
     assert np.array_equal(np.concatenate(list(decoder)), whole.wave)
-    assert decoder.rate == 22_050
+    assert decoder.sampling_rate == 22_050
     assert decoder.promised == pytest.approx(len(wave) / 22_050)
     again = decoding.Decoder(tmp_path / "a.wav").whole(10.0)
     assert np.array_equal(again.wave, whole.wave)

@@ -5,6 +5,7 @@ from helpers import ROOT
 import affekt
 from affekt import AudioError
 from affekt.audio import decoding
+from affekt.errors import RenamedWarning
 from affekt.inference.recognizer import Recognizer
 from affekt.inference.stream import WINDOW, Stream
 from affekt.nn.bundled import model_folder
@@ -35,11 +36,11 @@ def pushed(stream, wave, size):
     return segments + stream.close()
 
 
-def told(segments):
+def values(segments):
     return np.array([[s.start, s.end, *s.probabilities.values()] for s in segments])
 
 
-def test_each_moment_is_what_offline_recognition_of_the_seconds_before_it_tells(recognizer, wave):
+def test_each_moment_equals_offline_recognition_of_the_seconds_before_it(recognizer, wave):
     segments = pushed(Stream(recognizer), wave, 1600)
     assert [s.end for s in segments[:3]] == pytest.approx([0.96, 1.2, 1.44])
     assert len(segments) == (len(wave) - 0.96 * RATE) // (0.24 * RATE) + 1
@@ -53,16 +54,16 @@ def test_each_moment_is_what_offline_recognition_of_the_seconds_before_it_tells(
 
 
 @pytest.mark.parametrize("size", [777, 10**6])
-def test_how_the_sound_is_cut_into_pushes_does_not_matter(recognizer, wave, size):
-    expected = told(pushed(Stream(recognizer, hop=0.48), wave, 1600))
-    got = told(pushed(Stream(recognizer, hop=0.48), wave, size))
+def test_the_size_of_pushed_blocks_does_not_matter(recognizer, wave, size):
+    expected = values(pushed(Stream(recognizer, hop=0.48), wave, 1600))
+    got = values(pushed(Stream(recognizer, hop=0.48), wave, size))
     assert np.allclose(got, expected, atol=1e-4)
 
 
 def test_a_moment_depends_on_nothing_later(recognizer, wave):
     changed = wave.copy()
     changed[5 * RATE :] = np.random.default_rng(0).standard_normal(len(wave) - 5 * RATE) * 0.1
-    before, after = (told(Stream(recognizer).push(w)) for w in (wave, changed))
+    before, after = (values(Stream(recognizer).push(w)) for w in (wave, changed))
     early = before[:, 1] <= 5
     assert np.allclose(before[early], after[early], atol=1e-4)
     assert not np.allclose(before[~early], after[~early], atol=1e-2)
@@ -85,23 +86,30 @@ def test_utterances_are_those_of_a_file(recognizer, wave, tmp_path):
             assert list(one.probabilities.values()) == pytest.approx(
                 list(other.probabilities.values()), abs=1e-3
             )
-            assert np.allclose(told(one.segments), told(other.segments), atol=1e-3)
+            assert np.allclose(values(one.segments), values(other.segments), atol=1e-3)
 
 
 def test_other_rates_channels_and_types(recognizer, wave):
-    expected = told(Stream(recognizer).push(wave))
+    expected = values(Stream(recognizer).push(wave))
     int16 = (wave * 32767).astype(np.int16)
     stereo = np.stack([int16, int16], axis=1)
-    assert np.allclose(told(Stream(recognizer).push(stereo)), expected, atol=0.02)
+    assert np.allclose(values(Stream(recognizer).push(stereo)), expected, atol=0.02)
     slow = Stream(recognizer, 8_000)
     half = slow.push(wave[::2]) + slow.close()
     assert len(half) == len(expected)
 
 
+def test_the_old_name_of_the_sampling_rate_warns_and_works(recognizer, wave):
+    with pytest.warns(RenamedWarning, match="rate is now sampling_rate"):
+        old = Stream(recognizer, rate=8_000)
+    current = Stream(recognizer, sampling_rate=8_000)
+    assert np.array_equal(values(old.push(wave[::2])), values(current.push(wave[::2])))
+
+
 @pytest.mark.parametrize(
     ("make", "push", "error"),
     [
-        ({"rate": 10}, None, AudioError),
+        ({"sampling_rate": 10}, None, AudioError),
         ({"hop": 0.0}, None, ValueError),
         ({"hop": 0.245}, None, ValueError),
         ({}, np.array(["a"]), ValueError),
@@ -109,27 +117,28 @@ def test_other_rates_channels_and_types(recognizer, wave):
         ({}, np.array([0.0, np.nan]), AudioError),
     ],
 )
-def test_what_cannot_be_heard_is_refused(recognizer, make, push, error):
+def test_wrong_arguments_and_samples_are_refused(recognizer, make, push, error):
     with pytest.raises(error):
         Stream(recognizer, **make).push(push)
 
 
 def test_nothing_and_too_little_give_no_segment(recognizer):
     stream = Stream(recognizer)
-    assert stream.push([]) == [] or stream.push(np.zeros(0)) == []
-    assert stream.push(np.zeros(100)) == []
+    for samples in ([], np.zeros(0), np.zeros((0, 2)), np.zeros(100)):
+        assert stream.push(samples) == []
     assert stream.close() == []
 
 
-def test_with_a_long_hop_no_moment_is_told_before_it_was_spoken(recognizer, wave):
-    stream, heard = Stream(recognizer, hop=5), 0
+def test_with_a_long_hop_no_moment_is_predicted_before_it_was_spoken(recognizer, wave):
+    stream, pushed_samples = Stream(recognizer, hop=5), 0
     for start in range(0, len(wave), 960):
-        heard += len(wave[start : start + 960])
+        pushed_samples += len(wave[start : start + 960])
         for segment in stream.push(wave[start : start + 960]):
-            assert heard / RATE - 0.06 < segment.end <= heard / RATE
+            seconds = pushed_samples / RATE
+            assert seconds - 0.06 < segment.end <= seconds
 
 
-def test_it_learns_of_its_source_though_nobody_asks_for_utterances(recognizer, wave):
+def test_statistics_are_updated_without_a_callback_for_utterances(recognizer, wave):
     stream = Stream(recognizer, hop=5, learn=True)
     pushed(stream, wave, 1600)
     assert stream._statistics.segments > 5

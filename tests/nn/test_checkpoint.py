@@ -20,7 +20,7 @@ LABELS = ["anger", "neutral", "sadness"]
 def checkpoint(tiny_config):
     torch.manual_seed(0)
     model = EmotionModel(tiny_config, 3).eval()
-    model.projection.measure({"": torch.randn(50, 128)})
+    model.projection.set_statistics({"": torch.randn(50, 128)})
     return Checkpoint(model, LABELS, tiny_config, "tiny", "For tests.", TrainingInfo(seed=0))
 
 

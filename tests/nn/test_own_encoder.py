@@ -101,7 +101,7 @@ def test_it_is_built_with_its_options():
 @pytest.mark.parametrize(
     ("part", "reason"),
     [
-        (Shape, r"gives \(3, 6\) torch.float32 .* it must give \(4, 6\) torch.float32"),
+        (Shape, r"returns \(3, 6\) torch.float32 .* it must return \(4, 6\) torch.float32"),
         (Precision, "torch.float64"),
         (Dependent, "alone and in a batch differ"),
         (NoShortClip, "a clip may be shorter than a segment"),
@@ -165,7 +165,7 @@ def test_the_cache_and_the_statistics_know_its_code(monkeypatch):
 def folder(tmp_path):
     config = Config(encoder=settings(Good, dim=9))
     model = EmotionModel(config, 2).eval()
-    model.projection.measure({"": torch.randn(50, 9)})
+    model.projection.set_statistics({"": torch.randn(50, 9)})
     checkpoint = Checkpoint(model, ["a", "b"], config, "own")
     save_checkpoint(checkpoint, tmp_path / "m", "# card")
     return tmp_path / "m", checkpoint

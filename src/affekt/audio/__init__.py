@@ -1,1 +1,1 @@
-"""Audio in: decoding, resampling, levels, 0.96 s segments and voice activity."""
+"""Audio: decoding, resampling, RMS normalisation, segmentation, voice activity detection."""

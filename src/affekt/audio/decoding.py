@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError, TooLongError
 from ..types import Notice
-from .recording import Recording, Resampler, Wave, make_recording
+from .recording import Recording, make_recording
+from .resampling import Resampler, Wave
 from .segmentation import SAMPLE_RATE
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
@@ -44,7 +45,7 @@ class Decoder:
 
     Attributes:
         name: The name in results and errors.
-        rate: Sampling rate of the file, once a block is there.
+        sampling_rate: Sampling rate of the file in Hz, once a block is there.
         channels: How many the file has, once a block is there.
         promised: Seconds that the header promises, once a block is there; 0 if it does not say.
         warnings: Of what is damaged or missing, complete after the last block.
@@ -58,7 +59,7 @@ class Decoder:
         given, self._file = _named(source)
         self.name = name or given
         self.channel = channel
-        self.rate: float = SAMPLE_RATE
+        self.sampling_rate: float = SAMPLE_RATE
         self.channels = 1
         self.promised = 0.0
         self._taken = 0
@@ -91,7 +92,7 @@ class Decoder:
         parts = list(self)
         wave = np.concatenate(parts)
         parts.clear()  # of ten hours a second copy is 2.3 GB
-        return make_recording(self.name, wave, self.rate, self.warnings)
+        return make_recording(self.name, wave, self.sampling_rate, self.warnings)
 
     def _decoded(self) -> Iterator[Wave]:
         file = self._file
@@ -150,7 +151,7 @@ class Decoder:
         self, rate: float, blocks: Iterable[NDArray[np.floating]], promised: int
     ) -> Iterator[Wave]:
         """One channel, 16 kHz, block by block; what is missing goes to `warnings`."""
-        self.rate, self.promised = rate, promised / max(rate, 1)
+        self.sampling_rate, self.promised = rate, promised / max(rate, 1)
         resampler = Resampler(self.name, rate, self.channel)
         too_long = TooLongError(
             f"{self.name}: longer than {MAX_HOURS:.0f} hours; cut it into parts"

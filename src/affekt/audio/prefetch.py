@@ -1,4 +1,4 @@
-"""Work that goes on beside other work: decoding and cutting while a network computes."""
+"""Prefetching: one thread produces items while another uses them."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -10,9 +10,13 @@ Item = TypeVar("Item")
 
 
 def prefetch(items: Iterable[Item], most: int) -> Iterator[Item]:
-    """The same items, made in a thread of its own, up to `most` before they are asked for.
+    """Yield the same items, produced in a thread of their own.
 
-    What goes wrong there is raised here. When nobody asks any longer, the thread ends.
+    An error in the thread is raised here. The thread ends when the iterator is closed.
+
+    Args:
+        items: Items to produce, for instance by decoding.
+        most: Largest number of items that are ready at the same time.
     """
     queue: Queue[tuple[Item | None, BaseException | None]] = Queue(most)
     stop = Event()
@@ -41,7 +45,7 @@ def prefetch(items: Iterable[Item], most: int) -> Iterator[Item]:
                 return
             if error is not None:
                 raise error
-            yield item  # type: ignore[misc]  # None only beside an error
+            yield item  # type: ignore[misc]  # None only together with an error
     finally:
         stop.set()
         thread.join()

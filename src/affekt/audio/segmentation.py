@@ -1,11 +1,12 @@
-"""Positions of the 0.96 s segments of a clip.
+"""Segmentation: positions of the 0.96 s segments of a clip.
 
-Nothing here takes a label: this is the only segmentation of validation, test and inference. The
+No function here takes a label: validation, test and inference have no other segmentation. The
 class-dependent hops of the paper's data balance are in ``affekt.training.balance``, which inference
 does not import.
 
-Time is counted in frames of 10 ms: spans are int64 arrays ``(segments, 2)`` with the first frame of
-each segment and the frame after its last, 96 frames later. Every encoder cuts at the same place.
+Positions are frames of 10 ms, the same for every encoder: spans are int64 arrays
+``(segments, 2)`` with the first frame of each segment and the frame after its last, 96 frames
+later.
 """
 
 import numpy as np
@@ -21,14 +22,14 @@ Spans = NDArray[np.int64]
 
 
 def frames(seconds: float) -> int:
-    """Whole frames in `seconds` (the tolerance keeps 0.96 s from being 95 frames)."""
+    """Number of complete frames in a duration; 0.96 s are 96 despite rounding errors."""
     return int(seconds * FRAMES_PER_SECOND + 1e-6)
 
 
 def hopped(seconds: float, hop: float) -> Spans:
-    """Segments every `hop` seconds that lie within the clip; a shorter rest is dropped.
+    """Segments every `hop` seconds within the clip; a shorter rest at its end is dropped.
 
-    A clip shorter than a segment has one, which the encoder pads (case 1 of section 1.1).
+    A clip shorter than a segment has one segment, which the encoder pads (case 1 of section 1.1).
 
     Raises:
         ValueError: `hop` is not a positive multiple of 0.01 s.
@@ -37,15 +38,14 @@ def hopped(seconds: float, hop: float) -> Spans:
 
 
 def head_and_tail(seconds: float) -> Spans:
-    """The first and the last segment only: undersampling of large classes (case 2)."""
+    """The first and the last segment only, to undersample large classes (case 2)."""
     return _spans(np.unique([0, _last_start(seconds)]))
 
 
 def uniform(seconds: float, hop: float) -> Spans:
-    """Segments every `hop` seconds, and a last one that ends with the clip.
+    """Segments every `hop` seconds, and a last one that ends with the clip, whatever its class.
 
-    The same rule for every clip, whatever its class: together the segments cover the clip to
-    within one frame.
+    Together the segments cover the clip to within one frame.
 
     Raises:
         ValueError: `hop` is not a positive multiple of 0.01 s.
@@ -54,10 +54,10 @@ def uniform(seconds: float, hop: float) -> Spans:
 
 
 def interleaved(seconds: float, hop: float, ways: int) -> tuple[Spans, list[NDArray[np.intp]]]:
-    """Segments closer than the model's hop, and the sequences in which the model reads them.
+    """Segments at a fraction of the model's hop, and the sequences that the model takes them in.
 
-    A model is trained on sequences at its own hop. For a finer timeline it reads several of them,
-    each shifted by a fraction of the hop.
+    A model is trained on sequences at its own hop. For a finer timeline it is applied to several
+    sequences, each shifted by a fraction of the hop.
 
     Args:
         seconds: Duration of the clip.

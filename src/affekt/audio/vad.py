@@ -1,8 +1,8 @@
-"""Voice activity detection: the utterances of a stream.
+"""Voice activity detection (VAD): splits a stream into utterances.
 
-A detector is a function from a frame of 32 ms to whether it is speech: the network of silero-vad,
-or, on machines where that is missing, the level compared with the last ten seconds. Whether what
-the detector lets through is speech at all, the model's speech gate decides later.
+A detector is a function from a frame of 32 ms to whether it is speech: the network of silero-vad
+or, where that is not installed, the level compared with that of the last ten seconds. Detectors
+accept some audio that is not speech; the model's speech gate rejects it later.
 """
 
 from collections import deque
@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .recording import Wave
+from .resampling import Wave
 from .segmentation import SAMPLE_RATE
 
 FRAME = 512  # samples
 FRAMES_PER_SECOND = SAMPLE_RATE / FRAME
 PAUSE = round(0.5 * FRAMES_PER_SECOND)  # frames without speech that end an utterance
-SHORTEST = round(0.25 * FRAMES_PER_SECOND)  # frames of speech that make one
-LONGEST_SECONDS = 12.0  # of an utterance; a longer one is cut
+SHORTEST = round(0.25 * FRAMES_PER_SECOND)  # least frames of speech in an utterance
+LONGEST_SECONDS = 12.0  # longest utterance; a longer one is cut
 LONGEST = round(LONGEST_SECONDS * FRAMES_PER_SECOND)  # frames
-PAD = round(0.2 * FRAMES_PER_SECOND)  # frames kept on either side
-FLOOR = -60.0  # dBFS; below it nobody speaks
-MEMORY = round(10 * FRAMES_PER_SECOND)  # frames that the level is compared with
+PAD = round(0.2 * FRAMES_PER_SECOND)  # frames added before and after the speech
+FLOOR = -60.0  # dBFS; a softer frame is never speech
+MEMORY = round(10 * FRAMES_PER_SECOND)  # frames with which a frame's level is compared
 
 Detector = Callable[[Wave], bool]
 
@@ -40,10 +40,11 @@ class Utterance:
     wave: Wave
 
 
-class Level:
-    """Speech is what stands out of the last ten seconds.
+class LevelDetector:
+    """Takes a frame for speech if it is louder than most of the last ten seconds.
 
-    By 30 % of the way from soft to loud, and by 6 dB at least, which steady noise never does.
+    Its level must exceed the soft level (10th percentile) by 30 % of the distance to the loud one
+    (95th percentile), and by at least 6 dB, which steady noise never does.
     """
 
     def __init__(self) -> None:
@@ -58,7 +59,7 @@ class Level:
 
 
 def silero() -> Detector:
-    """The network of silero-vad; speech from a probability of 0.5 on.
+    """Load the network of silero-vad; a frame is speech from a probability of 0.5 on.
 
     Raises:
         ModuleNotFoundError: silero-vad is not installed.
@@ -79,76 +80,94 @@ def silero() -> Detector:
 
 
 def detector() -> tuple[str, Detector]:
-    """Name and function of the detector in use: "silero" where it is installed, else "level"."""
+    """Name and function of the detector: "silero" if silero-vad is installed, else "level"."""
     try:
         return "silero", silero()
     except ModuleNotFoundError:
-        return "level", Level()
+        return "level", LevelDetector()
 
 
 class UtteranceSplitter:
-    """A stream cut where nobody speaks for half a second, each utterance as soon as it ends.
+    """Splits a stream into utterances, which end after half a second without speech.
 
-    One of more than 12 s is cut at its softest frame in the last quarter. Memory is bounded by
-    that length.
+    An utterance of more than 12 s is cut at the softest frame of its last quarter, so that memory
+    is bounded.
+
+    Args:
+        is_speech: Called with each frame ``(512,)`` in order.
     """
 
     def __init__(self, is_speech: Detector) -> None:
         self._is_speech = is_speech
-        self._left = np.empty(0, np.float32)  # less than a frame
-        self._held: list[Wave] = []  # frames of the utterance, or those that may come before one
-        self._flags: list[bool] = []
-        self._first = 0  # index of held[0] in the stream
+        self._rest = np.empty(0, np.float32)  # samples of an incomplete frame
+        self._frames: list[Wave] = []  # of the current utterance, or before a possible one
+        self._flags: list[bool] = []  # whether each of the frames is speech
+        self._first = 0  # index of the first of the frames in the stream
 
     def push(self, block: Wave) -> list[Utterance]:
-        """Hear a block ``(samples,)`` of any length; the utterances that ended in it."""
-        wave = np.concatenate([self._left, block])
-        whole = len(wave) // FRAME * FRAME
-        self._left = wave[whole:]
-        return [s for f in wave[:whole].reshape(-1, FRAME) for s in self._ended(f)]
+        """Add a block ``(samples,)`` of any length.
+
+        Returns:
+            The utterances that ended in it.
+        """
+        wave = np.concatenate([self._rest, block])
+        complete = len(wave) // FRAME * FRAME
+        self._rest = wave[complete:]
+        return [u for frame in wave[:complete].reshape(-1, FRAME) for u in self._ended(frame)]
 
     def close(self) -> list[Utterance]:
-        """The utterance that the stream's end cut off, if there is one."""
-        rest = -len(self._left) % FRAME
-        ended = self.push(np.zeros(rest, np.float32))
+        """End the stream.
+
+        Returns:
+            The utterance that the end of the stream cut off, if there is one.
+        """
+        missing = -len(self._rest) % FRAME
+        ended = self.push(np.zeros(missing, np.float32))
         if sum(self._flags) >= SHORTEST:
             last = self._cut(end := self._last_speech() + PAD)
-            padding = rest if end >= len(self._held) else 0
+            padding = missing if end >= len(self._frames) else 0
             ended.append(replace(last, wave=last.wave[: len(last.wave) - padding]))
-        self._held, self._flags = [], []
+        self._frames, self._flags = [], []
         return ended
 
     def _ended(self, frame: Wave) -> Iterator[Utterance]:
-        held, flags = self._held, self._flags
-        held.append(frame)
+        """Add a frame; yield the utterance that it ends, if it does."""
+        frames, flags = self._frames, self._flags
+        frames.append(frame)
         flags.append(self._is_speech(frame))
         if not any(flags):
-            self._drop(max(0, len(held) - PAD))
+            self._drop(max(0, len(frames) - PAD))
         elif not any(flags[-PAUSE:]):
             end = self._last_speech() + PAD
             if sum(flags) >= SHORTEST:
                 yield self._cut(end)
             self._drop(end)
-        elif len(held) >= LONGEST:
-            tail = held[-LONGEST // 4 :]
-            end = len(held) - len(tail) + int(np.argmin([np.square(f).sum() for f in tail])) + 1
+        elif len(frames) >= LONGEST:
+            tail = frames[-LONGEST // 4 :]
+            end = len(frames) - len(tail) + int(np.argmin([np.square(f).sum() for f in tail])) + 1
             yield self._cut(end)
             self._drop(end)
 
     def _last_speech(self) -> int:
+        """Number of frames up to the last one with speech."""
         return len(self._flags) - self._flags[::-1].index(True)
 
     def _cut(self, end: int) -> Utterance:
-        return Utterance(self._first * FRAME / SAMPLE_RATE, np.concatenate(self._held[:end]))
+        return Utterance(self._first * FRAME / SAMPLE_RATE, np.concatenate(self._frames[:end]))
 
     def _drop(self, frames: int) -> None:
-        del self._held[:frames], self._flags[:frames]
+        del self._frames[:frames], self._flags[:frames]
         self._first += frames
 
 
 def split_utterances(blocks: Iterable[Wave], is_speech: Detector) -> Iterator[Utterance]:
-    """The utterances of a stream that is read block by block."""
-    cutter = UtteranceSplitter(is_speech)
+    """Split a stream that is read block by block into its utterances.
+
+    Args:
+        blocks: ``(samples,)`` at 16 kHz, of any length.
+        is_speech: The detector.
+    """
+    splitter = UtteranceSplitter(is_speech)
     for block in blocks:
-        yield from cutter.push(block)
-    yield from cutter.close()
+        yield from splitter.push(block)
+    yield from splitter.close()

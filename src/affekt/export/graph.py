@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..audio.recording import SILENCE, TARGET_RMS
+from ..audio.level import SILENCE, TARGET_RMS
 from ..audio.segmentation import SAMPLE_RATE, SEGMENT, SEGMENT_FRAMES
 from ..errors import AffektError
 from ..nn.checkpoint import Checkpoint

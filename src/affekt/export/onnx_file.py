@@ -18,7 +18,8 @@ from torch import Tensor
 
 from .. import __version__
 from ..atomic import write
-from ..audio.recording import Wave, level
+from ..audio.level import rms_normalise
+from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE, SEGMENT, uniform
 from ..errors import AffektError
 from ..nn.checkpoint import Checkpoint
@@ -107,7 +108,9 @@ def _told(checkpoint: Checkpoint, wave: Wave) -> list[NDArray[np.float32]]:
     model, config = checkpoint.model.eval(), checkpoint.config
     spans = uniform(len(wave) / SAMPLE_RATE, config.segments.hop)
     [(_, embeddings)] = encode(
-        model.encoder, [level(wave) if config.audio.normalisation == "rms" else wave], [spans]
+        model.encoder,
+        [rms_normalise(wave) if config.audio.normalisation == "rms" else wave],
+        [spans],
     )
     output = model.classify([model.standardise(embeddings)])
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from numbers import Number, Real
+from numbers import Number
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -73,15 +73,10 @@ def file_or_recording(source: Any, sampling_rate: float | None = None) -> Source
 
 
 def _from_samples(samples: Any, sampling_rate: Any) -> Recording:
-    if not isinstance(sampling_rate, Real):
-        raise ValueError(
-            f"sampling_rate={sampling_rate!r}: an array needs its sampling rate in Hz, such as "
-            "sampling_rate=16000"
-        )
     if isinstance(samples, torch.Tensor):
         samples = samples.detach().cpu().numpy()
         samples = samples.T if samples.ndim == 2 else samples
-    return from_array(cast(ArrayLike, samples), float(sampling_rate))
+    return from_array(cast(ArrayLike, samples), sampling_rate)
 
 
 def _from_mapping(source: Mapping[str, Any], sampling_rate: float | None) -> Source | Recording:

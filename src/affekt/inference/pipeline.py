@@ -18,7 +18,8 @@ import torch
 
 from ..audio.decoding import Decoder, Source, split_channels
 from ..audio.prefetch import prefetch
-from ..audio.recording import Recording, Wave, make_recording
+from ..audio.recording import Recording, make_recording
+from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE
 from ..audio.vad import LONGEST_SECONDS, Utterance, UtteranceSplitter, detector
 from ..errors import AudioError

@@ -18,7 +18,7 @@ from ..audio.segmentation import Spans, interleaved, to_seconds
 from ..errors import AffektError, AudioError, RenamedWarning
 from ..nn.bundled import model_folder
 from ..nn.checkpoint import Checkpoint, load_checkpoint
-from ..nn.emotion_model import Statistics, levelled
+from ..nn.emotion_model import Statistics, rms_normalised
 from ..nn.encoders.batching import encode
 from ..nn.encoders.fast import arithmetic, for_inference
 from ..nn.encoders.hashing import encoder_id
@@ -273,7 +273,7 @@ class Recognizer:
         """Encode decoded recordings, in their order: all that takes time."""
         hop = self._config.segments.hop
         cut = [interleaved(r.seconds, hop, self._ways) for r in recordings]
-        waves = levelled(recordings, self._config)
+        waves = rms_normalised(recordings, self._config)
         embeddings = dict(encode(self._encoder, waves, [spans for spans, _ in cut]))
         return [
             EncodedRecording(r.name, r.seconds, r.warnings, spans, embeddings[i], sequences)

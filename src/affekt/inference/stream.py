@@ -1,13 +1,16 @@
 """Live speech: samples in, the emotion of the moment out."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..audio.recording import Resampler, Wave, channels_of, make_recording
+from ..audio.recording import make_recording
+from ..audio.resampling import Resampler, Wave, channels_of
 from ..audio.segmentation import SAMPLE_RATE, SEGMENT
 from ..audio.vad import Utterance, UtteranceSplitter, detector
+from ..errors import RenamedWarning
 from ..types import Prediction, Segment
 from .normalisation import NormalisationStatistics
 from .recognizer import HOP, Recognizer
@@ -29,12 +32,13 @@ class Stream:
 
     Args:
         recognizer: A loaded model.
-        rate: Sampling rate of what will be pushed, in Hz.
+        sampling_rate: Sampling rate of what will be pushed, in Hz.
         hop: Seconds from one segment to the next, a multiple of 0.01.
         ended: Called with each utterance when it has ended. Without it, and without `learn`, none
             is looked for.
         statistics: What is known of the source; of `Recognizer.statistics_of`.
         learn: Take each ended utterance into the statistics before it is recognised.
+        rate: Old name of `sampling_rate`.
 
     Raises:
         AudioError: A sampling rate out of range.
@@ -44,17 +48,21 @@ class Stream:
     def __init__(
         self,
         recognizer: Recognizer,
-        rate: float = SAMPLE_RATE,
+        sampling_rate: float = SAMPLE_RATE,
         *,
         hop: float = HOP,
         ended: Callable[[Prediction], None] | None = None,
         statistics: NormalisationStatistics | None = None,
         learn: bool = False,
+        rate: float | None = None,
     ) -> None:
+        if rate is not None:
+            warnings.warn("rate is now sampling_rate", RenamedWarning, stacklevel=2)
+            sampling_rate = rate
         if not 0 < hop <= 60 or abs(round(hop * 100) - hop * 100) > 1e-6:
             raise ValueError(f"hop is {hop} s; it must be a multiple of 0.01 s, at most 60 s")
         self._recognizer = recognizer
-        self._resampler = Resampler("<stream>", rate)
+        self._resampler = Resampler("<stream>", sampling_rate)
         self._hop = round(hop * SAMPLE_RATE)
         self._due = round(SEGMENT * SAMPLE_RATE)  # sample at which the next segment ends
         self._held = np.empty(0, np.float32)

@@ -1,4 +1,4 @@
-"""Where models lie: the bundled ones by their names, others by their folders."""
+"""Folders of models: bundled ones by name, others by path."""
 
 from importlib import resources
 from pathlib import Path
@@ -7,7 +7,10 @@ from ..errors import CheckpointError
 
 
 def model_folder(model: str | Path) -> Path:
-    """Where a bundled model lies, or the model folder that was given.
+    """Folder of a model.
+
+    Args:
+        model: Name of a bundled model, or a model folder.
 
     Raises:
         CheckpointError: No such model.
@@ -21,6 +24,6 @@ def model_folder(model: str | Path) -> Path:
 
 
 def bundled_models() -> dict[str, Path]:
-    """Folders of the models inside the package, by name."""
+    """Folders of the bundled models, by name."""
     models = Path(str(resources.files("affekt") / "models"))
     return {path.name: path for path in sorted(models.iterdir()) if path.is_dir()}

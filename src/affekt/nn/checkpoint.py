@@ -1,8 +1,8 @@
 """A model on disk: a folder with config.json, model.safetensors and README.md (its card).
 
-A model is never written over another one and never pickled; each file is written atomically.
-Tensors that float16 represents exactly, as those of a frozen Whisper, are stored as float16: half
-the size, same bits. Tensors equal to those of the encoder inside the package are not stored.
+A model never overwrites another one, and nothing is pickled; each file is written atomically.
+Tensors that float16 represents exactly, such as those of a frozen Whisper, are stored as float16:
+half the size, the same values. Tensors equal to those of the bundled encoder are not stored.
 """
 
 import json
@@ -35,13 +35,13 @@ WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained model with all that is needed to use it and to know where it came from.
+    """A trained model, with what is needed to use it and to know how it was made.
 
     Attributes:
         model: The network, in evaluation mode.
         labels: Class names in the order of its logits.
         config: Settings it was trained with.
-        name: What results call it.
+        name: Name in results.
         intended_use: One sentence on what it is good for and what not.
         training: How it was trained: data, speakers, seed, epochs, validation score.
     """
@@ -55,7 +55,7 @@ class Checkpoint:
 
     @property
     def model_config(self) -> ModelConfig:
-        """What config.json of the model folder holds."""
+        """Content of config.json of the model folder."""
         encoder = self.model.encoder
         return ModelConfig(
             format=FORMAT,
@@ -77,7 +77,7 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str) -> None:
-    """Write a model folder; config.json comes last and makes it one.
+    """Write a model folder; config.json is written last, so that it marks a complete one.
 
     Args:
         checkpoint: The model.
@@ -104,8 +104,8 @@ def load_checkpoint(folder: Path, *, trust_own_parts: bool = False) -> Checkpoin
             see `affekt.own_parts.require_trust`.
 
     Raises:
-        CheckpointError: No model there, a damaged or foreign one, one of a newer affekt, or one
-            that needs code which is not there or not trusted.
+        CheckpointError: The folder holds no model, a damaged one, one of a newer affekt, or one
+            that needs code which is missing or not trusted.
     """
     if not (folder / WEIGHTS).is_file() and (folder / FILE).is_file():
         raise CheckpointError(f"{folder}: no model here ({WEIGHTS} is missing)")
@@ -131,19 +131,19 @@ def load_checkpoint(folder: Path, *, trust_own_parts: bool = False) -> Checkpoin
 
 
 def _build(about: ModelConfig, tensors: Mapping[str, Tensor]) -> EmotionModel:
-    """The model that config.json describes, with the weights of the file."""
+    """Build the model that config.json describes, with the weights of the file."""
     model = EmotionModel(about.config, len(about.labels), _encoder(about, tensors))
     model.encoder.origin = about.encoder_origin
     own = {name: t.float() for name, t in tensors.items()}
     complete = own.keys() >= model.state_dict().keys()
     if not complete and about.packaged_encoder != packaged_hash():
-        raise AffektError("needs the encoder inside another version of affekt; train it again")
+        raise AffektError("needs the bundled encoder of another version of affekt; train it again")
     model.load_state_dict(own if complete else _packaged(about.config) | own)
     return model
 
 
 def _encoder(about: ModelConfig, tensors: Mapping[str, Tensor]) -> SegmentEncoder:
-    """The encoder without weights, with the sizes of the file or of the package's own."""
+    """Build the encoder without weights, with the sizes of the file or of the bundled encoder."""
     settings = about.config.encoder
     if settings.name == "ssl":
         return empty_ssl(
@@ -158,7 +158,7 @@ def _encoder(about: ModelConfig, tensors: Mapping[str, Tensor]) -> SegmentEncode
 
 
 def _own(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """Tensors that differ from those of the encoder inside the package."""
+    """Tensors that differ from those of the bundled encoder."""
     packaged = _packaged(checkpoint.config)
     return {
         name: tensor
@@ -168,7 +168,7 @@ def _own(checkpoint: Checkpoint) -> dict[str, Tensor]:
 
 
 def _packaged(config: Config) -> dict[str, Tensor]:
-    """Tensors of the encoder inside the package, under the names of a model with this config."""
+    """Tensors of the bundled encoder, under their names in a model with this config."""
     if config.encoder.name != "whisper" or config.encoder.layer > LAYERS:
         return {}
     encoder = build_encoder(config.encoder.model_copy(update={"weights": None}))
@@ -176,5 +176,6 @@ def _packaged(config: Config) -> dict[str, Tensor]:
 
 
 def _compact(tensor: Tensor) -> Tensor:
+    """As float16 if that changes no value."""
     half = tensor.to(torch.float16)
     return (half if torch.equal(half.to(tensor.dtype), tensor) else tensor).contiguous()

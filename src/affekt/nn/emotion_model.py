@@ -1,4 +1,4 @@
-"""The whole system: segment encoder, projection, sequence model."""
+"""The complete network: segment encoder, projection, sequence model."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from ..audio.recording import Recording, Wave, level
+from ..audio.level import rms_normalise
+from ..audio.recording import Recording
+from ..audio.resampling import Wave
 from ..audio.segmentation import Spans, uniform
 from ..config import Config
 from .encoders.protocol import SegmentEncoder
@@ -16,11 +18,11 @@ from .encoders.weights import build_encoder
 from .sequence_model import Output, SequenceModel
 from .speech_gate import SpeechGate
 
-EMBEDDING_DIM = 128  # the paper's length of a segment's embedding
+EMBEDDING_DIM = 128  # length of a segment's embedding in the paper
 
 
 class Statistics(NamedTuple):
-    """How the segment vectors of one source lie.
+    """Mean and standard deviation of the segment embeddings of a speaker, corpus or domain.
 
     Attributes:
         mean: ``(dim,)``.
@@ -32,17 +34,20 @@ class Statistics(NamedTuple):
 
 
 class Projection(nn.Module):
-    """Standardise an encoder's vectors by their source, then reduce them to 128-D.
+    """Projection of standardised embeddings to 128 dimensions, with the statistics for them.
 
-    VGGish ends in such a layer of its own; pooled Whisper frames need one, and their
-    dimensions differ in spread by orders of magnitude. Layers that stand side by side in a
-    vector are mixed with learned weights that sum to 1.
+    VGGish ends in such a layer of its own; pooled Whisper frames need one, and the standard
+    deviations of their dimensions differ by orders of magnitude. Layers that are concatenated in an
+    embedding are mixed with learned weights that sum to 1.
+
+    Args:
+        dim: Length of an embedding.
+        stacked: Number of layers concatenated in it.
 
     Attributes:
-        mean: What a source that nothing is known of is taken to have ``(dim,)``: the mean of the
-            training corpora.
-        sd: Likewise ``(dim,)``.
-        sources: The training corpora, by name, while the model is in training.
+        mean: Mean of the training corpora ``(dim,)``, for recordings of an unknown domain.
+        sd: Their mean standard deviation ``(dim,)``.
+        corpora: Statistics of each training corpus by name; empty in a loaded model.
     """
 
     mean: Tensor
@@ -52,47 +57,60 @@ class Projection(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("sd", torch.ones(dim))
-        self.sources: dict[str, Statistics] = {}
+        self.corpora: dict[str, Statistics] = {}
         self.mix = nn.Parameter(torch.zeros(stacked)) if stacked > 1 else None
         self.norm = nn.LayerNorm(dim // stacked)
         self.linear = nn.Linear(dim // stacked, EMBEDDING_DIM)
 
-    def measure(self, corpora: Mapping[str, Tensor]) -> None:
-        """Take the statistics from the training vectors ``(segments, dim)`` of each corpus."""
-        self.sources = {
+    def set_statistics(self, corpora: Mapping[str, Tensor]) -> None:
+        """Compute the statistics of the training corpora.
+
+        Args:
+            corpora: Training embeddings ``(segments, dim)`` of each corpus.
+        """
+        self.corpora = {
             name: Statistics(embeddings.mean(0), embeddings.std(0).clamp_min(1e-5))
             for name, embeddings in corpora.items()
         }
-        self.mean.copy_(torch.stack([s.mean for s in self.sources.values()]).mean(0))
-        self.sd.copy_(torch.stack([s.sd for s in self.sources.values()]).mean(0))
+        self.mean.copy_(torch.stack([s.mean for s in self.corpora.values()]).mean(0))
+        self.sd.copy_(torch.stack([s.sd for s in self.corpora.values()]).mean(0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Standardised vectors ``(..., dim)`` to ``(..., 128)``."""
+        """Standardised embeddings ``(..., dim)`` to ``(..., 128)``."""
         if self.mix is not None:
             x = (x.unflatten(-1, (len(self.mix), -1)) * self.mix.softmax(0)[:, None]).sum(-2)
         return self.linear(self.norm(x))
 
 
 def prepare(recordings: Sequence[Recording], config: Config) -> tuple[list[Wave], list[Spans]]:
-    """Level and cut recordings: the same in training, validation and test. No label."""
-    return levelled(recordings, config), [
+    """Normalise and segment recordings: the same in training, validation and test, without labels.
+
+    Returns:
+        Waves ``(samples,)`` and spans ``(segments, 2)`` of each recording.
+    """
+    return rms_normalised(recordings, config), [
         uniform(r.seconds, config.segments.hop) for r in recordings
     ]
 
 
-def levelled(recordings: Sequence[Recording], config: Config) -> list[Wave]:
-    """The waves of recordings as the encoder hears them, in training and in use."""
+def rms_normalised(recordings: Sequence[Recording], config: Config) -> list[Wave]:
+    """Waves ``(samples,)`` of recordings, RMS-normalised if the config says so."""
     waves = [r.wave for r in recordings]
-    return [level(wave) for wave in waves] if config.audio.normalisation == "rms" else waves
+    return [rms_normalise(wave) for wave in waves] if config.audio.normalisation == "rms" else waves
 
 
 class EmotionModel(nn.Module):
-    """The encoder, and what stands on it: from segment vectors to the emotion of each clip.
+    """Encoder, projection, sequence model and speech gate.
+
+    Args:
+        config: Settings.
+        classes: Number of classes.
+        encoder: The encoder; by default the one of the config, with its weights.
 
     Attributes:
-        temperatures: What logits are divided by before they are probabilities ``(2,)``: where
-            the source is unknown, and where it is known.
-        gate: Tells what is no speech.
+        temperatures: Temperatures of the softmax ``(2,)``: without normalisation statistics of the
+            speaker or domain, and with them.
+        gate: Rejects what is not speech.
     """
 
     temperatures: Tensor
@@ -119,28 +137,28 @@ class EmotionModel(nn.Module):
 
     @property
     def prior(self) -> Statistics | None:
-        """Of a source that nothing is known of; None where vectors are not standardised."""
+        """Statistics for an unknown domain; None if embeddings are not standardised."""
         if not isinstance(self.projection, Projection):
             return None
         return Statistics(self.projection.mean, self.projection.sd)
 
-    def standardise(self, embeddings: Tensor, source: Statistics | str | None = None) -> Tensor:
-        """The encoder's vectors ``(segments, dim)`` as `classify` takes them.
+    def standardise(self, embeddings: Tensor, statistics: Statistics | str | None = None) -> Tensor:
+        """Standardise embeddings ``(segments, dim)`` for `classify`.
 
         Args:
-            embeddings: Of one source.
-            source: Its statistics, or the name of a training corpus; those of the training
-                corpora in the mean where neither is known.
+            embeddings: Of one speaker or domain.
+            statistics: Its statistics, or the name of its training corpus; by default those for an
+                unknown domain.
         """
         if not isinstance(self.projection, Projection):
             return embeddings
-        if isinstance(source, str):
-            source = self.projection.sources.get(source)
-        mean, sd = source or (self.projection.mean, self.projection.sd)
+        if isinstance(statistics, str):
+            statistics = self.projection.corpora.get(statistics)
+        mean, sd = statistics or (self.projection.mean, self.projection.sd)
         return (embeddings - mean) / sd
 
     def classify(self, embeddings: Sequence[Tensor]) -> Output:
-        """The standardised vectors ``(segments, dim)`` of each clip to its emotion."""
-        lengths = torch.tensor([len(v) for v in embeddings])
+        """Classify clips, given the standardised embeddings ``(segments, dim)`` of each."""
+        lengths = torch.tensor([len(e) for e in embeddings])
         projected = self.projection(torch.cat(list(embeddings))).split(lengths.tolist())
         return self.sequence(pad_sequence(list(projected), batch_first=True), lengths)

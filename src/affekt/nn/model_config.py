@@ -15,19 +15,19 @@ FILE = "config.json"
 
 
 class ModelConfig(Record):
-    """All that a model folder holds besides its weights and its card.
+    """Content of config.json.
 
     Attributes:
         format: Version of the format of the folder.
         affekt: Version of affekt that wrote it.
-        name: What results call the model.
+        name: Name of the model in results.
         labels: Class names in the order of the logits.
         intended_use: What the model is good for and what not ("note" before version 0.2).
         encoder_origin: Where the encoder's weights came from.
-        packaged_encoder: Hash of the encoder inside the package that the weights build on.
-        architecture: Sizes of an encoder of transformers.
+        packaged_encoder: Hash of the bundled encoder, whose weights are not stored again.
+        architecture: What is needed to build the encoder without its weights.
         training: How the model was trained.
-        config: Settings it was trained with.
+        config: Settings that it was trained with.
     """
 
     format: int = FORMAT
@@ -42,7 +42,7 @@ class ModelConfig(Record):
     config: Config
 
     def to_json(self) -> dict[str, Any]:
-        """The content of the file; all settings are written, those at their defaults too."""
+        """Content of the file; settings at their defaults are written, too."""
         return super().to_json() | {"config": self.config.model_dump(mode="json")}
 
     @property
@@ -56,7 +56,8 @@ def read_model_config(folder: Path) -> ModelConfig:
     """Read config.json of a model folder, of this version or an earlier one.
 
     Raises:
-        CheckpointError: No model there, a damaged file, a foreign one, or one of a newer affekt.
+        CheckpointError: There is no model, or the file is damaged, of another program, or of a
+            newer affekt.
     """
     path = folder / FILE
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Poolings from outside the package, checked before anything is trained with them."""
+"""Poolings of the user, checked before they are used in training."""
 
 from typing import TYPE_CHECKING
 
@@ -11,20 +11,19 @@ from ..own_parts import import_part
 if TYPE_CHECKING:
     from .pooling import Pooling
 
-SEGMENTS = (4, 1)  # of two clips, the second padded to the first
+SEGMENTS = (4, 1)  # of the two clips that a pooling is tried on
 
 
 def own_pooling(path: str, hidden: int, base: "type[Pooling]") -> "Pooling":
-    """Build the pooling that ``stage2.pooling`` names by a dotted path, and try it.
+    """Build the pooling that ``stage2.pooling`` names by a dotted path, and try it on two clips.
 
     Args:
         path: Dotted path of a class that takes ``hidden``.
         hidden: Length of a hidden vector.
-        base: The class that it must be derived from.
+        base: `Pooling`, from which the class must be derived.
 
     Raises:
-        AffektError: It cannot be imported or built, or does not do what `Pooling` asks for; the
-            message says what.
+        AffektError: It cannot be imported or built, or its output is not as `Pooling` describes.
     """
     part = import_part(path, "stage2.pooling")
     if not (isinstance(part, type) and issubclass(part, base)):
@@ -62,7 +61,7 @@ def _check(pooling: "Pooling", hidden: int) -> None:
         alone, _ = pooling(h[i : i + 1, :length], mask[i : i + 1, :length])
         if not torch.allclose(alone[0], pooled[i], atol=1e-4):
             raise ValueError(
-                "a clip's vector alone and in a batch differ; leave out what is padded"
+                "a clip's vector alone and in a batch differ; ignore the padded segments"
             )
 
 

@@ -1,8 +1,8 @@
-"""From the hidden vectors of a clip's segments to one vector, and who counted how much.
+"""Pooling: from the hidden vectors of a clip's segments to one vector, with attention weights.
 
-Attention is the paper's (equations 8 and 9). The others are its announced future work,
-second-order and higher-order attention, and what they are usually compared with. All are
-masked, and all are defined for a clip of one segment.
+Attention is the paper's (equations 8 and 9). The others are second-order and higher-order
+attention, which the paper announces as future work, and common alternatives. All are masked and
+defined for a clip of a single segment.
 """
 
 import torch
@@ -11,17 +11,18 @@ from torch import Tensor, nn
 from ..own_parts import is_dotted_path
 from .own_pooling import own_pooling
 
-REDUCED = 32  # dimensions whose covariance is taken
-RIDGE = 1e-3  # on the covariance's diagonal: that of one segment is zero
+REDUCED = 32  # dimensions that hidden vectors are reduced to
+RIDGE = 1e-3  # added to the covariance's diagonal, since the covariance of one segment is zero
 NEWTON_STEPS = 5
 HEADS = 4
 SMALL = 1e-6
 
 
 class Pooling(nn.Module):
-    """Base class of every pooling. One of your own is built with ``hidden``, the length of `h`.
+    """Base class of every pooling.
 
-    A clip's vector is the same alone and in any batch.
+    A class of your own is called with ``hidden``, the length of a hidden vector. A clip's vector
+    must be the same alone and in any batch.
 
     Attributes:
         dim: Length of the pooled vector.
@@ -44,7 +45,7 @@ class Pooling(nn.Module):
 
 
 class Attention(Pooling):
-    """Equation 8, mu_t = softmax over the clip of W h_t, and equation 9, their mean."""
+    """Weights mu_t = softmax of W h_t over the clip (equation 8); weighted mean (equation 9)."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -58,7 +59,7 @@ class Attention(Pooling):
 
 
 class Mean(Pooling):
-    """The same weight for every segment: the system without attention."""
+    """Mean of all segments: no attention."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -71,7 +72,7 @@ class Mean(Pooling):
 
 
 class MultiHead(Pooling):
-    """Four attentions side by side, each with its own weights (Lin et al., 2017)."""
+    """Four attention heads, concatenated (Lin et al., 2017)."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -85,7 +86,7 @@ class MultiHead(Pooling):
 
 
 class Statistics(Pooling):
-    """Mean and deviation under one attention (Okabe et al., 2018)."""
+    """Mean and standard deviation, weighted by attention (Okabe et al., 2018)."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -103,8 +104,7 @@ class Statistics(Pooling):
 class Bilinear(Pooling):
     """Second order, rank one: mean over segments of (a . h_t) h_t (Girdhar & Ramanan, 2017).
 
-    With the linear classifier on top, the logit of class c is the mean of
-    (a . h_t)(b_c . h_t).
+    After the linear classifier, the logit of class c is the mean of (a . h_t)(b_c . h_t).
     """
 
     def __init__(self, hidden: int) -> None:
@@ -120,10 +120,10 @@ class Bilinear(Pooling):
 
 
 class Covariance(Pooling):
-    """Second order: the square root of the segments' covariance in 32 dimensions.
+    """Second order: square root of the segments' covariance in 32 dimensions.
 
-    The root by Newton-Schulz iterations (Li et al., 2018), which need no eigenvalues; the
-    upper triangle is the clip's vector.
+    Newton-Schulz iterations (Li et al., 2018) compute the root without eigenvalues; its upper
+    triangle is the clip's vector.
     """
 
     rows: Tensor
@@ -175,6 +175,11 @@ class HigherOrder(Pooling):
 def make_pooling(name: str, hidden: int, order: int) -> Pooling:
     """Build the pooling that a config names.
 
+    Args:
+        name: Name of a pooling, or a dotted path.
+        hidden: Length of a hidden vector.
+        order: Highest order of `HigherOrder`.
+
     Raises:
         AffektError: A dotted path that names no pooling.
     """
@@ -194,7 +199,7 @@ def make_pooling(name: str, hidden: int, order: int) -> Pooling:
 
 
 def square_root(matrices: Tensor) -> Tensor:
-    """Of positive definite ``(batch, n, n)``, by coupled Newton-Schulz iterations."""
+    """Square root of positive definite ``(batch, n, n)``, by coupled Newton-Schulz iterations."""
     trace = matrices.diagonal(dim1=-2, dim2=-1).sum(-1)[:, None, None]
     eye = torch.eye(matrices.shape[-1], dtype=matrices.dtype, device=matrices.device)
     y, z = matrices / trace, eye.expand_as(matrices)
@@ -205,7 +210,7 @@ def square_root(matrices: Tensor) -> Tensor:
 
 
 def _softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Over the segments of each clip ``(batch, segments, heads)``."""
+    """Softmax of ``(batch, segments, heads)`` over the segments of each clip."""
     return scores.masked_fill(~mask[..., None], -torch.inf).softmax(1)
 
 
@@ -214,7 +219,7 @@ def _uniform(h: Tensor, mask: Tensor) -> Tensor:
 
 
 def _shares(scores: Tensor, mask: Tensor) -> Tensor:
-    """Non-negative scores as shares; equal ones where all are zero."""
+    """Non-negative scores, scaled to sum to 1 over each clip; equal if all are zero."""
     scores = scores * mask + SMALL * mask
     return scores / scores.sum(-1, keepdim=True)
 

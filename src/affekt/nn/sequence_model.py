@@ -1,7 +1,7 @@
-"""From a clip's segment vectors to its emotion: Bi-LSTM, pooling, softmax (section 1.3).
+"""Sequence model: Bi-LSTM, pooling and classifier (section 1.3).
 
-A clip's output never depends on its neighbours in the batch: recurrences run over each
-clip's own length and pooling is masked.
+The output of a clip does not depend on other clips in the batch: recurrences run over each clip's
+own length, and pooling is masked.
 """
 
 from typing import NamedTuple
@@ -14,13 +14,13 @@ from .pooling import make_pooling
 
 
 class Output(NamedTuple):
-    """What the sequence model says of a batch.
+    """Output of the sequence model for a batch.
 
     Attributes:
         logits: ``(batch, classes)``.
-        hidden: The Bi-LSTM's ``(batch, segments, 2 * hidden)``.
-        attention: ``(batch, segments)``, sums to 1 over each clip, 0 where it is padded.
-        pooled: What the classifier sees ``(batch, dim)``.
+        hidden: Hidden vectors of the Bi-LSTM ``(batch, segments, 2 * hidden)``.
+        attention: ``(batch, segments)``, sums to 1 over each clip, 0 for padding.
+        pooled: Input of the classifier ``(batch, dim)``.
     """
 
     logits: Tensor
@@ -30,7 +30,7 @@ class Output(NamedTuple):
 
 
 class BiLSTM(nn.Module):
-    """Standard bidirectional LSTM, packed."""
+    """Bidirectional LSTM without peepholes, on packed sequences."""
 
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
@@ -45,11 +45,11 @@ class BiLSTM(nn.Module):
 
 
 class PeepholeLSTM(nn.Module):
-    """One direction of equations 3-7: gates that see the cell (Gers & Schmidhuber, 2000).
+    """One direction of equations 3-7: an LSTM with peepholes (Gers & Schmidhuber, 2000).
 
-    Equation 4 lost its x_t in print, equation 6 writes sigma_t for o_t and lets the output
-    gate look at c_{t-1}. The cell here has both inputs in every gate, diagonal peepholes,
-    and an output gate that looks at c_t as in Graves (2013), whom the equations follow.
+    As printed, equation 4 lacks x_t, equation 6 has sigma_t in place of o_t, and its output gate
+    depends on c_{t-1}. Here every gate has both inputs, peepholes are diagonal, and the output gate
+    depends on c_t as in Graves (2013), from whom the equations are taken.
     """
 
     def __init__(self, inputs: int, hidden: int) -> None:
@@ -64,7 +64,7 @@ class PeepholeLSTM(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """``(batch, segments, inputs)`` and their mask to ``(batch, segments, hidden)``.
 
-        Where the mask is false the state passes through unchanged.
+        Where the mask is false the state does not change.
         """
         h = c = x.new_zeros(x.shape[0], self.hidden)
         states = []
@@ -79,7 +79,7 @@ class PeepholeLSTM(nn.Module):
 
 
 class BiPeepholeLSTM(nn.Module):
-    """Two `PeepholeLSTM`, the second from the end to the start; masked."""
+    """Two `PeepholeLSTM`, the second from the last segment to the first; masked."""
 
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class BiPeepholeLSTM(nn.Module):
 
 
 class NoRecurrence(nn.Module):
-    """In place of a recurrent cell: every segment by itself."""
+    """A linear layer on each segment, in place of a recurrent cell."""
 
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
@@ -108,7 +108,17 @@ CELLS = {"lstm": BiLSTM, "peephole": BiPeepholeLSTM, "none": NoRecurrence}
 
 
 class SequenceModel(nn.Module):
-    """Bi-LSTM, pooling of its hidden vectors (equation 9), linear classifier."""
+    """Bi-LSTM, pooling of its hidden vectors (equation 9), linear classifier.
+
+    Args:
+        inputs: Length of a projected embedding.
+        classes: Number of classes.
+        cell: "lstm", "peephole" or "none".
+        hidden: Hidden units per direction.
+        pooling: Name of the pooling; see `make_pooling`.
+        order: Highest order of higher-order pooling.
+        dropout: Dropout rate of the inputs and of the pooled vector.
+    """
 
     def __init__(
         self,
@@ -128,17 +138,17 @@ class SequenceModel(nn.Module):
         self.classifier = nn.Linear(self.pooling.dim, classes)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Output:
-        """Segment vectors ``(batch, segments, inputs)`` padded after ``lengths`` ``(batch,)``."""
+        """Classify ``(batch, segments, inputs)``; ``lengths`` ``(batch,)`` without padding."""
         h = self.rnn(self.dropout(x), lengths)
         pooled, attention = self.pooling(h, mask_of(lengths, h.shape[1]))
         logits = self.classifier(self.dropout(pooled))
         return Output(logits, h, attention, pooled)
 
     def timeline(self, h: Tensor) -> Tensor:
-        """Logits ``(batch, segments, classes)`` of each hidden vector as if it were the clip's.
+        """Logits ``(batch, segments, classes)`` of each hidden vector, pooled as a clip of its own.
 
-        With the paper's attention (or the mean) the clip's logits are their mean weighted by
-        `Output.attention`: the timeline explains the label exactly.
+        With the paper's attention or the mean, their mean weighted by `Output.attention` equals the
+        logits of the clip.
         """
         each = h.flatten(0, 1)[:, None]
         pooled, _ = self.pooling(each, torch.ones_like(each[..., 0], dtype=torch.bool))

@@ -1,23 +1,23 @@
-"""Telling speech from other sounds, so that a model can say that it does not know."""
+"""Speech gate: detects recordings that are not speech, whose emotion is then uncertain."""
 
 import torch
 from torch import Tensor, nn
 
 UNCERTAIN = "uncertain"  # in place of a class
-SHORTEST = 0.25  # s of sound; a syllable
+SHORTEST = 0.25  # s, a syllable; a shorter recording is uncertain
 
 
 class SpeechGate(nn.Module):
-    """Logistic regression on the mean of a clip's segment vectors.
+    """Logistic regression on the mean of a clip's segment embeddings.
 
-    It learned the training speech against noises, tones and melodies made by
-    `affekt.training.synthetic_noise`. Until it has learned, everything passes.
+    It is fitted to the training speech against the noises, tones and melodies of
+    `affekt.training.synthetic_noise`. Before that it accepts everything.
 
     Attributes:
-        mean: Of the vectors it learned from ``(dim,)``.
-        sd: Likewise.
-        weight: ``(dim,)``.
-        threshold: Least score of speech.
+        mean: Mean of its training speech ``(dim,)``.
+        sd: Standard deviation of its training speech ``(dim,)``.
+        weight: Coefficients ``(dim,)``.
+        threshold: Lowest score that is accepted as speech.
     """
 
     mean: Tensor
@@ -33,15 +33,15 @@ class SpeechGate(nn.Module):
         self.register_buffer("threshold", torch.tensor(-torch.inf))
 
     def standardise(self, means: Tensor) -> Tensor:
-        """As the regression sees them: ``(..., dim)``, in standard deviations, at most 8."""
+        """Standardise mean embeddings ``(..., dim)`` and clip them to ±8."""
         return ((means - self.mean) / self.sd).clamp(-8, 8)
 
     def score(self, means: Tensor) -> Tensor:
-        """Of mean vectors ``(..., dim)``; the higher, the more like speech."""
+        """Score mean embeddings ``(..., dim)``; speech scores higher."""
         return self.standardise(means) @ self.weight
 
     def rejection_reason(self, embeddings: Tensor) -> str:
-        """Why a clip's vectors should not be given an emotion, or ""."""
+        """Reason to give a clip no emotion, from its embeddings ``(segments, dim)``; "" if none."""
         if self.score(embeddings.mean(0)) >= self.threshold:
             return ""
         return "not speech, or too noisy or too unlike the training data to tell"

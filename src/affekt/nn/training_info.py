@@ -1,4 +1,4 @@
-"""What is recorded of a training: in config.json of a model and under ``runs`` in metrics.json."""
+"""Record of a training, in config.json of a model and under ``runs`` in metrics.json."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from ..types import ClassBalance
 
 
 class Record(BaseModel):
-    """Immutable, read from JSON and written to it; only what was set is written."""
+    """Base of immutable records in JSON files; only fields that were set are written."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON values, under the keys that it has on disk."""
+        """The record as JSON values, under its keys on disk."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
@@ -45,8 +45,9 @@ class LeftOut(Record):
 
     Attributes:
         temperature: Divides logits that were already calibrated on validation speakers.
-        known_source: Whether the clips were standardised by the statistics of their own source.
-        corpora: The temperature that fits each corpus best.
+        known_source: Whether the test clips were standardised by statistics of their own speaker or
+            domain.
+        corpora: Temperature with the highest likelihood for each corpus.
     """
 
     temperature: float
@@ -55,9 +56,10 @@ class LeftOut(Record):
 
 
 class TrainingInfo(Record):
-    """A training: data, choices, curves. A field is absent where it does not apply.
+    """Record of a training: data, selected settings, curves.
 
-    Fields that are not listed here, of a system outside the package for instance, are kept.
+    A field that does not apply is absent. Further fields, for instance of a system of the user, are
+    allowed.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -82,7 +84,7 @@ class TrainingInfo(Record):
     """Epochs of a system that is trained in one stage."""
     validation_UAR: float | None = None
     temperatures: tuple[float, float] | None = None
-    """Temperature of the softmax for recordings of an unknown source, and of a known one."""
+    """Temperature of the softmax without normalisation statistics, and with them."""
     refit: bool | None = None
     """Whether the final weights were trained on the validation speakers too."""
     interrupted: bool | None = None
@@ -113,5 +115,5 @@ class TrainingInfo(Record):
     left_out: list[LeftOut] | None = None
 
     def with_values(self, **values: Any) -> "TrainingInfo":
-        """A copy with more fields, or other values of them."""
+        """A copy in which these fields are added or replaced."""
         return TrainingInfo.model_validate(self.to_json() | values)

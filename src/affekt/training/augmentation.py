@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ..audio.recording import Wave
+from ..audio.resampling import Wave
 from ..config import Augment
 from .clips import Clip
 from .degradation import degrade, speed

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..audio.recording import Wave
+from ..audio.resampling import Wave
 from ..audio.segmentation import FRAME, Spans
 from ..config import Config
 from ..nn.emotion_model import EmotionModel, prepare

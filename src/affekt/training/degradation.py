@@ -12,7 +12,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from ..audio.recording import Wave
+from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE
 
 MU = 255  # ITU-T G.711

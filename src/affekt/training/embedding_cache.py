@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ..atomic import write
-from ..audio.recording import Wave
+from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE, Spans, uniform
 from ..nn.encoders.batching import encode
 from ..nn.encoders.hashing import embedding_key

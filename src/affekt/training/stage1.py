@@ -84,7 +84,9 @@ def _measure(model: EmotionModel, training: ClipDataset, cache: EmbeddingCache) 
     by_corpus: dict[str, list[Tensor]] = {}
     for clip, corpus in zip(embeddings, training.corpora, strict=True):
         by_corpus.setdefault(corpus, []).append(clip)
-    model.projection.measure({corpus: torch.cat(clips) for corpus, clips in by_corpus.items()})
+    model.projection.set_statistics(
+        {corpus: torch.cat(clips) for corpus, clips in by_corpus.items()}
+    )
     return embeddings
 
 

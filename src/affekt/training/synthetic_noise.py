@@ -6,7 +6,7 @@ Negative examples for `nn.speech_gate.SpeechGate`. Real music and real noises st
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.recording import Wave
+from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE
 
 Samples = NDArray[np.float64]

@@ -102,7 +102,7 @@ def check(corpus: Corpus, report: Report = silent) -> Check:
             sounds[hashlib.sha256(recording.wave.tobytes()).hexdigest()].append(example.id)
             seconds[example.id] = recording.seconds
             level[example.id] = loudness(recording)
-            rates[recording.rate] += 1
+            rates[recording.sampling_rate] += 1
             for warning in recording.warnings:
                 warnings[warning.code].append(example.id)
         report(Event("look at recordings", done, len(corpus.examples)))

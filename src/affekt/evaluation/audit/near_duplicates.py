@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from ...audio.recording import Wave, level
+from ...audio.level import rms_normalise
+from ...audio.resampling import Wave
 from ...nn.encoders.melspec import vggish_log_mel
 from ...nn.encoders.vggish import WINDOW
 
@@ -34,7 +35,8 @@ def picture(wave: Wave) -> Picture:
     What lies far below the clip's loudest place counts as no sound at all, so that neither
     level nor a little noise matter.
     """
-    padded = F.pad(torch.from_numpy(level(wave)), (0, max(0, WINDOW * (STEP + 2) - len(wave))))
+    missing = max(0, WINDOW * (STEP + 2) - len(wave))
+    padded = F.pad(torch.from_numpy(rms_normalise(wave)), (0, missing))
     mel = vggish_log_mel(padded)
     pooled = F.avg_pool2d(mel[None], (STEP, mel.shape[-1] // BANDS))[0]
     return np.asarray((pooled - pooled.max()).clamp_min(-RANGE).numpy(), np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...atomic import write
-from ...audio.recording import Wave
+from ...audio.resampling import Wave
 from ...audio.segmentation import SAMPLE_RATE, SEGMENT
 from ...extras import optional_import
 from .rasta import mfcc_rasta_plp

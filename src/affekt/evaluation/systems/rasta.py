@@ -15,7 +15,7 @@ from scipy.linalg import solve_toeplitz
 from scipy.signal import get_window, lfilter
 from scipy.stats import kurtosis, skew
 
-from ...audio.recording import Wave
+from ...audio.resampling import Wave
 from ...audio.segmentation import SAMPLE_RATE
 
 Frames = NDArray[np.float64]  # (frames, dimensions)

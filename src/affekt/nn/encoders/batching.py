@@ -1,30 +1,28 @@
-"""Encoding any number of clips of any length with one segment encoder."""
+"""Encodes any number of clips of any length in bounded memory."""
 
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from ...audio.recording import Wave
+from ...audio.resampling import Wave
 from ...audio.segmentation import FRAME, SAMPLE_RATE, SEGMENT_FRAMES, Spans, frames
 from .protocol import SegmentEncoder
 
 WINDOW = 24.0  # s; longer clips are encoded window by window
 MARGIN = 1.0  # s of context on either side of a window
-BATCH = 10.0  # s of audio encoded at a time; more fall out of the processor's cache
+BATCH = 10.0  # s of audio encoded at a time; more does not fit the processor's cache
 
 
 def encode(
     encoder: SegmentEncoder, waves: Sequence[Wave], spans: Sequence[Spans]
 ) -> Iterator[tuple[int, Tensor]]:
-    """Encode clips of any number and length in bounded memory, without gradients.
-
-    Clips of similar length share a batch, so that little is padded.
+    """Encode clips without gradients, in batches of similar length.
 
     Args:
         encoder: In evaluation mode.
-        waves: One ``(samples,)`` for each clip.
-        spans: One ``(segments, 2)`` for each clip, in frames.
+        waves: ``(samples,)`` of each clip.
+        spans: ``(segments, 2)`` of each clip, in frames.
 
     Yields:
         The clip's index and its embeddings ``(segments, dim)``, in order of length.
@@ -46,6 +44,17 @@ def encode(
 def _encode_batch(
     encoder: SegmentEncoder, waves: Sequence[Wave], spans: Sequence[Spans], batch: list[int]
 ) -> list[tuple[int, Tensor]]:
+    """Encode some of the clips together.
+
+    Args:
+        encoder: In evaluation mode.
+        waves: As of `encode`.
+        spans: As of `encode`.
+        batch: Indices of the clips.
+
+    Returns:
+        The index and the embeddings of each.
+    """
     embeddings = encoder(
         [torch.from_numpy(waves[i]) for i in batch], [torch.from_numpy(spans[i]) for i in batch]
     )
@@ -58,9 +67,9 @@ def _encode_long(encoder: SegmentEncoder, wave: Wave, spans: Spans) -> Tensor:
 
 
 def windows(wave: Wave, spans: Spans) -> Iterator[tuple[Tensor, Tensor]]:
-    """Cut a long clip into windows that the encoder can hold, with their share of the spans.
+    """Cut a clip into windows that the encoder can take, with the spans in each.
 
-    A clip of up to `WINDOW` seconds passes whole.
+    A clip of up to `WINDOW` seconds is one window.
     """
     if len(wave) <= WINDOW * SAMPLE_RATE:
         yield torch.from_numpy(wave), torch.from_numpy(spans)

@@ -1,9 +1,9 @@
-"""Linear layers that multiply faster than torch's default, for inference.
+"""Linear layers that are faster than torch's default, for inference (``results/speed.md``).
 
-Measured in ``results/speed.md``. Where the processor multiplies bfloat16, weights and inputs of
-linear layers are rounded to it, and all else stays float32: twice as fast, probabilities
-within 0.02. Elsewhere oneDNN, since the default (MKL) runs at half speed on some
-processors: same precision, outputs equal to about 1e-6.
+On processors with bfloat16 arithmetic, weights and inputs of linear layers are rounded to bfloat16;
+everything else stays float32. That is twice as fast and changes probabilities by at most 0.02. On
+other processors oneDNN is used, because MKL, the default, runs at half speed on some of them; the
+precision is the same and outputs agree to about 1e-6.
 """
 
 import copy
@@ -18,7 +18,7 @@ from .whisper import Whisper
 
 
 class OneDNNLinear(nn.Module):
-    """``nn.Linear`` with its weight in oneDNN's own layout."""
+    """``nn.Linear`` with its weight in the layout of oneDNN."""
 
     def __init__(self, plain: nn.Linear) -> None:
         super().__init__()
@@ -31,10 +31,10 @@ class OneDNNLinear(nn.Module):
 
 
 class BFloat16Linear(nn.Module):
-    """``nn.Linear`` whose product is of bfloat16.
+    """``nn.Linear`` with its matrix product in bfloat16.
 
-    Bias, activations and attention stay float32: rounding them too, as autocast does, adds to the
-    error of the probabilities and hardly to the speed.
+    Bias, activations and attention stay float32. Rounding them too, as autocast does, increases the
+    error of the probabilities and hardly the speed.
     """
 
     def __init__(self, plain: nn.Linear) -> None:
@@ -49,9 +49,9 @@ class BFloat16Linear(nn.Module):
 
 
 def has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 by itself (emulated, it is slow)."""
-    can = torch.cpu.get_capabilities()
-    return bool(can.get("avx512_bf16") or can.get("amx_bf16"))
+    """Whether this processor has bfloat16 arithmetic; emulated, it would be slow."""
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def arithmetic(encoder: SegmentEncoder) -> str:
@@ -61,10 +61,10 @@ def arithmetic(encoder: SegmentEncoder) -> str:
 
 
 def for_inference(encoder: SegmentEncoder) -> SegmentEncoder:
-    """A copy of the encoder that runs faster and cannot be trained or saved.
+    """A copy of the encoder that is faster and cannot be trained or saved.
 
-    The encoder itself where torch was built without oneDNN, or where its code is not part of the
-    package (transformers, an encoder of the user): such code may read its layers' weights.
+    The encoder itself is returned if torch was built without oneDNN, or if the encoder's code is
+    not part of the package (transformers, the user's own): such code may read its layers' weights.
     """
     if not torch.backends.mkldnn.is_available() or not isinstance(encoder, Whisper | VGGish):
         return encoder

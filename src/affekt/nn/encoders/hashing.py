@@ -1,4 +1,4 @@
-"""Hashes of encoders and of weights files: the only place that computes them."""
+"""Hashes of encoders and of weights files."""
 
 import hashlib
 from pathlib import Path
@@ -17,7 +17,7 @@ UNRELATED = ("training", "origin")  # attributes that do not change the embeddin
 def embedding_key(encoder: SegmentEncoder) -> bytes:
     """Hash everything that determines the embeddings: class, version, settings and weights.
 
-    The code of an own encoder is represented by its embeddings of two clips of noise.
+    The code of an encoder of the user is represented by its embeddings of two clips of noise.
     """
     settings = {k: v for k, v in vars(encoder).items() if isinstance(v, str | int | float)}
     settings = {k: v for k, v in settings.items() if k not in UNRELATED}

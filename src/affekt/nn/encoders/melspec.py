@@ -1,4 +1,4 @@
-"""Log-mel spectrograms in pure torch: VGGish's 64 bands and Whisper's 80 bands."""
+"""Log-mel spectrograms in torch: the 64 bands of VGGish and the 80 bands of Whisper."""
 
 import math
 from functools import cache
@@ -14,7 +14,7 @@ LOG_OFFSET = 0.01
 
 @cache
 def _vggish_bands() -> Tensor:
-    """HTK-mel triangles (257, 64), 125-7500 Hz, linear in mel, the DC bin zeroed, no area norm."""
+    """HTK mel filters ``(257, 64)``, 125-7500 Hz, peak 1, DC bin zeroed."""
     mel = 1127.0 * torch.log1p(torch.linspace(0, SAMPLE_RATE / 2, 257, dtype=torch.float64) / 700.0)
     low, high = (1127.0 * math.log1p(hertz / 700.0) for hertz in (125.0, 7500.0))
     edges = torch.linspace(low, high, 66, dtype=torch.float64)
@@ -28,8 +28,8 @@ def _vggish_bands() -> Tensor:
 def vggish_log_mel(waves: Tensor) -> Tensor:
     """Log-mel of section 1.1, equal to Google's VGGish front end.
 
-    25 ms periodic Hann window, 10 ms hop, FFT 512, magnitude, log(mel + 0.01), no centring.
-    In double precision: beside a loud band, float32 is off by 5e-5 in a quiet one.
+    25 ms periodic Hann window, 10 ms hop, FFT 512, magnitude, log(mel + 0.01), no centring. In
+    double precision: next to a loud band, float32 has an error of 5e-5 in a quiet one.
 
     Args:
         waves: ``(..., samples)`` at 16 kHz, at least 400 samples.
@@ -44,7 +44,7 @@ def vggish_log_mel(waves: Tensor) -> Tensor:
 
 @cache
 def _whisper_bands() -> Tensor:
-    """Slaney-mel triangles (201, 80), 0-8000 Hz, each of unit area."""
+    """Slaney mel filters ``(201, 80)``, 0-8000 Hz, each of unit area."""
     hertz = torch.linspace(0, SAMPLE_RATE / 2, 201, dtype=torch.float64)
     log_step = math.log(6.4) / 27.0
     mels = torch.linspace(0, 15.0 + math.log(8.0) / log_step, 82, dtype=torch.float64)
@@ -55,7 +55,7 @@ def _whisper_bands() -> Tensor:
 
 
 def whisper_log_mel(waves: Tensor) -> Tensor:
-    """Whisper's front end: log10 of power, clipped at 8 below the clip's maximum, (x + 4) / 4.
+    """Log-mel of Whisper: log10 of power, at most 8 below the clip's maximum, then (x + 4) / 4.
 
     Args:
         waves: ``(batch, samples)`` at 16 kHz.

@@ -1,4 +1,4 @@
-"""Segment encoders from outside the package, checked before anything is trained on them."""
+"""Segment encoders of the user, checked before they are used in training."""
 
 from collections.abc import Sequence
 
@@ -18,12 +18,12 @@ TOLERANCE = 1e-3  # between a clip's embeddings alone and in a batch, relative t
 def own_encoder(config: EncoderConfig) -> SegmentEncoder:
     """Build the encoder that ``encoder.name`` names by a dotted path, without ``encoder.weights``.
 
-    The class is called with ``encoder.options`` as keyword arguments and then tried on two short
-    clips of noise.
+    The class is called with ``encoder.options`` as keyword arguments, and the encoder is tried on
+    two short clips of noise.
 
     Raises:
-        AffektError: It cannot be imported or built, or does not do what `SegmentEncoder` asks for;
-            the message says what.
+        AffektError: It cannot be imported or built, or its output is not as `SegmentEncoder`
+            describes.
     """
     part = import_part(config.name, "encoder.name")
     if not (isinstance(part, type) and issubclass(part, SegmentEncoder)):
@@ -66,10 +66,10 @@ def probe() -> tuple[list[Tensor], list[Tensor]]:
 
 
 def _check(encoder: SegmentEncoder, name: str) -> None:
-    """Compare what an encoder gives with what its class promises.
+    """Check that the output of an encoder is as `SegmentEncoder` describes.
 
     Raises:
-        AffektError: It gives something else.
+        AffektError: It is not.
     """
     dim = getattr(encoder, "dim", None)
     if not isinstance(dim, int) or dim < 1:
@@ -78,12 +78,12 @@ def _check(encoder: SegmentEncoder, name: str) -> None:
     together = _encode(encoder, waves, spans, name)
     alone = [_encode(encoder, [w], [s], name) for w, s in zip(waves, spans, strict=True)]
     if not torch.isfinite(together).all():
-        raise AffektError(f"{name}: forward gives numbers that are not finite, of noise")
+        raise AffektError(f"{name}: forward returns values that are not finite for noise")
     difference = (together - torch.cat(alone)).abs().max()
     if difference > TOLERANCE * together.abs().max():
         raise AffektError(
             f"{name}: a clip's embeddings alone and in a batch differ by {difference:.2g}; mask "
-            "what is padded, and normalise no batch"
+            "the padding, and do not normalise over the batch"
         )
 
 
@@ -91,6 +91,17 @@ def _check(encoder: SegmentEncoder, name: str) -> None:
 def _encode(
     encoder: SegmentEncoder, waves: Sequence[Tensor], spans: Sequence[Tensor], name: str
 ) -> Tensor:
+    """Encode clips and check the shape and the type of the embeddings.
+
+    Args:
+        encoder: In evaluation mode.
+        waves: ``(samples,)`` of each clip.
+        spans: ``(segments, 2)`` of each clip.
+        name: Dotted path of the encoder, for errors.
+
+    Raises:
+        AffektError: The encoder fails, or returns another shape or type.
+    """
     wanted = (sum(map(len, spans)), encoder.dim)
     shapes = ", ".join(str(tuple(s.shape)) for s in spans)
     try:
@@ -105,7 +116,7 @@ def _encode(
     if got != wanted or embeddings.dtype != torch.float32:
         kind = f" {embeddings.dtype}" if isinstance(embeddings, Tensor) else ""
         raise AffektError(
-            f"{name}: forward gives {got}{kind} for spans {shapes}; it must give "
+            f"{name}: forward returns {got}{kind} for spans {shapes}; it must return "
             f"{wanted} torch.float32: (segments of all clips, dim)"
         )
     return embeddings

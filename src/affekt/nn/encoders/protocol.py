@@ -12,19 +12,20 @@ from ...audio.segmentation import FRAME, SEGMENT_FRAMES
 
 
 class SegmentEncoder(nn.Module):
-    """Encodes each segment of a clip to one embedding. No encoder takes a label.
+    """Encodes each segment of a clip to one embedding.
 
-    An encoder of your own is derived from it, sets `dim` and implements `forward`; name it by its
-    dotted path (``encoder.name = "my_package.encoders:MyEncoder"``). It is built with
-    ``encoder.options`` as keyword arguments and saved with the model by its ``state_dict``.
+    An encoder of your own is a class derived from this one that sets `dim` and implements
+    `forward`. The setting ``encoder.name`` is its dotted path (``my_package.encoders:MyEncoder``).
+    It is called with ``encoder.options`` as keyword arguments, and its ``state_dict`` is saved with
+    the model.
 
     Attributes:
         dim: Length of a segment's embedding.
         contextual: Whether a segment's embedding depends on the rest of its clip. If so (the
-            default) a clip's segments are encoded together, also where the encoder is trained.
+            default), the segments of a clip are encoded together in training, too.
         stacked: Number of layers concatenated in an embedding, for a learned mix.
-        architecture: What it takes to build the encoder again without its weights. Of your own:
-            its keyword arguments, needed only where an object is given in place of its class.
+        architecture: What is needed to build the encoder without its weights. For an encoder of
+            your own: its keyword arguments, needed only if an instance is given instead of a class.
         origin: Where the weights came from: "random start", or a file and its hash.
         version: Version of the code. Increase it with each change that alters the embeddings:
             cached embeddings of earlier versions are then no longer used.
@@ -43,10 +44,10 @@ class SegmentEncoder(nn.Module):
         A clip's embeddings are the same alone and in any batch.
 
         Args:
-            waves: One ``(samples,)`` float32 for each clip: mono, 16 kHz, at most 29.5 s. It may
-                be shorter than a segment; what is missing counts as silence.
-            spans: One ``(segments, 2)`` int64 for each clip: first frame of each segment and the
-                frame after its last, 96 frames later; a frame is 10 ms (160 samples).
+            waves: ``(samples,)`` float32 of each clip: mono, 16 kHz, at most 29.5 s. A clip may be
+                shorter than a segment; the rest of the segment is silence.
+            spans: ``(segments, 2)`` int64 of each clip: first frame of each segment and the frame
+                after its last, 96 frames later; a frame is 10 ms (160 samples).
 
         Returns:
             ``(segments of all clips, dim)``, clip after clip.
@@ -55,7 +56,7 @@ class SegmentEncoder(nn.Module):
 
     @staticmethod
     def cut(waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
-        """Cut clips into their segments, for encoders that see each segment alone.
+        """Cut clips into their segments, for encoders that are not contextual.
 
         Args:
             waves: As for `forward`.

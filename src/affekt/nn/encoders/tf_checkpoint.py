@@ -1,8 +1,8 @@
 """Read Google's ``vggish_model.ckpt`` without TensorFlow.
 
 The file is a TensorFlow V1 checkpoint: an uncompressed LevelDB table that maps keys to
-``SavedTensorSlices`` messages (tensorflow/core/util/saved_tensor_slice.proto). Only what
-such a file needs is read: whole float32 tensors. Anything else is a `ValueError`.
+``SavedTensorSlices`` messages (tensorflow/core/util/saved_tensor_slice.proto). Only complete
+float32 tensors are supported; anything else raises a `ValueError`.
 """
 
 import math
@@ -21,10 +21,10 @@ TRAILER = 5  # compression type and checksum behind each block
 
 
 def read_tf_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The tensors of a V1 checkpoint by name, float32.
+    """Read the float32 tensors of a V1 checkpoint, by name.
 
     Raises:
-        ValueError: Not such a file, or truncated.
+        ValueError: The file is not a V1 checkpoint, or is truncated.
     """
     data = memoryview(path.read_bytes())
     if len(data) < FOOTER or struct.unpack_from("<Q", data, len(data) - 8)[0] != MAGIC:
@@ -91,7 +91,7 @@ def _entries(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _only(message: memoryview, number: int) -> Any:
-    """The one field of that number."""
+    """The field with a number, of which there is one."""
     return dict(_fields(message))[number]
 
 

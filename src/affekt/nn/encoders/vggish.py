@@ -11,14 +11,17 @@ from .melspec import HOP, vggish_log_mel
 from .protocol import SegmentEncoder
 
 WINDOW = 400  # samples of one analysis window
-SAMPLES = (SEGMENT_FRAMES - 1) * HOP + WINDOW  # 0.975 s of sound behind 96 frames
+SAMPLES = (SEGMENT_FRAMES - 1) * HOP + WINDOW  # 0.975 s, which 96 frames cover
 
 
 class VGGish(SegmentEncoder):
     """6 convolutions, 4 max-pools, fully connected 4096-4096-128.
 
-    The 128-D vector is taken before any activation, as in Google's code, unless
-    `final_relu`. Parameters are named as in the torchvggish checkpoint.
+    Parameters are named as in the checkpoint of torchvggish.
+
+    Args:
+        padding: Pad a short clip with zero samples ("wave") or zero log-mel frames ("log-mel").
+        final_relu: Apply a ReLU to the 128-D output, which Google's code does not.
     """
 
     dim = 128
@@ -41,7 +44,7 @@ class VGGish(SegmentEncoder):
         dense += [nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, 128)]
         self.embeddings = nn.Sequential(*dense, *([nn.ReLU()] if final_relu else []))
         for layer in (*self.features, *self.embeddings):
-            if isinstance(layer, nn.Conv2d | nn.Linear):  # so that a random start can learn
+            if isinstance(layer, nn.Conv2d | nn.Linear):  # a random start can then be trained
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.constant_(layer.bias, 0.0)  # type: ignore[arg-type]
 

@@ -1,7 +1,6 @@
-"""Pre-trained weights: read, checked, never unpickled.
+"""Pre-trained weights of encoders: downloaded, checked and loaded without unpickling.
 
-A file that is not what it should be is refused with the reason. Without a file the
-encoder starts at random and says so in its `origin`.
+Without a file the weights are random, and `SegmentEncoder.origin` says so.
 """
 
 import os
@@ -28,13 +27,13 @@ from .vggish import VGGish
 from .whisper import Whisper
 
 BUNDLED = Path(str(resources.files("affekt") / "models/whisper-base.safetensors"))
-LAYERS = 3  # of it
+LAYERS = 3  # of the bundled encoder
 VGGISH_FILE = "vggish-10086976.pth"  # sha256 starts with 10086976
 VGGISH_URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1/{VGGISH_FILE}"
 
 
 def build_encoder(config: EncoderConfig) -> SegmentEncoder:
-    """The encoder that a config describes, with its weights.
+    """Build the encoder of a config, with its weights.
 
     Raises:
         CheckpointError: The weights file is missing, damaged or of another network.
@@ -58,14 +57,18 @@ def build_encoder(config: EncoderConfig) -> SegmentEncoder:
 
 
 def packaged_hash() -> str:
-    """Of the encoder inside the package."""
+    """Hash of the bundled encoder: 16 hexadecimal digits."""
     return file_hash(BUNDLED)[:16]
 
 
 def download() -> Path:
-    """Google's VGGish weights in torchvggish's file, fetched once (288 MB) and verified.
+    """Download Google's VGGish weights as torchvggish publishes them (288 MB), and verify them.
 
-    Kept in ``$AFFEKT_CACHE`` or ``~/.cache/affekt``.
+    Returns:
+        Their path in `cache_folder`; a file that is there already is not downloaded again.
+
+    Raises:
+        CheckpointError: The download failed.
     """
     path = cache_folder() / VGGISH_FILE
     if not path.exists():
@@ -74,18 +77,18 @@ def download() -> Path:
             torch.hub.download_url_to_file(VGGISH_URL, str(path), hash_prefix="10086976")
         except (OSError, RuntimeError) as error:
             raise CheckpointError(
-                f"{VGGISH_URL}: {error}; fetch it elsewhere and pass --encoder.weights FILE"
+                f"{VGGISH_URL}: {error}; download it elsewhere and pass --encoder.weights FILE"
             ) from error
     return path
 
 
 def cache_folder() -> Path:
-    """``$AFFEKT_CACHE``, or ``~/.cache/affekt``."""
+    """Folder of downloads and caches: ``$AFFEKT_CACHE``, or ``~/.cache/affekt``."""
     return Path(os.environ.get("AFFEKT_CACHE") or Path.home() / ".cache" / "affekt")
 
 
 def _load_whisper(path: Path, config: EncoderConfig) -> Whisper:
-    """From a file with a Whisper encoder, whole or cut."""
+    """Load a Whisper encoder from a file with all of its layers or the first ones."""
     digest = file_hash(path)
     try:
         with safe_open(path, framework="pt") as file:
@@ -105,7 +108,7 @@ def _load_whisper(path: Path, config: EncoderConfig) -> Whisper:
 
 
 def _below(name: str, layer: int) -> bool:
-    """Whether a tensor of a Whisper encoder stands below the cut."""
+    """Whether a tensor of a Whisper encoder is needed for the output of a layer."""
     block = re.match(r"layers\.(\d+)\.", name)
     return int(block[1]) < layer if block else name.startswith(("conv1.", "conv2.", "embed_pos"))
 
@@ -116,7 +119,7 @@ def _load_vggish(encoder: SegmentEncoder, weights: str | Path) -> None:
     named = re.search(r"-([0-9a-f]{8,64})\.pth$", path.name)
     if named and not digest.startswith(named[1]):
         raise CheckpointError(
-            f"{path}: sha256 is {digest[:8]}..., its name says {named[1]}; fetch it again"
+            f"{path}: sha256 is {digest[:8]}..., its name says {named[1]}; download it again"
         )
     try:
         if path.suffix == ".pth":
@@ -141,7 +144,7 @@ def _load_own(encoder: SegmentEncoder, path: Path) -> None:
 
 
 def _from_tensorflow(variables: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Google's names and layouts to ours: HWIO to OIHW, (in, out) to (out, in)."""
+    """Convert Google's names and layouts to ours: HWIO to OIHW, (in, out) to (out, in)."""
     convolutions = ["conv1", "conv2", "conv3/conv3_1", "conv3/conv3_2", "conv4/conv4_1"]
     names = dict(zip((0, 3, 6, 8, 11, 13), [*convolutions, "conv4/conv4_2"], strict=True))
     tensors = {}
@@ -156,10 +159,14 @@ def _from_tensorflow(variables: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _fill(encoder: nn.Module, tensors: object, path: Path) -> None:
-    """Copy tensors into the encoder, all of them and nothing else."""
+    """Copy tensors into the encoder.
+
+    Raises:
+        CheckpointError: A tensor is missing, unknown or of another shape.
+    """
     own = encoder.state_dict()
     if not isinstance(tensors, Mapping) or not all(isinstance(t, Tensor) for t in tensors.values()):
-        raise CheckpointError(f"{path}: holds no table of tensors")
+        raise CheckpointError(f"{path}: does not contain a dictionary of tensors")
     if missing := sorted(own.keys() - tensors.keys()):
         raise CheckpointError(f"{path}: lacks {len(missing)} tensors, the first {missing[0]}")
     if foreign := sorted(tensors.keys() - own.keys()):

@@ -1,8 +1,8 @@
 """The encoder of Whisper (Radford et al., 2022), cut after a chosen layer.
 
-It hears the whole clip and its frames are pooled over each segment, so a segment's vector
-knows its context. The middle layers carry emotion best; what lies above the cut is never
-loaded. Parameters are named as in Hugging Face's ``WhisperEncoder``.
+The complete clip is encoded and its hidden frames are pooled over each segment, so that a segment's
+embedding depends on its context. The middle layers represent emotion best; layers above the chosen
+one are not loaded. Parameters are named as in Hugging Face's ``WhisperEncoder``.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from ...audio.segmentation import SAMPLE_RATE, SEGMENT_FRAMES
 from .melspec import HOP, whisper_log_mel
 from .protocol import SegmentEncoder
 
-ROUND = 8_000  # samples to a multiple of which batches are padded
-TAIL = 8_000  # samples of silence after a clip: the end of speech then has an after
+ROUND = 8_000  # samples; batches are padded to a multiple of it
+TAIL = 8_000  # samples of silence after a clip, as context of its end
 FRAMES_PER_SECOND = 50
 POSITIONS = 1500  # 30 s
 HEAD = 64  # width of an attention head in every Whisper
@@ -27,8 +27,8 @@ HEAD = 64  # width of an attention head in every Whisper
 def hidden_frame(starts: Tensor) -> Tensor:
     """The hidden frame of 20 ms nearest to each frame of 10 ms.
 
-    An odd frame lies between two. It is rounded in seconds, as when the published models were
-    trained.
+    A frame with an odd index lies between two hidden frames. Which one it gets depends on rounding
+    in seconds, as in the training of the published models.
     """
     return (starts.double() / MEL_FRAMES_PER_SECOND * FRAMES_PER_SECOND).round().long()
 
@@ -63,7 +63,13 @@ class Block(nn.Module):
 
 
 class Whisper(SegmentEncoder):
-    """Segment vectors: mean, or mean and standard deviation, of a segment's frames."""
+    """Embeddings: mean, or mean and standard deviation, of the hidden frames of a segment.
+
+    Args:
+        d_model: Width of a hidden frame.
+        layers: Number of layers.
+        pooling: "mean" or "mean+sd".
+    """
 
     contextual = True
 
@@ -89,43 +95,43 @@ class Whisper(SegmentEncoder):
         return self.pooled(hidden[clip[:, None], index])
 
     def pooled(self, segments: Tensor) -> Tensor:
-        """Frames of each segment ``(..., 48, d_model)`` to its vector ``(..., dim)``."""
+        """Hidden frames of each segment ``(..., 48, d_model)`` to its embedding ``(..., dim)``."""
         mean = segments.mean(-2)
         if self.pooling == "mean":
             return mean
         return torch.cat([mean, segments.std(-2, correction=0)], dim=-1)
 
     def frames(self, waves: Sequence[Tensor]) -> Tensor:
-        """Hidden frames ``(batch, frames, d_model)`` after the last layer, 50 a second.
+        """Hidden frames ``(batch, frames, d_model)`` after the last layer, 50 per second.
 
-        What lies beyond a clip's own end is zeroed before each convolution and masked in
-        attention, so the frames are those of the clip alone.
+        Padding is zeroed before each convolution and masked in attention, so that the frames of a
+        clip do not depend on the batch.
         """
         longest = max(len(w) for w in waves)
         if longest + TAIL > POSITIONS // FRAMES_PER_SECOND * SAMPLE_RATE:
             seconds = longest / SAMPLE_RATE
             raise ValueError(f"a clip of {seconds:.1f} s; the encoder has 29.5 s of positions")
         padded = pad_sequence(list(waves), batch_first=True)
-        if len(waves) > 1:  # oneDNN keeps a kernel for each shape: few shapes, little memory
+        if len(waves) > 1:  # oneDNN stores a kernel for each shape: few shapes need little memory
             rounded = -(-longest // ROUND) * ROUND
             rounded = min(rounded, POSITIONS // FRAMES_PER_SECOND * SAMPLE_RATE - TAIL)
             padded = F.pad(padded, (0, rounded - longest))
         return self.padded_frames(padded, torch.tensor([len(w) for w in waves]))
 
     def padded_frames(self, waves: Tensor, lengths: Tensor) -> Tensor:
-        """As `frames`, of clips ``(batch, samples)`` that end after ``lengths`` ``(batch,)``."""
-        shortest = 2 * FRAMES_PER_SECOND * HOP  # a short clip still holds one segment
+        """As `frames`, for padded ``(batch, samples)`` with clips of ``lengths`` ``(batch,)``."""
+        shortest = 2 * FRAMES_PER_SECOND * HOP  # a short clip is padded to one segment
         lengths = (lengths.clamp_min(shortest) + TAIL) // (2 * HOP) * 2
         longest = (max(waves.shape[1], shortest) + TAIL) // (2 * HOP) * 2
         padded = F.pad(waves, (0, longest * HOP + 400 - waves.shape[1]))
         mel = whisper_log_mel(padded)[..., :longest]
-        sound = torch.arange(longest) < lengths[:, None]
-        x = F.gelu(self.conv1(mel * sound[:, None])) * sound[:, None]
+        inside = torch.arange(longest) < lengths[:, None]
+        x = F.gelu(self.conv1(mel * inside[:, None])) * inside[:, None]
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         x = x + self.embed_positions.weight[: x.shape[1]]
-        # Without padding there is nothing to mask, and attention takes its faster path.
-        whole = not torch.compiler.is_exporting() and bool(sound.all())
-        mask = None if whole else sound[:, None, None, ::2]
+        # Attention without a mask is faster.
+        unpadded = not torch.compiler.is_exporting() and bool(inside.all())
+        mask = None if unpadded else inside[:, None, None, ::2]
         for layer in self.layers:
             x = layer(x, mask)
         return x

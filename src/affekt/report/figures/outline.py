@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...audio.recording import Wave
+from ...audio.resampling import Wave
 from ...audio.segmentation import SAMPLE_RATE
 from ...nn.encoders.melspec import HOP, vggish_log_mel
 

@@ -1,0 +1,78 @@
+"""Samples of any sampling rate, type and number of channels to a mono 16 kHz wave."""
+
+import numpy as np
+import soxr
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import AudioError
+from .segmentation import SAMPLE_RATE
+
+Wave = NDArray[np.float32]  # (samples,): mono, 16 kHz
+
+SAMPLING_RATES = (1_000, 768_000)  # Hz, lowest and highest
+MAX_PEAK = 1e10  # more than 32-bit integers stored as floats reach
+
+
+class Resampler:
+    """Resamples block by block.
+
+    Args:
+        name: Name of the recording in errors.
+        sampling_rate: Sampling rate of the blocks in Hz.
+        channel: The channel to use, from 0 on; by default the mean of all.
+
+    Raises:
+        AudioError: The sampling rate is out of range.
+    """
+
+    def __init__(self, name: str, sampling_rate: float, channel: int | None = None) -> None:
+        lowest, highest = SAMPLING_RATES
+        if not lowest <= sampling_rate <= highest:
+            raise AudioError(
+                f"{name}: sampled at {sampling_rate} Hz; {lowest} to {highest} Hz can be read"
+            )
+        self.name, self.sampling_rate, self.channel = name, sampling_rate, channel
+        self.taken = 0  # samples of each channel so far
+        self._stream = None
+        if sampling_rate != SAMPLE_RATE:
+            self._stream = soxr.ResampleStream(sampling_rate, SAMPLE_RATE, 1, dtype="float32")
+
+    def push(self, block: NDArray[np.floating]) -> Wave:
+        """Resample a block ``(samples, channels)``; the wave may lag behind by a few samples.
+
+        Raises:
+            AudioError: A sample is NaN, infinite or larger than `MAX_PEAK`.
+        """
+        if self.channel is None:
+            mono = block.mean(axis=1, dtype=np.float64)
+        else:
+            mono = block[:, self.channel]
+        if not (np.abs(mono) < MAX_PEAK).all():
+            at = (self.taken + int(np.argmin(np.abs(mono) < MAX_PEAK))) / self.sampling_rate
+            raise AudioError(
+                f"{self.name}: has NaN, infinite or absurd samples, the first at {at:.2f} s"
+            )
+        self.taken += len(mono)
+        wave = mono.astype(np.float32)
+        return self._stream.resample_chunk(wave) if self._stream else wave
+
+    def close(self) -> Wave:
+        """The last samples of the wave."""
+        rest = np.empty(0, np.float32)
+        return self._stream.resample_chunk(rest, last=True) if self._stream else rest
+
+
+def channels_of(samples: ArrayLike) -> NDArray[np.floating]:
+    """Samples ``(samples,)`` or ``(samples, channels)`` as floats ``(samples, channels)`` in ±1.
+
+    Raises:
+        ValueError: An array of another shape or type.
+    """
+    array = np.asarray(samples)
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] > max(64, len(array))):
+        raise ValueError(f"array of shape {array.shape}: give (samples,) or (samples, channels)")
+    if array.dtype.kind == "i" and array.dtype.itemsize <= 4:
+        array = array / -float(np.iinfo(array.dtype).min)
+    elif array.dtype.kind != "f":
+        raise ValueError(f"array of {array.dtype}: give int16, int32 or floats in ±1")
+    return array if array.ndim == 2 else array[:, None]
