@@ -242,8 +242,8 @@ def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
     """
     from .corpora.manifest import SUFFIXES, read_table
     from .corpora.registry import load_corpus as load
-    from .evaluation import fold_table
-    from .evaluation.audit.leakage import Fold, audit_folds, audit_run, folds_of
+    from .corpora.fold_table import read_folds
+    from .evaluation.audit.leakage import audit_folds, audit_run
     from .run_result import load_run_result
 
     if isinstance(target, str | Path):
@@ -251,9 +251,8 @@ def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
         if (path / "metrics.json").is_file():
             return audit_run(load_run_result(path))
         if path.suffix.lower() in SUFFIXES and "fold" in read_table(path)[0]:
-            folds = [Fold(p["train"], p["val"], p["test"]) for p in fold_table.load(path)]
-            return audit_folds(folds, report)
-    return audit_folds(folds_of(load(target)), report)
+            return audit_folds(read_folds(path), report)
+    return audit_folds(load(target).test_folds(), report)
 
 
 def adapt(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affekt import CorpusError, Example
-from affekt.corpora.splits import fold_notes, inner_validation, official, speaker_folds
+from affekt.corpora.splits import Fold, fold_notes, inner_validation, official, speaker_folds
 
 speakers = st.lists(st.text("abcdef", min_size=1, max_size=3), min_size=2, max_size=40)
 
@@ -14,6 +14,13 @@ def examples(names, labels=("x", "y")):
     return [
         Example(f"{i}", f"{i}.wav", labels[i % len(labels)], speaker)
         for i, speaker in enumerate(names)
+    ]
+
+
+def as_folds(data, groups):
+    return [
+        Fold([e for e in data if e.speaker not in g], [], [e for e in data if e.speaker in g])
+        for g in groups
     ]
 
 
@@ -54,7 +61,7 @@ def test_speakers_of_one_class_each_are_dealt_out_over_the_folds():
     groups = speaker_folds(data, 4)
     assert [sorted(s[0] for s in group) for group in groups] == [["a", "b", "c"]] * 4
     assert groups == speaker_folds(data[::-1], 4)
-    notes = fold_notes(data, groups)
+    notes = fold_notes(data, as_folds(data, groups))
     assert notes == [
         "12 of 12 speakers have examples of one class only: a model may recognise the speaker "
         "instead of the emotion"
@@ -63,7 +70,7 @@ def test_speakers_of_one_class_each_are_dealt_out_over_the_folds():
 
 def test_a_class_of_one_speaker_is_noted():
     data = [*examples(["a", "b", "c", "d"] * 4), Example("r", "r.wav", "rare", "c")]
-    notes = fold_notes(data, speaker_folds(data, 2))
+    notes = fold_notes(data, as_folds(data, speaker_folds(data, 2)))
     assert "fold 1: no training example of rare" in notes
     assert "fold 2: no test example of rare" in notes
 

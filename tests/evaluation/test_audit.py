@@ -8,9 +8,9 @@ import pytest
 import soundfile
 from helpers import RATE, SPEAKERS, affekt, settings, voice
 
+from affekt.corpora.fold_table import read_folds
 from affekt.corpora.registry import load_corpus
-from affekt.evaluation import fold_table
-from affekt.evaluation.audit.leakage import Fold, audit_folds, audit_run, folds_of
+from affekt.evaluation.audit.leakage import audit_folds, audit_run
 from affekt.evaluation.audit.near_duplicates import picture, same_sound
 from affekt.run_result import RunResult
 
@@ -53,8 +53,7 @@ def audited(folder, rows, name="folds.csv"):
         table = csv.DictWriter(file, rows[0].keys())
         table.writeheader()
         table.writerows(rows)
-    parts = fold_table.load(folder / name)
-    return audit_folds([Fold(p["train"], p["val"], p["test"]) for p in parts])
+    return audit_folds(read_folds(folder / name))
 
 
 def kinds(findings, severity="serious"):
@@ -182,5 +181,5 @@ def test_the_command_exits_1_on_something_serious(sounds):
 
 
 def test_emodbs_usual_folds_have_nothing_serious(emodb):
-    folds = folds_of(load_corpus(f"emodb:{emodb}"))
+    folds = load_corpus(f"emodb:{emodb}").test_folds()
     assert kinds(audit_folds(folds)) == set()

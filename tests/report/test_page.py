@@ -66,7 +66,7 @@ def run(name, predicted, labels=("a", HOSTILE), seeds=2):
     table = pd.DataFrame(rows, columns=columns)
     from affekt.evaluation.runner import measure
 
-    metrics = measure(table, list(labels), [["s0"], ["s1"]])
+    metrics = measure(table, list(labels))
     metrics |= {
         "majority": 0.5, "title": f"=system {HOSTILE}", "notes": [HOSTILE], "protocol": HOSTILE,
         "config": {"intended_use": HOSTILE}, "versions": {},

@@ -96,7 +96,7 @@ def run(tmp_path):
             )
     pd.DataFrame(rows).to_parquet(tmp_path / "predictions.parquet")
     table = pd.DataFrame(rows).assign(seed=0, speaker="one/a", predicted="a")
-    metrics = measure(table, ["a", "b", "c"], [["one/a"]]) | {"majority": 0.4}
+    metrics = measure(table, ["a", "b", "c"]) | {"majority": 0.4}
     metrics |= {"config": Config().model_dump(mode="json"), "folds": folds}
     (tmp_path / "metrics.json").write_text(json.dumps(metrics))
     return tmp_path

@@ -5,8 +5,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..errors import CorpusError
 from ..types import Example
-from .splits import official
+from .splits import Fold, FoldTable, official, speaker_folds
 
 FOLDS = 5  # for corpora without a usual number of folds
 
@@ -24,6 +25,7 @@ class Corpus:
         predefined_folds: Test speakers of the first folds, where they are published.
         train_only: Examples for training that are never tested: of further corpora, and of classes
             that not all tested corpora have.
+        fold_table: Folds of a table, in place of folds by speaker.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Corpus:
     folds: int = FOLDS
     predefined_folds: tuple[tuple[str, ...], ...] = ()
     train_only: tuple[Example, ...] = ()
+    fold_table: FoldTable | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -53,6 +56,32 @@ class Corpus:
         test = official(self.examples, "test")
         return replace(self, examples=tuple(e for e in self.examples if e.speaker not in test))
 
+    def test_folds(self, number: int | None = None) -> list[Fold]:
+        """The folds of an evaluation: those of the fold table, otherwise folds by speaker.
+
+        Args:
+            number: Number of folds by speaker; by default the usual one.
+
+        Raises:
+            CorpusError: There are fewer speakers than folds, or a number for a fold table.
+        """
+        if self.fold_table and number:
+            raise CorpusError(
+                f"protocol.folds is {number}, but {self.fold_table.name} prescribes the folds; set "
+                "one of them"
+            )
+        if self.fold_table:
+            return list(self.fold_table.folds)
+        groups = speaker_folds(self.examples, number or self.folds, self.predefined_folds)
+        validation = official(self.examples, "val")
+        folds = []
+        for group in groups:
+            rest = [e for e in self.examples if e.speaker not in group]
+            train = tuple(e for e in rest if e.speaker not in validation)
+            val = tuple(e for e in rest if e.speaker in validation)
+            folds.append(Fold(train, val, tuple(e for e in self.examples if e.speaker in group)))
+        return folds
+
     def description(self) -> dict[str, Any]:
         """Name, sizes, license and digest, as results and models store them."""
         return {
@@ -65,7 +94,9 @@ class Corpus:
         }
 
     def digest(self) -> str:
-        """Hash of ids, labels, speakers and splits; the audio is not part of it."""
+        """Hash of ids, labels, speakers, splits and fold table; the audio is not part of it."""
         examples = [*self.examples, *self.train_only]
-        rows = sorted((e.id, e.label, e.speaker, e.split) for e in examples)
+        rows: list[Any] = sorted((e.id, e.label, e.speaker, e.split) for e in examples)
+        if self.fold_table:
+            rows += [[sorted(e.id for e in part) for part in f] for f in self.fold_table.folds]
         return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]

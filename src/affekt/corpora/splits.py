@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,31 @@ from ..errors import CorpusError
 from ..types import Example
 
 CANDIDATES = 8  # random validation sets, of which the best stratified one is used
+
+
+class Fold(NamedTuple):
+    """The examples of one fold, by their part."""
+
+    train: Sequence[Example]
+    val: Sequence[Example]
+    test: Sequence[Example]
+
+    @property
+    def test_speakers(self) -> list[str]:
+        """Speakers of the test part, sorted."""
+        return sorted({e.speaker for e in self.test})
+
+    @property
+    def trained_test_speakers(self) -> list[str]:
+        """Test speakers that are also in the training or validation part, sorted."""
+        return sorted({e.speaker for e in (*self.train, *self.val)} & set(self.test_speakers))
+
+
+class FoldTable(NamedTuple):
+    """Folds that a table prescribes, and the name of the table."""
+
+    name: str
+    folds: Sequence[Fold]
 
 
 def official(examples: Sequence[Example], part: str) -> set[str]:
@@ -102,14 +128,17 @@ def _stratified(examples: Sequence[Example], speakers: list[str], folds: int) ->
     return [sorted(group) for group in groups]
 
 
-def fold_notes(examples: Sequence[Example], groups: Sequence[Sequence[str]]) -> list[str]:
-    """Caveats of scores on these folds: classes that are missing, speakers with one class."""
+def fold_notes(examples: Sequence[Example], folds: Sequence[Fold]) -> list[str]:
+    """Caveats of scores on these folds: shared speakers, missing classes, speakers of one class."""
     notes = []
     labels = {e.label for e in examples}
-    for number, group in enumerate(groups, 1):
-        trained = {e.label for e in examples if e.speaker not in group}
-        tested = {e.label for e in examples if e.speaker in group}
-        if single_speaker([e for e in examples if e.speaker not in group]):
+    for number, fold in enumerate(folds, 1):
+        training = (*fold.train, *fold.val)
+        trained, tested = {e.label for e in training}, {e.label for e in fold.test}
+        if shared := fold.trained_test_speakers:
+            count = f"{len(shared)} of {len(fold.test_speakers)}"
+            notes.append(f"fold {number}: {count} test speakers are also trained on")
+        if single_speaker(training):
             notes.append(f"fold {number}: one training speaker, whose clips also select the epoch")
         if lost := sorted(labels - trained):
             notes.append(f"fold {number}: no training example of {', '.join(lost)}")

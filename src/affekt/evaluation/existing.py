@@ -156,7 +156,7 @@ def _write(
     """Write predictions.parquet and metrics.json."""
     labels = corpus.labels
     table = _table(labels, found)
-    metrics = measure(table, labels, [corpus.speakers])
+    metrics = measure(table, labels)
     existing = ExistingModel(
         name=found.name,
         unseen_speakers=found.unseen_speakers,

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 
 from ..atomic import write
 from ..config import Protocol, explain
+from ..corpora.corpus import Corpus
 from ..errors import AffektError
 from ..nn.training_info import TrainingInfo
 from ..progress import Report
@@ -25,29 +27,71 @@ Result = tuple[pd.DataFrame, dict[str, Any]]
 
 
 class Job(NamedTuple):
-    """One training and one test."""
+    """One training and one test.
+
+    Attributes:
+        seed: Seed of the training.
+        fold: Number of the fold, from 0 on.
+        train: Ids of the clips of the training part, validation included.
+        test: Ids of the test clips.
+        validation: Ids of the validation clips that a fold table prescribes; None where the split
+            of the corpus holds, or validation speakers are drawn.
+    """
 
     seed: int
     fold: int
-    test_speakers: list[str]
+    train: frozenset[str]
+    test: frozenset[str]
+    validation: frozenset[str] | None = None
+
+
+def jobs_of(corpus: Corpus, protocol: Protocol) -> list[Job]:
+    """A job for each seed and fold. Examples of `Corpus.train_only` are in every training part.
+
+    Raises:
+        CorpusError: There are too few speakers for the folds.
+    """
+    jobs = []
+    for seed in range(protocol.seed, protocol.seed + protocol.seeds):
+        for number, fold in enumerate(corpus.test_folds(protocol.folds)):
+            tested = set(fold.test_speakers)
+            further = [e for e in corpus.train_only if e.speaker not in tested]
+            validation = frozenset(e.id for e in fold.val) if corpus.fold_table else None
+            train = frozenset(e.id for e in (*fold.train, *fold.val, *further))
+            test = frozenset(e.id for e in fold.test)
+            jobs.append(Job(seed, number, train, test, validation))
+    return jobs
 
 
 def run_fold(
     clips: Sequence[Clip],
     labels: Sequence[str],
-    system_: System,
+    system: System,
     job: Job,
     report: Report,
     rules: Protocol,
 ) -> Result:
-    """Train on all but the test speakers and predict these; rows of predictions, and facts."""
-    training = [c for c in clips if c.example.speaker not in job.test_speakers]
-    test = [
-        c for c in clips if c.example.speaker in job.test_speakers and c.example.label in labels
-    ]
-    system_.fit(training, job.seed, report, test if rules.paper_protocol else None)
-    told = _by_source(system_, test, rules.test_normalisation == "speaker")
-    probabilities = among(labels, system_.labels, told)
+    """Train a system on the training part of one fold and predict the test part.
+
+    Args:
+        clips: All clips of the corpus.
+        labels: Classes that are tested.
+        system: Not trained yet.
+        job: Which clips are trained on and tested.
+        report: Called with each step.
+        rules: Protocol of the evaluation.
+
+    Returns:
+        Rows of predictions, and the record of the training.
+
+    Raises:
+        AffektError: The system predicts or records something else than a system must.
+    """
+    training = _training_part(clips, job)
+    test = [c for c in clips if c.example.id in job.test]
+    system.fit(training, job.seed, report, test if rules.paper_protocol else None)
+    predicted = _predict(system, test, by_speaker=rules.test_normalisation == "speaker")
+    probabilities = among(labels, system.labels, predicted)
     rows = pd.DataFrame(
         {
             "utterance": [c.example.id for c in test],
@@ -65,9 +109,9 @@ def run_fold(
         "fold": job.fold,
         "training_speakers": speakers(training),
     }
-    training_info |= system_.training_info
+    training_info |= system.training_info
     training_info |= _lacking(training, set(training_info.get("validation_speakers", ())))
-    return rows, _checked(training_info, type(system_).__name__)
+    return rows, _checked(training_info, type(system).__name__)
 
 
 def _checked(training_info: dict[str, Any], system: str) -> dict[str, Any]:
@@ -79,19 +123,27 @@ def _checked(training_info: dict[str, Any], system: str) -> dict[str, Any]:
     return training_info
 
 
-def _by_source(system_: System, test: Sequence[Clip], by_speaker: bool) -> NDArray[np.float64]:
-    """Probabilities ``(clips, classes)`` of test clips, predicted together with their source's."""
+def _training_part(clips: Sequence[Clip], job: Job) -> list[Clip]:
+    """Clips to train on; those that a fold table prescribes for validation are marked ``val``."""
+    training = [c for c in clips if c.example.id in job.train]
+    if job.validation is None:
+        return training
+    marks = ["val" if c.example.id in job.validation else "" for c in training]
+    return [
+        replace(c, example=replace(c.example, split=mark))
+        for c, mark in zip(training, marks, strict=True)
+    ]
+
+
+def _predict(system: System, test: Sequence[Clip], *, by_speaker: bool) -> NDArray[np.float64]:
+    """Probabilities ``(clips, classes)`` of test clips, all together or speaker by speaker."""
     if not by_speaker:
-        return _predicted(system_, test)
-    told = np.zeros((len(test), len(system_.labels)))
-    for voice in speakers(test):
-        rows = [i for i, c in enumerate(test) if c.example.speaker == voice]
-        told[rows] = _predicted(system_, [test[i] for i in rows])
-    return told
-
-
-def _predicted(system_: System, test: Sequence[Clip]) -> NDArray[np.float64]:
-    return predict(system_, [c.recording for c in test])
+        return predict(system, [c.recording for c in test])
+    probabilities = np.zeros((len(test), len(system.labels)))
+    for speaker in speakers(test):
+        rows = [i for i, c in enumerate(test) if c.example.speaker == speaker]
+        probabilities[rows] = predict(system, [test[i].recording for i in rows])
+    return probabilities
 
 
 def among(

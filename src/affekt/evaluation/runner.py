@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..atomic import write
 from ..config import Config
 from ..corpora.corpus import Corpus
-from ..corpora.splits import speaker_folds
+from ..corpora.splits import Fold
 from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores, standard_deviation
 from ..progress import Report, silent
 from ..provenance import provenance
 from ..run_result import FILE, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
-from ..types import Example
-from .folds import Finished, Job
+from .folds import Finished, jobs_of
 from .jobs import run_jobs
 from .protocol_text import marked_title, notes, protocol
 from .systems.system import System
@@ -61,21 +61,17 @@ def evaluate(
     origin = provenance(
         corpus.description(), config
     )  # of the code as it is now, not after hours of work
-    folds = speaker_folds(
-        corpus.examples, config.protocol.folds or corpus.folds, corpus.predefined_folds
-    )
-    first = config.protocol.seed
-    seeds = range(first, first + config.protocol.seeds)
-    jobs = [Job(seed, fold, group) for seed in seeds for fold, group in enumerate(folds)]
+    folds = corpus.test_folds(config.protocol.folds)
+    jobs = jobs_of(corpus, config.protocol)
     done = Finished(out, {"system": system, **origin})
     clips = load_clips([*corpus.examples, *corpus.train_only], report)
     run_jobs(clips, corpus.labels, make_system, jobs, done, workers, report, config.protocol)
     table, training_info = done.collect(jobs)
     write(out / "predictions.parquet", partial(table.to_parquet, index=False))
-    metrics = measure(table, corpus.labels, folds)
-    metrics["majority"] = round(_majority(corpus.examples, folds), 4)
+    metrics = measure(table, corpus.labels)
+    metrics["majority"] = round(_majority(folds), 4)
     metrics["system"] = system
-    metrics["title"] = marked_title(title, training_info, config.protocol)
+    metrics["title"] = marked_title(title, training_info, config.protocol, corpus)
     metrics["protocol"] = protocol(corpus, config, folds)
     metrics["notes"] = notes(corpus, folds, training_info, config.protocol.paper_protocol)
     metrics["gender"] = {u.speaker: u.gender for u in corpus.examples if u.gender}
@@ -87,17 +83,9 @@ def evaluate(
     return result
 
 
-def measure(
-    table: pd.DataFrame, labels: Sequence[str], folds: Sequence[Sequence[str]]
-) -> dict[str, Any]:
+def measure(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     """All scores from the table of predictions, and nothing else."""
-    by_seed = [
-        confusion_by_speaker(labels, rows["label"], rows["predicted"], rows["speaker"])
-        for _, rows in table.groupby("seed")
-    ]
-    speakers = sorted(by_seed[0])
-    # (speakers, seeds, classes, classes)
-    confusions = np.array([[matrices[s] for matrices in by_seed] for s in speakers])
+    speakers, confusions = _confusions(table, labels)
     pooled = scores(confusions.sum(0))
     total = confusions.sum((0, 1))
     recall = np.diagonal(total) / np.maximum(total.sum(1), 1)
@@ -108,24 +96,13 @@ def measure(
         "chance_UAR": round(1 / len(labels), 4),
         "sd": {name: standard_deviation(pooled[name]) for name in SCORES},
         "ci95": intervals(confusions),
-        "seeds": len(by_seed),
+        "seeds": confusions.shape[1],
         "clips": len(first),
-        "folds": [
-            {"test_speakers": list(group)}
-            | rounded(
-                {
-                    name: values.mean()
-                    for name, values in scores(
-                        confusions[[speakers.index(s) for s in group]].sum(0)
-                    ).items()
-                }
-            )
-            for group in folds
-        ],
+        "folds": [_fold_scores(rows, labels) for _, rows in table.groupby("fold")],
         "per_class": {
             label: {"recall": round(float(r), 4), "precision": round(float(p), 4), "clips": int(n)}
             for label, r, p, n in zip(
-                labels, recall, precision, total.sum(1) / len(by_seed), strict=True
+                labels, recall, precision, total.sum(1) / confusions.shape[1], strict=True
             )
         },
         "per_speaker": {
@@ -137,12 +114,30 @@ def measure(
     }
 
 
-def _majority(examples: Sequence[Example], folds: Sequence[Sequence[str]]) -> float:
-    """Accuracy of always saying the most frequent class of the training part."""
+def _confusions(
+    table: pd.DataFrame, labels: Sequence[str]
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Speakers, and confusion matrices ``(speakers, seeds, classes, classes)``."""
+    by_seed = [
+        confusion_by_speaker(labels, rows["label"], rows["predicted"], rows["speaker"])
+        for _, rows in table.groupby("seed")
+    ]
+    speakers = sorted(by_seed[0])
+    return speakers, np.array([[matrices[s] for matrices in by_seed] for s in speakers])
+
+
+def _fold_scores(rows: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
+    speakers, confusions = _confusions(rows, labels)
+    values = scores(confusions.sum(0))
+    return {"test_speakers": speakers} | rounded({n: v.mean() for n, v in values.items()})
+
+
+def _majority(folds: Sequence[Fold]) -> float:
+    """Accuracy of always predicting the most frequent class of the training part."""
     hits = clips = 0
-    for group in folds:
-        training = Counter(u.label for u in examples if u.speaker not in group)
-        test = Counter(u.label for u in examples if u.speaker in group)
+    for fold in folds:
+        training = Counter(e.label for e in (*fold.train, *fold.val))
+        test = Counter(e.label for e in fold.test)
         hits += test[training.most_common(1)[0][0]]
         clips += test.total()
     return hits / clips

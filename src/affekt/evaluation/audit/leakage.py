@@ -7,8 +7,7 @@ from typing import Literal
 
 from ...audio import decoding
 from ...audio.recording import Recording
-from ...corpora.corpus import Corpus
-from ...corpora.splits import official, one_class_speakers, speaker_folds
+from ...corpora.splits import Fold, one_class_speakers
 from ...errors import AudioError
 from ...progress import Event, Report, silent
 from ...run_result import RunResult
@@ -34,31 +33,6 @@ class Finding:
     severity: Severity
     text: str
     evidence: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Who learns, who chooses, who is tested."""
-
-    train: Sequence[Example]
-    val: Sequence[Example]
-    test: Sequence[Example]
-
-
-def folds_of(corpus: Corpus) -> list[Fold]:
-    """The folds on which `affekt evaluate` would score a corpus."""
-    chosen = official(corpus.examples, "val")
-    folds = []
-    for group in speaker_folds(corpus.examples, corpus.folds, corpus.predefined_folds):
-        rest = [u for u in corpus.examples if u.speaker not in group]
-        folds.append(
-            Fold(
-                [u for u in rest if u.speaker not in chosen],
-                [u for u in rest if u.speaker in chosen],
-                [u for u in corpus.examples if u.speaker in group],
-            )
-        )
-    return folds
 
 
 def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]:

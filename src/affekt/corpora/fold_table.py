@@ -1,0 +1,173 @@
+"""Tables of folds, as other toolkits publish them: which examples each fold trains and tests on."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import CorpusError
+from ..types import Example
+from . import manifest
+from .corpus import Corpus
+from .matching import match_paths
+from .splits import Fold, FoldTable
+
+PARTS = {"train": "train", "val": "val", "valid": "val", "dev": "val", "test": "test"}
+EMOBOX_FILE = re.compile(r"_(train|valid|test)_fold_?(\d+)\.jsonl?$")
+
+
+class _Row(NamedTuple):
+    """One row of a table: an example in one part of one fold."""
+
+    where: str  # file and line, for errors
+    path: str
+    fold: str
+    part: str  # train, val, test; "" where the table has no parts
+    cells: manifest.Row
+
+
+def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
+    """The corpus with the folds of a table in place of its usual ones.
+
+    Labels and speakers are those of the corpus; rows are matched by their paths. Rows without an
+    example and examples without a row are left out and counted in the notes.
+
+    Args:
+        corpus: The corpus that the table divides.
+        path: A table (CSV, TSV, JSON lines, Parquet) with ``path``, ``fold`` and, unless each row
+            is tested by its fold and trained on by all others, ``part`` (train, val, test); or
+            EmoBox's folder of a corpus, ``data/casia`` for instance.
+
+    Raises:
+        CorpusError: It is no such table, a path fits several examples, an example stands twice in
+            a fold, validation speakers are also trained on, or a fold trains or tests on nothing.
+    """
+    rows = list(_emobox(path) if path.is_dir() else _table(path))
+    examples: list[Example | None] = []
+    for row, found in zip(rows, match_paths([r.path for r in rows], corpus.examples), strict=True):
+        if len(found) > 1:
+            raise CorpusError(
+                f"{row.where}: {row.path} fits {len(found)} clips ({found[0].id}, {found[1].id}, "
+                "...); give more of the path"
+            )
+        examples.append(found[0] if found else None)
+    folds = _folds([(r, e) for r, e in zip(rows, examples, strict=True) if e])
+    for name, fold in folds.items():
+        _check(f"{path}, fold {name}", fold)
+    if not folds:
+        raise CorpusError(f"{path}: none of its {len(rows)} rows is a clip of {corpus.name}")
+    notes = list(corpus.notes)
+    if absent := {r.path for r, e in zip(rows, examples, strict=True) if e is None}:
+        notes.append(f"{len(absent)} clips of the fold table are not in the corpus")
+    tested = {e.id for fold in folds.values() for e in fold.test}
+    if untested := len(corpus.examples) - len(tested):
+        notes.append(f"{untested} clips of the corpus are tested by no fold of the table")
+    table = FoldTable(path.resolve().stem, tuple(folds.values()))
+    return replace(corpus, notes=tuple(notes), fold_table=table)
+
+
+def read_folds(path: Path) -> list[Fold]:
+    """The folds of a table that has labels and speakers itself, for an audit.
+
+    Args:
+        path: A table with ``path``, ``label``, ``speaker``, ``fold`` and, if you like, ``part`` and
+            ``text``. A recording may stand more than once: an audit looks for that.
+
+    Raises:
+        CorpusError: It is no such table, or a file does not exist.
+    """
+    columns, _ = manifest.read_table(path)
+    if missing := [c for c in ("path", "label", "speaker", "fold") if c not in columns]:
+        raise CorpusError(f"{path}: no column {', '.join(missing)}; a table of folds has them")
+    pairs = []
+    for row in _table(path):
+        place = path.parent / row.path
+        if not place.is_file():
+            raise CorpusError(f"{row.where}: {row.path} does not exist")
+        cells = {name: str(row.cells.get(name) or "") for name in ("label", "speaker", "text")}
+        example = Example(
+            row.path, str(place.resolve()), cells["label"], cells["speaker"], text=cells["text"]
+        )
+        pairs.append((row, example))
+    return list(_folds(pairs).values())
+
+
+def _table(path: Path) -> Iterator[_Row]:
+    columns, rows = manifest.read_table(path)
+    if missing := [c for c in ("path", "fold") if c not in columns]:
+        raise CorpusError(f"{path}: no column {', '.join(missing)}; a table of folds has them")
+    for line, cells in rows:
+        where = f"{path}, line {line}"
+        part = str(cells.get("part") or "").lower()
+        if "part" in columns and part not in PARTS:
+            raise CorpusError(f"{where}: part {cells['part']!r}; use train, val or test")
+        yield _Row(where, str(cells["path"]), str(cells["fold"]), PARTS.get(part, ""), cells)
+
+
+def _emobox(folder: Path) -> Iterator[_Row]:
+    """EmoBox: ``fold_1/casia_train_fold_1.jsonl``, the same with ``valid`` and ``test``, and so on.
+
+    A ``.json`` beside a ``.jsonl`` has the same content.
+    """
+    files: dict[tuple[int, str], list[Path]] = defaultdict(list)
+    for file in folder.rglob("*.json*"):
+        if match := EMOBOX_FILE.search(file.name):
+            files[int(match[2]), PARTS[match[1]]].append(file)
+    if not files:
+        raise CorpusError(
+            f"{folder}: no EmoBox folds; they are named fold_1/CORPUS_train_fold_1.jsonl"
+        )
+    for (fold, part), found in sorted(files.items()):
+        by_stem = {file.stem: file for file in sorted(found)}  # .jsonl comes last
+        if len(by_stem) > 1:
+            raise CorpusError(f"{folder}: two tables for {part} of fold {fold}: {sorted(by_stem)}")
+        [file] = by_stem.values()
+        try:
+            for line, cells in enumerate(_records(file), 1):
+                if "start_time" in cells:
+                    raise CorpusError(f"{file}, record {line}: a part of a file cannot be matched")
+                yield _Row(f"{file}, record {line}", str(cells["wav"]), str(fold), part, cells)
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorpusError(f"{file}: not a table of EmoBox ({error!r})") from error
+
+
+def _records(file: Path) -> list[manifest.Row]:
+    text = file.read_text("utf-8")
+    if file.suffix == ".jsonl":
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    return list(json.loads(text).values())
+
+
+def _folds(rows: list[tuple[_Row, Example]]) -> dict[str, Fold]:
+    """Folds by name, in the order of the table."""
+    parts: dict[str, dict[str, list[Example]]] = defaultdict(lambda: defaultdict(list))
+    for row, example in rows:
+        parts[row.fold][row.part or "test"].append(example)
+    if not any(row.part for row, _ in rows):  # each fold trains on what the others test
+        for name, own in parts.items():
+            own["train"] = [e for other in parts if other != name for e in parts[other]["test"]]
+    return {
+        name: Fold(tuple(own["train"]), tuple(own["val"]), tuple(own["test"]))
+        for name, own in parts.items()
+    }
+
+
+def _check(where: str, fold: Fold) -> None:
+    """Refuse a fold that gives no score."""
+    if not fold.train or not fold.test:
+        raise CorpusError(f"{where}: nothing to {'test' if fold.train else 'train on'}")
+    seen: set[str] = set()
+    for example in (*fold.train, *fold.val, *fold.test):
+        if example.id in seen:
+            raise CorpusError(
+                f"{where}: {example.id} stands twice; affekt audit lists all of what a table repeats"
+            )
+        seen.add(example.id)
+    if both := {e.speaker for e in fold.train} & {e.speaker for e in fold.val}:
+        raise CorpusError(
+            f"{where}: validation speaker {min(both)} is also trained on ({len(both)} such "
+            "speakers); name the part of the val rows train, and validation speakers are drawn"
+        )
