@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -165,10 +166,45 @@ def test_an_encoder_of_ones_own_is_evaluated(manifest, tmp_path):
 
 
 def test_options_that_exclude_each_other_are_refused(manifest, tmp_path):
-    with pytest.raises(affekt.AffektError, match="not both"):
-        affekt.evaluate(manifest, tmp_path / "run", test=manifest, leave_out=[manifest])
-    with pytest.raises(affekt.AffektError, match="goes with leave_out"):
-        affekt.evaluate(manifest, tmp_path / "run", train_only=[manifest])
+    for options, message in (
+        ({"test": manifest, "leave_out": [manifest]}, "give one of them"),
+        ({"test": manifest, "train_only": [manifest]}, "train-only goes with"),
+        ({"model": "open", "predictions": manifest}, "nothing is trained"),
+        ({"model": "open", "system": "majority"}, "nothing is trained"),
+    ):
+        with pytest.raises(affekt.AffektError, match=message):
+            affekt.evaluate(manifest, tmp_path / "run", **options)
+
+
+def test_folds_of_others_are_scored_as_they_are_and_leaks_are_marked(manifest, tmp_path):
+    examples = affekt.load_corpus(manifest).examples
+    parts = {"s1": "test", "s2": "val"}
+    for name, part in (
+        ("clean", lambda e: parts.get(e.speaker, "train")),
+        ("leaky", lambda e: "test" if e.id.endswith("_0.wav") else "train"),
+    ):
+        rows = [(e.path, 1, part(e)) for e in examples]
+        table = pd.DataFrame(rows, columns=["path", "fold", "part"])
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    clean, leaky = (
+        affekt.evaluate(
+            manifest,
+            tmp_path / name,
+            folds=tmp_path / f"{name}.csv",
+            system=Shares,
+            config={"protocol": {"seeds": 1}},
+        )
+        for name in ("clean", "leaky")
+    )
+    assert (clean.title, clean.clips) == ("Shares (folds of clean)", 12)
+    assert [f.test_speakers for f in clean.folds] == [["s1"]]
+    assert "1 folds of clean" in clean.protocol
+    assert affekt.audit(tmp_path / "clean") == []
+    assert leaky.title == "Shares (folds of leaky, test speakers trained on)"
+    assert leaky.protocol.startswith("NOT a score on unseen speakers")
+    assert {f.kind for f in affekt.audit(tmp_path / "leaky")} == {"speaker"}
+    predictions = pd.read_parquet(tmp_path / "leaky/predictions.parquet")
+    assert set(predictions["utterance"]) == {e.id for e in examples if e.id.endswith("_0.wav")}
 
 
 def test_an_audit_takes_a_corpus_or_a_run(manifest, tmp_path):

@@ -153,9 +153,12 @@ def evaluate(
     out: str | Path,
     *,
     system: "str | type[System] | System" = "default",
+    model: str | Path | None = None,
+    predictions: str | Path | None = None,
     test: "Source | None" = None,
     leave_out: "Sequence[Source]" = (),
     train_only: "Sequence[Source]" = (),
+    folds: str | Path | None = None,
     recipe: str | Path | None = None,
     config: Settings = None,
     encoder: "str | type[SegmentEncoder] | SegmentEncoder | None" = None,
@@ -164,19 +167,27 @@ def evaluate(
     cache: str | Path | None = None,
     report: Report = silent,
 ) -> "RunResult":
-    """Train and test a system on folds by speaker, with several seeds: ``affekt evaluate``.
+    """Score a system on unseen speakers, or a model that exists already: ``affekt evaluate``.
 
-    Called again with the same corpus and settings, it continues a run that was interrupted.
+    A system is trained and tested on folds by speaker, with several seeds; called again with the
+    same corpus and settings, an interrupted run is resumed. With `model` or `predictions` nothing
+    is trained.
 
     Args:
         source: A corpus, as of `load_corpus`.
         out: New folder for ``metrics.json`` and ``predictions.parquet``.
         system: Name of a system of the study, or one of your own: a class that is called with the
             settings, an instance, which is copied for each fold, or a dotted path.
+        model: Score this model: name of a bundled one, a model folder, or an ONNX file of
+            ``affekt export``.
+        predictions: Score the predictions in this table: ``path``, ``label`` and, where known,
+            ``prob_CLASS`` and ``seed``.
         test: Another corpus: train on `source` and test on this one.
         leave_out: Further corpora: each of them and `source` is tested once by a model trained on
             the others.
-        train_only: With `leave_out`: further corpora that are trained on and not tested.
+        train_only: Further corpora that are trained on in every fold and never tested.
+        folds: Folds of others, in place of folds by speaker: a table with ``path``, ``fold`` and
+            ``part``, or EmoBox's folder of the corpus.
         recipe: TOML file of settings.
         config: Settings over those of the recipe.
         encoder: As of `train`.
@@ -192,31 +203,32 @@ def evaluate(
         AffektError: A setting, a corpus or a part of your own is wrong, or `out` holds something
             else.
     """
-    from .corpora.combine import across, leave_one_corpus_out
-    from .corpora.registry import load_corpus as load
+    from .evaluation import existing
     from .evaluation.runner import evaluate as run
     from .evaluation.systems.own import require_system
     from .evaluation.systems.registry import Maker, configured, title
 
-    if test is not None and leave_out:
-        raise AffektError("give test for one corpus or leave_out for several, not both")
-    if train_only and not leave_out:
-        raise AffektError("train_only goes with leave_out")
     own = not isinstance(system, str | type)
     name = system if isinstance(system, str) else dotted_path(type(system) if own else system)
     settings = configured(name, settings_with(recipe, config, encoder, pooling))
-    if test is not None:
-        corpus = across(source, test, settings.labels)
-    elif leave_out:
-        corpus = leave_one_corpus_out([source, *leave_out], settings.labels, train_only)
-    else:
-        corpus = load(source, settings.labels)
-    made: Callable[[], System] = Maker(name, settings, _embeddings(cache))
+    corpus = _folded(source, settings.labels, test, leave_out, train_only, folds)
+    if model is not None or predictions is not None:
+        if any((model and predictions, test, leave_out, train_only, folds, system != "default")):
+            raise AffektError(
+                "with a model or predictions nothing is trained: give one of them, and no system, "
+                "test, leave-out, train-only or folds"
+            )
+        if model is None:
+            return existing.evaluate_predictions(
+                corpus, Path(str(predictions)), settings, Path(out)
+            )
+        return existing.evaluate_model(corpus, model, settings, Path(out), report=report)
+    make: Callable[[], System] = Maker(name, settings, _embeddings(cache))
     if own:
-        made = partial(copy.deepcopy, require_system(system, name))
+        make = partial(copy.deepcopy, require_system(system, name))
     return run(
         corpus,
-        made,
+        make,
         settings,
         Path(out),
         system=name,
@@ -224,6 +236,32 @@ def evaluate(
         workers=workers,
         report=report,
     )
+
+
+def _folded(
+    source: "Source",
+    labels: Mapping[str, str],
+    test: "Source | None",
+    leave_out: "Sequence[Source]",
+    train_only: "Sequence[Source]",
+    folds: str | Path | None,
+) -> "Corpus":
+    """The corpus of an evaluation with its folds; the arguments are those of `evaluate`."""
+    from .corpora import combine
+    from .corpora.fold_table import with_fold_table
+
+    if sum((test is not None, bool(leave_out), folds is not None)) > 1:
+        raise AffektError("test, leave-out and folds each choose the test part: give one of them")
+    if train_only and (test is not None or folds is not None):
+        raise AffektError("train-only goes with folds by speaker or with leave-out")
+    if test is not None:
+        return combine.across(source, test, labels)
+    if leave_out:
+        return combine.leave_one_corpus_out([source, *leave_out], labels, train_only)
+    if train_only:
+        return combine.with_training_corpora(source, train_only, labels)
+    corpus = load_corpus(source, labels)
+    return with_fold_table(corpus, Path(folds)) if folds else corpus
 
 
 def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
@@ -240,9 +278,9 @@ def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
     Raises:
         AffektError: `target` is none of these.
     """
+    from .corpora.fold_table import read_folds
     from .corpora.manifest import SUFFIXES, read_table
     from .corpora.registry import load_corpus as load
-    from .corpora.fold_table import read_folds
     from .evaluation.audit.leakage import audit_folds, audit_run
     from .run_result import load_run_result
 

@@ -7,9 +7,11 @@ import torch
 from helpers import affekt, lay_out, settings
 
 from affekt import CorpusError
-from affekt.corpora.combine import across, leave_one_corpus_out, pool
+from affekt.config import Protocol
+from affekt.corpora.combine import across, leave_one_corpus_out, pool, with_training_corpora
 from affekt.corpora.registry import load_corpus
 from affekt.corpora.splits import inner_validation, speaker_folds
+from affekt.evaluation.folds import jobs_of
 from affekt.training.clips import load_clips
 from affekt.training.run import train
 
@@ -78,7 +80,7 @@ def test_the_command_scores_across(manifest, tiny_config, tmp_path):
         "evaluate", manifest, "--test", other, "--leave-out", other, "--out", tmp_path / "x"
     )
     assert both.returncode == 2
-    assert "not both" in both.stderr
+    assert "give one of them" in both.stderr
 
 
 def test_a_pool_keeps_every_class_of_every_corpus(places):
@@ -97,6 +99,20 @@ def test_further_corpora_are_trained_on_and_not_tested(places):
     assert train_only[0] == "emodb/08a01La.wav"
     assert {u.split("/")[0] for u in train_only[1:]} == {"casia"}
     assert len(train_only) == 6
+
+
+def test_one_corpus_is_tested_with_further_training_corpora_in_every_fold(places):
+    alone = load_corpus(places["emodb"])
+    corpus = with_training_corpora(places["emodb"], [places["casia"]], {})
+    assert corpus.folds == alone.folds
+    assert [u.id for u in corpus.examples] == [f"emodb/{u.id}" for u in alone.examples]
+    assert {u.corpus for u in corpus.train_only} == {"casia"}
+    for number, fold in enumerate(corpus.test_folds(2)):
+        assert {u.corpus for u in fold.test} == {"emodb"}
+        job = jobs_of(corpus, Protocol(folds=2, seeds=1))[number]
+        assert {u.id for u in corpus.train_only} < job.train
+        assert job.test == {u.id for u in fold.test}
+        assert not job.test & job.train
 
 
 def test_each_corpus_gives_validation_speakers(places):
@@ -148,6 +164,3 @@ def test_scored_with_the_statistics_of_its_own_fold_a_run_says_so(manifest, tiny
                    *settings(tiny_config))  # fmt: skip
     assert other.returncode == 2
     assert "our own system alone" in other.stderr
-    alone = affekt("evaluate", manifest, "--train-only", manifest, "--out", tmp_path / "alone")
-    assert alone.returncode == 2
-    assert "--train-only needs --leave-out" in alone.stderr

@@ -14,6 +14,8 @@ from affekt.corpora.registry import load_corpus
 from affekt.evaluation.audit.leakage import audit_run
 from affekt.evaluation.existing import evaluate_model, evaluate_predictions
 from affekt.evaluation.results import compare, load_run
+from affekt.export.onnx_file import export_onnx
+from affekt.nn.checkpoint import load_checkpoint
 from affekt.run_result import load_run_result
 
 
@@ -109,3 +111,19 @@ def test_on_another_corpus_it_is_not_marked(corpora, tmp_path):
     assert result.existing.unseen_speakers is True
     assert not any("NOT" in note for note in result.notes)
     assert audit_run(result) == []
+
+
+def test_an_exported_model_has_the_score_of_its_folder(corpus, manifest, tmp_path):
+    config = {"stage2": {"epochs": 1}, "protocol": {"refit": False}}
+    affekt.train(corpus, tmp_path / "model", config=config)
+    export_onnx(load_checkpoint(tmp_path / "model"), tmp_path / "model.onnx", int8=False)
+    folder, file = (
+        affekt.evaluate(manifest, tmp_path / f"run{i}", model=tmp_path / name)
+        for i, name in enumerate(("model", "model.onnx"))
+    )
+    assert file.confusion == folder.confusion
+    assert file.existing == folder.existing
+    assert file.existing.unseen_speakers is False
+    (tmp_path / "broken.onnx").write_bytes(b"no graph")
+    with pytest.raises(AffektError, match="not a model of affekt export"):
+        affekt.evaluate(manifest, tmp_path / "run2", model=tmp_path / "broken.onnx")

@@ -45,6 +45,28 @@ def across(source: Source, test: Source, label_map: Mapping[str, str]) -> Corpus
     return replace(joined, name=name, examples=examples, train_only=train_only)
 
 
+def with_training_corpora(
+    source: Source, train_only: Sequence[Source], label_map: Mapping[str, str]
+) -> Corpus:
+    """A corpus whose folds also train on further corpora.
+
+    Args:
+        source: Corpus to test; its folds by speaker stay as they are.
+        train_only: Further corpora, used for training in every fold and never tested.
+        label_map: New names by label; "" drops the class.
+
+    Raises:
+        CorpusError: As of `load_corpus`.
+    """
+    tested, *further = _load([source, *train_only], label_map)
+    groups = (tuple(f"{tested.name}/{s}" for s in group) for group in tested.predefined_folds)
+    joined = _joined([tested], further)
+    examples = tuple(
+        replace(e, split=own.split) for e, own in zip(joined.examples, tested.examples, strict=True)
+    )
+    return replace(joined, examples=examples, folds=tested.folds, predefined_folds=tuple(groups))
+
+
 def leave_one_corpus_out(
     sources: Sequence[Source], label_map: Mapping[str, str], train_only: Sequence[Source] = ()
 ) -> Corpus:

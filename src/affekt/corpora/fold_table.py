@@ -163,7 +163,7 @@ def _check(where: str, fold: Fold) -> None:
     for example in (*fold.train, *fold.val, *fold.test):
         if example.id in seen:
             raise CorpusError(
-                f"{where}: {example.id} stands twice; affekt audit lists all of what a table repeats"
+                f"{where}: {example.id} stands twice; affekt audit TABLE lists all repeated rows"
             )
         seen.add(example.id)
     if both := {e.speaker for e in fold.train} & {e.speaker for e in fold.val}:

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..atomic import new_folder, write
+from ..audio.recording import Recording
 from ..config import Config
 from ..corpora.corpus import Corpus
 from ..corpora.registry import CORPORA
 from ..corpora.splits import anonymous, official
 from ..errors import AffektError
+from ..export.onnx_model import OnnxModel
 from ..inference.recognizer import load
 from ..metrics import SCORES, confusion_by_speaker, rounded, scores
 from ..nn.bundled import model_folder
@@ -43,13 +46,13 @@ PROTOCOL = (
 
 
 def evaluate_model(
-    corpus: Corpus, model: str, config: Config, out: Path, *, report: Report = silent
+    corpus: Corpus, model: str | Path, config: Config, out: Path, *, report: Report = silent
 ) -> RunResult:
-    """Score a bundled, trained or adapted model on a corpus.
+    """Score a bundled, trained, adapted or exported model on a corpus.
 
     Args:
         corpus: Its test part where it marks one, otherwise all of it.
-        model: Name of a bundled model, or a model folder.
+        model: Name of a bundled model, a model folder, or an ONNX file of ``affekt export``.
         config: Settings; only the label map and provenance use them.
         out: New folder for the results.
         report: Called with each step.
@@ -59,25 +62,47 @@ def evaluate_model(
             fewer than two classes in common, or `out` is not empty.
     """
     new_folder(out)
-    corpus, left_out = _with_classes(corpus, read_model_config(model_folder(model)).labels, model)
-    recognizer = load(model)
+    exported = Path(model).suffix == ".onnx"
+    classifier = OnnxModel(Path(model)) if exported else _Loaded(model)
+    corpus, left_out = _with_classes(corpus, classifier.labels, classifier.name)
     clips = load_clips(corpus.examples, report)
-    predictions = []
+    probabilities, accepted = [], []
     for start in range(0, len(clips), BATCH):
         batch = clips[start : start + BATCH]
-        predictions += recognizer.recognise([c.recording for c in batch])
+        predicted = classifier.predict([c.recording for c in batch])
+        probabilities.append(predicted[0])
+        accepted.append(predicted[1])
         report(Event("recognise", start + len(batch), len(clips)))
+    training = classifier.training
     found = Predictions(
-        recognizer.name,
-        list(recognizer.labels),
+        classifier.name,
+        classifier.labels,
         list(corpus.examples),
-        np.array([[p.probabilities[c] for c in recognizer.labels] for p in predictions]),
-        np.array([not p.rejection_reason for p in predictions]),
+        np.concatenate(probabilities),
+        np.concatenate(accepted),
         np.zeros(len(clips), np.int64),
-        not _trained_on(corpus, read_model_config(model_folder(model)).training),
+        None if training is None else not _trained_on(corpus, training),
         audio_warnings(clips),
     )
     return _write(corpus, found, left_out, config, out)
+
+
+class _Loaded:
+    """A model folder, with the interface of `OnnxModel`."""
+
+    def __init__(self, model: str | Path) -> None:
+        self._recognizer = load(model)
+        self.name = self._recognizer.name
+        self.labels = list(self._recognizer.labels)
+        self.training: TrainingInfo | None = read_model_config(model_folder(model)).training
+
+    def predict(
+        self, recordings: Sequence[Recording]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """As `OnnxModel.predict`."""
+        predictions = self._recognizer.recognise(recordings)
+        probabilities = [[p.probabilities[c] for c in self.labels] for p in predictions]
+        return np.array(probabilities), np.array([not p.rejection_reason for p in predictions])
 
 
 def evaluate_predictions(corpus: Corpus, file: Path, config: Config, out: Path) -> RunResult:

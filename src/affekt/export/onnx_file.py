@@ -161,6 +161,10 @@ def _shrink(path: Path) -> None:
 
 
 def _about(checkpoint: Checkpoint) -> dict[str, str]:
+    """Metadata of the file. Who was trained on is part of it: it decides what a score means."""
+    names = ("corpus", "adapted_from", "training_speakers", "validation_speakers")
+    training = checkpoint.training.to_json()
+    known = {name: training[name] for name in names if name in training}
     return {
         "affekt": __version__,
         "model": checkpoint.name,
@@ -169,4 +173,5 @@ def _about(checkpoint: Checkpoint) -> dict[str, str]:
         "hop": str(checkpoint.config.segments.hop),
         "note": checkpoint.intended_use,
         "terms": checkpoint.license,
+        "training": json.dumps(known, ensure_ascii=False),
     }

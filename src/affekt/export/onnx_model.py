@@ -1,0 +1,57 @@
+"""An exported model, run by onnxruntime."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio.recording import Recording
+from ..errors import CheckpointError
+from ..extras import optional_import
+from ..nn.training_info import TrainingInfo
+
+
+class OnnxModel:
+    """A file that ``affekt export`` wrote.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        name: Name of the model that was exported.
+        labels: Its classes.
+        training: What its metadata say of the training data; None for files of version 0.1.
+
+    Raises:
+        CheckpointError: It is no such file.
+        MissingExtraError: onnxruntime is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with optional_import("an ONNX model"):
+            import onnxruntime
+        if not path.is_file():
+            raise CheckpointError(f"{path}: no such file")
+        try:
+            self._session = onnxruntime.InferenceSession(path.read_bytes())
+            about = self._session.get_modelmeta().custom_metadata_map
+            self.labels: list[str] = json.loads(about["labels"])
+            self.name: str = about["model"]
+        except Exception as error:  # onnxruntime's errors share no base class
+            raise CheckpointError(f"{path}: not a model of affekt export ({error})") from error
+        known = about.get("training")
+        self.training = TrainingInfo.model_validate_json(known) if known else None
+
+    def predict(
+        self, recordings: Sequence[Recording]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Probabilities ``(recordings, classes)``, and whether each recording is speech."""
+        lengths = np.array([len(r.wave) for r in recordings])
+        waves = np.zeros((len(recordings), lengths.max()), np.float32)
+        for row, recording in zip(waves, recordings, strict=True):
+            row[: len(recording.wave)] = recording.wave
+        inputs = {"waves": waves, "lengths": lengths}
+        probabilities, speech = self._session.run(["probabilities", "speech"], inputs)
+        return probabilities.astype(np.float64), speech
