@@ -38,12 +38,13 @@ def write_emobox(folder, folds):
         (folder / f"fold_{number}").mkdir(parents=True)
         for part in ("train", "test"):
             rows = [
-                {"key": p, "wav": f"downloads/x/{p[:-4]}.mp3", "emo": "?"}
+                {"key": p, "wav": f"downloads/x/{p[:-4].upper()}.mp3", "emo": "?"}
                 for p, own in fold
                 if own == part
             ]
             stem = folder / f"fold_{number}/x_{part}_fold_{number}"
             stem.with_suffix(".jsonl").write_text("\n".join(map(json.dumps, rows)))
+            stem.with_name(f"x_{part}_fold{number}.jsonl").write_text('{"older": "name"}')
             stem.with_suffix(".json").write_text(json.dumps({r["key"]: r for r in rows}))
     return folder
 

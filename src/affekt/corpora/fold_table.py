@@ -110,26 +110,24 @@ def _table(path: Path) -> Iterator[_Row]:
 def _emobox(folder: Path) -> Iterator[_Row]:
     """EmoBox: ``fold_1/casia_train_fold_1.jsonl``, the same with ``valid`` and ``test``, and so on.
 
-    A ``.json`` beside a ``.jsonl`` has the same content.
+    Its repository also has some folds as ``.json`` and under an older name, ``_fold1``; these are
+    read where there is no other.
     """
-    files: dict[tuple[int, str], list[Path]] = defaultdict(list)
-    for file in folder.rglob("*.json*"):
+    files: dict[tuple[int, str], Path] = {}
+    for file in sorted(folder.rglob("*.json*"), key=lambda f: ("_fold_" in f.stem, f.suffix)):
         if match := EMOBOX_FILE.search(file.name):
-            files[int(match[2]), PARTS[match[1]]].append(file)
+            files[int(match[2]), PARTS[match[1]]] = file
     if not files:
         raise CorpusError(
             f"{folder}: no EmoBox folds; they are named fold_1/CORPUS_train_fold_1.jsonl"
         )
-    for (fold, part), found in sorted(files.items()):
-        by_stem = {file.stem: file for file in sorted(found)}  # .jsonl comes last
-        if len(by_stem) > 1:
-            raise CorpusError(f"{folder}: two tables for {part} of fold {fold}: {sorted(by_stem)}")
-        [file] = by_stem.values()
+    for (fold, part), file in sorted(files.items()):
         try:
             for line, cells in enumerate(_records(file), 1):
                 if "start_time" in cells:
                     raise CorpusError(f"{file}, record {line}: a part of a file cannot be matched")
-                yield _Row(f"{file}, record {line}", str(cells["wav"]), str(fold), part, cells)
+                audio = cells["wav"] if "wav" in cells else cells["audio"]
+                yield _Row(f"{file}, record {line}", str(audio), str(fold), part, cells)
         except (ValueError, KeyError, TypeError) as error:
             raise CorpusError(f"{file}: not a table of EmoBox ({error!r})") from error
 

@@ -11,9 +11,9 @@ def match_paths(paths: Sequence[str], examples: Sequence[Example]) -> list[list[
     """The examples that each path of a table may mean.
 
     A path matches an example if it is its id, its path or an ending of either, in whole names; the
-    suffix of the file need not agree. Folders in which the other tool found the corpus, such as
-    ``downloads/casia/``, are removed from the beginning of all paths, as many as needed to match
-    the most examples.
+    suffix of the file and the case of letters need not agree. Folders in which the other tool found
+    the corpus, such as ``downloads/casia/``, are removed from the beginning of all paths, as many
+    as needed to match the most examples.
 
     Args:
         paths: As the table writes them.
@@ -23,7 +23,7 @@ def match_paths(paths: Sequence[str], examples: Sequence[Example]) -> list[list[
         For each path its examples: one, none, or several if it is ambiguous.
     """
     index = _endings(examples)
-    parts = [PurePosixPath(path.replace("\\", "/")).parts for path in paths]
+    parts = [PurePosixPath(path.replace("\\", "/").casefold()).parts for path in paths]
     best: list[list[Example]] = [[] for _ in paths]
     most = 0
     for removed in range(max(map(len, parts), default=0)):
@@ -38,7 +38,7 @@ def _endings(examples: Sequence[Example]) -> dict[tuple[str, ...], dict[str, Exa
     """Examples, by id, under every ending of their ids and paths, with and without suffix."""
     index: dict[tuple[str, ...], dict[str, Example]] = defaultdict(dict)
     for example in examples:
-        for name in (PurePosixPath(example.id), PurePosixPath(example.path)):
+        for name in map(PurePosixPath, (example.id.casefold(), example.path.casefold())):
             for parts in (name.parts, name.with_suffix("").parts):
                 for start in range(len(parts)):
                     index[parts[start:]][example.id] = example

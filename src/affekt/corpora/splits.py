@@ -132,12 +132,15 @@ def fold_notes(examples: Sequence[Example], folds: Sequence[Fold]) -> list[str]:
     """Caveats of scores on these folds: shared speakers, missing classes, speakers of one class."""
     notes = []
     labels = {e.label for e in examples}
+    if leaking := [fold for fold in folds if fold.trained_test_speakers]:
+        shared = len({s for fold in leaking for s in fold.trained_test_speakers})
+        notes.append(
+            f"{len(leaking)} of {len(folds)} folds also train on their test speakers ({shared} in "
+            "all)"
+        )
     for number, fold in enumerate(folds, 1):
         training = (*fold.train, *fold.val)
         trained, tested = {e.label for e in training}, {e.label for e in fold.test}
-        if shared := fold.trained_test_speakers:
-            count = f"{len(shared)} of {len(fold.test_speakers)}"
-            notes.append(f"fold {number}: {count} test speakers are also trained on")
         if single_speaker(training):
             notes.append(f"fold {number}: one training speaker, whose clips also select the epoch")
         if lost := sorted(labels - trained):
