@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from affekt.audio.resampling import Wave
 from affekt.config import Config, read_config
 from affekt.corpora.combine import pool
+from affekt.inference.classifier import EncodedRecording
 from affekt.inference.normalisation import NormalisationStatistics
-from affekt.inference.recognizer import EncodedRecording, Recognizer
+from affekt.inference.recognizer import Recognizer
 from affekt.metrics import calibration_error, uar
 from affekt.nn.checkpoint import Checkpoint
 from affekt.nn.emotion_model import prepare

@@ -14,7 +14,8 @@ from helpers import DEMO, affekt, ended, form, serving
 
 from affekt import AudioError, load
 from affekt.audio.decoding import read
-from affekt.inference.pipeline import Options, combine, recognise_file, recognise_files
+from affekt.inference.pipeline import combine, recognise_file, recognise_files
+from affekt.inference.utterances import Options
 
 RATE = 16_000
 
@@ -81,6 +82,9 @@ def test_five_doors_agree(recognizer, folder, tmp_path):
             result = ended(client, job)["result"]
             check_equal(result, expected)
             whole = recognizer(folder / name)
+            samples = {"array": read(folder / name).wave, "sampling_rate": RATE}
+            check_equal([recognizer(samples).to_dict()], [whole.to_dict()])
+            check_equal([recognizer([samples])[0].to_dict()], [whole.to_dict()])
             assert whole.label == rows.label[name]
             assert whole.confidence == pytest.approx(rows.confidence[name], abs=0.02)
             assert whole.duration == pytest.approx(rows.duration[name])

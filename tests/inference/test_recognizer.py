@@ -10,12 +10,12 @@ from helpers import ROOT
 from safetensors.torch import load_file
 
 import affekt
-from affekt import AudioError
+from affekt import AffektError, AudioError
 from affekt.audio import decoding
-from affekt.audio.recording import Recording
+from affekt.audio.recording import Recording, from_array
 from affekt.audio.segmentation import SEGMENT
 from affekt.config import Config
-from affekt.inference.recognizer import Recognizer
+from affekt.inference.recognizer import Recognizer, load
 from affekt.nn.bundled import model_folder
 from affekt.nn.checkpoint import Checkpoint, load_checkpoint
 from affekt.nn.emotion_model import EmotionModel
@@ -66,7 +66,7 @@ def assert_sound(prediction, labels):
 
 @pytest.mark.parametrize("seconds", [0.1, 0.96, 2.7, 33.0])
 def test_a_prediction_is_whole_and_consistent(default, seconds):
-    prediction = default(speech_like(seconds), RATE)
+    [prediction] = default.recognise([from_array(speech_like(seconds), RATE)])
     assert prediction.duration == pytest.approx(seconds)
     assert_sound(prediction, default.labels)
     expected = {0.1: ["short"], 33.0: ["long"]}.get(seconds, [])
@@ -297,3 +297,11 @@ def test_the_old_name_of_the_sampling_rate_works(default):
     with pytest.warns(FutureWarning, match="rate is now sampling_rate"):
         old = default(wave, rate=16_000)
     assert old == default(wave, sampling_rate=16_000)
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(AffektError, match="device 'abacus'"):
+        load(device="abacus")
+    if not torch.cuda.is_available():
+        with pytest.raises(AffektError, match="device 'cuda'"):
+            load(device="cuda")

@@ -171,3 +171,14 @@ def test_final_relu_is_a_switch():
     with torch.inference_mode():
         assert (VGGish()(wave, spans) < 0).any()
         assert (VGGish(final_relu=True)(wave, spans) >= 0).all()
+
+
+@pytest.mark.parametrize("make", [lambda: Whisper(64, 1, pooling="mean+sd"), VGGish])
+def test_an_encoder_computes_where_its_weights_are(make):
+    """On torch's device without data, where an operation with a tensor of the CPU raises."""
+    encoder = make().to("meta")
+    waves = [torch.zeros(n, device="meta") for n in (16_000, 24_000)]
+    spans = [torch.tensor([[0, 96]]), torch.tensor([[0, 96], [24, 120]])]
+    embeddings = encoder(waves, spans)
+    assert embeddings.device.type == "meta"
+    assert embeddings.shape == (3, encoder.dim)

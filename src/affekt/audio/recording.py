@@ -1,6 +1,6 @@
 """A decoded recording in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -12,6 +12,8 @@ from ..types import Notice
 from .level import level_warnings
 from .resampling import Resampler, Wave, channels_of
 from .segmentation import SAMPLE_RATE
+
+BLOCK = 1 << 14  # samples of a block
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,37 @@ class Recording:
     def seconds(self) -> float:
         """Duration in seconds."""
         return len(self.wave) / SAMPLE_RATE
+
+
+class RecordingBlocks:
+    """A decoded recording that is taken block by block, with the interface of a `Decoder`.
+
+    Attributes:
+        name: Name of the recording.
+        channel: None; a recording has one.
+        promised: Its duration in seconds.
+        warnings: Its warnings about the file; those about the audio are made anew of each part.
+    """
+
+    channel = None
+
+    def __init__(self, recording: Recording) -> None:
+        self.name = recording.name
+        self.promised = recording.seconds
+        self.warnings = [w for w in recording.warnings if w.of_file]
+        self._wave = recording.wave
+        self._taken = 0
+
+    def __iter__(self) -> Iterator[Wave]:
+        for start in range(0, len(self._wave), BLOCK):
+            block = self._wave[start : start + BLOCK]
+            self._taken += len(block)
+            yield block
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the blocks that were taken so far."""
+        return self._taken / SAMPLE_RATE
 
 
 def from_array(samples: ArrayLike, sampling_rate: float | None) -> Recording:

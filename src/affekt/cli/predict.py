@@ -18,7 +18,7 @@ from .app import app, complain, console, progress, save, say
 from .target import Target, named
 
 if TYPE_CHECKING:
-    from ..inference.pipeline import Decoded
+    from ..inference.utterances import Decoded
     from ..report.figures.outline import Outline
     from ..types import Prediction
 
@@ -66,8 +66,9 @@ def predict(
     if not files:
         raise AffektError("predict needs a recording: affekt predict call.wav")
     from ..inference.normalisation import load_statistics
-    from ..inference.pipeline import Options, recognise_files, short_statistics
+    from ..inference.pipeline import recognise_files, short_statistics
     from ..inference.recognizer import load
+    from ..inference.utterances import Options
 
     split = channels == "split"
 

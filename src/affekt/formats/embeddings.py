@@ -18,7 +18,8 @@ from ..progress import Event, Report, silent
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ..inference.recognizer import EncodedRecording, Recognizer
+    from ..inference.classifier import EncodedRecording
+    from ..inference.recognizer import Recognizer
 
 TOGETHER = 240.0  # s of recordings that are encoded at a time
 

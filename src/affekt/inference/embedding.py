@@ -1,17 +1,16 @@
 """Embeddings of an encoded recording."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from .recognizer import EncodedRecording
+from .classifier import EncodedRecording
 
 Level = Literal["segment", "clip"]
 
 
-def embedding(encoded: "EncodedRecording", level: Level = "segment") -> NDArray[np.float32]:
+def embedding(encoded: EncodedRecording, level: Level = "segment") -> NDArray[np.float32]:
     """Embeddings of the encoder, before any standardisation.
 
     Args:

@@ -6,90 +6,48 @@ batch inference and `Recognizer` all come here, so that a file has the same resu
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from heapq import merge
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from ..audio.decoding import Decoder, Source, split_channels
 from ..audio.prefetch import prefetch
-from ..audio.recording import Recording, make_recording
-from ..audio.resampling import Wave
-from ..audio.segmentation import SAMPLE_RATE
-from ..audio.vad import LONGEST_SECONDS, Utterance, UtteranceSplitter, detector
+from ..audio.recording import Recording, RecordingBlocks
 from ..errors import AudioError
 from ..nn.speech_gate import UNCERTAIN
 from ..types import Prediction
+from .classifier import Classifier
 from .normalisation import NormalisationStatistics
+from .utterances import PREFETCHED, Blocks, Decoded, Options, recognise_utterances
 
-if TYPE_CHECKING:
-    from .recognizer import Recognizer
-
-LONG = 30.0  # s; a longer recording is recognised utterance by utterance
-PREFETCHED = 16  # utterances or recordings decoded while others are encoded
 TOGETHER = 48.0  # s of short recordings encoded together
-NOBODY = "nobody speaks"
 T = TypeVar("T")
 
-
-class Decoded(NamedTuple):
-    """A decoded block, as an observer gets it.
-
-    Attributes:
-        recording: Position of its recording among those that are recognised together.
-        wave: ``(samples,)``, 16 kHz.
-        channel: From 0 on; 0 for the mean of all channels.
-        end: Seconds decoded so far, this block included.
-        duration: Seconds of the recording, if known, or as its header states; else 0.
-    """
-
-    recording: int
-    wave: Wave
-    channel: int
-    end: float
-    duration: float
-
-
-Observer = Callable[[Decoded], None]
 Sources = Iterable[tuple[str, Callable[[], Source | Recording]]]  # name, or "", and its opener
-Batch = list[tuple[int, Recording]] | tuple[int, list[Decoder] | AudioError]
-Opened = Recording | list[Decoder] | AudioError  # short; long, a decoder for each channel; neither
-
-
-class Options(NamedTuple):
-    """How recordings are recognised.
-
-    Attributes:
-        split: Recognise each channel separately, utterance by utterance.
-        statistics: Normalisation statistics of the speaker or domain.
-        learn: Update the statistics with each utterance before it is classified.
-        whole_seconds: A longer recording is recognised utterance by utterance.
-        observe: Called with every decoded block before it is encoded, in the thread that asks for
-            predictions; an exception that it raises ends the recognition.
-    """
-
-    split: bool = False
-    statistics: NormalisationStatistics | None = None
-    learn: bool = False
-    whole_seconds: float = LONG
-    observe: Observer | None = None
+Opened = Recording | Sequence[Blocks] | AudioError  # short; long, by channel; not readable
+Batch = list[tuple[int, Recording]] | tuple[int, Sequence[Blocks] | AudioError]
 
 
 def recognise_file(
-    recognizer: "Recognizer", source: Source, options: Options = Options(), *, name: str = ""
+    classifier: Classifier,
+    source: Source | Recording,
+    options: Options = Options(),
+    *,
+    name: str = "",
 ) -> Iterator[Prediction]:
     """Recognise one recording of any length, in bounded memory.
 
     Args:
-        recognizer: The model.
-        source: Path, bytes of a file, or open binary file.
+        classifier: The model.
+        source: Path, bytes of a file, open binary file, or a decoded recording.
         options: How it is recognised.
-        name: What results call it; by default the path, ``<bytes>`` or ``<stream>``.
+        name: What results call a file; by default the path, ``<bytes>`` or ``<stream>``.
 
     Yields:
         One prediction of a recording of up to 30 s. Of a longer one, or of split channels, one for
@@ -101,29 +59,21 @@ def recognise_file(
         AudioError: It cannot be read as a recording.
         AffektError: The statistics are of another encoder.
     """
-    if options.split:
-        decoders = split_channels(source, name)
-        channels = (_utterances(recognizer, (0, d), options) for d in decoders)
-        yield from merge(*channels, key=lambda prediction: prediction.start)
-        return
-    decoder = Decoder(source, name=name)
-    if recording := decoder.whole(options.whole_seconds):
-        _show(options, [(0, recording)])
-        [encoded] = recognizer.encode([recording])
-        yield recognizer.classify(encoded, options.statistics)
+    item = _open(name, source, options)
+    if isinstance(item, Recording):
+        _show(options, [(0, item)])
+        yield from classifier.recognise([item], options.statistics)
     else:
-        yield from _utterances(recognizer, (0, decoder), options)
+        yield from _recognise_channels(classifier, 0, item, options)
 
 
 def recognise_files(
-    recognizer: "Recognizer",
-    sources: Sources,
-    options: Options = Options(),
+    classifier: Classifier, sources: Sources, options: Options = Options()
 ) -> Iterator[tuple[int, Prediction | AudioError]]:
     """Recognise many recordings; short ones are encoded together while others are decoded.
 
     Args:
-        recognizer: The model.
+        classifier: The model.
         sources: Name of each recording, and a function that opens it.
         options: How they are recognised.
 
@@ -134,10 +84,8 @@ def recognise_files(
     Raises:
         AffektError: The statistics are of another encoder.
     """
-    opened = (_open(name, source, options) for name, source in sources)
-    recognise = partial(recognizer.recognise, source=options.statistics)
-    items = enumerate(prefetch(opened, PREFETCHED))
-    for batch, predictions in _parallel(recognise, items, options):
+    recognise = partial(classifier.recognise, statistics=options.statistics)
+    for batch, predictions in _parallel(recognise, _opened(sources, options), options):
         if isinstance(batch, list):
             for (index, _), prediction in zip(batch, predictions, strict=True):
                 yield index, prediction
@@ -147,24 +95,21 @@ def recognise_files(
             yield index, item
             continue
         try:
-            channels = (_utterances(recognizer, (index, decoder), options) for decoder in item)
-            for prediction in merge(*channels, key=lambda prediction: prediction.start):
+            for prediction in _recognise_channels(classifier, index, item, options):
                 yield index, prediction
         except AudioError as error:
             yield index, error
 
 
-def short_statistics(recognizer: "Recognizer", sources: Sources) -> NormalisationStatistics:
+def short_statistics(classifier: Classifier, sources: Sources) -> NormalisationStatistics:
     """Normalisation statistics of the short recordings among `sources`, which share a speaker.
 
     Recordings that cannot be read are left out; long ones add theirs while they are recognised, see
     `Options.learn`.
     """
-    statistics = recognizer.statistics_of([])
-    opened = (_open(name, source, Options()) for name, source in sources)
-    opened_short = enumerate(prefetch(opened, PREFETCHED))
-    for _, encoded in _parallel(recognizer.encode, opened_short, Options()):
-        statistics = recognizer.statistics_of(encoded, statistics)
+    statistics = classifier.statistics_of([])
+    for _, encoded in _parallel(classifier.encode, _opened(sources, Options()), Options()):
+        statistics = classifier.statistics_of(encoded, statistics)
     return statistics
 
 
@@ -208,20 +153,38 @@ def combine(predictions: list[Prediction]) -> Prediction:
     )
 
 
-def _open(name: str, source: Callable[[], Source | Recording], options: Options) -> Opened:
-    """Decode a short recording, open a long one, or say why neither is possible."""
-    try:
-        item = source()
-        if isinstance(item, Recording):
-            return item
-        if options.split:
-            return split_channels(item, name)
-        decoder = Decoder(item, name=name)
-        return decoder.whole(options.whole_seconds) or [decoder]
-    except AudioError as error:
-        return error
-    except OSError as error:  # of what opens it: an archive, a URL
-        return AudioError(str(error) or type(error).__name__)
+def _open(name: str, source: Source | Recording, options: Options) -> Recording | Sequence[Blocks]:
+    """Decode a short recording, or open the channels of a long one."""
+    if isinstance(source, Recording):
+        short = source.seconds <= options.whole_seconds and not options.split
+        return source if short else [RecordingBlocks(source)]
+    if options.split:
+        return split_channels(source, name)
+    decoder = Decoder(source, name=name)
+    return decoder.whole(options.whole_seconds) or [decoder]
+
+
+def _opened(sources: Sources, options: Options) -> Iterator[tuple[int, Opened]]:
+    """Recordings with their index, opened ahead in another thread."""
+
+    def opened() -> Iterator[Opened]:
+        for name, opener in sources:
+            try:
+                yield _open(name, opener(), options)
+            except AudioError as error:
+                yield error
+            except OSError as error:  # of what opens it: an archive, a URL
+                yield AudioError(str(error) or type(error).__name__)
+
+    return enumerate(prefetch(opened(), PREFETCHED))
+
+
+def _recognise_channels(
+    classifier: Classifier, index: int, channels: Sequence[Blocks], options: Options
+) -> Iterator[Prediction]:
+    """Predictions of the utterances of all channels, in the order of their starts."""
+    each = (recognise_utterances(classifier, index, blocks, options) for blocks in channels)
+    return merge(*each, key=lambda prediction: prediction.start)
 
 
 def _parallel(
@@ -279,89 +242,3 @@ def _show(options: Options, batch: list[tuple[int, Recording]]) -> None:
         for index, recording in batch:
             seconds = recording.seconds
             options.observe(Decoded(index, recording.wave, 0, seconds, seconds))
-
-
-class _Cut(NamedTuple):
-    """Blocks decoded since the last one, and the utterances that end in them."""
-
-    blocks: list[Wave]
-    utterances: list[Utterance]
-
-
-def _utterances(
-    recognizer: "Recognizer", indexed: tuple[int, Decoder], options: Options
-) -> Iterator[Prediction]:
-    """Predictions of the utterances of one channel; each waits until it is known not to be last."""
-    _, decoder = indexed
-    channel = 0 if decoder.channel is None else decoder.channel + 1
-    vad, is_speech = detector()
-    statistics, last = options.statistics, None
-    try:
-        for utterances in _batches(indexed, UtteranceSplitter(is_speech), options):
-            encoded = recognizer.encode([make_recording(decoder.name, u.wave) for u in utterances])
-            for utterance, one in zip(utterances, encoded, strict=True):
-                if options.learn:
-                    statistics = recognizer.statistics_of([one], statistics)
-                if last:
-                    yield last
-                prediction = recognizer.classify(one, statistics).moved(utterance.start)
-                last = replace(prediction, channel=channel, vad=vad)
-    except AudioError:
-        if last:
-            yield last
-        raise
-    last = last or replace(_nobody(recognizer, decoder), channel=channel, vad=vad)
-    warnings = [*last.warnings, *decoder.warnings]
-    yield replace(last, file_duration=decoder.seconds, warnings=warnings)
-
-
-def _batches(
-    indexed: tuple[int, Decoder], splitter: UtteranceSplitter, options: Options
-) -> Iterator[list[Utterance]]:
-    """Utterances of half a minute together: they are encoded faster than one by one.
-
-    Decoding and splitting go on in another thread; observers are called in this one.
-    """
-    index, decoder = indexed
-    batch: list[Utterance] = []
-    samples = 0
-    for cut in prefetch(_cuts(decoder, splitter), PREFETCHED):
-        for block in cut.blocks:
-            samples += len(block)
-            if options.observe:
-                end, channel = samples / SAMPLE_RATE, decoder.channel or 0
-                options.observe(Decoded(index, block, channel, end, decoder.promised))
-        batch += cut.utterances
-        if sum(len(u.wave) for u in batch) > LONG * SAMPLE_RATE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _cuts(decoder: Decoder, splitter: UtteranceSplitter) -> Iterator[_Cut]:
-    blocks: list[Wave] = []
-    for block in decoder:
-        blocks.append(block)
-        ended = splitter.push(block)
-        if ended or sum(map(len, blocks)) > LONGEST_SECONDS * SAMPLE_RATE:
-            yield _Cut(blocks, ended)
-            blocks = []
-    yield _Cut(blocks, splitter.close())
-
-
-def _nobody(recognizer: "Recognizer", decoder: Decoder) -> Prediction:
-    """A recording without utterances, where all classes are equally probable."""
-    share = 1 / len(recognizer.labels)
-    return Prediction(
-        file=decoder.name,
-        duration=decoder.seconds,
-        label=UNCERTAIN,
-        confidence=share,
-        probabilities=dict.fromkeys(recognizer.labels, share),
-        segments=[],
-        model=recognizer.name,
-        license=recognizer.license,
-        rejection_reason=NOBODY,
-        arithmetic=recognizer.arithmetic,
-    )

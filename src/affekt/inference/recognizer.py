@@ -1,87 +1,34 @@
-"""A loaded model: recordings in, predictions out. It takes no label, by type."""
+"""The recognizer of the Python API: anything that is a recording in, predictions out."""
 
 import warnings as python_warnings
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property, partial
-from math import ceil
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast, overload
+from typing import Any, Literal, cast, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..audio.decoding import Source
-from ..audio.recording import Recording
-from ..audio.segmentation import Spans, interleaved, to_seconds
-from ..errors import AffektError, AudioError, RenamedWarning
+from ..errors import AudioError, RenamedWarning
 from ..nn.bundled import model_folder
-from ..nn.checkpoint import Checkpoint, load_checkpoint
-from ..nn.emotion_model import Statistics, rms_normalised
-from ..nn.encoders.batching import encode
-from ..nn.encoders.fast import arithmetic, for_inference
-from ..nn.encoders.hashing import encoder_id
-from ..nn.speech_gate import SHORTEST, UNCERTAIN
-from ..types import Notice, Prediction, Segment
+from ..nn.checkpoint import load_checkpoint
+from ..types import Prediction
+from .classifier import Classifier
 from .embedding import Level, embedding
 from .inputs import Errors, OneRecording, file_or_recording, is_batch, read_input
-from .normalisation import PRIOR, NormalisationStatistics
-from .pipeline import LONG, Options, combine, recognise_file, recognise_files
+from .normalisation import NormalisationStatistics
+from .pipeline import combine, recognise_file, recognise_files
+from .utterances import Options
 
 HOP = 0.24  # s between the points of a timeline
 
 
-class EncodedRecording(NamedTuple):
-    """An encoded recording, without its audio.
+class Recognizer(Classifier):
+    """A loaded model that recognises files, arrays and tensors, one or several.
 
-    Attributes:
-        file: Its name.
-        seconds: Duration.
-        warnings: Warnings about its sound and its file.
-        spans: ``(segments, 2)`` in frames of 10 ms.
-        embeddings: ``(segments, dim)``.
-        sequences: Indices of the segments that the model reads together; the first sequence is at
-            its own hop and gives the label, further ones lie between.
+    See `Classifier` for its attributes.
     """
-
-    file: str
-    seconds: float
-    warnings: Sequence[Notice]
-    spans: Spans
-    embeddings: Tensor
-    sequences: Sequence[NDArray[np.intp]]
-
-    @property
-    def own(self) -> Tensor:
-        """The embeddings ``(segments, dim)`` at the model's own hop."""
-        return self.embeddings[self.sequences[0]]
-
-
-class Recognizer:
-    """A loaded model that recognises recordings.
-
-    Attributes:
-        name: What results call the model.
-        arithmetic: Of the encoder's matrices: "bfloat16" or "float32".
-        labels: Its classes.
-        intended_use: What it is good for and what not.
-        license: What it may be used for.
-    """
-
-    def __init__(self, checkpoint: Checkpoint, hop: float | None = None) -> None:
-        self._model = checkpoint.model.eval()
-        self._encoder = for_inference(self._model.encoder)
-        self._config = checkpoint.config
-        own = self._config.segments.hop
-        if hop is not None and not hop >= 0.01:
-            raise ValueError(f"hop is {hop} s; the least between two points of a timeline is 0.01")
-        self._ways = 1 if hop is None else max(1, ceil(own / hop - 1e-6))
-        self.arithmetic = arithmetic(self._encoder)
-        self.name = checkpoint.name
-        self.labels = checkpoint.labels
-        self.intended_use = checkpoint.intended_use
-        self.license = checkpoint.license
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # str and bytes are iterable too
@@ -149,8 +96,6 @@ class Recognizer:
         if is_batch(source):
             return self._several(source, sampling_rate, errors)
         item = file_or_recording(source, sampling_rate)
-        if isinstance(item, Recording):
-            return self.recognise([item])[0]
         return combine(list(recognise_file(self, item)))
 
     def _several(
@@ -231,20 +176,6 @@ class Recognizer:
             return vectors
         return np.stack(vectors) if vectors else np.empty((0, self._encoder.dim), np.float32)
 
-    def recognise(
-        self, recordings: Sequence[Recording], source: NormalisationStatistics | None = None
-    ) -> list[Prediction]:
-        """Recognise decoded recordings, in their order.
-
-        Args:
-            recordings: Any number.
-            source: What is known of where they come from; of `statistics_of`.
-
-        Raises:
-            AffektError: The statistics are of another encoder.
-        """
-        return [self.classify(encoded, source) for encoded in self.encode(recordings)]
-
     def utterances(
         self,
         source: Source,
@@ -269,129 +200,13 @@ class Recognizer:
         options = Options(statistics=statistics, learn=learn, whole_seconds=0)
         yield from recognise_file(self, source, options)
 
-    def encode(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
-        """Encode decoded recordings, in their order: all that takes time."""
-        hop = self._config.segments.hop
-        cut = [interleaved(r.seconds, hop, self._ways) for r in recordings]
-        waves = rms_normalised(recordings, self._config)
-        embeddings = dict(encode(self._encoder, waves, [spans for spans, _ in cut]))
-        return [
-            EncodedRecording(r.name, r.seconds, r.warnings, spans, embeddings[i], sequences)
-            for i, (r, (spans, sequences)) in enumerate(zip(recordings, cut, strict=True))
-        ]
-
-    def statistics_of(
-        self, encoded: Iterable[EncodedRecording], source: NormalisationStatistics | None = None
-    ) -> NormalisationStatistics:
-        """Statistics of where recordings come from; those that are no speech do not count.
-
-        Args:
-            encoded: Recordings of one source, encoded.
-            source: Statistics to go on from.
-
-        Raises:
-            AffektError: The statistics are of another encoder.
-        """
-        if source is None:
-            source = NormalisationStatistics.unknown(self._identity, self._model.encoder.dim)
-        self._statistics(source)
-        for clip in encoded:
-            if not self._rejection_reason(clip):
-                source = source.updated(clip.own)
-        return source
-
-    @torch.inference_mode()
-    def classify(
-        self, encoded: EncodedRecording, source: NormalisationStatistics | None = None
-    ) -> Prediction:
-        """The emotion of an encoded recording.
-
-        Raises:
-            AffektError: The statistics are of another encoder.
-        """
-        embeddings = self._model.standardise(encoded.embeddings, self._statistics(source))
-        output = self._model.classify([embeddings[s] for s in encoded.sequences])
-        temperature = self._temperature(source)
-        clip = _softmax(output.logits[0] / temperature)
-        each = self._model.sequence.timeline(output.hidden)
-        logits = each.new_empty(len(embeddings), each.shape[-1])
-        weights = torch.empty(len(embeddings), dtype=torch.float64)
-        for i, sequence in reversed(
-            list(enumerate(encoded.sequences))
-        ):  # its own has the last word
-            logits[sequence] = each[i, : len(sequence)]
-            weights[sequence] = output.attention[i, : len(sequence)].double()
-        timeline = _softmax(logits / temperature)
-        attention: list[float] = (weights / weights.sum()).tolist()
-        rejection_reason = self._rejection_reason(encoded)
-        segments = [
-            Segment(
-                float(start),
-                min(float(end), encoded.seconds),
-                UNCERTAIN if rejection_reason else self._label(p),
-                self._by_class(p),
-                a,
-            )
-            for (start, end), p, a in zip(
-                to_seconds(encoded.spans), timeline, attention, strict=True
-            )
-        ]
-        warnings = list(encoded.warnings)
-        if encoded.seconds > LONG:
-            text = f"long: {encoded.seconds:.0f} s in one label; the segments tell more"
-            warnings.append(Notice("long", text))
-        return Prediction(
-            file=encoded.file,
-            duration=encoded.seconds,
-            label=UNCERTAIN if rejection_reason else self._label(clip),
-            confidence=float(clip.max()),
-            probabilities=self._by_class(clip),
-            segments=segments,
-            model=self.name,
-            license=self.license,
-            rejection_reason=rejection_reason,
-            normalisation_segments=source.segments if source else 0,
-            warnings=warnings,
-            file_duration=encoded.seconds,
-            arithmetic=self.arithmetic,
-        )
-
-    def _rejection_reason(self, encoded: EncodedRecording) -> str:
-        """Why a recording should not be given an emotion, or ""."""
-        if any(w.code == "silent" for w in encoded.warnings):
-            return "silent"
-        if encoded.seconds < SHORTEST:
-            return f"too short: {encoded.seconds:.2f} s, less than a syllable of {SHORTEST} s"
-        return self._model.gate.rejection_reason(encoded.own)
-
-    def _temperature(self, source: NormalisationStatistics | None) -> Tensor:
-        """Between that of an unknown and that of a known source, by how well it is known."""
-        unknown, known = self._model.temperatures.log()
-        share = source.segments / (source.segments + PRIOR) if source else 0.0
-        return torch.exp(unknown + share * (known - unknown))
-
-    def _statistics(self, source: NormalisationStatistics | None) -> Statistics | None:
-        if source is None:
-            return None
-        if (prior := self._model.prior) is None:
-            raise AffektError(f"{self.name}: its encoder was tuned; it takes no source statistics")
-        if source.encoder != self._identity:
-            raise AffektError(f"{self.name}: the source statistics are of another encoder")
-        return source.statistics(prior)
-
-    @cached_property
-    def _identity(self) -> str:
-        return encoder_id(self._model.encoder)
-
-    def _label(self, probabilities: NDArray[np.float64]) -> str:
-        return self.labels[int(probabilities.argmax())]
-
-    def _by_class(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
-        return dict(zip(self.labels, probabilities.tolist(), strict=True))
-
 
 def load(
-    model: str | Path = "default", hop: float = HOP, *, trust_own_parts: bool = False
+    model: str | Path = "default",
+    hop: float = HOP,
+    *,
+    device: str = "cpu",
+    trust_own_parts: bool = False,
 ) -> Recognizer:
     """Load a bundled model by name, or a model folder.
 
@@ -400,18 +215,15 @@ def load(
         hop: Seconds between the points of a timeline, at most: as many sequences of segments at
             the model's own hop are read, one a little later than the other, as that takes. Label
             and probabilities of a recording do not depend on it.
+        device: Where the encoder runs: "cpu", or as torch names it, "cuda" for instance.
         trust_own_parts: Import the encoder or pooling outside the package that the model names; a
             module that is imported already needs no trust.
 
     Raises:
         CheckpointError: No such model, a damaged one, or one that needs code which is not there or
             not trusted.
+        AffektError: torch does not find the device.
         ValueError: `hop` is below 0.01 s.
     """
     checkpoint = load_checkpoint(model_folder(model), trust_own_parts=trust_own_parts)
-    return Recognizer(checkpoint, hop)
-
-
-def _softmax(logits: Tensor) -> NDArray[np.float64]:
-    """In double precision, so that the probabilities sum to 1 for whoever checks."""
-    return logits.double().softmax(-1).numpy()
+    return Recognizer(checkpoint, hop, device)

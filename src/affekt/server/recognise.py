@@ -10,8 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from ..formats import writers
-from ..inference.pipeline import LONG, Decoded, Options, recognise_file
+from ..inference.classifier import LONG
+from ..inference.pipeline import recognise_file
 from ..inference.recognizer import HOP, Recognizer
+from ..inference.utterances import Decoded, Options
 from ..types import Prediction
 from . import schema
 from .access import check_access

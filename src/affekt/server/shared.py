@@ -9,7 +9,8 @@ from threading import Condition, Thread
 import torch
 
 from ..audio.recording import Recording
-from ..inference.recognizer import HOP, EncodedRecording, Recognizer
+from ..inference.classifier import EncodedRecording
+from ..inference.recognizer import HOP, Recognizer
 from ..nn.checkpoint import Checkpoint
 
 BATCH = 32.0  # s of recordings encoded together, at most

@@ -8,8 +8,9 @@ from pathlib import Path
 from threading import Event, Thread
 
 from ..errors import AudioError
-from ..inference.pipeline import Decoded, Options, recognise_file
+from ..inference.pipeline import recognise_file
 from ..inference.recognizer import Recognizer
+from ..inference.utterances import Decoded, Options
 from ..types import Notice
 from .monitoring import RECOGNISED, log
 from .store import Job, JobStore

@@ -55,15 +55,25 @@ def _encode_batch(
     Returns:
         The index and the embeddings of each.
     """
+    device = _device(encoder)
     embeddings = encoder(
-        [torch.from_numpy(waves[i]) for i in batch], [torch.from_numpy(spans[i]) for i in batch]
-    )
+        [torch.from_numpy(waves[i]).to(device) for i in batch],
+        [torch.from_numpy(spans[i]) for i in batch],
+    ).cpu()
     return list(zip(batch, embeddings.split([len(spans[i]) for i in batch]), strict=True))
 
 
 @torch.inference_mode()
 def _encode_long(encoder: SegmentEncoder, wave: Wave, spans: Spans) -> Tensor:
-    return torch.cat([encoder([part], [inside]) for part, inside in windows(wave, spans)])
+    device = _device(encoder)
+    parts = [encoder([part.to(device)], [inside]).cpu() for part, inside in windows(wave, spans)]
+    return torch.cat(parts)
+
+
+def _device(encoder: SegmentEncoder) -> torch.device:
+    """The device of an encoder's weights; the CPU if it has none."""
+    first = next(encoder.parameters(), None)
+    return torch.device("cpu") if first is None else first.device
 
 
 def windows(wave: Wave, spans: Spans) -> Iterator[tuple[Tensor, Tensor]]:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...errors import AffektError
 from .protocol import SegmentEncoder
 from .vggish import VGGish
 from .whisper import Whisper
@@ -60,12 +61,25 @@ def arithmetic(encoder: SegmentEncoder) -> str:
     return "bfloat16" if fast else "float32"
 
 
-def for_inference(encoder: SegmentEncoder) -> SegmentEncoder:
+def for_inference(encoder: SegmentEncoder, device: str = "cpu") -> SegmentEncoder:
     """A copy of the encoder that is faster and cannot be trained or saved.
 
-    The encoder itself is returned if torch was built without oneDNN, or if the encoder's code is
-    not part of the package (transformers, the user's own): such code may read its layers' weights.
+    On a CPU the encoder itself is returned if torch was built without oneDNN, or if the encoder's
+    code is not part of the package (transformers, the user's own): such code may read its layers'
+    weights. On another device the copy has the layers of the encoder.
+
+    Args:
+        encoder: On the CPU; it stays there.
+        device: Where the copy runs, as torch names it.
+
+    Raises:
+        AffektError: torch does not find the device.
     """
+    if device != "cpu":
+        try:
+            return copy.deepcopy(encoder).eval().to(device)
+        except (AssertionError, RuntimeError) as error:  # depends on the build of torch
+            raise AffektError(f"device {device!r}: {str(error).splitlines()[0]}") from error
     if not torch.backends.mkldnn.is_available() or not isinstance(encoder, Whisper | VGGish):
         return encoder
     linear = BFloat16Linear if has_bfloat16() else OneDNNLinear

@@ -126,11 +126,12 @@ class Whisper(SegmentEncoder):
         padded = F.pad(waves, (0, longest * HOP + 400 - waves.shape[1]))
         mel = whisper_log_mel(padded)[..., :longest]
         inside = torch.arange(longest) < lengths[:, None]
+        # Attention without a mask is faster.
+        unpadded = not torch.compiler.is_exporting() and bool(inside.all())
+        inside = inside.to(waves.device)
         x = F.gelu(self.conv1(mel * inside[:, None])) * inside[:, None]
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         x = x + self.embed_positions.weight[: x.shape[1]]
-        # Attention without a mask is faster.
-        unpadded = not torch.compiler.is_exporting() and bool(inside.all())
         mask = None if unpadded else inside[:, None, None, ::2]
         for layer in self.layers:
             x = layer(x, mask)

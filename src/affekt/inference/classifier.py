@@ -1,0 +1,239 @@
+"""A loaded model: decoded recordings in, predictions out. It takes no label, by type."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..audio.recording import Recording
+from ..audio.segmentation import Spans, interleaved, to_seconds
+from ..errors import AffektError
+from ..nn.checkpoint import Checkpoint
+from ..nn.emotion_model import Statistics, rms_normalised
+from ..nn.encoders.batching import encode
+from ..nn.encoders.fast import arithmetic, for_inference
+from ..nn.encoders.hashing import encoder_id
+from ..nn.sequence_model import Output
+from ..nn.speech_gate import SHORTEST, UNCERTAIN
+from ..types import Notice, Prediction, Segment
+from .normalisation import PRIOR, NormalisationStatistics
+
+LONG = 30.0  # s; a longer recording is recognised utterance by utterance
+
+
+class EncodedRecording(NamedTuple):
+    """An encoded recording, without its audio.
+
+    Attributes:
+        file: Its name.
+        seconds: Duration.
+        warnings: Warnings about its sound and its file.
+        spans: ``(segments, 2)`` in frames of 10 ms.
+        embeddings: ``(segments, dim)``.
+        sequences: Indices of the segments that the model reads together; the first sequence is at
+            its own hop and gives the label, further ones lie between.
+    """
+
+    file: str
+    seconds: float
+    warnings: Sequence[Notice]
+    spans: Spans
+    embeddings: Tensor
+    sequences: Sequence[NDArray[np.intp]]
+
+    @property
+    def own(self) -> Tensor:
+        """The embeddings ``(segments, dim)`` at the model's own hop."""
+        return self.embeddings[self.sequences[0]]
+
+
+class Classifier:
+    """A loaded model that encodes and classifies decoded recordings.
+
+    Attributes:
+        name: What results call the model.
+        arithmetic: Of the encoder's matrices: "bfloat16" or "float32".
+        labels: Its classes.
+        intended_use: What it is good for and what not.
+        license: What it may be used for.
+
+    Args:
+        checkpoint: The model.
+        hop: Largest distance between two points of a timeline in seconds; that of the model unless
+            given.
+        device: Where the encoder runs; everything else stays on the CPU.
+
+    Raises:
+        ValueError: `hop` is below 0.01 s.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, hop: float | None = None, device: str = "cpu"
+    ) -> None:
+        self._model = checkpoint.model.eval()
+        self._encoder = for_inference(self._model.encoder, device)
+        self._config = checkpoint.config
+        own = self._config.segments.hop
+        if hop is not None and not hop >= 0.01:
+            raise ValueError(f"hop is {hop} s; the least between two points of a timeline is 0.01")
+        self._ways = 1 if hop is None else max(1, ceil(own / hop - 1e-6))
+        self.arithmetic = arithmetic(self._encoder)
+        self.name = checkpoint.name
+        self.labels = checkpoint.labels
+        self.intended_use = checkpoint.intended_use
+        self.license = checkpoint.license
+
+    def recognise(
+        self, recordings: Sequence[Recording], statistics: NormalisationStatistics | None = None
+    ) -> list[Prediction]:
+        """Recognise decoded recordings, each as a whole, in their order.
+
+        Args:
+            recordings: Any number.
+            statistics: Normalisation statistics of their speaker or domain, from `statistics_of`.
+
+        Raises:
+            AffektError: The statistics are of another encoder.
+        """
+        return [self.classify(encoded, statistics) for encoded in self.encode(recordings)]
+
+    def encode(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
+        """Encode decoded recordings, in their order; this takes nearly all of the time."""
+        hop = self._config.segments.hop
+        cut = [interleaved(r.seconds, hop, self._ways) for r in recordings]
+        waves = rms_normalised(recordings, self._config)
+        embeddings = dict(encode(self._encoder, waves, [spans for spans, _ in cut]))
+        return [
+            EncodedRecording(r.name, r.seconds, r.warnings, spans, embeddings[i], sequences)
+            for i, (r, (spans, sequences)) in enumerate(zip(recordings, cut, strict=True))
+        ]
+
+    def statistics_of(
+        self,
+        encoded: Iterable[EncodedRecording],
+        statistics: NormalisationStatistics | None = None,
+    ) -> NormalisationStatistics:
+        """Normalisation statistics of recordings; those that are no speech do not count.
+
+        Args:
+            encoded: Encoded recordings of one speaker or domain.
+            statistics: Statistics to update; empty ones unless given.
+
+        Raises:
+            AffektError: The statistics are of another encoder.
+        """
+        if statistics is None:
+            statistics = NormalisationStatistics.unknown(self._identity, self._model.encoder.dim)
+        self._standardisation(statistics)
+        for recording in encoded:
+            if not self._rejection_reason(recording):
+                statistics = statistics.updated(recording.own)
+        return statistics
+
+    @torch.inference_mode()
+    def classify(
+        self, encoded: EncodedRecording, statistics: NormalisationStatistics | None = None
+    ) -> Prediction:
+        """Classify an encoded recording, and each of its segments.
+
+        Raises:
+            AffektError: The statistics are of another encoder.
+        """
+        embeddings = self._model.standardise(encoded.embeddings, self._standardisation(statistics))
+        output = self._model.classify([embeddings[s] for s in encoded.sequences])
+        temperature = self._temperature(statistics)
+        probabilities = _softmax(output.logits[0] / temperature)
+        timeline, attention = self._timeline(encoded, output, temperature)
+        rejection_reason = self._rejection_reason(encoded)
+        segments = [
+            Segment(
+                float(start),
+                min(float(end), encoded.seconds),
+                UNCERTAIN if rejection_reason else self._label(p),
+                self._by_class(p),
+                a,
+            )
+            for (start, end), p, a in zip(
+                to_seconds(encoded.spans), timeline, attention, strict=True
+            )
+        ]
+        warnings = list(encoded.warnings)
+        if encoded.seconds > LONG:
+            text = f"long: {encoded.seconds:.0f} s in one label; the segments tell more"
+            warnings.append(Notice("long", text))
+        return Prediction(
+            file=encoded.file,
+            duration=encoded.seconds,
+            label=UNCERTAIN if rejection_reason else self._label(probabilities),
+            confidence=float(probabilities.max()),
+            probabilities=self._by_class(probabilities),
+            segments=segments,
+            model=self.name,
+            license=self.license,
+            rejection_reason=rejection_reason,
+            normalisation_segments=statistics.segments if statistics else 0,
+            warnings=warnings,
+            file_duration=encoded.seconds,
+            arithmetic=self.arithmetic,
+        )
+
+    def _timeline(
+        self, encoded: EncodedRecording, output: Output, temperature: Tensor
+    ) -> tuple[NDArray[np.float64], list[float]]:
+        """Probabilities ``(segments, classes)`` and attention ``(segments,)``, which sums to 1.
+
+        A segment that several sequences share has those of the sequence at the model's own hop.
+        """
+        by_sequence = self._model.sequence.timeline(output.hidden)
+        logits = by_sequence.new_empty(len(encoded.spans), by_sequence.shape[-1])
+        weights = torch.empty(len(encoded.spans), dtype=torch.float64)
+        for i, sequence in reversed(list(enumerate(encoded.sequences))):
+            logits[sequence] = by_sequence[i, : len(sequence)]
+            weights[sequence] = output.attention[i, : len(sequence)].double()
+        return _softmax(logits / temperature), (weights / weights.sum()).tolist()
+
+    def _rejection_reason(self, encoded: EncodedRecording) -> str:
+        """Why a recording should not be given an emotion, or ""."""
+        if any(w.code == "silent" for w in encoded.warnings):
+            return "silent"
+        if encoded.seconds < SHORTEST:
+            return f"too short: {encoded.seconds:.2f} s, less than a syllable of {SHORTEST} s"
+        return self._model.gate.rejection_reason(encoded.own)
+
+    def _temperature(self, statistics: NormalisationStatistics | None) -> Tensor:
+        """Temperature between those for unknown and for known statistics, by their size."""
+        unknown, known = self._model.temperatures.log()
+        share = statistics.segments / (statistics.segments + PRIOR) if statistics else 0.0
+        return torch.exp(unknown + share * (known - unknown))
+
+    def _standardisation(self, statistics: NormalisationStatistics | None) -> Statistics | None:
+        """Mean and standard deviation from statistics, drawn to the prior of the model."""
+        if statistics is None:
+            return None
+        if (prior := self._model.prior) is None:
+            raise AffektError(
+                f"{self.name}: its encoder was fine-tuned; it takes no normalisation statistics"
+            )
+        if statistics.encoder != self._identity:
+            raise AffektError(f"{self.name}: the normalisation statistics are of another encoder")
+        return statistics.statistics(prior)
+
+    @cached_property
+    def _identity(self) -> str:
+        return encoder_id(self._model.encoder)
+
+    def _label(self, probabilities: NDArray[np.float64]) -> str:
+        return self.labels[int(probabilities.argmax())]
+
+    def _by_class(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
+        return dict(zip(self.labels, probabilities.tolist(), strict=True))
+
+
+def _softmax(logits: Tensor) -> NDArray[np.float64]:
+    """In double precision, so that the probabilities sum to 1 for whoever checks."""
+    return logits.double().softmax(-1).numpy()
