@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from affekt.config import read_config
 from affekt.metrics import calibration_error
+from affekt.recipe import read_config
 from affekt.training.calibration import left_out_temperature
 
 

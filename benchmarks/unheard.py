@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from affekt.audio.resampling import Wave
-from affekt.config import Config, read_config
+from affekt.config import Config
 from affekt.corpora.combine import pool
 from affekt.inference.classifier import EncodedRecording
 from affekt.inference.normalisation import NormalisationStatistics
@@ -31,6 +31,7 @@ from affekt.metrics import calibration_error, uar
 from affekt.nn.checkpoint import Checkpoint
 from affekt.nn.emotion_model import prepare
 from affekt.nn.encoders.weights import cache_folder
+from affekt.recipe import read_config
 from affekt.training import degradation
 from affekt.training.adapt import adapt
 from affekt.training.clips import Clip, load_clips

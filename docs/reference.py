@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from affekt.cli import app
 from affekt.cli.aliases import COMMANDS, OPTIONS
-from affekt.config import RENAMED, Config
+from affekt.config import Config
+from affekt.renamed_settings import RENAMED
 from affekt.server.schema import JobState, Prediction, Segment
 
 COMMANDS_HEAD = """# Commands

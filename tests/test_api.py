@@ -12,9 +12,9 @@ import torch
 from helpers import DEMO, ROOT
 
 import affekt
-from affekt.api import settings_with
 from affekt.config import Config
 from affekt.nn.checkpoint import load_checkpoint
+from affekt.recipe import settings_with
 
 FAST = {
     "augment": {"speeds": []},

@@ -10,7 +10,9 @@ FLOORS = [  # from the ground up; what stands on one floor does not know its nei
     ("errors",),
     ("extras", "own_parts"),
     ("types", "progress", "metrics", "atomic"),
+    ("renamed_settings",),
     ("config", "run_manifest"),
+    ("recipe",),
     ("audio",),
     ("nn",),
     ("inference", "export"),  # no labels here: corpora and training stand above

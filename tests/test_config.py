@@ -2,7 +2,8 @@ import pytest
 from helpers import ROOT
 
 from affekt import AffektError
-from affekt.config import Config, all_keys, read_config
+from affekt.config import Config, all_keys
+from affekt.recipe import read_config
 
 RECIPES = sorted((ROOT / "recipes").rglob("*.toml"))
 

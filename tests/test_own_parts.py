@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from affekt import AffektError, CheckpointError
-from affekt.config import Config, read_config
+from affekt.config import Config
 from affekt.own_parts import (
     dotted_path,
     from_text,
@@ -14,6 +14,7 @@ from affekt.own_parts import (
     known_or_dotted,
     require_trust,
 )
+from affekt.recipe import read_config
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from affekt import AffektError
-from affekt.config import renamed_keys
+from affekt.renamed_settings import renamed_keys
 from affekt.run_result import load_run_result, to_text
 
 RESULTS = sorted((Path(__file__).parents[1] / "results").rglob("metrics.json"))

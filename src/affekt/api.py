@@ -4,17 +4,15 @@ Nothing is printed. `report` receives an `affekt.progress.Event` after each step
 """
 
 import copy
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .atomic import write
-from .config import Config, read_config
 from .errors import AffektError, AudioError
 from .own_parts import dotted_path
 from .progress import Report, silent
+from .recipe import Settings, settings_with
 
 if TYPE_CHECKING:
     from .corpora.corpus import Corpus
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from .training.adapt import Adapted
 
 Files = Sequence[str | Path]
-Settings = Config | Mapping[str, Any] | None
 
 
 def available_models() -> "dict[str, ModelConfig]":
@@ -203,6 +200,7 @@ def evaluate(
         AffektError: A setting, a corpus or a part of your own is wrong, or `out` holds something
             else.
     """
+    from .corpora.combine import corpus_with_folds
     from .evaluation import existing
     from .evaluation.runner import evaluate as run
     from .evaluation.systems.own import require_system
@@ -211,7 +209,7 @@ def evaluate(
     own = not isinstance(system, str | type)
     name = system if isinstance(system, str) else dotted_path(type(system) if own else system)
     settings = configured(name, settings_with(recipe, config, encoder, pooling))
-    corpus = _folded(source, settings.labels, test, leave_out, train_only, folds)
+    corpus = corpus_with_folds(source, settings.labels, test, leave_out, train_only, folds)
     if model is not None or predictions is not None:
         if any((model and predictions, test, leave_out, train_only, folds, system != "default")):
             raise AffektError(
@@ -236,32 +234,6 @@ def evaluate(
         workers=workers,
         report=report,
     )
-
-
-def _folded(
-    source: "Source",
-    labels: Mapping[str, str],
-    test: "Source | None",
-    leave_out: "Sequence[Source]",
-    train_only: "Sequence[Source]",
-    folds: str | Path | None,
-) -> "Corpus":
-    """The corpus of an evaluation with its folds; the arguments are those of `evaluate`."""
-    from .corpora import combine
-    from .corpora.fold_table import with_fold_table
-
-    if sum((test is not None, bool(leave_out), folds is not None)) > 1:
-        raise AffektError("test, leave-out and folds each choose the test part: give one of them")
-    if train_only and (test is not None or folds is not None):
-        raise AffektError("train-only goes with folds by speaker or with leave-out")
-    if test is not None:
-        return combine.across(source, test, labels)
-    if leave_out:
-        return combine.leave_one_corpus_out([source, *leave_out], labels, train_only)
-    if train_only:
-        return combine.with_training_corpora(source, train_only, labels)
-    corpus = load_corpus(source, labels)
-    return with_fold_table(corpus, Path(folds)) if folds else corpus
 
 
 def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
@@ -357,55 +329,6 @@ def embed(
 
     recognizer = model if isinstance(model, Recognizer) else load(model)
     return write_embeddings(recognizer, files, Path(out), level, report)
-
-
-def settings_with(
-    recipe: str | Path | None = None,
-    config: Settings = None,
-    encoder: "str | type[SegmentEncoder] | SegmentEncoder | None" = None,
-    pooling: "str | type[Pooling] | None" = None,
-) -> Config:
-    """Settings of a run, from a recipe, values over it, and parts given as objects.
-
-    Args:
-        recipe: TOML file.
-        config: Values over the recipe.
-        encoder: Class, instance or dotted path.
-        pooling: Class or dotted path.
-
-    Raises:
-        AffektError: A key or value is not allowed.
-    """
-    values = config.model_dump(exclude_unset=True) if isinstance(config, Config) else config
-    overrides = dict(values or {})
-    if encoder is not None:
-        given = {"name": encoder} if isinstance(encoder, str) else _encoder(encoder)
-        overrides["encoder"] = {**overrides.get("encoder", {}), **given}
-    if pooling is not None:
-        name = pooling if isinstance(pooling, str) else dotted_path(pooling)
-        overrides["stage2"] = {**overrides.get("stage2", {}), "pooling": name}
-    return read_config(Path(recipe) if recipe else None, overrides)
-
-
-def _encoder(encoder: "type[SegmentEncoder] | SegmentEncoder") -> dict[str, Any]:
-    """The section ``encoder`` of a config for an encoder given as an object.
-
-    The weights of an instance are written to the cache folder, as a file to start training from.
-    """
-    from safetensors.torch import save
-
-    from .nn.encoders.weights import cache_folder
-
-    if isinstance(encoder, type):
-        return {"name": dotted_path(encoder)}
-    settings: dict[str, Any] = {"name": dotted_path(type(encoder))}
-    settings["options"] = dict(encoder.architecture)
-    if tensors := {k: v.detach().cpu().contiguous() for k, v in encoder.state_dict().items()}:
-        content = save(tensors)
-        name = f"{type(encoder).__name__}-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
-        settings["weights"] = str(cache_folder() / "encoders" / name)
-        write(Path(settings["weights"]), content)
-    return settings
 
 
 def _embeddings(cache: str | Path | None) -> Path:

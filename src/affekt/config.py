@@ -5,10 +5,7 @@ where ``--stage2.epochs 40`` sets it.
 """
 
 import difflib
-import tomllib
-import warnings
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -21,20 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from .errors import AffektError, RenamedWarning
-from .own_parts import from_text, is_dotted_path, known_or_dotted
+from .own_parts import from_text, known_or_dotted
+from .renamed_settings import renamed_keys
 
-RENAMED = {  # old key: new key; the old ones are read for one release
-    "audio.level": "audio.normalisation",
-    "stage1.rate": "stage1.learning_rate",
-    "stage1.head_rate": "stage1.head_learning_rate",
-    "stage1.batch": "stage1.batch_size",
-    "stage2.rate": "stage2.learning_rate",
-    "stage2.batch": "stage2.batch_size",
-    "stage2.clip": "stage2.max_grad_norm",
-    "note": "intended_use",
-    "terms": "license",
-}
 ENCODERS = ("whisper", "vggish", "ssl")
 POOLINGS = (
     "attention",
@@ -52,32 +38,6 @@ ENCODERS_WITH = {  # settings that only some encoders have
     "padding": ("vggish",),
     "final_relu": ("vggish",),
 }
-
-
-def renamed_keys(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Replace old names of settings by today's.
-
-    Args:
-        values: Settings as a recipe, a model or a result of an earlier version holds them.
-
-    Returns:
-        The settings, and the new name of each old key among them.
-    """
-    renamed: dict[str, str] = {}
-    result = {k: dict(v) if isinstance(v, dict) else v for k, v in values.items()}
-    for old, new in RENAMED.items():
-        *section, key = old.split(".")
-        settings = result.get(section[0]) if section else result
-        if isinstance(settings, dict) and key in settings:
-            settings[new.split(".")[-1]] = settings.pop(key)
-            renamed[old] = new
-    protocol = result.get("protocol")
-    if isinstance(protocol, dict) and protocol.keys() & {"source", "source_statistics"}:
-        source = protocol.pop("source", "fold")
-        used = protocol.pop("source_statistics", False)
-        protocol["test_normalisation"] = source if used else "none"
-        renamed["protocol.source_statistics"] = "protocol.test_normalisation"
-    return result, renamed
 
 
 class Frozen(BaseModel):
@@ -263,54 +223,6 @@ class Config(Frozen):
     def _old_names(cls, values: Any) -> Any:
         """Accept the old names in models, results and recipes of earlier versions."""
         return renamed_keys(values)[0] if isinstance(values, dict) else values
-
-
-def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = None) -> Config:
-    """Read a recipe over the defaults, and apply overrides to it.
-
-    Args:
-        recipe: TOML file; None for the defaults.
-        overrides: Settings as nested dictionaries, ``{"stage2": {"epochs": 40}}``.
-
-    Raises:
-        AffektError: The recipe cannot be read, or a key or value is not allowed; the message
-            names it and the most similar key.
-    """
-    values: dict[str, Any] = {}
-    if recipe is not None:
-        try:
-            values = tomllib.loads(recipe.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise AffektError(f"recipe {recipe}: {error}") from error
-    values, renamed = renamed_keys(values)
-    for old, new in renamed.items():
-        warnings.warn(f"recipe {recipe}: {old} is now {new}", RenamedWarning, stacklevel=2)
-    try:
-        config = Config.model_validate(_merged(values, overrides or {}))
-    except ValidationError as error:
-        raise AffektError(explain(error)) from error
-    for key, names in ENCODERS_WITH.items():
-        if config.encoder.name not in names and key in config.encoder.model_fields_set:
-            raise AffektError(
-                f"encoder.{key} belongs to {', '.join(names)}; the encoder is {config.encoder.name}"
-            )
-    if config.encoder.options and not is_dotted_path(config.encoder.name):
-        raise AffektError(
-            "encoder.options belong to an encoder of your own; the encoder is "
-            f"{config.encoder.name}"
-        )
-    return config
-
-
-def _merged(values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """Settings with overrides; within a section key by key."""
-    result = dict(values)
-    for section, settings in overrides.items():
-        below = result.get(section)
-        if isinstance(settings, dict) and isinstance(below, dict):
-            settings = below | settings
-        result[section] = settings
-    return result
 
 
 def explain(error: ValidationError) -> str:

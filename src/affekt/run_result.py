@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
-from .config import Config, explain, renamed_keys
+from .config import Config, explain
 from .errors import AffektError
 from .nn.training_info import CorpusInfo, Record, TrainingInfo
 from .provenance import portable
+from .renamed_settings import renamed_keys
 
 FILE = "metrics.json"
 

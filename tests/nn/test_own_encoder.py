@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 import affekt
 from affekt import AffektError, CheckpointError
-from affekt.config import Config, Encoder, read_config
+from affekt.config import Config, Encoder
 from affekt.inference.recognizer import Recognizer
 from affekt.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.nn.emotion_model import EmotionModel
@@ -17,6 +17,7 @@ from affekt.nn.encoders.hashing import embedding_key, encoder_id
 from affekt.nn.encoders.own import own_encoder
 from affekt.nn.encoders.protocol import SegmentEncoder
 from affekt.nn.encoders.weights import build_encoder
+from affekt.recipe import read_config
 
 SAMPLES = 15_360
 

@@ -10,12 +10,13 @@ from transformers import Wav2Vec2Config, Wav2Vec2Model, WhisperConfig, WhisperMo
 
 from affekt import CheckpointError
 from affekt.audio.segmentation import uniform
-from affekt.config import Config, Encoder, read_config
+from affekt.config import Config, Encoder
 from affekt.corpora.registry import load_corpus
 from affekt.inference.recognizer import Recognizer
 from affekt.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.nn.encoders.batching import encode
 from affekt.nn.encoders.weights import build_encoder
+from affekt.recipe import read_config
 from affekt.training.clips import load_clips
 from affekt.training.context import TrainingContext
 from affekt.training.run import train

@@ -8,7 +8,7 @@ import pytest
 from helpers import ROOT, baum1s
 
 from affekt import AffektError
-from affekt.config import Config, read_config
+from affekt.config import Config
 from affekt.corpora.registry import load_corpus
 from affekt.evaluation.systems import registry
 from affekt.paper.experiments import paper_settings, reproduce, systems_of
@@ -16,6 +16,7 @@ from affekt.paper.published import OURS, PUBLISHED
 from affekt.paper.report import figures, load_results, write_reproduction
 from affekt.paper.tables import tables
 from affekt.progress import silent
+from affekt.recipe import read_config
 from affekt.training.balance import PRESETS
 
 RECIPES = ROOT / "recipes"

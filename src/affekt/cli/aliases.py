@@ -5,7 +5,7 @@ Names of version 0.1 work for one release; each use gives one message that says 
 
 from collections.abc import Sequence
 
-from ..config import RENAMED
+from ..renamed_settings import RENAMED
 
 UNTIL = "0.3"  # first version without the names of version 0.1
 SHORT = {"--seeds": "--protocol.seeds", "--weights": "--encoder.weights"}

@@ -11,7 +11,8 @@ import docstring_parser
 from cyclopts import App, Parameter
 
 from .. import __version__
-from ..config import Config, read_config
+from ..config import Config
+from ..recipe import settings_with
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,7 +70,7 @@ def tell_odd(warnings: Mapping[str, list[str]]) -> None:
 
 def settings(recipe: Path | None, config: Config) -> Config:
     """The recipe, and over it what was set on the command line."""
-    return read_config(recipe, config.model_dump(exclude_unset=True))
+    return settings_with(recipe, config)
 
 
 def console(stderr: bool = False) -> "Console":

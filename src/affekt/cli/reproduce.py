@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from ..config import Config, read_config
+from ..config import Config
 from ..errors import AffektError
+from ..recipe import read_config
 from .app import Cache, Recipe, Settings, app, console, progress, tell_notes
 from .study import Workers
 

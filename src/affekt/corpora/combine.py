@@ -7,10 +7,12 @@ corpus gives no information on classes that it does not have (`affekt.training.t
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ..errors import CorpusError
 from ..types import Example
 from .corpus import Corpus
+from .fold_table import with_fold_table
 from .registry import Source, load_corpus
 
 
@@ -87,6 +89,41 @@ def leave_one_corpus_out(
     present = set(joined.speakers)
     predefined_folds = tuple(tuple(s for s in group if s in present) for group in groups)
     return replace(joined, folds=len(tested), predefined_folds=predefined_folds)
+
+
+def corpus_with_folds(
+    source: Source,
+    label_map: Mapping[str, str],
+    test: Source | None = None,
+    leave_out: Sequence[Source] = (),
+    train_only: Sequence[Source] = (),
+    folds: str | Path | None = None,
+) -> Corpus:
+    """The corpus of an evaluation, with what is tested and what is trained on.
+
+    Args:
+        source: A corpus; tested on folds by speaker unless one of the following is given.
+        label_map: New names by label; "" drops the class.
+        test: As of `across`.
+        leave_out: As of `leave_one_corpus_out`.
+        train_only: As of `leave_one_corpus_out` or `with_training_corpora`.
+        folds: As of `with_fold_table`.
+
+    Raises:
+        CorpusError: As of these functions, or arguments that exclude each other.
+    """
+    if sum((test is not None, bool(leave_out), folds is not None)) > 1:
+        raise CorpusError("test, leave-out and folds each choose the test part: give one of them")
+    if train_only and (test is not None or folds is not None):
+        raise CorpusError("train-only goes with folds by speaker or with leave-out")
+    if test is not None:
+        return across(source, test, label_map)
+    if leave_out:
+        return leave_one_corpus_out([source, *leave_out], label_map, train_only)
+    if train_only:
+        return with_training_corpora(source, train_only, label_map)
+    corpus = load_corpus(source, label_map)
+    return with_fold_table(corpus, Path(folds)) if folds else corpus
 
 
 def _load(sources: Sequence[Source], label_map: Mapping[str, str]) -> list[Corpus]:
