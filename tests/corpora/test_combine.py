@@ -33,8 +33,8 @@ def test_trained_on_one_tested_on_the_other_on_common_classes(places):
     assert speaker_folds(corpus.examples, 5) == [["casia/liuchanhg", "casia/wangzhe"]]
     assert corpus.training().speakers == ["emodb/03", "emodb/08"]
     assert corpus.notes == (
-        "emodb: 1 clips of boredom not tested",
-        "casia: 1 clips of surprise not tested",
+        "emodb: 1 clip of boredom not tested",
+        "casia: 1 clip of surprise not tested",
     )
     assert [u.id for u in corpus.train_only] == ["emodb/08a01La.wav"]  # casia's is nobody's
     assert "EMO-DB" in corpus.license

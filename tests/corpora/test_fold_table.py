@@ -81,17 +81,20 @@ def test_speakers_in_both_parts_are_noticed_and_missing_clips_counted(corpus, tm
     [only] = divided.test_folds()
     assert only.trained_test_speakers == corpus.speakers
     assert divided.notes[-2:] == (
-        "1 clips of the fold table are not in the corpus",
-        f"{len(only.train)} clips of the corpus are tested by no fold of the table",
+        "1 clip of the fold table not in the corpus",
+        f"{len(only.train)} clips of the corpus tested by no fold of the table",
     )
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rows: [*rows, (rows[0][0], "test")], "stands twice"),
+        (lambda rows: [*rows, (rows[0][0], "test")], "is listed twice"),
         (lambda rows: [(p, "train") for p, _ in rows], "nothing to test"),
-        (lambda rows: [("x" + p, part) for p, part in rows], "none of its 72 rows is a clip"),
+        (
+            lambda rows: [("x" + p, part) for p, part in rows],
+            "no clip of manifest among its 72 rows",
+        ),
         (lambda rows: [(p, "pony") for p, _ in rows], "line 2: part 'pony'"),
         (lambda rows: [(rows[0][0], "val"), *rows[1:]], "is also trained on"),
     ],

@@ -70,11 +70,11 @@ def test_which_sources_have_this_form():
 @pytest.mark.parametrize(
     ("layout", "reason"),
     [
-        (nothing, "must give affekt.LoadedExamples or a list of affekt.Example"),
+        (nothing, "must return affekt.LoadedExamples or a list of affekt.Example"),
         (one(label=""), "has no label"),
         (one(speaker=""), "has no speaker"),
         (one(path="/no/such.wav"), "/no/such.wav does not exist"),
-        (lambda root: one()(root) * 2, "id 'a' is given 2 times"),
+        (lambda root: one()(root) * 2, "2 examples have the id 'a'"),
         (lambda root: root.nothing, "failed: AttributeError"),
     ],
 )

@@ -46,7 +46,7 @@ def test_a_manifest_gives_its_rows(folder):
         ([["path", "mood"], ["a.wav", "joy"]], "no column label, speaker"),
         ([["path", "label", "speaker"], ["a.wav", "", "s"]], "line 2: label is empty"),
         ([["path", "label", "speaker"], ["a.wav", "x"]], "line 2: speaker is empty"),
-        ([["path", "label", "speaker"], ["n.wav", "x", "s"]], "1 of 1 files do not exist"),
+        ([["path", "label", "speaker"], ["n.wav", "x", "s"]], "1 of 1 file missing"),
         (
             [["path", "label", "speaker"], ["a.wav", "x", "s"], ["a.wav", "y", "s"]],
             "line 3: a.wav is listed on line 2 too",
@@ -151,7 +151,7 @@ def test_a_folder_for_each_class_and_one_for_each_speaker(tmp_path):
     }  # fmt: skip
     assert corpus.notes == ()
     (tmp_path / "joy/b.wav").write_bytes(b"")
-    with pytest.raises(CorpusError, match="1 of 4 clips have no speaker, the first joy/b.wav"):
+    with pytest.raises(CorpusError, match="no speaker for 1 of 4 clips, the first joy/b.wav"):
         load_corpus(str(tmp_path))
 
 
@@ -188,7 +188,7 @@ def test_audformat_with_speakers_in_a_table_of_their_own(folder):
         ("a.wav", "grief", "s1", "female", ""), ("b.wav", "joy", "s2", "male", "test"),
     }  # fmt: skip
     (folder / "b.wav").unlink()
-    with pytest.raises(CorpusError, match="1 files do not exist, the first b.wav"):
+    with pytest.raises(CorpusError, match="1 file missing, the first b.wav"):
         load_corpus(str(folder))
 
 

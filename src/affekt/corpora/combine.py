@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import CorpusError
+from ..plural import counted
 from ..types import Example
 from .corpus import Corpus
 from .fold_table import with_fold_table
@@ -153,7 +154,8 @@ def _joined(tested: Sequence[Corpus], further: Sequence[Corpus] = ()) -> Corpus:
     for c in tested:
         other = Counter(e.label for e in c.examples if e.label not in common)
         notes += [
-            f"{c.name}: {n} clips of {label} not tested" for label, n in sorted(other.items())
+            f"{c.name}: {counted(n, 'clip')} of {label} not tested"
+            for label, n in sorted(other.items())
         ]
     examples = [e for c in tested for e in _named(c).examples]
     train_only = [e for e in examples if e.label not in common]

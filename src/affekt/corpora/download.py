@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from ..errors import CorpusError
+from ..plural import counted
 from ..progress import Event, Report, silent
 from .published import Download
 
@@ -38,8 +39,8 @@ def get(download: Download, folder: Path, report: Report = silent) -> Path:
         _fetch(download.url, part, report)
     except OSError as error:
         raise CorpusError(
-            f"{download.url}: {error}; {_size(part)} bytes were saved, run the command again to "
-            "resume"
+            f"{download.url}: {error}; {counted(_size(part), 'byte')} saved; run the command again "
+            "to resume"
         ) from error
     with part.open("rb") as file:
         digest = hashlib.file_digest(file, "md5").hexdigest()
@@ -78,4 +79,4 @@ def _fetch(url: str, part: Path, report: Report) -> None:
         file.flush()
         os.fsync(file.fileno())
     if done < total:
-        raise OSError(f"the connection ended at {done} of {total} bytes")
+        raise OSError(f"the connection ended at {done} of {counted(total, 'byte')}")

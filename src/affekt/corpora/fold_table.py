@@ -1,4 +1,4 @@
-"""Tables of folds, as other toolkits publish them: which examples each fold trains and tests on."""
+"""Fold tables, as other toolkits publish them: the training and test examples of each fold."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import CorpusError
+from ..plural import counted
 from ..types import Example
 from . import manifest
 from .corpus import Corpus
@@ -32,18 +33,19 @@ class _Row(NamedTuple):
 def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
     """The corpus with the folds of a table in place of its usual ones.
 
-    Labels and speakers are those of the corpus; rows are matched by their paths. Rows without an
-    example and examples without a row are left out and counted in the notes.
+    Labels and speakers are those of the corpus; rows are matched by their paths. The notes count
+    the rows without an example and the examples that no fold tests.
 
     Args:
         corpus: The corpus that the table divides.
         path: A table (CSV, TSV, JSON lines, Parquet) with ``path``, ``fold`` and, unless each row
-            is tested by its fold and trained on by all others, ``part`` (train, val, test); or
-            EmoBox's folder of a corpus, ``data/casia`` for instance.
+            is tested in its fold and trained on in all others, ``part`` (train, val, test); or
+            EmoBox's folder of a corpus, such as ``data/casia``.
 
     Raises:
-        CorpusError: It is no such table, a path fits several examples, an example stands twice in
-            a fold, validation speakers are also trained on, or a fold trains or tests on nothing.
+        CorpusError: The table lacks a column, a path fits several examples, an example is listed
+            twice in a fold, validation speakers are also trained on, or a fold has nothing to train
+            on or to test.
     """
     rows = list(_emobox(path) if path.is_dir() else _table(path))
     examples: list[Example | None] = []
@@ -58,13 +60,13 @@ def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
     for name, fold in folds.items():
         _check(f"{path}, fold {name}", fold)
     if not folds:
-        raise CorpusError(f"{path}: none of its {len(rows)} rows is a clip of {corpus.name}")
+        raise CorpusError(f"{path}: no clip of {corpus.name} among its {counted(len(rows), 'row')}")
     notes = list(corpus.notes)
     if absent := {r.path for r, e in zip(rows, examples, strict=True) if e is None}:
-        notes.append(f"{len(absent)} clips of the fold table are not in the corpus")
+        notes.append(f"{counted(len(absent), 'clip')} of the fold table not in the corpus")
     tested = {e.id for fold in folds.values() for e in fold.test}
     if untested := len(corpus.examples) - len(tested):
-        notes.append(f"{untested} clips of the corpus are tested by no fold of the table")
+        notes.append(f"{counted(untested, 'clip')} of the corpus tested by no fold of the table")
     table = FoldTable(path.resolve().stem, tuple(folds.values()))
     return replace(corpus, notes=tuple(notes), fold_table=table)
 
@@ -73,11 +75,11 @@ def read_folds(path: Path) -> list[Fold]:
     """The folds of a table that has labels and speakers itself, for an audit.
 
     Args:
-        path: A table with ``path``, ``label``, ``speaker``, ``fold`` and, if you like, ``part`` and
-            ``text``. A recording may stand more than once: an audit looks for that.
+        path: A table with ``path``, ``label``, ``speaker``, ``fold`` and optionally ``part`` and
+            ``text``. A recording may be listed more than once: an audit looks for that.
 
     Raises:
-        CorpusError: It is no such table, or a file does not exist.
+        CorpusError: The table lacks a column, or a file does not exist.
     """
     columns, _ = manifest.read_table(path)
     if missing := [c for c in ("path", "label", "speaker", "fold") if c not in columns]:
@@ -108,10 +110,10 @@ def _table(path: Path) -> Iterator[_Row]:
 
 
 def _emobox(folder: Path) -> Iterator[_Row]:
-    """EmoBox: ``fold_1/casia_train_fold_1.jsonl``, the same with ``valid`` and ``test``, and so on.
+    """Rows of EmoBox's files: ``fold_1/casia_train_fold_1.jsonl``, ``..._valid_...`` and so on.
 
-    Its repository also has some folds as ``.json`` and under an older name, ``_fold1``; these are
-    read where there is no other.
+    Some of its folds also exist as ``.json`` or under an older name, ``_fold1``; such a file is
+    read only where there is no other.
     """
     files: dict[tuple[int, str], Path] = {}
     for file in sorted(folder.rglob("*.json*"), key=lambda f: ("_fold_" in f.stem, f.suffix)):
@@ -129,7 +131,7 @@ def _emobox(folder: Path) -> Iterator[_Row]:
                 audio = cells["wav"] if "wav" in cells else cells["audio"]
                 yield _Row(f"{file}, record {line}", str(audio), str(fold), part, cells)
         except (ValueError, KeyError, TypeError) as error:
-            raise CorpusError(f"{file}: not a table of EmoBox ({error!r})") from error
+            raise CorpusError(f"{file}: not a fold table of EmoBox ({error!r})") from error
 
 
 def _records(file: Path) -> list[manifest.Row]:
@@ -144,7 +146,7 @@ def _folds(rows: list[tuple[_Row, Example]]) -> dict[str, Fold]:
     parts: dict[str, dict[str, list[Example]]] = defaultdict(lambda: defaultdict(list))
     for row, example in rows:
         parts[row.fold][row.part or "test"].append(example)
-    if not any(row.part for row, _ in rows):  # each fold trains on what the others test
+    if not any(row.part for row, _ in rows):  # each fold trains on the test parts of the others
         for name, own in parts.items():
             own["train"] = [e for other in parts if other != name for e in parts[other]["test"]]
     return {
@@ -154,18 +156,23 @@ def _folds(rows: list[tuple[_Row, Example]]) -> dict[str, Fold]:
 
 
 def _check(where: str, fold: Fold) -> None:
-    """Refuse a fold that gives no score."""
+    """Check that a fold can be evaluated.
+
+    Raises:
+        CorpusError: It cannot.
+    """
     if not fold.train or not fold.test:
         raise CorpusError(f"{where}: nothing to {'test' if fold.train else 'train on'}")
     seen: set[str] = set()
     for example in (*fold.train, *fold.val, *fold.test):
         if example.id in seen:
             raise CorpusError(
-                f"{where}: {example.id} stands twice; affekt audit TABLE lists all repeated rows"
+                f"{where}: {example.id} is listed twice; affekt audit TABLE lists all repeated rows"
             )
         seen.add(example.id)
     if both := {e.speaker for e in fold.train} & {e.speaker for e in fold.val}:
         raise CorpusError(
-            f"{where}: validation speaker {min(both)} is also trained on ({len(both)} such "
-            "speakers); name the part of the val rows train, and validation speakers are drawn"
+            f"{where}: validation speaker {min(both)} is also trained on "
+            f"({counted(len(both), 'such speaker')}); change the part of the val rows to train, then "
+            "validation speakers are drawn at random"
         )

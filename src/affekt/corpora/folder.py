@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import CorpusError
 from ..extras import optional_import
+from ..plural import counted
 from ..types import ANONYMOUS, Example
 from . import manifest
 from .published import LoadedExamples, recordings
@@ -46,7 +47,7 @@ def with_speakers(examples: list[Example]) -> LoadedExamples:
         return LoadedExamples(examples, [])
     if len(without) < len(examples):
         raise CorpusError(
-            f"{len(without)} of {len(examples)} clips have no speaker, the first "
+            f"no speaker for {len(without)} of {counted(len(examples), 'clip')}, the first "
             f"{without[0].id}; name the speaker of every clip or of none"
         )
     return LoadedExamples([replace(e, speaker=ANONYMOUS + e.id) for e in examples], [UNKNOWN])
@@ -89,5 +90,5 @@ def _audformat(root: Path) -> list[Example]:
             Example(relative.as_posix(), str(root / relative), *values, split.get(file, ""))
         )
     if absent := [e.id for e in examples if not Path(e.path).is_file()]:
-        raise CorpusError(f"{root}: {len(absent)} files do not exist, the first {absent[0]}")
+        raise CorpusError(f"{root}: {counted(len(absent), 'file')} missing, the first {absent[0]}")
     return examples

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import CorpusError
 from ..extras import optional_import
+from ..plural import counted
 from ..types import Example
 
 SUFFIXES = {".csv", ".tsv", ".jsonl", ".parquet"}
@@ -79,7 +80,7 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
         )
     if absent:
         raise CorpusError(
-            f"{path}: {len(absent)} of {len(rows)} files do not exist, the first {absent[0]}"
+            f"{path}: {len(absent)} of {counted(len(rows), 'file')} missing, the first {absent[0]}"
         )
     return examples
 

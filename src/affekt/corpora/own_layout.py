@@ -39,8 +39,8 @@ def load_layout(layout: Layout | str, root: Path) -> Corpus:
         root: The folder.
 
     Raises:
-        CorpusError: `root` is no folder, or the layout fails or gives something else than examples
-            with an id of their own, a file that is there, a label and a speaker.
+        CorpusError: `root` is not a folder, the layout fails, or an example lacks a unique id, an
+            existing file, a label or a speaker.
         AffektError: The dotted path cannot be imported.
     """
     name = layout if isinstance(layout, str) else _name(layout)
@@ -77,14 +77,14 @@ def _name(layout: Layout) -> str:
 
 
 def _check(examples: Any, name: str) -> None:
-    """Refuse what is no list of complete examples.
+    """Check that a layout returned a list of complete examples.
 
     Raises:
-        CorpusError: The first thing that is wrong.
+        CorpusError: It did not; the message names the first fault.
     """
     if not isinstance(examples, list) or not all(isinstance(e, Example) for e in examples):
         raise CorpusError(
-            f"the layout {name} must give affekt.LoadedExamples or a list of affekt.Example"
+            f"the layout {name} must return affekt.LoadedExamples or a list of affekt.Example"
         )
     for example in examples:
         if lacking := [k for k in ("id", "label", "speaker") if not getattr(example, k)]:
@@ -93,4 +93,4 @@ def _check(examples: Any, name: str) -> None:
             raise CorpusError(f"the layout {name}: {example.path} does not exist")
     ids = Counter(example.id for example in examples)
     if twice := [id for id, count in ids.items() if count > 1]:
-        raise CorpusError(f"the layout {name}: the id {twice[0]!r} is given {ids[twice[0]]} times")
+        raise CorpusError(f"the layout {name}: {ids[twice[0]]} examples have the id {twice[0]!r}")

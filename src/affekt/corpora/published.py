@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..audio.decoding import SUFFIXES
 from ..errors import CorpusError
+from ..plural import counted
 from ..types import Example
 
 
@@ -132,5 +133,6 @@ def refuse_duplicates(named: Iterable[tuple[str, Path]]) -> None:
     if duplicates:
         one, two = duplicates[0]
         raise CorpusError(
-            f"{two} is the same recording as {one} ({len(duplicates)} such files); keep one of each"
+            f"{two} is the same recording as {one} ({counted(len(duplicates), 'such file')}); keep "
+            "one of each"
         )

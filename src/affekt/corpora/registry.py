@@ -1,7 +1,8 @@
 """Load a corpus by its source.
 
-A source is a manifest, a folder that describes itself, ``corpus:ROOT``, for instance
-``emodb:../emodb``, or ``my_package.module:function:ROOT`` with a layout of the user.
+A source is a manifest, a folder with a subfolder for each class or with tables of its own,
+``corpus:ROOT`` such as ``emodb:../emodb``, or ``my_package.module:function:ROOT`` with a layout of
+the user.
 """
 
 import difflib
@@ -60,7 +61,7 @@ def load_corpus(source: Source, label_map: Mapping[str, str] | None = None) -> C
 
     Args:
         source: ``manifest.csv``, a folder, ``corpus:ROOT``, ``package.module:function:ROOT``, or a
-            corpus that is loaded already.
+            corpus that is already loaded.
         label_map: New names by label; "" drops the class.
 
     Raises:
@@ -120,7 +121,7 @@ def _renamed(
             f"it has {', '.join(sorted(known))}"
         )
     renamed = (replace(e, label=label_map.get(e.label, e.label)) for e in examples)
-    kept = tuple(e for e in renamed if e.label)
-    if len({e.label for e in kept}) < 2:
+    labelled = tuple(e for e in renamed if e.label)
+    if len({e.label for e in labelled}) < 2:
         raise CorpusError(f"{source}: only one class; give at least two")
-    return kept
+    return labelled

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import CorpusError
 from ...extras import optional_import
+from ...plural import counted
 from ...types import Example
 from ..published import LoadedExamples, PublishedCorpus, recordings, refuse_duplicates
 
@@ -48,7 +49,8 @@ def load(root: Path) -> LoadedExamples:
     sheets = sorted(p for p in root.rglob("*nnotation*.xls*") if not p.name.startswith(("~", ".")))
     if len(sheets) != 1:
         raise CorpusError(
-            f"{root}: {len(sheets)} workbooks named *Annotation*.xlsx below it; BAUM-1s has one"
+            f"{root}: {counted(len(sheets), 'workbook')} named *Annotation*.xlsx below it; BAUM-1s "
+            "has one"
         )
     labels, contradictory = read_sheet(sheets[0], _rows(sheets[0]))
     named = [(key, p) for p in recordings(root) if (key := _clip(p.name)) is not None]
@@ -57,7 +59,7 @@ def load(root: Path) -> LoadedExamples:
     chosen = {clip: label for clip, label in labels.items() if label in SIX}
     if absent := sorted(chosen.keys() - files.keys()):
         raise CorpusError(
-            f"{root}: {len(absent)} clips of {sheets[0].name} have no file, the first "
+            f"{root}: no file of {counted(len(absent), 'clip')} of {sheets[0].name}, the first "
             f"{_name(absent[0])}"
         )
     examples = [
@@ -66,12 +68,12 @@ def load(root: Path) -> LoadedExamples:
     ]
     notes = []
     if others := len(labels) - len(chosen):
-        notes.append(f"{others} clips of other affective states left out")
+        notes.append(f"{counted(others, 'clip')} of other affective states left out")
     if contradictory:
         which = ", ".join(_name(clip) for clip in sorted(contradictory))
         notes.append(f"left out, because code and name of the emotion disagree: {which}")
     if extra := len(files.keys() - labels.keys() - contradictory):
-        notes.append(f"{extra} files that the sheet does not list left out")
+        notes.append(f"{counted(extra, 'file')} that the sheet does not list left out")
     return LoadedExamples(examples, notes)
 
 
@@ -115,6 +117,17 @@ def read_sheet(path: Path, rows: list[Row]) -> tuple[dict[Clip, str], set[Clip]]
 
 
 def _code_column(path: Path, body: Body, columns: list[int], names: list[int]) -> int:
+    """Find the column of the emotion's code.
+
+    Args:
+        path: The workbook, for messages.
+        body: Its rows with a clip.
+        columns: Columns to choose from.
+        names: Columns of emotion names.
+
+    Raises:
+        CorpusError: No column or several could be the code.
+    """
     candidates = []
     for c in columns:
         subject = sum(row[c] == clip[0] for clip, row in body) > 0.9 * len(body)
@@ -131,8 +144,8 @@ def _code_column(path: Path, body: Body, columns: list[int], names: list[int]) -
         candidates = [c for c in candidates if top[c] == max(top.values())]
     if len(candidates) != 1:
         raise CorpusError(
-            f"{path}: {len(candidates)} columns could be the emotion's code from 1 to 13; write a "
-            "manifest (CSV with path, label, speaker) instead"
+            f"{path}: {counted(len(candidates), 'column')} that could be the emotion's code from 1 "
+            "to 13; write a manifest (CSV with path, label, speaker) instead"
         )
     return candidates[0]
 
@@ -145,6 +158,7 @@ def _numbered(body: Body, column: int) -> bool:
 
 
 def _share(body: Body, column: int, read: Any) -> float:
+    """Share of the rows whose cell `read` understands."""
     return sum(read(row[column]) is not None for _, row in body) / len(body)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import CorpusError
+from ...plural import counted
 from .. import manifest
 from ..folder import with_speakers
 from ..published import LoadedExamples, PublishedCorpus
@@ -47,7 +48,9 @@ def load(root: Path) -> LoadedExamples:
         )
     test_rows = sum(e.split == "test" for e in rows)
     if without := sum(not e.split for e in rows):
-        raise CorpusError(f"{root / 'manifest.csv'}: {without} rows have no split (train, val)")
+        raise CorpusError(
+            f"{root / 'manifest.csv'}: no split (train, val) in {counted(without, 'row')}"
+        )
     split = {"train": "train", "val": "test"}
     examples = [
         replace(e, label=EMOTIONS[e.label.lower()], split=split[e.split])
@@ -56,12 +59,14 @@ def load(root: Path) -> LoadedExamples:
     ]
     notes = ["the official validation part is the test part here, as in the paper"]
     if test_rows:
-        notes.append(f"{test_rows} clips of the official test part left out: labels not public")
+        left_out = counted(test_rows, "clip")
+        notes.append(f"{left_out} of the official test part left out: labels not public")
     training_speakers = {e.speaker for e in examples if e.split == "train"}
     both = training_speakers & {e.speaker for e in examples if e.split == "test"}
     if both:
         if named := sorted(both - {""}):
-            notes.append(f"{len(named)} speakers are in both official parts: speakers are ignored")
+            shared = counted(len(named), "speaker")
+            notes.append(f"{shared} in both official parts: speakers are ignored")
         examples = [replace(e, speaker="") for e in examples]
     loaded = with_speakers(examples)
     return LoadedExamples(loaded.examples, notes + loaded.notes)

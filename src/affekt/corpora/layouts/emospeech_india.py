@@ -6,6 +6,7 @@ The parts of a name: keyword, environment (safe, scream), emotion, time, hash of
 import re
 from pathlib import Path
 
+from ...plural import counted
 from ..published import LoadedExamples, Name, PublishedCorpus, by_name
 
 EMOTIONS = {"angry": "anger", "calm": "calm", "fearful": "fear", "happy": "happiness"}
@@ -18,9 +19,8 @@ def load(root: Path) -> LoadedExamples:
     examples = by_name(root, parse, "the Indian EmoSpeech Command Dataset", example)
     known = [e for e in examples if e.speaker]
     unknown = len(examples) - len(known)
-    return LoadedExamples(
-        known, [f"{unknown} clips of unknown speakers left out"] if unknown else []
-    )
+    notes = [f"{counted(unknown, 'clip')} of unknown speakers left out"] if unknown else []
+    return LoadedExamples(known, notes)
 
 
 def parse(path: Path) -> Name | None:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import CorpusError
+from ...plural import counted
 from ...types import Example
 from ..published import LoadedExamples, PublishedCorpus, recordings
 
@@ -57,7 +58,9 @@ def load(root: Path, classes: dict[str, str]) -> LoadedExamples:
                 gender = "female" if who == "F" else "male"
                 examples.append(Example(turn, str(path), classes[code], turn[:5] + who, gender))
     if absent:
-        raise CorpusError(f"{root}: {len(absent)} turns have no recording, the first {absent[0]}")
+        raise CorpusError(
+            f"{root}: no recording of {counted(len(absent), 'turn')}, the first {absent[0]}"
+        )
     notes = [f"left out: {', '.join(f'{n} {c}' for c, n in sorted(left_out.items()))}"]
     return LoadedExamples(examples, notes if left_out else [])
 

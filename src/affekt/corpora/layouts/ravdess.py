@@ -7,6 +7,7 @@ statement, repetition, actor (women are even).
 import re
 from pathlib import Path
 
+from ...plural import counted
 from ..published import Download, LoadedExamples, Name, PublishedCorpus, by_name
 
 EMOTIONS = {
@@ -27,7 +28,7 @@ def load(root: Path) -> LoadedExamples:
     examples = by_name(root, parse, "RAVDESS", "Actor_12/03-01-06-01-02-01-12.wav")
     speech = [e for e in examples if e.label != SONG]
     songs = len(examples) - len(speech)
-    return LoadedExamples(speech, [f"{songs} songs left out"] if songs else [])
+    return LoadedExamples(speech, [f"{counted(songs, 'song')} left out"] if songs else [])
 
 
 def parse(path: Path) -> Name | None:

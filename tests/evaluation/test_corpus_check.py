@@ -1,18 +1,12 @@
-"""``affekt data``: planted faults are found, downloads are resumed and checked."""
+"""Faults that are planted in a corpus are found by its check."""
 
 import csv
-import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 import soundfile
 from helpers import RATE, affekt, voice
 
-from affekt import CorpusError
-from affekt.corpora.download import get
-from affekt.corpora.published import Download
 from affekt.corpora.registry import load_corpus
 from affekt.corpora.splits import one_class_speakers
 from affekt.evaluation.audit.corpus_check import check
@@ -89,74 +83,3 @@ def test_the_command_says_what_it_found_and_exits_1(tmp_path):
     assert done.returncode == 1
     assert "36 clips, 4 speakers" in done.stdout
     assert "serious: the length of a clip alone tells the class" in done.stdout
-
-
-def test_the_list_and_what_cannot_be_fetched():
-    done = affekt("data", "list")
-    assert "baum1s" in done.stdout
-    assert "https://zenodo.org/records/1188976" in done.stdout
-    done = affekt("data", "get", "iemocap")
-    assert done.returncode == 2
-    assert "https://sail.usc.edu/iemocap/" in done.stderr
-    assert affekt("data", "get", "nothing").returncode == 2
-
-
-CONTENT = bytes(range(256)) * 9000
-
-
-class Server(BaseHTTPRequestHandler):
-    """Serves CONTENT; the first answer breaks off after a third."""
-
-    broken = False
-
-    def do_GET(self):
-        start = int(self.headers.get("Range", "bytes=0-")[6:-1])
-        if start >= len(CONTENT):
-            self.send_error(416)
-            return
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(CONTENT) - start))
-        self.end_headers()
-        self.server.starts.append(start)
-        end = len(CONTENT) // 3 if not Server.broken else None
-        Server.broken = True
-        self.wfile.write(CONTENT[start:end])
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server():
-    Server.broken = False
-    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as http:
-        http.starts = []
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield http
-        http.shutdown()
-
-
-def test_a_broken_download_goes_on_where_it_ended(server, tmp_path):
-    url = f"http://127.0.0.1:{server.server_port}/corpus.zip"
-    good = Download(url, hashlib.md5(CONTENT).hexdigest())
-    with pytest.raises(CorpusError, match="768000 bytes were saved"):
-        get(good, tmp_path)
-    path = get(good, tmp_path)
-    assert path.read_bytes() == CONTENT
-    assert server.starts == [0, 768_000]
-    with pytest.raises(CorpusError, match="exists already"):
-        get(good, tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["corpus.zip"]
-
-
-def test_a_wrong_checksum_leaves_nothing(server, tmp_path):
-    Server.broken = True
-    wrong = Download(f"http://127.0.0.1:{server.server_port}/corpus.zip", "0" * 32)
-    with pytest.raises(CorpusError, match="the owner states 000"):
-        get(wrong, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_no_server_is_told(tmp_path):
-    with pytest.raises(CorpusError, match="run the command again"):
-        get(Download("http://127.0.0.1:9/corpus.zip"), tmp_path)

@@ -1,0 +1,11 @@
+"""Numbers with their nouns, for messages."""
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun in the singular or plural: "1 clip", "2 clips".
+
+    Args:
+        number: How many there are.
+        noun: Singular of a noun whose plural adds an s.
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
