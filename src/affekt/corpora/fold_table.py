@@ -173,6 +173,6 @@ def _check(where: str, fold: Fold) -> None:
     if both := {e.speaker for e in fold.train} & {e.speaker for e in fold.val}:
         raise CorpusError(
             f"{where}: validation speaker {min(both)} is also trained on "
-            f"({counted(len(both), 'such speaker')}); change the part of the val rows to train, then "
+            f"({counted(len(both), 'such speaker')}); mark the val rows as train, and "
             "validation speakers are drawn at random"
         )
