@@ -192,7 +192,7 @@ class Prediction:
         with optional_import("plot()"):
             from .report.figures.timeline import recognition
 
-        return recognition([self])
+        return recognition(self.utterances or [self])
 
     def _repr_html_(self) -> str:
         """How a notebook shows it."""

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from helpers import spoken
 
+from affekt.inference.pipeline import combine
+
 HOSTILE = '<img src=x onerror="alert(1)">&'
 
 
@@ -34,6 +36,15 @@ def test_bars_and_bands_are_to_scale():
     assert anger.startswith("M0.0,16.0")  # 0.7 above it
     assert attention.startswith("M0.0,84.0")
     assert "600.0," in anger
+
+
+def test_utterances_are_drawn_where_they_are_and_nothing_between_them():
+    first = spoken(0.0, "anger", ["neutral", "anger"])
+    long = combine([replace(p, vad="level") for p in (first, first.moved(8.08))])
+    bands = [p.get("d") for p in parsed(long).iter("path") if p.get("fill") != "#666666"]
+    ends = [[float(x) for x in re.findall(r"([\d.]+),", band)] for band in bands]
+    assert [(min(x), max(x)) for x in ends] == [(0.0, 115.2)] * 2 + [(484.8, 600.0)] * 2
+    assert "2 utterances" in long.plot()._suptitle.get_text()
 
 
 def test_what_is_rejected_says_why_and_is_faded():

@@ -50,25 +50,29 @@ def _table(p: Prediction) -> str:
 
 
 def _timeline(p: Prediction) -> str:
-    """Probabilities stacked over time, and the attention below them."""
-    x = [WIDTH * (edge - p.start) / p.duration for edge in p.edges()]
-    floor = [0.0] * len(p.segments)
-    bands = []
-    for label, shade in colours(p.probabilities).items():
-        ceiling = [f + s.probabilities[label] for f, s in zip(floor, p.segments, strict=True)]
-        path = _area(x, [BANDS * (1 - c) for c in ceiling], [BANDS * (1 - f) for f in floor])
-        bands.append(f'<path d="{path}" fill="{shade}"><title>{escape(label)}</title></path>')
-        floor = ceiling
-    most = max(s.attention for s in p.segments) or 1.0
+    """Probabilities stacked over time, and the attention below them; nothing between utterances."""
+    parts = p.utterances or [p]
+    weights = [[s.attention * len(part.segments) for s in part.segments] for part in parts]
+    most = max(map(max, weights)) or 1.0  # uniform attention has the weight 1
     bottom = BANDS + ATTENTION
-    heights = [bottom - (ATTENTION - 4) * s.attention / most for s in p.segments]
-    attention = _area(x, heights, [float(bottom)] * len(heights))
-    opacity = 0.4 if p.rejection_reason else 1.0
+    paths = []
+    for part, own in zip(parts, weights, strict=True):
+        x = [WIDTH * (edge - p.start) / p.duration for edge in part.edges()]
+        floor = [0.0] * len(part.segments)
+        opacity = 0.4 if part.rejection_reason else 1.0
+        paths.append(f'<g opacity="{opacity}">')
+        for label, shade in colours(p.probabilities).items():
+            each = zip(floor, part.segments, strict=True)
+            ceiling = [f + s.probabilities[label] for f, s in each]
+            path = _area(x, [BANDS * (1 - c) for c in ceiling], [BANDS * (1 - f) for f in floor])
+            paths.append(f'<path d="{path}" fill="{shade}"><title>{escape(label)}</title></path>')
+            floor = ceiling
+        heights = [bottom - (ATTENTION - 4) * weight / most for weight in own]
+        path = _area(x, heights, [float(bottom)] * len(heights))
+        paths.append(f'<path d="{path}" fill="#666666"><title>attention</title></path></g>')
     return (
-        f'<svg viewBox="0 0 {WIDTH} {bottom}" width="{WIDTH}" height="{bottom}" role="img" '
-        f'opacity="{opacity}"><title>Probabilities over time, and attention below</title>'
-        f'{"".join(bands)}<path d="{attention}" fill="#666666"><title>attention</title></path>'
-        "</svg>"
+        f'<svg viewBox="0 0 {WIDTH} {bottom}" width="{WIDTH}" height="{bottom}" role="img">'
+        f"<title>Probabilities over time, and attention below</title>{''.join(paths)}</svg>"
     )
 
 
