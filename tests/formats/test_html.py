@@ -40,7 +40,8 @@ def test_bars_and_bands_are_to_scale():
 
 def test_utterances_are_drawn_where_they_are_and_nothing_between_them():
     first = spoken(0.0, "anger", ["neutral", "anger"])
-    long = combine([replace(p, vad="level") for p in (first, first.moved(8.08))])
+    last = replace(first.moved(8.08), file_duration=10.0)
+    long = combine([replace(p, vad="level") for p in (first, last)])
     bands = [p.get("d") for p in parsed(long).iter("path") if p.get("fill") != "#666666"]
     ends = [[float(x) for x in re.findall(r"([\d.]+),", band)] for band in bands]
     assert [(min(x), max(x)) for x in ends] == [(0.0, 115.2)] * 2 + [(484.8, 600.0)] * 2
