@@ -115,12 +115,18 @@ def test_a_folder_without_folds_and_a_number_of_folds_beside_a_table(corpus, tmp
         divided.test_folds(3)
 
 
+def matched(paths, examples):
+    found = match_paths({f"line {n}": path for n, path in enumerate(paths)}, examples)
+    return [example and example.id for example in found.values()]
+
+
 def test_paths_are_matched_below_the_other_tools_folder_and_never_by_chance():
     names = ["ann/happy/1.opus", "ann/sad/1.opus", "ben/happy/1.opus"]
     corpus = Corpus("x", tuple(Example(n, f"/data/x/{n}", "y", n[:3]) for n in names), "")
     theirs = ["dl/x/ann/happy/1.wav", "dl/x/ben/happy/1.wav", "dl/x/eve/happy/1.wav"]
-    found = match_paths(theirs, corpus.examples)
-    assert [[e.id for e in own] for own in found] == [[names[0]], [names[2]], []]
-    assert [len(own) for own in match_paths(["1.wav", "sad/1"], corpus.examples)] == [3, 1]
-    only = match_paths(["dl/ann/happy/1.wav", "dl/eve/happy/1.wav"], corpus.examples[:1])
-    assert [len(own) for own in only] == [1, 0]  # "happy/1.wav" of eve is not ann's
+    assert matched(theirs, corpus.examples) == [names[0], names[2], None]
+    assert matched(["sad/1"], corpus.examples) == [names[1]]
+    with pytest.raises(CorpusError, match="1.wav fits 3 clips"):
+        matched(["1.wav"], corpus.examples)
+    only = matched(["dl/ann/happy/1.wav", "dl/eve/happy/1.wav"], corpus.examples[:1])
+    assert only == [names[0], None]  # "happy/1.wav" of eve is not ann's

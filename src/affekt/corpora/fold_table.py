@@ -48,14 +48,8 @@ def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
             on or to test.
     """
     rows = list(_emobox(path) if path.is_dir() else _table(path))
-    examples: list[Example | None] = []
-    for row, found in zip(rows, match_paths([r.path for r in rows], corpus.examples), strict=True):
-        if len(found) > 1:
-            raise CorpusError(
-                f"{row.where}: {row.path} fits {len(found)} clips ({found[0].id}, {found[1].id}, "
-                "...); give more of the path"
-            )
-        examples.append(found[0] if found else None)
+    matches = match_paths({row.where: row.path for row in rows}, corpus.examples)
+    examples = [matches[row.where] for row in rows]
     folds = _folds([(r, e) for r, e in zip(rows, examples, strict=True) if e])
     for name, fold in folds.items():
         _check(f"{path}, fold {name}", fold)

@@ -1,14 +1,15 @@
 """Matching the paths that another tool's table has to the examples of a corpus."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
+from ..errors import CorpusError
 from ..types import Example
 
 
-def match_paths(paths: Sequence[str], examples: Sequence[Example]) -> list[list[Example]]:
-    """The examples that each path of a table may mean.
+def match_paths(paths: Mapping[str, str], examples: Sequence[Example]) -> dict[str, Example | None]:
+    """The example that each path of a table means.
 
     A path matches an example if it is its id, its path or an ending of either, in whole names; the
     suffix of the file and the case of letters need not agree. Folders in which the other tool found
@@ -16,22 +17,32 @@ def match_paths(paths: Sequence[str], examples: Sequence[Example]) -> list[list[
     as needed to match the most examples.
 
     Args:
-        paths: As the table writes them.
+        paths: By row of the table (file and line), as the table writes them.
         examples: Of the corpus.
 
     Returns:
-        For each path its examples: one, none, or several if it is ambiguous.
+        By row the example, or None if the corpus has no such example.
+
+    Raises:
+        CorpusError: A path fits several examples.
     """
     index = _endings(examples)
-    parts = [PurePosixPath(path.replace("\\", "/").casefold()).parts for path in paths]
+    parts = [PurePosixPath(path.replace("\\", "/").casefold()).parts for path in paths.values()]
     best: list[list[Example]] = [[] for _ in paths]
     most = 0
     for removed in range(max(map(len, parts), default=0)):
-        found = [_lookup(own[removed:], index) for own in parts]
-        distinct = len({matches[0].id for matches in found if len(matches) == 1})
+        candidates = [_lookup(own[removed:], index) for own in parts]
+        distinct = len({own[0].id for own in candidates if len(own) == 1})
         if distinct > most or not removed:
-            best, most = found, distinct
-    return best
+            best, most = candidates, distinct
+    for (row, path), found in zip(paths.items(), best, strict=True):
+        if len(found) > 1:
+            raise CorpusError(
+                f"{row}: {path} fits {len(found)} clips ({found[0].id}, {found[1].id}, ...); give "
+                "more of the path"
+            )
+    matches = (found[0] if found else None for found in best)
+    return dict(zip(paths, matches, strict=True))
 
 
 def _endings(examples: Sequence[Example]) -> dict[tuple[str, ...], dict[str, Example]]:

@@ -1,8 +1,7 @@
 """Read the predictions of any tool on a corpus."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..corpora import manifest
 from ..corpora.corpus import Corpus
+from ..corpora.matching import match_paths
 from ..errors import AffektError, CorpusError
 from ..nn.speech_gate import UNCERTAIN
 from ..types import Example
@@ -47,9 +47,8 @@ def read_predictions(file: Path, corpus: Corpus) -> Predictions:
     """Match a table of predictions (CSV, TSV, JSON lines or Parquet) to a corpus.
 
     Columns are ``path`` (or ``file``), ``label`` (or ``predicted``) and, where known, ``seed`` and
-    probabilities ``prob_CLASS``. A path is the id of a clip, its path, or an ending of either that
-    only one clip has. Without probabilities the predicted class has probability 1. "uncertain"
-    is a rejection and needs probabilities.
+    probabilities ``prob_CLASS``. Paths are matched as by `match_paths`. Without probabilities the
+    predicted class has probability 1. "uncertain" is a rejection and needs probabilities.
 
     Args:
         file: The table.
@@ -63,12 +62,14 @@ def read_predictions(file: Path, corpus: Corpus) -> Predictions:
     path, label = _column(file, columns, PATH), _column(file, columns, LABEL)
     labels = [c.removeprefix(PROBABILITY) for c in columns if c.startswith(PROBABILITY)]
     classes = labels or corpus.labels
-    index = _index(corpus.examples)
+    paths = {f"{file}, line {line}": str(row.get(path) or "") for line, row in rows}
+    matches = match_paths(paths, corpus.examples)
     lines: dict[tuple[int, str], int] = {}
     examples, seeds, accepted, probabilities = [], [], [], []
     for line, row in rows:
         where = f"{file}, line {line}"
-        example = _match(where, str(row.get(path) or ""), index)
+        if (example := matches[where]) is None:
+            raise CorpusError(f"{where}: {paths[where]!r} is no clip of the corpus")
         seed = _number(where, row.get("seed") or 0)
         first = lines.setdefault((seed, example.id), line)
         if first != line:
@@ -96,29 +97,6 @@ def _column(file: Path, columns: Sequence[str], names: Sequence[str]) -> str:
         if name in columns:
             return name
     raise CorpusError(f"{file}: no column {names[0]}; it has {', '.join(columns) or 'none'}")
-
-
-def _index(examples: Sequence[Example]) -> dict[str, list[Example]]:
-    """Clips by every ending of their ids and paths."""
-    index: dict[str, dict[str, Example]] = defaultdict(dict)
-    for example in examples:
-        for name in (example.id, example.path):
-            parts = PurePosixPath(name).parts
-            for i in range(len(parts)):
-                index["/".join(parts[i:]).replace("//", "/")][example.id] = example
-    return {ending: list(found.values()) for ending, found in index.items()}
-
-
-def _match(where: str, path: str, index: Mapping[str, Sequence[Example]]) -> Example:
-    found = index.get(path.removeprefix("./").replace("\\", "/"), ())
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise CorpusError(
-            f"{where}: {path} fits {len(found)} clips ({found[0].id}, {found[1].id}, ...); give "
-            "more of the path"
-        )
-    raise CorpusError(f"{where}: {path!r} is no clip of the corpus")
 
 
 def _number(where: str, value: Any) -> int:
