@@ -10,14 +10,14 @@ from sklearn.metrics import confusion_matrix, recall_score
 SCORES = ("WA", "UAR", "macro_f1", "MAP")
 
 
-def uar(truth: ArrayLike, predicted: ArrayLike) -> float:
-    """Unweighted average recall: mean recall of the classes that occur in `truth`."""
-    present = np.unique(np.asarray(truth))
-    return float(recall_score(truth, predicted, labels=present, average="macro", zero_division=0))
+def uar(targets: ArrayLike, predicted: ArrayLike) -> float:
+    """Unweighted average recall: mean recall of the classes that occur in `targets`."""
+    present = np.unique(np.asarray(targets))
+    return float(recall_score(targets, predicted, labels=present, average="macro", zero_division=0))
 
 
 def scores(confusion: NDArray[np.number]) -> dict[str, NDArray[np.float64]]:
-    """All scores of confusion matrices ``(..., classes, classes)``, truth in rows.
+    """All scores of confusion matrices ``(..., classes, classes)``, targets in rows.
 
     WA is accuracy, UAR the mean recall, MAP the macro average *precision* of MEC 2017 (not
     the area of retrieval). A class never predicted has precision 0; a class that does not
@@ -40,15 +40,22 @@ def scores(confusion: NDArray[np.number]) -> dict[str, NDArray[np.float64]]:
 
 def confusion_by_speaker(
     labels: Sequence[str],
-    truth: ArrayLike,
+    targets: ArrayLike,
     predicted: ArrayLike,
     speakers: ArrayLike,
 ) -> dict[str, NDArray[np.int64]]:
-    """One matrix ``(classes, classes)`` a speaker, truth in rows."""
-    truth_, predicted_, speakers_ = map(np.asarray, (truth, predicted, speakers))
+    """Confusion matrix ``(classes, classes)`` of each speaker, targets in rows.
+
+    Args:
+        labels: Classes in the order of rows and columns.
+        targets: ``(clips,)``.
+        predicted: ``(clips,)``.
+        speakers: ``(clips,)``.
+    """
+    targets_, predicted_, speakers_ = map(np.asarray, (targets, predicted, speakers))
     return {
         str(s): confusion_matrix(
-            truth_[speakers_ == s], predicted_[speakers_ == s], labels=list(labels)
+            targets_[speakers_ == s], predicted_[speakers_ == s], labels=list(labels)
         )
         for s in np.unique(speakers_)
     }
@@ -59,14 +66,13 @@ def intervals(
 ) -> dict[str, list[float] | None]:
     """95 % percentile intervals of every score, by bootstrap over speakers; None for one.
 
-    Clips of one speaker resemble each other, so speakers are drawn, not clips; with ten of
-    them the interval is wide, and rightly so.
+    Clips of one speaker resemble each other, so speakers are drawn, not clips.
 
     Args:
         confusions: ``(speakers, seeds, classes, classes)``; a draw's score is the mean
             over seeds of the score of its pooled matrix.
         draws: Bootstrap samples.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
     """
     speakers = len(confusions)
     if speakers == 1:
@@ -84,10 +90,10 @@ def gain_interval(
     """95 % percentile interval of the gain in UAR, by bootstrap over groups.
 
     Args:
-        before: Confusions ``(groups, classes, classes)``, truth in rows.
+        before: Confusions ``(groups, classes, classes)``, targets in rows.
         after: Of the same clips.
         draws: Bootstrap samples.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
     """
     groups = len(before)
     times = np.random.default_rng(seed).multinomial(groups, [1 / groups] * groups, size=draws)
@@ -96,18 +102,18 @@ def gain_interval(
     return float(low), float(high)
 
 
-def calibration_error(p: NDArray[np.float64], truth: NDArray[np.int64], bins: int = 15) -> float:
+def calibration_error(p: NDArray[np.float64], targets: NDArray[np.int64], bins: int = 15) -> float:
     """Expected calibration error of the top class (Guo et al., 2017).
 
     Args:
         p: Probabilities ``(clips, classes)``.
-        truth: Class indices ``(clips,)``.
+        targets: Class indices ``(clips,)``.
         bins: Of like width in confidence.
 
     Returns:
         Mean gap between confidence and share of right answers, each bin by its clips.
     """
-    confidence, hit = p.max(1), p.argmax(1) == truth
+    confidence, hit = p.max(1), p.argmax(1) == targets
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
         abs(hit[bin_of == b].mean() - confidence[bin_of == b].mean()) * np.mean(bin_of == b)

@@ -1,4 +1,4 @@
-"""The plain values that the package takes and gives."""
+"""Inputs and results as plain values: examples, segments, predictions, warnings."""
 
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
@@ -23,14 +23,14 @@ class Example:
     """One labelled recording of a corpus.
 
     Attributes:
-        id: Name of the utterance within its corpus: the path below the corpus' folder.
+        id: Name within the corpus: the path below the folder of the corpus.
         path: Audio file.
         label: Emotion, as the corpus or the user's label map names it.
-        speaker: Who speaks; no speaker may stand in both training and test.
+        speaker: Name of the speaker.
         gender: As the corpus gives it, or "".
         split: Official part ("train", "val", "test"), or "".
-        text: What is said, or its code in the corpus, or "".
-        corpus: Which of several corpora it comes from, or "".
+        text: Transcript, or the code of the sentence in the corpus, or "".
+        corpus: Name of its corpus where several are combined, or "".
     """
 
     id: str
@@ -44,7 +44,7 @@ class Example:
 
     @property
     def anonymous(self) -> bool:
-        """Whether who speaks is unknown, and the clip stands for a speaker of its own."""
+        """Whether the speaker is unknown; the clip then counts as a speaker of its own."""
         return ANONYMOUS in self.speaker
 
 
@@ -71,14 +71,14 @@ class Notice(str):
     """A warning: a sentence for people, with a code for programs.
 
     Attributes:
-        code: ``silent``, ``clipped``, ``short``, ``peaks``, ``long``: of the sound;
-            ``truncated``, ``damaged``: of the file.
+        code: ``silent``, ``clipped``, ``short``, ``peaks`` or ``long`` of the audio, ``truncated``
+            or ``damaged`` of the file.
     """
 
     code: str
 
     def __new__(cls, code: str, text: str) -> "Notice":
-        """A notice whose text is `text`."""
+        """Make a notice of a code and a text."""
         notice = super().__new__(cls, text)
         notice.code = code
         return notice
@@ -100,21 +100,21 @@ class Prediction:
     Attributes:
         file: Path, or ``<array>``, ``<bytes>``, ``<stream>``.
         duration: Seconds.
-        start: Where in the file it begins, in seconds: 0, or where an utterance of a long one does.
+        start: Start in the file in seconds: 0, or the start of an utterance of a long recording.
         label: The most probable class, or "uncertain".
         confidence: Probability of the most probable class, calibrated on held-out speakers or
-            corpora as the model's card says; on other voices it may promise too much.
+            corpora as the model card says; on other speakers it may be too high.
         probabilities: By class, summing to 1.
         segments: The timeline.
         model: Name of the model.
         license: What the model may be used for.
         rejection_reason: Why the label is "uncertain", or "".
-        normalisation_segments: Segments of the same source by whose statistics this recording was
-            standardised; 0 where none were.
+        normalisation_segments: Segments of the same speaker or domain whose statistics
+            standardised this recording; 0 without such statistics.
         warnings: What to know before trusting the result.
         channel: Channel, from 1 on, where channels were recognised separately; 0 for their mean.
-        file_duration: Seconds of the whole file; None in all but the last utterance of a long
-            one, while its end is not known yet.
+        file_duration: Duration of the file in seconds; None in all but the last utterance of a
+            long one, while its end is not known yet.
         vad: Detector that found the utterance: "silero" or "level"; "" where a short recording
             was recognised as a whole.
         arithmetic: Arithmetic of the encoder: "bfloat16" or "float32".
@@ -146,16 +146,16 @@ class Prediction:
         return bool(self.rejection_reason)
 
     def edges(self) -> list[float]:
-        """Seconds ``(segments + 1,)`` that part the recording among its overlapping segments.
+        """Seconds ``(segments + 1,)`` that divide the recording among its overlapping segments.
 
-        Each moment goes to the segment whose centre is nearest.
+        Each moment belongs to the segment with the nearest centre.
         """
         centres = [(s.start + s.end) / 2 for s in self.segments]
         inner = [(a + b) / 2 for a, b in pairwise(centres)]
         return [self.start, *inner, self.start + self.duration]
 
     def moved(self, seconds: float) -> "Prediction":
-        """The same of an utterance that begins so many seconds into its file."""
+        """The prediction of an utterance that starts that many seconds into its file."""
         segments = [
             replace(s, start=round(s.start + seconds, 6), end=round(s.end + seconds, 6))
             for s in self.segments
@@ -176,7 +176,7 @@ class Prediction:
         return to_frame(self, per)
 
     def plot(self) -> "Figure":
-        """Draw emotion and attention over time; the recording itself is not at hand.
+        """Draw emotion and attention over time.
 
         ``affekt predict FILE --plot FILE.png`` also draws waveform and log-mel.
 
@@ -195,7 +195,7 @@ class Prediction:
         return recognition(self.utterances or [self])
 
     def _repr_html_(self) -> str:
-        """How a notebook shows it."""
+        """HTML for a notebook."""
         from .formats.html import prediction_html
 
         return prediction_html(self)
@@ -225,16 +225,16 @@ class Prediction:
 
 @dataclass(frozen=True)
 class ClassBalance:
-    """What a balance plan does to one class (a row of Tables 1 and 2).
+    """Effect of a balance plan on one class (a row of the paper's Tables 1 and 2).
 
     Attributes:
         label: The class.
-        rule: In words, how it is cut.
-        clips: Its clips.
-        before: Its segments at hop 0.96 s.
-        after: Its segments under the plan.
-        median_seconds: Duration of its median clip.
-        starts: Where the segments of that clip start, in seconds.
+        rule: The segmentation in words.
+        clips: Number of clips.
+        before: Number of segments at a hop of 0.96 s.
+        after: Number of segments under the plan.
+        median_seconds: Duration of the median clip.
+        starts: Starts of the segments of that clip, in seconds.
     """
 
     label: str

@@ -48,7 +48,7 @@ def test_stereo_floats_at_another_rate():
         (["-", "--rate", "10"], "sampled at 10 Hz"),
         (["-", "--rate", "0"], "must be positive"),
         (["-", "--hop", "0.001"], "multiple of 0.01"),
-        (["-", "--normalisation", "none.safetensors"], "not source statistics"),
+        (["-", "--normalisation", "none.safetensors"], "not normalisation statistics"),
         (["-", "--samples", "float32"], "NaN"),
     ],
 )

@@ -77,9 +77,9 @@ def test_saved_and_read_again(embeddings, tmp_path):
 def test_something_else_is_refused(content, tmp_path):
     path = tmp_path / "s.safetensors"
     path.write_bytes(content)
-    with pytest.raises(AffektError, match="not source statistics"):
+    with pytest.raises(AffektError, match="not normalisation statistics"):
         load_statistics(path)
-    with pytest.raises(AffektError, match="not source statistics"):
+    with pytest.raises(AffektError, match="not normalisation statistics"):
         load_statistics(tmp_path / "absent")
 
 

@@ -148,7 +148,7 @@ def test_memory_does_not_grow(recognizer):
     stream = Stream(recognizer, hop=0.96)
     for _ in range(20):
         stream.push(np.zeros(RATE, np.float32))
-    assert len(stream._held) <= WINDOW * RATE
+    assert len(stream._wave) <= WINDOW * RATE
 
 
 def test_it_is_public():

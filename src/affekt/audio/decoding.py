@@ -1,8 +1,8 @@
 """Any recording to a mono 16 kHz float32 wave.
 
-libsndfile reads wav, flac, ogg, opus, mp3, aiff and more; what it does not know goes to
-PyAV (extra ``media``). Files are decoded block by block, so that memory follows the
-16 kHz result and not the size of the file.
+libsndfile reads wav, flac, ogg, opus, mp3, aiff and more; other formats go to PyAV (extra
+``media``). Files are decoded block by block, so that memory does not depend on the size of the
+file.
 """
 
 import io
@@ -26,13 +26,15 @@ from .segmentation import SAMPLE_RATE
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
-# What libsndfile and PyAV open among what people call recordings.
+# Suffixes of recordings that libsndfile or PyAV opens.
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
 SUFFIXES |= {".m4a", ".mp4", ".avi", ".webm", ".mkv", ".mov"}
 MAX_HOURS = 12.0
-BLOCK = 1 << 14  # frames decoded at a time; of a damaged block all is lost
-UNKNOWN_SIZE = 0x7F000000  # bytes; what piped WAV and AIFF promise (sox: 0x7FFFF000) and more
-DELAY = 0.1  # s that a codec may add to what a header promises
+BLOCK = 1 << 14  # frames decoded at a time; a damaged block is lost completely
+UNKNOWN_SIZE = (
+    0x7F000000  # bytes; the size that piped WAV and AIFF state (sox: 0x7FFFF000), or more
+)
+DELAY = 0.1  # s that a codec may add to the duration in the header
 
 
 class Decoder:
@@ -45,14 +47,14 @@ class Decoder:
 
     Attributes:
         name: The name in results and errors.
-        sampling_rate: Sampling rate of the file in Hz, once a block is there.
-        channels: How many the file has, once a block is there.
-        promised: Seconds that the header promises, once a block is there; 0 if it does not say.
-        warnings: Of what is damaged or missing, complete after the last block.
+        sampling_rate: Sampling rate of the file in Hz, once a block is decoded.
+        channels: Number of channels of the file, once a block is decoded.
+        promised: Duration in seconds that the header states, once a block is decoded; 0 if none.
+        warnings: Warnings about damaged or missing parts, complete after the last block.
 
     Raises:
-        AudioError: The file is missing, empty, not audio, damaged, has NaN or infinite
-            samples, or is longer than 12 hours; the message names it and says which.
+        AudioError: The file is missing, empty, damaged, not audio, longer than 12 hours, or has NaN
+            or infinite samples.
     """
 
     def __init__(self, source: Source, channel: int | None = None, name: str = "") -> None:
@@ -75,13 +77,13 @@ class Decoder:
 
     @property
     def seconds(self) -> float:
-        """Duration of the blocks that were taken so far."""
+        """Duration of the blocks that were decoded so far."""
         return self._taken / SAMPLE_RATE
 
     def whole(self, most: float = math.inf) -> Recording | None:
-        """The recording in memory; None if it is longer than `most` seconds.
+        """The decoded recording; None if it is longer than `most` seconds.
 
-        It can then still be taken block by block, from its beginning on.
+        In that case iterating over the decoder still begins with the first block.
         """
         samples = 0
         for block in self._rest:
@@ -91,7 +93,7 @@ class Decoder:
                 return None
         parts = list(self)
         wave = np.concatenate(parts)
-        parts.clear()  # of ten hours a second copy is 2.3 GB
+        parts.clear()  # a second copy of ten hours takes 2.3 GB
         return make_recording(self.name, wave, self.sampling_rate, self.warnings)
 
     def _decoded(self) -> Iterator[Wave]:
@@ -111,26 +113,24 @@ class Decoder:
                 yield from self._media(stream, str(error))
 
     def _media(self, file: BinaryIO, reason: str) -> Iterator[Wave]:
-        """What libsndfile does not know."""
+        """Decode a format that libsndfile does not read."""
         try:
             import av
-        except ModuleNotFoundError:
+        except ModuleNotFoundError as error:
             raise AudioError(
                 f"{self.name}: not a format that libsndfile reads ({reason}); "
                 "for video and m4a: pip install 'affekt[media]'"
-            ) from None
+            ) from error
         try:
-            # From an open file, and no protocol beside: a playlist must not make us fetch things.
+            # An open file and no protocols: a playlist must not make us fetch other files.
             with av.open(
                 file, "r", metadata_errors="replace", options={"protocol_whitelist": ""}
             ) as container:
                 if not container.streams.audio:
-                    raise AudioError(f"{self.name}: has no sound track")
+                    raise AudioError(f"{self.name}: has no audio track")
                 stream = container.streams.audio[0]
                 if stream.codec_context is None:
-                    raise AudioError(
-                        f"{self.name}: its sound is in a format that nobody here decodes"
-                    )
+                    raise AudioError(f"{self.name}: there is no decoder for its audio")
                 # Only the sample format changes here: FFmpeg's own downmix weighs channels. Packed:
                 # PyAV reads beyond the planes of 8 channels or more.
                 to_float = av.AudioResampler(format="flt")
@@ -145,12 +145,18 @@ class Decoder:
                 yield from self._waves(stream.rate, blocks, round(seconds * stream.rate))
         except (av.FFmpegError, ValueError, EOFError) as error:
             detail = getattr(error, "strerror", None) or error
-            raise AudioError(f"{self.name}: not a recording, or damaged ({detail})") from None
+            raise AudioError(f"{self.name}: not a recording, or damaged ({detail})") from error
 
     def _waves(
         self, rate: float, blocks: Iterable[NDArray[np.floating]], promised: int
     ) -> Iterator[Wave]:
-        """One channel, 16 kHz, block by block; what is missing goes to `warnings`."""
+        """Blocks at 16 kHz, of one channel; missing audio is noted in `warnings`.
+
+        Args:
+            rate: Sampling rate of the file in Hz.
+            blocks: ``(samples, channels)``.
+            promised: Samples of a channel that the header states, or 0.
+        """
         self.sampling_rate, self.promised = rate, promised / max(rate, 1)
         resampler = Resampler(self.name, rate, self.channel)
         too_long = TooLongError(
@@ -167,7 +173,7 @@ class Decoder:
         yield resampler.close()
         if resampler.taken < 0.99 * promised - DELAY * rate:
             found, header = resampler.taken / rate, promised / rate
-            text = f"truncated: {found:.2f} s of the {header:.2f} s that its header promises"
+            text = f"truncated: {found:.2f} s of the {header:.2f} s that its header states"
             self.warnings.append(Notice("truncated", text))
 
 
@@ -198,7 +204,7 @@ def read(source: Source) -> Recording:
 
 
 class _Bytes(io.BytesIO):
-    """Damaged headers make libsndfile seek before the start, which Python would report."""
+    """Bytes for libsndfile, which seeks before the start where a header is damaged."""
 
     def seek(self, offset: int, whence: int = 0) -> int:
         try:
@@ -208,7 +214,7 @@ class _Bytes(io.BytesIO):
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """A path as results can hold it: what in its name is no Unicode is escaped."""
+    """A path as text; bytes that are not Unicode are escaped."""
     return os.fspath(path).encode("utf-8", "backslashreplace").decode()
 
 
@@ -226,7 +232,7 @@ def _named(source: Source) -> tuple[str, str | io.BytesIO]:
             empty = not file.read(1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise AudioError(f"{name}: cannot be opened: {reason}") from None
+        raise AudioError(f"{name}: cannot be opened: {reason}") from error
     if empty:
         raise AudioError(f"{name}: the file is empty")
     return shown(name), name
@@ -238,9 +244,9 @@ def _blocks(sound: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
 
 
 def _promised(sound: soundfile.SoundFile) -> int:
-    """Frames that the header promises; 0 if it does not say.
+    """Samples of a channel that the header states; 0 if it does not.
 
-    libsndfile corrects a WAV's or AIFF's length to what is there and leaves word in its log.
+    libsndfile corrects the length of a truncated WAV or AIFF and notes the stated one in its log.
     """
     cut = re.search(r"(?:data|SSND) *: (\d+) \(should be (\d+)\)", sound.extra_info)
     if cut and int(cut[1]) < UNKNOWN_SIZE:
@@ -251,7 +257,7 @@ def _promised(sound: soundfile.SoundFile) -> int:
 def _until_damage(
     blocks: Iterable[NDArray[np.floating]], warnings: list[Notice]
 ) -> Iterator[NDArray[np.floating]]:
-    """What decodes before the first error, and a warning; the error itself if that is nothing."""
+    """Blocks up to the first error, which becomes a warning; raised if there is no block."""
     decoded = False
     try:
         for block in blocks:

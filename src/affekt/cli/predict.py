@@ -75,7 +75,7 @@ def predict(
     try:
         recognizer = load(model, hop)
     except ValueError as error:
-        raise AffektError(str(error)) from None
+        raise AffektError(str(error)) from error
     if plot:
         from ..report.figures.charts import kind_of
 

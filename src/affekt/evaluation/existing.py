@@ -178,7 +178,15 @@ def _write(
     config: Config,
     out: Path,
 ) -> RunResult:
-    """Write predictions.parquet and metrics.json."""
+    """Write predictions.parquet and metrics.json.
+
+    Args:
+        corpus: The clips that are scored.
+        found: Their predictions.
+        left_out: Number of clips by class that the model does not have.
+        config: Settings, for provenance.
+        out: The folder.
+    """
     labels = corpus.labels
     table = _table(labels, found)
     metrics = measure(table, labels)

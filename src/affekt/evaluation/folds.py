@@ -1,8 +1,8 @@
-"""One fold with one seed, and the folds that are done."""
+"""One fold with one seed, and the results of finished folds on disk."""
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -63,35 +63,59 @@ def jobs_of(corpus: Corpus, protocol: Protocol) -> list[Job]:
     return jobs
 
 
-def run_fold(
-    clips: Sequence[Clip],
-    labels: Sequence[str],
-    system: System,
-    job: Job,
-    report: Report,
-    rules: Protocol,
-) -> Result:
-    """Train a system on the training part of one fold and predict the test part.
+class Experiment(NamedTuple):
+    """What all folds and seeds of an evaluation have in common.
 
-    Args:
+    Attributes:
         clips: All clips of the corpus.
         labels: Classes that are tested.
-        system: Not trained yet.
-        job: Which clips are trained on and tested.
-        report: Called with each step.
-        rules: Protocol of the evaluation.
-
-    Returns:
-        Rows of predictions, and the record of the training.
-
-    Raises:
-        AffektError: The system predicts or records something else than a system must.
+        make_system: Returns a system that is not trained yet.
+        protocol: Protocol of the evaluation.
     """
-    training = _training_part(clips, job)
-    test = [c for c in clips if c.example.id in job.test]
-    system.fit(training, job.seed, report, test if rules.paper_protocol else None)
-    predicted = _predict(system, test, by_speaker=rules.test_normalisation == "speaker")
-    probabilities = among(labels, system.labels, predicted)
+
+    clips: Sequence[Clip]
+    labels: Sequence[str]
+    make_system: Callable[[], System]
+    protocol: Protocol
+
+    def run(self, job: Job, report: Report) -> Result:
+        """Train a system on the training part of one fold and predict the test part.
+
+        Returns:
+            Rows of predictions, and the record of the training.
+
+        Raises:
+            AffektError: The system predicts or records something else than a system must.
+        """
+        system = self.make_system()
+        training = _training_part(self.clips, job)
+        test = [c for c in self.clips if c.example.id in job.test]
+        held_out = test if self.protocol.paper_protocol else None
+        system.fit(training, job.seed, report, held_out)
+        by_speaker = self.protocol.test_normalisation == "speaker"
+        predicted = _predict(system, test, by_speaker=by_speaker)
+        rows = _rows(self.labels, test, job, among(self.labels, system.labels, predicted))
+        training_info: dict[str, Any] = {
+            "seed": job.seed,
+            "fold": job.fold,
+            "training_speakers": speakers(training),
+        }
+        training_info |= system.training_info
+        training_info |= _lacking(training, set(training_info.get("validation_speakers", ())))
+        return rows, _checked(training_info, type(system).__name__)
+
+
+def _rows(
+    labels: Sequence[str], test: Sequence[Clip], job: Job, probabilities: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Predictions of one fold, as predictions.parquet holds them.
+
+    Args:
+        labels: Classes that are tested.
+        test: The test clips.
+        job: Their fold and seed.
+        probabilities: ``(clips, labels)``.
+    """
     rows = pd.DataFrame(
         {
             "utterance": [c.example.id for c in test],
@@ -104,14 +128,7 @@ def run_fold(
     )
     for label, column in zip(labels, probabilities.T, strict=True):
         rows[f"prob_{label}"] = column
-    training_info: dict[str, Any] = {
-        "seed": job.seed,
-        "fold": job.fold,
-        "training_speakers": speakers(training),
-    }
-    training_info |= system.training_info
-    training_info |= _lacking(training, set(training_info.get("validation_speakers", ())))
-    return rows, _checked(training_info, type(system).__name__)
+    return rows
 
 
 def _checked(training_info: dict[str, Any], system: str) -> dict[str, Any]:
@@ -165,17 +182,21 @@ def _lacking(training: Sequence[Clip], validation_part: set[str]) -> dict[str, l
     """Classes that the inner validation speakers lack, and that only they have."""
     if not validation_part or validation_part == {c.example.speaker for c in training}:
         return {}
-    all_of_them = {c.label for c in training}
-    chosen_by = {c.label for c in training if c.example.speaker in validation_part}
-    learned = {c.label for c in training if c.example.speaker not in validation_part}
-    lacks = {"validation_lacks": all_of_them - chosen_by, "training_lacks": all_of_them - learned}
-    return {key: sorted(labels) for key, labels in lacks.items() if labels}
+    labels = {c.label for c in training}
+    validated = {c.label for c in training if c.example.speaker in validation_part}
+    trained = {c.label for c in training if c.example.speaker not in validation_part}
+    lacks = {"validation_lacks": labels - validated, "training_lacks": labels - trained}
+    return {key: sorted(missing) for key, missing in lacks.items() if missing}
 
 
 class Finished:
-    """The folds of one evaluation that are done, on disk.
+    """The finished folds of one evaluation, on disk.
 
-    ``run.json`` says what is being run; another run never mixes with it.
+    ``run.json`` identifies the evaluation, so that folds of another one never mix with them.
+
+    Args:
+        folder: Folder of the evaluation.
+        identity: Corpus, settings and versions.
 
     Raises:
         AffektError: The folder holds something else, or a run of other data, settings or code.
@@ -188,22 +209,22 @@ class Finished:
     def __contains__(self, job: Job) -> bool:
         return all(path.is_file() for path in self._paths(job))
 
-    def keep(self, job: Job, result: Result) -> None:
-        """Write the result of one job, whole or not at all."""
+    def save(self, job: Job, result: Result) -> None:
+        """Write the result of one job atomically."""
         rows, training_info = result
-        table, beside = self._paths(job)
+        table, record = self._paths(job)
         write(table, partial(rows.to_parquet, index=False))
-        write(beside, json.dumps(training_info, indent=2, ensure_ascii=False) + "\n")
+        write(record, json.dumps(training_info, indent=2, ensure_ascii=False) + "\n")
 
     def collect(self, jobs: Sequence[Job]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-        """All rows, and the facts of all jobs, in the order of the jobs."""
+        """All rows, and the records of all trainings, in the order of the jobs."""
         paths = [self._paths(job) for job in jobs]
         rows = [pd.read_parquet(table) for table, _ in paths]
-        training_info = [json.loads(beside.read_text("utf-8")) for _, beside in paths]
+        training_info = [json.loads(record.read_text("utf-8")) for _, record in paths]
         return pd.concat(rows, ignore_index=True), training_info
 
     def clear(self) -> None:
-        """Forget the single folds, once their sum is written."""
+        """Remove the single folds, once metrics.json is written."""
         shutil.rmtree(self.folder)
         (self.folder.parent / RUN).unlink()
 

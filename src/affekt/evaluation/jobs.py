@@ -1,50 +1,45 @@
-"""Folds and seeds as independent jobs: over several processes, each finished one kept."""
+"""Folds and seeds as independent jobs, over several processes."""
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from typing import Any
 
 import torch
 
-from ..config import Protocol
 from ..progress import Event, Report, silent
-from ..training.clips import Clip
-from .folds import Finished, Job, Result, run_fold
-from .systems.system import System
+from .folds import Experiment, Finished, Job, Result
 
 
 def run_jobs(
-    clips: Sequence[Clip],
-    labels: Sequence[str],
-    make_system: Callable[[], System],
-    jobs: Sequence[Job],
-    done: Finished,
-    workers: int,
-    report: Report,
-    rules: Protocol,
+    experiment: Experiment, jobs: Sequence[Job], done: Finished, workers: int, report: Report
 ) -> None:
-    """Run the jobs that are not done yet; a broken one stops the rest, what is done is kept."""
+    """Run the jobs that are not done yet. A failed one stops the rest; finished ones stay.
+
+    Args:
+        experiment: What the jobs have in common.
+        jobs: All jobs of the evaluation.
+        done: The finished ones, which grow.
+        workers: Number of processes; 1 runs in this one.
+        report: Called with each step.
+    """
     left = [job for job in jobs if job not in done]
     finished = len(jobs) - len(left)
     report(Event("folds", finished, len(jobs)))
     if workers == 1:
         for job in left:
             name = f"seed {job.seed}, fold {job.fold + 1}"
-            result = run_fold(clips, labels, make_system(), job, under(name, report), rules)
-            done.keep(job, result)
+            done.save(job, experiment.run(job, under(name, report)))
             finished += 1
             report(Event("folds", finished, len(jobs)))
         return
     context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads
-    share = (clips, labels, make_system, rules)
-    with ProcessPoolExecutor(workers, context, _prepare, share) as pool:
+    with ProcessPoolExecutor(workers, context, _prepare, (experiment,)) as pool:
         pending: dict[Future[Result], Job] = {pool.submit(_run_prepared, j): j for j in left}
         try:
             while pending:
                 complete, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for future in complete:
-                    done.keep(pending.pop(future), future.result())
+                    done.save(pending.pop(future), future.result())
                     finished += 1
                     report(Event("folds", finished, len(jobs)))
         except BaseException:
@@ -53,20 +48,19 @@ def run_jobs(
 
 
 def under(name: str, report: Report) -> Report:
-    """A report whose stages carry a name before them."""
+    """A report whose stages have a name before them."""
     return lambda event: report(event._replace(stage=f"{name}, {event.stage}"))
 
 
-_share: tuple[Sequence[Clip], Sequence[str], Callable[[], System], Protocol]
+_experiment: Experiment
 
 
-def _prepare(*share: Any) -> None:
-    """Of each worker, once: the clips are sent to it once, and it computes on one core."""
-    global _share
-    _share = share
+def _prepare(experiment: Experiment) -> None:
+    """Send a worker the clips once, and let it compute on one core."""
+    global _experiment
+    _experiment = experiment
     torch.set_num_threads(1)
 
 
 def _run_prepared(job: Job) -> Result:
-    clips, labels, make_system, rules = _share
-    return run_fold(clips, labels, make_system(), job, silent, rules)
+    return _experiment.run(job, silent)

@@ -1,4 +1,4 @@
-"""Score a method on unheard speakers: folds x seeds, then metrics.json and predictions.parquet."""
+"""Score a system on unseen speakers: folds x seeds, then metrics.json and predictions.parquet."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from ..progress import Report, silent
 from ..provenance import provenance
 from ..run_result import FILE, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
-from .folds import Finished, jobs_of
+from .folds import Experiment, Finished, jobs_of
 from .jobs import run_jobs
 from .protocol_text import marked_title, notes, protocol
 from .systems.system import System
@@ -38,18 +38,18 @@ def evaluate(
 ) -> RunResult:
     """Run every fold with every seed and write the results to `out`.
 
-    Each finished fold is kept in ``out/folds``; called again with the same data, settings
-    and code, only the missing ones are run. ``metrics.json`` comes last.
+    Finished folds are saved in ``out/folds``; called again with the same data, settings and code,
+    only the missing ones are run. ``metrics.json`` is written last.
 
     Args:
-        corpus: All its speakers are tested, or those that it marks as test.
-        make_system: A fresh method; it must pickle if there are several `workers`.
-        config: Settings; the protocol is taken from here.
-        out: New folder, or one that an earlier call left unfinished.
-        system: What the method is called in the results.
-        title: What tables call it.
-        workers: Processes; each runs whole folds.
-        report: Progress.
+        corpus: Its folds are those of `Corpus.test_folds`.
+        make_system: Returns a system that is not trained yet; it must pickle for several `workers`.
+        config: Settings, among them the protocol.
+        out: New folder, or one that an interrupted call left.
+        system: Name of the system in the results.
+        title: Its name in tables.
+        workers: Number of processes; each runs complete folds.
+        report: Called with each step.
 
     Returns:
         The scores, as metrics.json holds them.
@@ -58,14 +58,13 @@ def evaluate(
         AffektError: `out` holds something else or cannot be written, a recording cannot be
             read, or there are too few speakers.
     """
-    origin = provenance(
-        corpus.description(), config
-    )  # of the code as it is now, not after hours of work
+    origin = provenance(corpus.description(), config)  # before hours in which the code may change
     folds = corpus.test_folds(config.protocol.folds)
     jobs = jobs_of(corpus, config.protocol)
     done = Finished(out, {"system": system, **origin})
     clips = load_clips([*corpus.examples, *corpus.train_only], report)
-    run_jobs(clips, corpus.labels, make_system, jobs, done, workers, report, config.protocol)
+    experiment = Experiment(clips, corpus.labels, make_system, config.protocol)
+    run_jobs(experiment, jobs, done, workers, report)
     table, training_info = done.collect(jobs)
     write(out / "predictions.parquet", partial(table.to_parquet, index=False))
     metrics = measure(table, corpus.labels)

@@ -1,8 +1,9 @@
-"""What the recordings of one source have in common, so that it is not taken for emotion.
+"""Normalisation statistics of a speaker or domain, from unlabelled speech.
 
-A voice, a microphone and a language colour every segment vector. The mean and spread of a
-source's unlabelled recordings take that colour out: standardised by them instead of by those of
-the training corpora, an unheard corpus is recognised far better (results/default-model.md).
+Speaker, microphone and language shift all segment embeddings of a recording. Standardising by the
+mean and standard deviation of the speaker's or domain's own unlabelled recordings, in place of
+those of the training corpora, removes that shift; an unseen corpus is then recognised far better
+(results/default-model.md).
 """
 
 from dataclasses import dataclass, replace
@@ -17,22 +18,22 @@ from ..atomic import write
 from ..errors import AffektError
 from ..nn.emotion_model import Statistics
 
-PRIOR = 15.0  # segments that the training corpora count for: about seven seconds of speech
+PRIOR = 15.0  # weight of the training corpora in segments: about seven seconds of speech
 
 
 @dataclass(frozen=True)
 class NormalisationStatistics:
-    """Running mean and variance of segment vectors of one source.
+    """Running mean and variance of the segment embeddings of one speaker or domain.
 
-    A speaker, a microphone, an archive: what its recordings share. It should hold all its
-    emotions in about their usual shares; what is common to all its recordings is lost.
+    The recordings should hold the emotions in about their usual shares: what all of them have in
+    common is removed.
 
     Attributes:
-        encoder: Hash of the encoder whose vectors these are.
-        segments: How many went in.
+        encoder: Hash of the encoder.
+        segments: Number of segments.
         mean: ``(dim,)``.
         variance: ``(dim,)``.
-        neutral: Whether it is of neutral speech alone: of how its emotions spread it says nothing.
+        neutral: Whether all recordings are neutral speech; then only the mean is used.
     """
 
     encoder: str
@@ -43,13 +44,13 @@ class NormalisationStatistics:
 
     @classmethod
     def unknown(cls, encoder: str, dim: int) -> "NormalisationStatistics":
-        """Nothing heard yet: every clip is standardised by the training corpora."""
+        """Statistics of no recording: clips are standardised by the training corpora."""
         return cls(
             encoder, 0, torch.zeros(dim, dtype=torch.float64), torch.zeros(dim, dtype=torch.float64)
         )
 
     def updated(self, embeddings: Tensor) -> "NormalisationStatistics":
-        """With the vectors ``(segments, dim)`` of a further recording (Chan et al., 1979)."""
+        """Add the embeddings ``(segments, dim)`` of a recording (Chan et al., 1979)."""
         new = embeddings.double()
         total = self.segments + len(new)
         step = new.mean(0) - self.mean
@@ -59,10 +60,10 @@ class NormalisationStatistics:
         return replace(self, segments=total, mean=mean, variance=(within + between) / total)
 
     def statistics(self, prior: Statistics) -> Statistics:
-        """Mean and sd to standardise by: the source's, drawn towards the training corpora'.
+        """Mean and standard deviation to standardise by.
 
-        The prior counts as `PRIOR` segments, so that one short clip does no harm and a minute
-        of speech speaks for itself.
+        They are the weighted mean of these statistics and of those of the training corpora, which
+        count as `PRIOR` segments: a short clip changes little, a minute of speech nearly decides.
         """
         n, total = self.segments, self.segments + PRIOR
         mean = (n * self.mean + PRIOR * prior.mean.double()) / total
@@ -73,7 +74,7 @@ class NormalisationStatistics:
         return Statistics(mean.float(), variance.sqrt().float())
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file; the recordings cannot be told from it.
+        """Write a safetensors file; the recordings cannot be reconstructed from it.
 
         Raises:
             AffektError: It cannot be written.
@@ -88,21 +89,22 @@ class NormalisationStatistics:
 
 
 def load_statistics(path: Path) -> NormalisationStatistics:
-    """Read what `NormalisationStatistics.save` wrote.
+    """Read a file of `NormalisationStatistics.save`.
 
     Raises:
-        AffektError: It is not there, or something else.
+        AffektError: There is no such file, or its content is something else.
     """
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in ("mean", "variance")}
         neutral = about.get("of") == "neutral speech"
-        source = NormalisationStatistics(
+        statistics = NormalisationStatistics(
             about["encoder"], int(about["segments"]), **tensors, neutral=neutral
         )
     except (OSError, KeyError, ValueError, SafetensorError) as error:
-        raise AffektError(f"{path}: not source statistics of affekt ({error})") from None
-    if source.mean.ndim != 1 or source.mean.shape != source.variance.shape or source.segments < 0:
-        raise AffektError(f"{path}: damaged source statistics")
-    return source
+        raise AffektError(f"{path}: not normalisation statistics of affekt ({error})") from error
+    mean, variance = statistics.mean, statistics.variance
+    if mean.ndim != 1 or mean.shape != variance.shape or statistics.segments < 0:
+        raise AffektError(f"{path}: damaged normalisation statistics")
+    return statistics

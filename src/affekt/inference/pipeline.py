@@ -182,7 +182,14 @@ def _opened(sources: Sources, options: Options) -> Iterator[tuple[int, Opened]]:
 def _recognise_channels(
     classifier: Classifier, index: int, channels: Sequence[Blocks], options: Options
 ) -> Iterator[Prediction]:
-    """Predictions of the utterances of all channels, in the order of their starts."""
+    """Predictions of the utterances of all channels, in the order of their starts.
+
+    Args:
+        classifier: The model.
+        index: Position of the recording among those that are recognised together.
+        channels: Channels of one recording.
+        options: How it is recognised.
+    """
     each = (recognise_utterances(classifier, index, blocks, options) for blocks in channels)
     return merge(*each, key=lambda prediction: prediction.start)
 

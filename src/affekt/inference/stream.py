@@ -1,4 +1,4 @@
-"""Live speech: samples in, the emotion of the moment out."""
+"""Live speech: samples in, a segment every hop and a prediction of each utterance out."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,34 +15,35 @@ from ..types import Prediction, Segment
 from .normalisation import NormalisationStatistics
 from .recognizer import HOP, Recognizer
 
-WINDOW = 2.88  # s heard for each point
-BATCH = 8  # points computed at a time, where more than one is due
+WINDOW = 2.88  # s of context of a segment, itself included
+BATCH = 8  # segments computed at a time, where more than one is due
 
 
 class Stream:
-    """Speech as it is spoken, recognised every `hop` seconds and after each utterance.
+    """Recognise live speech: every `hop` seconds, and each utterance after its end.
 
-    The segment that ends at time t is the last one of ``recognizer(wave)`` on the 2.88 s before
-    t: it waits for nothing that comes later, so a moment's result is there as soon as it is
-    computed. An utterance is recognised as a whole, as `Recognizer.utterances` does, once half a
-    second without speech has ended it: that is later and more reliable.
+    The segment that ends at time t is the last one of ``recognizer(wave)`` on the 2.88 s before t.
+    It does not depend on later samples, so that its latency is the time of its computation. An
+    utterance is recognised as a whole, as `Recognizer.utterances` does, after half a second without
+    speech: later, and more reliably.
 
-    Compute on one thread (``torch.set_num_threads(1)``, as ``affekt listen`` does): a moment is
-    little work, and where another process keeps a core busy, several threads wait for each other.
+    Use one thread (``torch.set_num_threads(1)``, as ``affekt listen`` does): a segment is little
+    work, and several threads wait for each other where another process keeps a core busy.
 
     Args:
         recognizer: A loaded model.
         sampling_rate: Sampling rate of what will be pushed, in Hz.
         hop: Seconds from one segment to the next, a multiple of 0.01.
-        ended: Called with each utterance when it has ended. Without it, and without `learn`, none
-            is looked for.
-        statistics: What is known of the source; of `Recognizer.statistics_of`.
-        learn: Take each ended utterance into the statistics before it is recognised.
+        ended: Called with the prediction of each utterance after its end. Without it, and without
+            `learn`, utterances are not detected.
+        statistics: Normalisation statistics of the speaker or domain, from
+            `Recognizer.statistics_of`.
+        learn: Update the statistics with each utterance before it is classified.
         rate: Old name of `sampling_rate`.
 
     Raises:
         AudioError: A sampling rate out of range.
-        ValueError: Such a hop there is not.
+        ValueError: `hop` is not a multiple of 0.01 s between 0.01 and 60 s.
     """
 
     def __init__(
@@ -65,69 +66,75 @@ class Stream:
         self._resampler = Resampler("<stream>", sampling_rate)
         self._hop = round(hop * SAMPLE_RATE)
         self._due = round(SEGMENT * SAMPLE_RATE)  # sample at which the next segment ends
-        self._held = np.empty(0, np.float32)
-        self._first = 0  # index of held[0] in the stream
+        self._wave = np.empty(0, np.float32)
+        self._first = 0  # index of _wave[0] in the stream
         self._ended = ended
-        self._cutter = UtteranceSplitter(detector()[1]) if ended or learn else None
+        self._splitter = UtteranceSplitter(detector()[1]) if ended or learn else None
         self._statistics = statistics
         self._learn = learn
 
     def push(self, samples: ArrayLike) -> list[Segment]:
-        """Hear what came since the last call.
+        """Process samples that follow those of the last call.
 
         Args:
             samples: ``(samples,)`` or ``(samples, channels)``, int16, int32 or floats in ±1; any
                 number of them.
 
         Returns:
-            The segments that ended in it. The label is "uncertain" where there is no speech.
+            The segments that ended in them. The label is "uncertain" where there is no speech.
 
         Raises:
             AudioError: NaN, infinite or absurd samples.
             ValueError: An array of another shape or type.
         """
-        return self._hear(self._resampler.push(channels_of(samples)))
+        return self._process(self._resampler.push(channels_of(samples)))
 
     def close(self) -> list[Segment]:
-        """Hear the end: the last segments, and the utterance that was being spoken."""
-        segments = self._hear(self._resampler.close())
-        if self._cutter:
-            self._tell(self._cutter.close())
+        """End the stream.
+
+        Returns:
+            The last segments. An utterance that had not ended is passed to `ended` first.
+        """
+        segments = self._process(self._resampler.close())
+        if self._splitter:
+            self._recognise(self._splitter.close())
         return segments
 
-    def _hear(self, wave: Wave) -> list[Segment]:
-        self._held = np.concatenate([self._held, wave])
-        stop = self._first + len(self._held)
+    def _process(self, wave: Wave) -> list[Segment]:
+        self._wave = np.concatenate([self._wave, wave])
+        stop = self._first + len(self._wave)
         due = range(self._due, stop + 1, self._hop)
         batches = (due[i : i + BATCH] for i in range(0, len(due), BATCH))
         segments = [s for batch in batches for s in self._segments(batch)]
         self._due += len(due) * self._hop
         unused = max(0, self._due - round(WINDOW * SAMPLE_RATE) - self._first)
-        unused = min(unused, len(self._held))  # what a long hop leaves out is yet to come
-        self._held, self._first = self._held[unused:], self._first + unused
-        if self._cutter:
-            self._tell(self._cutter.push(wave))
+        unused = min(unused, len(self._wave))  # with a long hop, samples that have not come yet
+        self._wave, self._first = self._wave[unused:], self._first + unused
+        if self._splitter:
+            self._recognise(self._splitter.push(wave))
         return segments
 
     def _segments(self, ends: Sequence[int]) -> list[Segment]:
-        """Those that end at the given samples of the stream."""
+        """The segments that end at these samples of the stream."""
         window = round(WINDOW * SAMPLE_RATE)
         starts = [max(0, end - window) for end in ends]
         waves = [
-            self._held[start - self._first : end - self._first]
+            self._wave[start - self._first : end - self._first]
             for start, end in zip(starts, ends, strict=True)
         ]
         predictions = self._recognizer.recognise(
             [make_recording("<stream>", wave) for wave in waves], self._statistics
         )
-        moments = zip(starts, predictions, strict=True)
-        return [told.moved(start / SAMPLE_RATE).segments[-1] for start, told in moments]
+        windows = zip(starts, predictions, strict=True)
+        return [p.moved(start / SAMPLE_RATE).segments[-1] for start, p in windows]
 
-    def _tell(self, spoken: Sequence[Utterance]) -> None:
-        """Hand over the utterances that have ended."""
-        for one in spoken:
-            [encoded] = self._recognizer.encode([make_recording("<stream>", one.wave)])
+    def _recognise(self, utterances: Sequence[Utterance]) -> None:
+        """Recognise utterances that have ended, and pass them to the callback."""
+        for utterance in utterances:
+            [encoded] = self._recognizer.encode([make_recording("<stream>", utterance.wave)])
             if self._learn:
                 self._statistics = self._recognizer.statistics_of([encoded], self._statistics)
             if self._ended:
-                self._ended(self._recognizer.classify(encoded, self._statistics).moved(one.start))
+                self._ended(
+                    self._recognizer.classify(encoded, self._statistics).moved(utterance.start)
+                )

@@ -115,7 +115,13 @@ def _batches(
 ) -> Iterator[list[Utterance]]:
     """Utterances of half a minute together: they are encoded faster than one by one.
 
-    Decoding and splitting go on in another thread; observers are called in this one.
+    Decoding and splitting run in another thread; observers are called in this one.
+
+    Args:
+        index: Position of the recording among those that are recognised together.
+        blocks: The channel.
+        splitter: Finds the utterances.
+        options: Its observer is called.
     """
     batch: list[Utterance] = []
     samples = 0
