@@ -1,4 +1,4 @@
-"""Archives: folders, globs, tables, tars; kills; and both engines."""
+"""Sources of recordings, results, killed and resumed jobs, both engines."""
 
 import csv
 import os
@@ -21,7 +21,7 @@ from affekt import AffektError
 from affekt.__main__ import run
 from affekt.audio.decoding import read
 from affekt.batch import inputs, job
-from affekt.batch.inputs import PART, find, read_part, write_list
+from affekt.batch.inputs import PART, find_recordings, read_part, write_inputs
 from affekt.inference.recognizer import load
 
 NAMES = ["file", "label", "confidence", "duration", "error", "model", "hash"]
@@ -29,7 +29,7 @@ NAMES = ["file", "label", "confidence", "duration", "error", "model", "hash"]
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    """Short and long recordings, a tar, and what is none."""
+    """Short and long recordings, a tar, and files that are no recordings."""
     root = tmp_path_factory.mktemp("archive")
     waves = [read(file).wave for file in DEMO]
     (root / "deep").mkdir()
@@ -58,7 +58,7 @@ def scored(archive, tmp_path_factory):
     out = tmp_path_factory.mktemp("scored") / "out"
     done = affekt("batch", archive, "--out", out, "--workers", "2")
     assert done.returncode == 0, done.stderr
-    assert "2 of 100 recordings could not be read" in done.stderr
+    assert "not readable: 2 of 100 recordings" in done.stderr
     return out
 
 
@@ -77,19 +77,21 @@ def test_every_recording_has_one_row_and_a_bad_one_its_error(archive, scored):
     long = by_name["long.wav"]
     assert long["utterances"] >= 9
     assert long["duration"] == pytest.approx(soundfile.info(archive / "long.wav").duration)
-    told = list(load().utterances(archive / "long.wav"))
-    weights = [p.duration for p in told if not p.rejection_reason]
+    utterances = list(load().utterances(archive / "long.wav"))
+    speech = [p for p in utterances if not p.rejection_reason]
     mean = np.average(
-        [p.probabilities["anger"] for p in told if not p.rejection_reason], weights=weights
-    )  # fmt: skip
+        [p.probabilities["anger"] for p in speech], weights=[p.duration for p in speech]
+    )
     assert long["prob_anger"] == pytest.approx(mean, abs=0.02)
     segments = table(scored, "segments").to_pylist()
-    assert sum(s["index"] == long["index"] for s in segments) == sum(len(p.segments) for p in told)
+    assert sum(s["index"] == long["index"] for s in segments) == sum(
+        len(p.segments) for p in utterances
+    )
     assert (scored / "_SUCCESS").exists()
 
 
-def same(out, other):
-    """Whether two results say the same, whatever ran beside."""
+def assert_same(out, other):
+    """Check that two results are equal, to the precision of batches of other sizes."""
     ours, theirs = (table(o).to_pylist() for o in (out, other))
     for one, two in zip(ours, theirs, strict=True):
         assert (one["file"], one["label"], one["error"]) == (
@@ -97,7 +99,7 @@ def same(out, other):
             two["label"],
             two["error"],
         )
-        assert (one["confidence"] or 0) == pytest.approx(two["confidence"] or 0, abs=0.01)
+        assert one["confidence"] == pytest.approx(two["confidence"], abs=0.01)
     assert len(table(out, "segments")) == len(table(other, "segments"))
 
 
@@ -105,22 +107,22 @@ def test_ray_gives_the_same(archive, scored, tmp_path):
     pytest.importorskip("ray")
     done = affekt("batch", archive, "--out", tmp_path / "out", "--engine", "ray", "--workers", "2")
     assert done.returncode == 0, done.stderr
-    same(tmp_path / "out", scored)
+    assert_same(tmp_path / "out", scored)
 
 
-def test_killed_at_any_moment_it_goes_on_and_ends_the_same(archive, scored, tmp_path):
+def test_a_job_killed_at_any_moment_is_resumed_with_the_same_result(archive, scored, tmp_path):
     """`make faults` kills it twenty times."""
     out, rng = tmp_path / "out", random.Random(0)
     command = [sys.executable, "-W", "ignore", "-m", "affekt", "batch", str(archive),
                "--out", str(out), "--workers", "1"]  # fmt: skip
-    killed, kept = 0, set()
+    killed, complete = 0, set()
     for _ in range(int(os.environ.get("AFFEKT_KILLS", "1"))):
         resume = ["--resume"] if (out / "job.json").exists() else []
         if not resume and out.exists():
             for path in sorted(out.rglob("*"), reverse=True):
                 path.unlink() if path.is_file() else path.rmdir()
         process = subprocess.Popen([*command, *resume], stderr=subprocess.DEVNULL)
-        if not killed:  # at first while it scores, then at any moment
+        if not killed:  # at first while it recognises, then at any moment
             while not (out / "job.json").exists():
                 time.sleep(0.05)
             time.sleep(rng.uniform(0, 1))
@@ -132,8 +134,8 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(archive, scored, tmp_
         done = {
             p.name: p.stat().st_mtime_ns for p in out.glob("files/*.parquet") if p.name[0] != "."
         }
-        assert kept <= done.items()  # nothing is done twice
-        kept = set(done.items())
+        assert complete <= done.items()  # no part is computed twice
+        complete = set(done.items())
     if not (out / "job.json").exists():
         command[command.index("--out") + 1] = str(out := tmp_path / "again")
     done = subprocess.run(
@@ -141,7 +143,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(archive, scored, tmp_
     )
     assert done.returncode == 0, done.stderr
     assert killed
-    same(out, scored)
+    assert_same(out, scored)
     assert run(["batch", "--out", str(out), "--verify"]) == 0
 
 
@@ -153,7 +155,7 @@ def damaged(out, tmp_path):
     return copy
 
 
-def test_pipes_and_names_that_are_no_text_are_rows_too(tmp_path, capsys):
+def test_pipes_and_undecodable_names_become_rows_with_an_error(tmp_path, capsys):
     archive = tmp_path / "archive"
     archive.mkdir()
     os.mkfifo(archive / "pipe.wav")
@@ -167,16 +169,16 @@ def test_pipes_and_names_that_are_no_text_are_rows_too(tmp_path, capsys):
     assert "not a regular file" in next(r["error"] for r in rows if r["file"].endswith("pipe.wav"))
 
 
-def test_verify_finds_what_is_wrong(scored, tmp_path, capsys):
+def test_verify_finds_faults(scored, tmp_path, capsys):
     assert job.verify(scored)["files"] == 3 * PART // 2 + 4
     copy = damaged(scored, tmp_path)
     path = copy / "files/part-000000.parquet"
     rows = pq.read_table(path)
     for wrong, says in (
-        (rows.slice(1), "not those of its inputs"),
-        (pa.concat_tables([rows, rows.slice(0, 1)]), "not those of its inputs"),
+        (rows.slice(1), "do not match the inputs"),
+        (pa.concat_tables([rows, rows.slice(0, 1)]), "do not match the inputs"),
         (rows.set_column(rows.schema.get_field_index("hash"), "hash",
-                         pa.array(["x"] * len(rows))), "another model"),
+                         pa.array(["x"] * len(rows))), "of another model"),
     ):  # fmt: skip
         pq.write_table(wrong, path)
         with pytest.raises(AffektError, match=says):
@@ -185,7 +187,7 @@ def test_verify_finds_what_is_wrong(scored, tmp_path, capsys):
     with pytest.raises(AffektError, match="damaged"):
         job.verify(copy)
     path.unlink()
-    with pytest.raises(AffektError, match="1 of 2 parts are missing"):
+    with pytest.raises(AffektError, match="1 of 2 parts missing"):
         job.verify(copy)
     assert run(["batch", str(scored), "--out", str(copy)]) == 2
     assert "not empty" in capsys.readouterr().err
@@ -207,7 +209,7 @@ def test_mistakes_are_explained(arguments, says, tmp_path, capsys):
     assert says in capsys.readouterr().err
 
 
-def test_a_job_goes_on_only_as_the_job_it_is(archive, scored, capsys):
+def test_a_job_with_another_source_or_model_is_not_resumed(archive, scored, capsys):
     resume = ["--out", str(scored), "--resume"]
     assert run(["batch", str(archive / "deep"), *resume]) == 2
     assert "source was" in capsys.readouterr().err
@@ -216,26 +218,26 @@ def test_a_job_goes_on_only_as_the_job_it_is(archive, scored, capsys):
 
 
 def test_sources(archive, tmp_path):
-    found = [f[0].removeprefix(f"{archive}/") for f in find(f"{archive}/deep/00*.flac")]
+    found = [f[0].removeprefix(f"{archive}/") for f in find_recordings(f"{archive}/deep/00*.flac")]
     assert found == [f"deep/00{i}.flac" for i in range(10)]
     with (tmp_path / "m.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerows([["path", "label"], ["a, b.wav", "x"], ["file:///c.wav", ""]])
-    assert [f[:2] for f in find(str(tmp_path / "m.csv"))] == [
+    assert [f[:2] for f in find_recordings(str(tmp_path / "m.csv"))] == [
         ("a, b.wav", str(tmp_path / "a, b.wav")), ("file:///c.wav", "file:///c.wav")
     ]  # fmt: skip
     pq.write_table(pa.table({"file": ["d.wav"]}), tmp_path / "m.parquet")
-    assert next(find(str(tmp_path / "m.parquet")))[1] == str(tmp_path / "d.wav")
-    assert len(list(find(f"file://{archive}"))) == 3 * PART // 2 + 4
+    assert next(find_recordings(str(tmp_path / "m.parquet")))[1] == str(tmp_path / "d.wav")
+    assert len(list(find_recordings(f"file://{archive}"))) == 3 * PART // 2 + 4
     (tmp_path / "n.csv").write_text("x\n1\n")
     with pytest.raises(AffektError, match="no column path"):
-        list(find(str(tmp_path / "n.csv")))
+        list(find_recordings(str(tmp_path / "n.csv")))
 
 
 def test_a_list_of_any_length_is_read_in_parts(tmp_path, monkeypatch):
     many = ((f"{i}.wav", f"/x/{i}.wav", -1, 0) for i in range(3 * PART + 1))
-    monkeypatch.setattr(inputs, "find", lambda source: many)
-    assert write_list("x", tmp_path / "l.parquet") == 3 * PART + 1
-    assert inputs.parts(tmp_path / "l.parquet") == 4
+    monkeypatch.setattr(inputs, "find_recordings", lambda source: many)
+    assert write_inputs("x", tmp_path / "l.parquet") == 3 * PART + 1
+    assert inputs.number_of_parts(tmp_path / "l.parquet") == 4
     [last] = read_part(tmp_path / "l.parquet", 3)
     assert (last.index, last.file) == (3 * PART, f"{3 * PART}.wav")

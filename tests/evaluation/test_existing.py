@@ -125,5 +125,5 @@ def test_an_exported_model_has_the_score_of_its_folder(corpus, manifest, tmp_pat
     assert file.existing == folder.existing
     assert file.existing.unseen_speakers is False
     (tmp_path / "broken.onnx").write_bytes(b"no graph")
-    with pytest.raises(AffektError, match="not a model of affekt export"):
+    with pytest.raises(AffektError, match="not a file of affekt export"):
         affekt.evaluate(manifest, tmp_path / "run2", model=tmp_path / "broken.onnx")

@@ -1,4 +1,4 @@
-"""Who works off the parts of a job: processes of this machine, or the actors of a Ray cluster."""
+"""Engines that recognise the parts of a job: local processes, or actors of a Ray cluster."""
 
 import multiprocessing
 import os
@@ -20,71 +20,104 @@ from .job import LIST, Job
 from .part import Counts, recognise_part
 
 
-class Scorer:
-    """Holds the model in a worker, on one core."""
+class PartRecognizer:
+    """The model in a worker process or actor, on one core.
+
+    Args:
+        out: Folder of the job.
+        model: Model folder, or name of a bundled model.
+        job: The job.
+    """
 
     def __init__(self, out: Path, model: str, job: Job) -> None:
         torch.set_num_threads(1)
         self._out, self._job = out, job
         self._recognizer = load(model, job.hop)
 
-    def score(self, part: int) -> Counts:
-        """Work off a part."""
+    def recognise(self, part: int) -> Counts:
+        """Recognise the recordings of a part and write its files."""
         inputs = read_part(self._out / LIST, part)
         return recognise_part(self._recognizer, inputs, self._out, part, self._job.model_hash)
 
     def __call__(self, row: dict[str, int]) -> dict[str, float]:
-        """As Ray Data calls it."""
-        counts = self.score(row["part"])
+        """`recognise`, as Ray Data calls it: with a row and for a row."""
+        counts = self.recognise(row["part"])
         return {"files": counts.files, "errors": counts.errors, "seconds": counts.seconds}
 
 
-_scorer: Scorer
+_recognizer: PartRecognizer  # of a worker process
 
 
-def _begin(make: "partial[Scorer]") -> None:
-    global _scorer
-    Thread(target=_end_with_parent, daemon=True).start()
-    _scorer = make()
+def _start_worker(make: "partial[PartRecognizer]") -> None:
+    global _recognizer
+    Thread(target=_exit_with_parent, daemon=True).start()
+    _recognizer = make()
 
 
-def _end_with_parent() -> None:
-    """A killed job leaves nobody behind."""
+def _exit_with_parent() -> None:
+    """Exit when the parent process has ended, even if it was killed."""
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)
 
 
-def _score(part: int) -> Counts:
-    return _scorer.score(part)
+def _recognise(part: int) -> Counts:
+    return _recognizer.recognise(part)
 
 
-def local(out: Path, model: str, job: Job, todo: Sequence[int], workers: int) -> Iterator[Counts]:
-    """Processes of this machine.
+def run_locally(
+    out: Path, model: str, job: Job, parts: Sequence[int], workers: int
+) -> Iterator[Counts]:
+    """Recognise parts in processes of this machine.
+
+    Args:
+        out: Folder of the job.
+        model: Model folder, or name of a bundled model.
+        job: The job.
+        parts: Numbers of the parts to recognise.
+        workers: Largest number of processes.
+
+    Yields:
+        The counts of each part, as it is completed.
 
     Raises:
-        AffektError: A worker was killed; what is done stays done.
+        AffektError: A worker was killed; completed parts remain.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        min(workers, len(todo)), context, _begin, (partial(Scorer, out, model, job),)
+        min(workers, len(parts)),
+        context,
+        _start_worker,
+        (partial(PartRecognizer, out, model, job),),
     ) as pool:
-        rest = iter(todo)
+        rest = iter(parts)
         try:
-            waiting = {pool.submit(_score, part) for part in islice(rest, 2 * workers)}
+            waiting = {pool.submit(_recognise, part) for part in islice(rest, 2 * workers)}
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                waiting |= {pool.submit(_score, part) for part in islice(rest, len(done))}
+                waiting |= {pool.submit(_recognise, part) for part in islice(rest, len(done))}
                 yield from (future.result() for future in done)
-        except BrokenProcessPool:
-            reason = "a worker was killed (out of memory?); --resume goes on"
-            raise AffektError(reason) from None
+        except BrokenProcessPool as error:
+            raise AffektError(
+                "a worker process was killed, perhaps for lack of memory; continue with --resume"
+            ) from error
 
 
-def ray(
-    out: Path, model: str, job: Job, todo: Sequence[int], workers: int, address: str | None
+def run_on_ray(
+    out: Path, model: str, job: Job, parts: Sequence[int], workers: int, address: str | None
 ) -> Iterator[Counts]:
-    """Actors of a Ray cluster, from one to `workers`, each with a core; all see the folder.
+    """Recognise parts in actors of a Ray cluster, each on one core.
+
+    Args:
+        out: Folder of the job, which all machines of the cluster see.
+        model: Model folder, or name of a bundled model.
+        job: The job.
+        parts: Numbers of the parts to recognise.
+        workers: Largest number of actors.
+        address: Address of the cluster; None starts one on this machine.
+
+    Yields:
+        The counts of each part, as it is completed.
 
     Raises:
         ModuleNotFoundError: The extra ``cluster`` is not installed.
@@ -97,12 +130,14 @@ def ray(
         engine.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
     try:
         engine.data.DataContext.get_current().enable_progress_bars = False
-        parts = engine.data.from_items(
-            [{"part": part} for part in todo], override_num_blocks=len(todo)
+        rows = engine.data.from_items(
+            [{"part": part} for part in parts], override_num_blocks=len(parts)
         )
         pool = engine.data.ActorPoolStrategy(min_size=1, max_size=workers)
         arguments = (out.absolute(), model, job)
-        done = parts.map(cast(Any, Scorer), fn_constructor_args=arguments, compute=pool, num_cpus=1)
+        done = rows.map(
+            cast(Any, PartRecognizer), fn_constructor_args=arguments, compute=pool, num_cpus=1
+        )
         for row in done.iter_rows():
             yield Counts(int(row["files"]), int(row["errors"]), float(row["seconds"]))
     finally:

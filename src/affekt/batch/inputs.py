@@ -1,7 +1,7 @@
-"""What is to be scored: a folder, a glob, a manifest, tar shards, or any URL of fsspec.
+"""Inputs of a job: a folder, a glob, a manifest, tar shards, or any URL of fsspec.
 
-The list is written down once, as a Parquet file whose row groups are the parts of the job: however
-long it is, nobody holds it in memory, and a job that goes on finds the very same inputs.
+Their list is written once, as a Parquet file whose row groups are the parts of the job. It is never
+held in memory, and a resumed job has the same inputs.
 """
 
 import csv
@@ -20,7 +20,7 @@ from ..audio.decoding import SUFFIXES, shown
 from ..corpora.manifest import COLUMNS
 from ..errors import AffektError
 
-PART = 64  # inputs in a part
+PART = 64  # recordings in a part
 SCHEMA = pa.schema([
     ("index", pa.int64()), ("file", pa.string()), ("location", pa.string()),
     ("offset", pa.int64()), ("size", pa.int64()),
@@ -33,10 +33,10 @@ class Input:
 
     Attributes:
         index: Its number in the job.
-        file: What results call it.
-        location: Path or URL of the file, or of the tar shard that holds it.
-        offset: Where it begins in its shard; -1 if the file is the recording.
-        size: Bytes in the shard.
+        file: Its name in results.
+        location: Path or URL of the file, or of the tar shard that contains it.
+        offset: Byte at which it begins in its shard; -1 if it is a file of its own.
+        size: Number of bytes in the shard.
     """
 
     index: int
@@ -46,14 +46,14 @@ class Input:
     size: int
 
     def open(self) -> str | bytes:
-        """As `affekt.audio.decoding.Decoder` takes it: a local path, or the bytes.
+        """The local path of the recording, or its bytes, for `affekt.audio.decoding.Decoder`.
 
         Raises:
-            OSError: It cannot be read.
+            OSError: The recording cannot be read.
         """
         if self.offset < 0 and "://" not in self.location:
             if Path(self.location).exists() and not Path(self.location).is_file():
-                raise OSError(f"{self.location}: not a regular file")  # a pipe never ends
+                raise OSError(f"{self.location}: not a regular file")  # a pipe would block
             return self.location
         with fsspec.open(self.location, "rb") as file:
             if self.offset >= 0:
@@ -62,14 +62,14 @@ class Input:
             return bytes(file.read())
 
 
-LoadedExamples = tuple[str, str, int, int]  # file, location, offset, size
+Found = tuple[str, str, int, int]  # file, location, offset, size, as in `Input`
 
 
-def find(source: str) -> Iterator[LoadedExamples]:
-    """The recordings of a source, in a fixed order.
+def find_recordings(source: str) -> Iterator[Found]:
+    """Find the recordings of a source, in a fixed order.
 
     Raises:
-        AffektError: There is nothing of that name, or it cannot be read.
+        AffektError: The source does not exist or cannot be read.
     """
     path = Path(source)
     try:
@@ -80,10 +80,11 @@ def find(source: str) -> Iterator[LoadedExamples]:
         else:
             yield from _files(source)
     except (OSError, ValueError, tarfile.TarError, pa.ArrowException) as error:
-        raise AffektError(f"{source}: cannot be read: {error}") from None
+        raise AffektError(f"{source}: cannot be read: {error}") from error
 
 
-def _files(source: str) -> Iterator[LoadedExamples]:
+def _files(source: str) -> Iterator[Found]:
+    """Recordings and tar shards of a folder or glob."""
     system, path = fsspec.core.url_to_fs(source)
     pattern = any(c in path for c in "*?[") and not system.exists(path)
     names = sorted(system.glob(path) if pattern else system.find(path))
@@ -97,49 +98,52 @@ def _files(source: str) -> Iterator[LoadedExamples]:
             yield location, location, -1, 0
 
 
-def _shard(location: str) -> Iterator[LoadedExamples]:
-    """The recordings in an uncompressed tar, as webdataset lays them out."""
+def _shard(location: str) -> Iterator[Found]:
+    """Recordings in an uncompressed tar, in the layout of webdataset."""
     with fsspec.open(location, "rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
         for member in tar:
             if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
                 yield f"{location}::{member.name}", location, member.offset_data, member.size
 
 
-def _manifest(path: Path) -> Iterator[LoadedExamples]:
-    """The column of paths, relative to the table."""
-    for name in _column(path):
+def _manifest(path: Path) -> Iterator[Found]:
+    """Recordings of a table; relative paths are relative to the table."""
+    for name in _paths(path):
         location = name if "://" in name else str(path.parent / name)
         yield name, location, -1, 0
 
 
-def _column(path: Path) -> Iterator[str]:
+def _paths(path: Path) -> Iterator[str]:
     if path.suffix == ".parquet":
         table = pq.ParquetFile(path)
-        column = _named(path, table.schema_arrow.names)
+        column = _path_column(path, table.schema_arrow.names)
         for batch in table.iter_batches(columns=[column]):
             yield from map(str, batch.column(0).to_pylist())
         return
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
-        column = _named(path, rows.fieldnames or [])
+        column = _path_column(path, rows.fieldnames or [])
         for row in rows:
             yield row[column]
 
 
-def _named(path: Path, columns: Iterable[str]) -> str:
+def _path_column(path: Path, columns: Iterable[str]) -> str:
     for name in COLUMNS["path"]:
         if name in columns:
             return name
     raise AffektError(f"{path}: no column {' or '.join(COLUMNS['path'])}")
 
 
-def write_list(source: str, target: Path) -> int:
-    """Write down the recordings of a source; how many there are.
+def write_inputs(source: str, target: Path) -> int:
+    """Write the list of the recordings of a source.
+
+    Returns:
+        Number of recordings.
 
     Raises:
-        AffektError: There are none, or it cannot be written.
+        AffektError: There are none, or the list cannot be written.
     """
-    found, number = find(source), 0
+    found, number = find_recordings(source), 0
 
     def fill(part: Path) -> None:
         nonlocal number
@@ -149,18 +153,18 @@ def write_list(source: str, target: Path) -> int:
                 writer.write_table(pa.table([list(c) for c in columns], schema=SCHEMA))
                 number += len(rows)
         if not number:
-            raise AffektError(f"{source}: no recordings there ({', '.join(sorted(SUFFIXES))})")
+            raise AffektError(f"{source}: no recordings found ({', '.join(sorted(SUFFIXES))})")
 
     write(target, fill)
     return number
 
 
-def parts(target: Path) -> int:
-    """How many parts a list has."""
+def number_of_parts(target: Path) -> int:
+    """Number of parts of a list."""
     return int(pq.ParquetFile(target).num_row_groups)
 
 
 def read_part(target: Path, part: int) -> list[Input]:
-    """The recordings of one part."""
+    """Read the recordings of one part of a list."""
     rows = pq.ParquetFile(target).read_row_group(part).to_pylist()
     return [Input(**row) for row in rows]

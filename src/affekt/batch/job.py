@@ -1,4 +1,4 @@
-"""A job: its list, its parts, and whether it is complete."""
+"""Jobs of batch inference: start, resume, verify, finish."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -11,25 +11,26 @@ from .. import __version__
 from ..atomic import new_folder, write
 from ..errors import AffektError
 from ..nn.encoders.hashing import file_hash
+from ..plural import counted
 from ..run_manifest import check_same_run
-from .inputs import parts, write_list
-from .part import shards
+from .inputs import number_of_parts, write_inputs
+from .part import part_files
 
 LIST, JOB, SUCCESS = "inputs.parquet", "job.json", "_SUCCESS"
 
 
 @dataclass(frozen=True)
 class Job:
-    """What was asked for; written once, so that a job that goes on is the same job.
+    """What a job computes: the content of ``job.json``, written when the job is started.
 
     Attributes:
-        source: As it was given.
+        source: Folder, glob, table, tar or URL of the recordings.
         model: Name of the model.
-        model_hash: Of its files.
-        hop: Seconds between the points of a timeline.
-        files: How many recordings there are.
-        parts: In how many parts.
-        affekt: Version.
+        model_hash: Hash of the files of the model.
+        hop: Largest distance between two points of the timeline, in seconds.
+        files: Number of recordings.
+        parts: Number of parts.
+        affekt: Version that started the job.
     """
 
     source: str
@@ -41,81 +42,100 @@ class Job:
     affekt: str = __version__
 
 
-def hash_of(folder: Path) -> str:
-    """Hash of a model folder: 16 hexadecimal digits."""
+def hash_model(folder: Path) -> str:
+    """Hash a model folder: 16 hexadecimal digits."""
     return file_hash(folder / "config.json", folder / "model.safetensors")[:16]
 
 
-def begin(out: Path, source: str, model: str, model_hash: str, hop: float) -> Job:
-    """A new job in an empty folder.
+def start_job(out: Path, source: str, model: str, model_hash: str, hop: float) -> Job:
+    """Start a job in an empty folder and write the list of its recordings.
+
+    Args:
+        out: New or empty folder.
+        source: See `Job`.
+        model: See `Job`.
+        model_hash: See `Job`.
+        hop: See `Job`.
 
     Raises:
-        AffektError: The folder holds something, or there is nothing to score.
+        AffektError: The folder is not empty, or there are no recordings.
     """
     new_folder(out)
-    files = write_list(source, out / LIST)
-    job = Job(source, model, model_hash, hop, files, parts(out / LIST))
+    files = write_inputs(source, out / LIST)
+    job = Job(source, model, model_hash, hop, files, number_of_parts(out / LIST))
     write(out / JOB, json.dumps(asdict(job), indent=2, ensure_ascii=False) + "\n")
     return job
 
 
-def load(out: Path) -> Job:
-    """A job that was begun.
+def load_job(out: Path) -> Job:
+    """Read ``job.json`` of a job.
 
     Raises:
-        AffektError: There is none.
+        AffektError: The folder contains no job.
     """
     try:
         return Job(**json.loads((out / JOB).read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise AffektError(f"{out}: no job of affekt batch there ({error})") from None
+        raise AffektError(f"{out}: no job of affekt batch here ({error})") from error
 
 
-def resumed(out: Path, source: str, model_hash: str, hop: float) -> Job:
-    """The job that `begin` began.
+def resume_job(out: Path, source: str, model_hash: str, hop: float) -> Job:
+    """Read a job that is to be resumed.
+
+    Args:
+        out: Folder of the job.
+        source: See `Job`; it must be that of the job, as must model and hop.
+        model_hash: See `Job`.
+        hop: See `Job`.
 
     Raises:
-        AffektError: There is none, or it is of another source, model or hop.
+        AffektError: The folder contains no job, or one with another source, model or hop.
     """
-    job = load(out)
+    job = load_job(out)
     stored = {"source": job.source, "model": job.model_hash, "hop": job.hop}
     current = {"source": source, "model": model_hash, "hop": hop}
     check_same_run(out, stored, current, "job")
     return job
 
 
-def missing(out: Path, job: Job) -> list[int]:
-    """The parts that are not done."""
-    return [part for part in range(job.parts) if not shards(out, part)[0].exists()]
+def missing_parts(out: Path, job: Job) -> list[int]:
+    """Numbers of the parts that are not complete."""
+    return [part for part in range(job.parts) if not part_files(out, part)[0].exists()]
 
 
 def verify(out: Path) -> dict[str, int | float]:
-    """Check that every input has exactly one row, by the one model.
+    """Check that every input has exactly one row, which the model of the job computed.
 
     Returns:
-        Counts of files, errors and segments, and seconds of sound.
+        Numbers of files, errors and segments, and seconds of audio.
 
     Raises:
-        AffektError: Something is missing, double, damaged, or of another model.
+        AffektError: A row is missing, repeated or of another model, or a file is damaged.
     """
-    job = load(out)
-    if left := missing(out, job):
-        raise AffektError(f"{out}: {len(left)} of {job.parts} parts are missing; use --resume")
+    job = load_job(out)
+    if missing := missing_parts(out, job):
+        raise AffektError(
+            f"{out}: {len(missing)} of {counted(job.parts, 'part')} missing; use --resume"
+        )
     counts: dict[str, int | float] = {"files": 0, "errors": 0, "segments": 0, "seconds": 0.0}
     inputs = pq.ParquetFile(out / LIST)
     for part in range(job.parts):
-        files, segments = shards(out, part)
+        files, segments = part_files(out, part)
         try:
             rows, points = pq.read_table(files), pq.read_table(segments)
         except (OSError, pa.ArrowException) as error:
-            raise AffektError(f"{files}: damaged ({error}); remove it and use --resume") from None
+            raise AffektError(f"{files}: damaged ({error}); delete it and use --resume") from error
         expected = inputs.read_row_group(part, columns=["index", "file"])
         if rows.select(["index", "file"]) != expected:
-            raise AffektError(f"{files}: its rows are not those of its inputs; remove it")
+            raise AffektError(
+                f"{files}: its rows do not match the inputs; delete it and use --resume"
+            )
         if set(rows["hash"].to_pylist()) - {job.model_hash}:
-            raise AffektError(f"{files}: scored by another model; remove it")
+            raise AffektError(f"{files}: of another model; delete it and use --resume")
         if set(points["index"].to_pylist()) - set(rows["index"].to_pylist()):
-            raise AffektError(f"{segments}: has segments of other files; remove both shards")
+            raise AffektError(
+                f"{segments}: has segments of other files; delete it and {files}, use --resume"
+            )
         counts["files"] += len(rows)
         counts["errors"] += sum(bool(e) for e in rows["error"].to_pylist())
         counts["segments"] += len(points)
@@ -124,10 +144,13 @@ def verify(out: Path) -> dict[str, int | float]:
 
 
 def finish(out: Path) -> dict[str, int | float]:
-    """Verify, and say that the job is complete.
+    """Verify a job and mark it as complete with ``_SUCCESS``.
+
+    Returns:
+        See `verify`.
 
     Raises:
-        AffektError: It is not.
+        AffektError: See `verify`.
     """
     counts = verify(out)
     write(out / SUCCESS, json.dumps(counts) + "\n")

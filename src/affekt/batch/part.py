@@ -1,4 +1,4 @@
-"""One part of a job: some recordings in, two Parquet shards out."""
+"""Recognition of one part of a job: recordings in, two Parquet files out."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from .inputs import Input
 
 @dataclass(frozen=True)
 class RecordingResult:
-    """What was recognised in a recording, or why it could not be read.
+    """Result of a recording.
 
     Attributes:
-        predictions: One, or one for each utterance.
-        error: Why it could not be read, or "".
+        predictions: One for a short recording, otherwise one for each utterance.
+        error: Why the recording could not be read, or "".
     """
 
     predictions: Sequence[Prediction] = ()
@@ -31,12 +31,12 @@ class RecordingResult:
 
 @dataclass(frozen=True)
 class Counts:
-    """Of a part.
+    """Sizes of a part.
 
     Attributes:
-        files: Recordings.
-        errors: Those that could not be read.
-        seconds: Of sound.
+        files: Number of recordings.
+        errors: Number of recordings that could not be read.
+        seconds: Seconds of audio.
     """
 
     files: int
@@ -44,27 +44,34 @@ class Counts:
     seconds: float
 
 
-def shards(out: Path, part: int) -> tuple[Path, Path]:
-    """The files of a part: of its recordings, and of their segments."""
+def part_files(out: Path, part: int) -> tuple[Path, Path]:
+    """Paths of the two files of a part: its recordings, and their segments."""
     return out / f"files/part-{part:06d}.parquet", out / f"segments/part-{part:06d}.parquet"
 
 
 def recognise_part(
     recognizer: Recognizer, inputs: Sequence[Input], out: Path, part: int, model_hash: str
 ) -> Counts:
-    """Recognise the recordings of a part and write its shards.
+    """Recognise the recordings of a part and write its files.
 
-    The shard of files comes last, whole or not at all: it is what says that a part is done. A
+    The file of the recordings is written last and atomically, so that it marks a complete part. A
     recording that cannot be read becomes a row with its error.
 
+    Args:
+        recognizer: The model.
+        inputs: Recordings of the part.
+        out: Folder of the job.
+        part: Number of the part.
+        model_hash: Hash of the model, written into each row.
+
     Raises:
-        AffektError: The shards cannot be written.
+        AffektError: A file cannot be written.
     """
     results = _results(recognizer, inputs)
-    files, segments = shards(out, part)
-    about = {"model": recognizer.name, "hash": model_hash}
+    files, segments = part_files(out, part)
+    model = {"model": recognizer.name, "hash": model_hash}
     rows = [
-        _row(i, result, recognizer.labels) | about
+        _row(i, result, recognizer.labels) | model
         for i, result in zip(inputs, results, strict=True)
     ]
     points = [p for i, result in zip(inputs, results, strict=True) for p in _points(i, result)]
@@ -74,7 +81,7 @@ def recognise_part(
 
 
 def _results(recognizer: Recognizer, inputs: Sequence[Input]) -> list[RecordingResult]:
-    """The result of each input; an error discards the utterances before it."""
+    """Results in the order of the inputs; an error discards the utterances before it."""
     results = [RecordingResult() for _ in inputs]
     sources = [(one.file, one.open) for one in inputs]
     for index, result in recognise_files(recognizer, sources):

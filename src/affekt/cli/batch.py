@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from ..errors import AffektError
+from ..plural import counted
 from ..progress import Event
 from .app import app, complain, progress, say
 
@@ -24,17 +25,17 @@ def batch(
     resume: Annotated[bool, Parameter(negative="")] = False,
     verify: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Recognise all recordings of an archive, into Parquet: one row for each, also for an error.
+    """Recognise all recordings of an archive and write the results as Parquet files.
 
-    Writes files/ (one row per recording), segments/ (one row per segment) and, at the end,
-    _SUCCESS.
+    OUT then contains files/ (one row per recording, also for one that cannot be read), segments/
+    (one row per segment) and, when all are done, _SUCCESS.
 
     Parameters
     ----------
     source:
         Folder, glob, table with a column path (CSV, TSV, Parquet), tar shards, or URL of fsspec.
     out:
-        Folder for the result; every worker must see it.
+        Folder for the results; every worker must have access to it.
     model:
         Name of a bundled model, or a model folder.
     engine:
@@ -48,7 +49,7 @@ def batch(
     resume:
         Resume an interrupted job.
     verify:
-        Only check that OUT is complete: each input exactly once, recognised by one model.
+        Only check that OUT is complete: one row for each input, all by the same model.
     """
     from ..batch import engines
     from ..batch import job as jobs
@@ -63,27 +64,33 @@ def batch(
             "batch needs a source and at least one worker: affekt batch FOLDER --out DIR"
         )
     folder = model_folder(model)
-    name, model_hash = load_checkpoint(folder).name, jobs.hash_of(folder)
+    name, model_hash = load_checkpoint(folder).name, jobs.hash_model(folder)
     if resume:
-        job = jobs.resumed(out, source, model_hash, hop)
+        job = jobs.resume_job(out, source, model_hash, hop)
     else:
-        job = jobs.begin(out, source, name, model_hash, hop)
-    todo = jobs.missing(out, job)
-    say(f"{job.files} recordings in {job.parts} parts, {len(todo)} to do")
-    if todo:
-        arguments = (out, str(folder.absolute()), job, todo, workers)
-        run = engines.ray(*arguments, address) if engine == "ray" else engines.local(*arguments)
+        job = jobs.start_job(out, source, name, model_hash, hop)
+    parts = jobs.missing_parts(out, job)
+    say(
+        f"{counted(job.files, 'recording')} in {counted(job.parts, 'part')}, {len(parts)} of them "
+        "to be recognised"
+    )
+    if parts:
+        arguments = (out, str(folder.absolute()), job, parts, workers)
+        if engine == "ray":
+            results = engines.run_on_ray(*arguments, address)
+        else:
+            results = engines.run_locally(*arguments)
         errors = 0
         with progress() as report:
-            for done, part in enumerate(run, 1):
+            for done, part in enumerate(results, 1):
                 errors += part.errors
-                report(Event(f"parts done, {errors} errors", done, len(todo)))
+                report(Event(f"parts done, {counted(errors, 'error')}", done, len(parts)))
     counts = jobs.finish(out)
     _say_counts(counts)
     if counts["errors"]:
         complain(
-            f"{counts['errors']} of {counts['files']} recordings could not be read: "
-            "see the column error"
+            f"not readable: {counts['errors']} of {counted(int(counts['files']), 'recording')}; "
+            "the column error says why"
         )
     return 0
 
@@ -91,6 +98,6 @@ def batch(
 def _say_counts(counts: dict[str, int | float]) -> None:
     hours = counts["seconds"] / 3600
     say(
-        f"complete: {counts['files']} recordings, {counts['errors']} with an error, "
-        f"{counts['segments']} segments, {hours:.1f} hours of speech"
+        f"complete: {counted(int(counts['files']), 'recording')}, {counts['errors']} with an "
+        f"error, {counted(int(counts['segments']), 'segment')}, {hours:.1f} hours of audio"
     )

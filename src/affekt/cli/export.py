@@ -38,4 +38,4 @@ def export(
     difference = export_onnx(checkpoint, out, int8=int8)
     size = out.stat().st_size / 1e6
     say(f"{out}: {size:.0f} MB; no probability is off by more than {difference:.4f}")
-    say(f"terms: {checkpoint.license}")
+    say(f"license: {checkpoint.license}")

@@ -87,7 +87,7 @@ def listen(
     for segment in stream.close():
         screen.segment(segment)
     say(f"{recognizer.name}: {recognizer.intended_use}")
-    say(f"terms: {recognizer.license}")
+    say(f"license: {recognizer.license}")
     return 0
 
 

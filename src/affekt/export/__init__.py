@@ -1,1 +1,1 @@
-"""Models for other runtimes."""
+"""Export of models as ONNX files, and their use with onnxruntime."""

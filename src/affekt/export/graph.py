@@ -1,8 +1,9 @@
-"""A model as one ONNX graph: waves in, probabilities and attention out.
+"""A model as a module that can be exported to ONNX: waves in, probabilities and attention out.
 
-Front end, level, segmentation, encoder and head are inside, so that onnxruntime and numpy are
-all that it takes to run. The graph does what `Recognizer` does, in tensors alone: every length
-is arithmetic on shapes and on ``lengths``, nothing is a Python loop over clips.
+RMS normalisation, segmentation, front end, encoder and sequence model are part of the graph, so
+that only onnxruntime and numpy are needed to run it. It computes what `Recognizer` computes, with
+tensor operations only: lengths are computed from shapes and from ``lengths``, and there is no
+Python loop over clips.
 """
 
 import copy
@@ -25,21 +26,18 @@ from ..nn.sequence_model import BiLSTM, NoRecurrence, mask_of
 from ..nn.speech_gate import SHORTEST
 
 STEP = round(WINDOW * 100)  # frames from one window of a long clip to the next
-BEFORE = round(MARGIN * 100)
+CONTEXT = round(MARGIN * 100)  # frames of context on either side of a window
 LONGEST = round((MARGIN + WINDOW + SEGMENT + MARGIN) * SAMPLE_RATE)  # samples in a window
 
 
 class Graph(nn.Module):
-    """A model in tensors alone.
+    """A trained model made of operations that ONNX has.
 
-    Inputs: ``waves (batch, samples)`` at 16 kHz, mono, zero after each clip's end, and
-    ``lengths (batch,)`` in samples. Outputs: ``probabilities (batch, classes)``;
-    ``timeline (batch, segments, classes)``; ``attention (batch, segments)``, zero where a clip has
-    no segment; ``starts (batch, segments)`` in seconds; ``speech (batch,)``, false where the
-    result should not be believed.
+    Args:
+        checkpoint: The model.
 
     Raises:
-        AffektError: The model has parts that no graph can hold.
+        AffektError: A part of the model cannot be exported.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -47,25 +45,37 @@ class Graph(nn.Module):
         self.model: EmotionModel = copy.deepcopy(checkpoint.model).eval()
         rnn = self.model.sequence.rnn
         if isinstance(rnn, BiLSTM):
-            self.model.sequence.rnn = Unpacked(rnn)
+            self.model.sequence.rnn = UnpackedBiLSTM(rnn)
         elif not isinstance(rnn, NoRecurrence):
-            raise AffektError(f"{checkpoint.name}: a graph cannot hold its peephole cells")
+            raise AffektError(f"{checkpoint.name}: peephole cells cannot be exported to ONNX")
         if not isinstance(self.model.encoder, Whisper | VGGish):
-            raise AffektError(f"{checkpoint.name}: export its encoder with the tools it came from")
-        self.level = checkpoint.config.audio.normalisation == "rms"
+            raise AffektError(
+                f"{checkpoint.name}: only models with the encoder whisper or vggish can be exported"
+            )
+        self.rms_normalise = checkpoint.config.audio.normalisation == "rms"
         self.hop = round(checkpoint.config.segments.hop * 100)
 
     def forward(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        """See the class."""
+        """Recognise a batch of clips.
+
+        Args:
+            waves: ``(batch, samples)``, mono, 16 kHz, padded at the end.
+            lengths: Number of samples of each clip ``(batch,)``.
+
+        Returns:
+            ``probabilities (batch, classes)``; ``timeline (batch, segments, classes)``;
+            ``attention (batch, segments)``, zero for padding; ``starts (batch, segments)`` in
+            seconds; ``speech (batch,)``, false where the result is uncertain.
+        """
         waves = waves * mask_of(lengths, waves.shape[1])
-        level, rms = levelled(waves, lengths)
-        waves = level if self.level else waves
+        normalised, rms = rms_normalised(waves, lengths)
+        waves = normalised if self.rms_normalise else waves
         starts, valid = self.segments(waves, lengths)
         encoder = self.model.encoder
         if isinstance(encoder, VGGish):
-            embeddings = vggish_vectors(encoder, waves, starts)
+            embeddings = vggish_embeddings(encoder, waves, starts)
         else:
-            embeddings = whisper_vectors(cast(Whisper, encoder), waves, lengths, starts)
+            embeddings = whisper_embeddings(cast(Whisper, encoder), waves, lengths, starts)
         counts = valid.sum(1)
         inside = valid[..., None]
         mean = (embeddings * inside).sum(1) / counts[:, None]
@@ -84,7 +94,11 @@ class Graph(nn.Module):
         )
 
     def segments(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """As `affekt.audio.segmentation.uniform`: starts in frames, and which there are."""
+        """Segments of each clip, equal to those of `affekt.audio.segmentation.uniform`.
+
+        Returns:
+            First frames ``(batch, segments)``, and bool ``(batch, segments)``, false for padding.
+        """
         longest = max(waves.shape[1] // HOP - SEGMENT_FRAMES, 0)
         last = (lengths // HOP - SEGMENT_FRAMES).clamp_min(0)[:, None]
         regular = torch.arange((longest + self.hop - 1) // self.hop + 1) * self.hop
@@ -92,10 +106,13 @@ class Graph(nn.Module):
         return torch.minimum(regular, last), valid
 
 
-class Unpacked(nn.Module):
-    """The LSTM of `BiLSTM` without packing, which no graph can hold.
+class UnpackedBiLSTM(nn.Module):
+    """`BiLSTM` without packed sequences, which ONNX does not have.
 
-    Two directions apart, the second over each clip turned round within its own length.
+    Two separate LSTMs; the second reads each clip reversed within its own length.
+
+    Args:
+        packed: The network whose weights are used.
     """
 
     def __init__(self, packed: BiLSTM) -> None:
@@ -110,13 +127,13 @@ class Unpacked(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """See `BiLSTM`."""
-        place = torch.arange(x.shape[1])
-        same = (place + torch.zeros_like(lengths)[:, None])[..., None]
-        turned = (lengths[:, None] - 1 - place).clamp_min(0)[..., None]
-        # torch's exporter freezes the number of segments in the shape of an LSTM's output; what
-        # is gathered has the shape of its index.
+        position = torch.arange(x.shape[1])
+        same = (position + torch.zeros_like(lengths)[:, None])[..., None]
+        reverse = (lengths[:, None] - 1 - position).clamp_min(0)[..., None]
+        # torch's exporter makes the number of segments in the shape of an LSTM's output a
+        # constant; the output of gather has the shape of its index.
         forth = _gather(self.forth(x)[0], same)
-        back = _gather(self.back(_gather(x, turned))[0], turned)
+        back = _gather(self.back(_gather(x, reverse))[0], reverse)
         return torch.cat([forth, back], dim=-1) * mask_of(lengths, x.shape[1])[..., None]
 
 
@@ -124,8 +141,12 @@ def _gather(x: Tensor, index: Tensor) -> Tensor:
     return x.gather(1, index.expand(-1, -1, x.shape[2]))
 
 
-def levelled(waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """As `audio.recording.level`, of zero-padded clips; and their RMS ``(batch,)``."""
+def rms_normalised(waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Normalise zero-padded clips as `affekt.audio.level.rms_normalise` does.
+
+    Returns:
+        Normalised waves ``(batch, samples)``, and the RMS of each clip ``(batch,)`` before.
+    """
     n = lengths[:, None].float()
     centred = (waves - waves.sum(1, keepdim=True) / n) * mask_of(lengths, waves.shape[1])
     rms = (centred.square().sum(1, keepdim=True) / n).sqrt()
@@ -133,13 +154,20 @@ def levelled(waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     return centred * gain, rms[:, 0]
 
 
-def whisper_vectors(encoder: Whisper, waves: Tensor, lengths: Tensor, starts: Tensor) -> Tensor:
-    """Vectors ``(batch, segments, dim)``; long clips window by window, as `encode` cuts them."""
+def whisper_embeddings(encoder: Whisper, waves: Tensor, lengths: Tensor, starts: Tensor) -> Tensor:
+    """Embeddings ``(batch, segments, dim)``; long clips are cut into windows as in `encode`.
+
+    Args:
+        encoder: The encoder.
+        waves: ``(batch, samples)``, zero-padded.
+        lengths: Number of samples of each clip ``(batch,)``.
+        starts: First frame of each segment ``(batch, segments)``.
+    """
     samples = waves.shape[1]
     count = max((samples + STEP * HOP - 1) // (STEP * HOP), 1)
     window = torch.arange(count)
-    offset = (window * STEP - BEFORE).clamp_min(0)  # frames
-    stop = (window + 1) * STEP + SEGMENT_FRAMES + BEFORE
+    offset = (window * STEP - CONTEXT).clamp_min(0)  # frames
+    stop = (window + 1) * STEP + SEGMENT_FRAMES + CONTEXT
     length = min(samples, LONGEST)
     index = (offset[:, None] * HOP + torch.arange(length)).clamp_max(samples - 1)
     inside = (torch.minimum(lengths[:, None], stop * HOP) - offset * HOP).clamp_min(0)
@@ -154,8 +182,8 @@ def whisper_vectors(encoder: Whisper, waves: Tensor, lengths: Tensor, starts: Te
     return encoder.pooled(flat[clip, frame])
 
 
-def vggish_vectors(encoder: VGGish, waves: Tensor, starts: Tensor) -> Tensor:
-    """Vectors ``(batch, segments, 128)``."""
+def vggish_embeddings(encoder: VGGish, waves: Tensor, starts: Tensor) -> Tensor:
+    """Embeddings ``(batch, segments, 128)`` of segments that begin at the frames `starts`."""
     mel = vggish_log_mel(F.pad(waves, (0, SAMPLES)))
     frame = starts[..., None] + torch.arange(SEGMENT_FRAMES)
     patches = mel[torch.arange(waves.shape[0])[:, None, None], frame]

@@ -1,4 +1,4 @@
-"""Writing the graph of a model as an ONNX file, checked against the model it came from."""
+"""Export a model to an ONNX file and compare its outputs with those of the model."""
 
 import json
 import logging
@@ -26,61 +26,62 @@ from ..nn.checkpoint import Checkpoint
 from ..nn.encoders.batching import encode
 from .graph import Graph
 
-CHECKED = (1, 2, 7, 50)  # segments
-TOLERANCE = 2e-3  # of a probability; 50 times what rounding does
-LARGE = 1 << 16  # numbers in a matrix that is worth storing as int8
+CHECKED_SEGMENTS = (1, 2, 7, 50)  # of the clips on which graph and model are compared
+TOLERANCE = 2e-3  # difference of a probability; 50 times the error of rounding
+LARGE = 1 << 16  # elements; smaller matrices are not quantised
 OUTPUTS = ["probabilities", "timeline", "attention", "starts", "speech"]
 
 
 def export_onnx(checkpoint: Checkpoint, path: Path, *, int8: bool) -> float:
-    """Write a model as one ONNX file; see `Graph` for what goes in and comes out.
+    """Export a model to one ONNX file; `Graph.forward` describes its inputs and outputs.
 
     Args:
         checkpoint: The model.
-        path: The file, not there yet. Labels, terms and note stand in its metadata.
-        int8: Store the encoder's matrices in 8 bits, and multiply so.
+        path: New file. Its metadata include labels, license and intended use.
+        int8: Quantise the encoder's matrices to 8 bits.
 
     Returns:
-        The largest difference of a probability from the model's, over clips of 1, 2, 7 and 50
-        segments, alone and in one batch.
+        The largest difference between a probability of the file and of the model, for clips of
+        1, 2, 7 and 50 segments, alone and in one batch.
 
     Raises:
-        AffektError: The model has parts that no graph can hold, the graph does not run or says
-            something else than the model, or the file exists or cannot be written.
+        AffektError: A part of the model cannot be exported, the graph does not run or its outputs
+            differ from those of the model, or the file exists or cannot be written.
     """
     if path.exists():
         raise AffektError(f"{path}: exists; choose another name")
     graph = Graph(checkpoint)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
-        _draft(graph, draft)
+        _export(graph, draft)
         if int8:
-            _shrink(draft)
+            _quantise(draft)
         proto = onnx.load(draft)
-    onnx.helper.set_model_props(proto, _about(checkpoint))
+    onnx.helper.set_model_props(proto, _metadata(checkpoint))
     content = proto.SerializeToString()
     try:
-        difference = check(content, checkpoint)
+        difference = largest_difference(content, checkpoint)
     except (Fail, InvalidArgument) as error:
-        raise AffektError(f"{checkpoint.name}: the exported graph does not run: {error}") from None
+        raise AffektError(f"{checkpoint.name}: the exported graph does not run: {error}") from error
     if not int8 and difference > TOLERANCE:
         raise AffektError(
-            f"{checkpoint.name}: the exported graph is off by {difference:.3f}; nothing was written"
+            f"{checkpoint.name}: probabilities of the exported graph differ by {difference:.3f}; "
+            "nothing was written"
         )
     write(path, content)
     return difference
 
 
-def check(content: bytes, checkpoint: Checkpoint) -> float:
-    """Largest difference between what the graph and the model say of the same sounds."""
+def largest_difference(content: bytes, checkpoint: Checkpoint) -> float:
+    """Largest difference between the outputs of the graph and of the model on synthetic clips."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(content, options)
     hop = checkpoint.config.segments.hop
-    seconds = [SEGMENT + (n - 1) * hop for n in CHECKED] + [0.5, SEGMENT + 1.3 * hop]
-    waves = [hum(round(s * SAMPLE_RATE), seed) for seed, s in enumerate(seconds)]
-    expected = [_told(checkpoint, wave) for wave in waves]
-    worst = 0.0
+    seconds = [SEGMENT + (n - 1) * hop for n in CHECKED_SEGMENTS] + [0.5, SEGMENT + 1.3 * hop]
+    waves = [synthetic_vowel(round(s * SAMPLE_RATE), seed) for seed, s in enumerate(seconds)]
+    expected = [_model_outputs(checkpoint, wave) for wave in waves]
+    largest = 0.0
     for chosen in [*([i] for i in range(len(waves))), list(range(len(waves)))]:
         lengths = np.array([len(waves[i]) for i in chosen])
         batch = np.zeros((len(chosen), lengths.max()), np.float32)
@@ -89,22 +90,22 @@ def check(content: bytes, checkpoint: Checkpoint) -> float:
         got = session.run(OUTPUTS[:3], {"waves": batch, "lengths": lengths})
         for row, i in enumerate(chosen):
             for ours, theirs in zip(expected[i], got, strict=True):
-                worst = max(worst, float(np.abs(theirs[row][: len(ours)] - ours).max()))
-    return worst
+                largest = max(largest, float(np.abs(theirs[row][: len(ours)] - ours).max()))
+    return largest
 
 
-def hum(samples: int, seed: int) -> Wave:
-    """Something between a voice and a noise."""
+def synthetic_vowel(samples: int, seed: int) -> Wave:
+    """Harmonics of 120 Hz with syllables of 3 Hz and white noise ``(samples,)``."""
     rng = np.random.default_rng(seed)
     t = np.arange(samples) / SAMPLE_RATE
-    voice = sum(np.sin(2 * np.pi * 120 * k * t + seed) / k for k in range(1, 20))
+    harmonics = sum(np.sin(2 * np.pi * 120 * k * t + seed) / k for k in range(1, 20))
     syllables = 0.55 + 0.45 * np.sin(2 * np.pi * 3 * t)
-    return (0.1 * syllables * voice + 0.01 * rng.standard_normal(samples)).astype(np.float32)
+    return (0.1 * syllables * harmonics + 0.01 * rng.standard_normal(samples)).astype(np.float32)
 
 
 @torch.inference_mode()
-def _told(checkpoint: Checkpoint, wave: Wave) -> list[NDArray[np.float32]]:
-    """Probabilities, timeline and attention by the model itself, in float32."""
+def _model_outputs(checkpoint: Checkpoint, wave: Wave) -> list[NDArray[np.float32]]:
+    """Probabilities, timeline and attention of the model itself, in float32."""
     model, config = checkpoint.model.eval(), checkpoint.config
     spans = uniform(len(wave) / SAMPLE_RATE, config.segments.hop)
     [(_, embeddings)] = encode(
@@ -114,24 +115,23 @@ def _told(checkpoint: Checkpoint, wave: Wave) -> list[NDArray[np.float32]]:
     )
     output = model.classify([model.standardise(embeddings)])
 
-    def soft(logits: Tensor) -> NDArray[np.float32]:
+    def calibrated(logits: Tensor) -> NDArray[np.float32]:
         return (logits / model.temperatures[0]).softmax(-1)[0].numpy()
 
     attention = output.attention[0] / output.attention[0].sum()
-    return [
-        soft(output.logits), soft(model.sequence.timeline(output.hidden)), attention.numpy()
-    ]  # fmt: skip
+    timeline = calibrated(model.sequence.timeline(output.hidden))
+    return [calibrated(output.logits), timeline, attention.numpy()]
 
 
 @torch.no_grad()
-def _draft(graph: Graph, path: Path) -> None:
-    """Let torch write the graph, for any batch and any length."""
+def _export(graph: Graph, path: Path) -> None:
+    """Write the graph for any batch size and any length."""
     batch, samples = torch.export.Dim("batch"), torch.export.Dim("samples")
     example = torch.zeros(2, 40_000), torch.tensor([40_000, 30_000])
-    graph.eval()(*example)  # what is computed once and kept must not be made while torch traces
+    graph.eval()(*example)  # fills the caches of mel filters, which tracing must not do
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch about itself
+        warnings.simplefilter("ignore")  # deprecations within torch
         program = torch.onnx.export(
             graph,
             example,
@@ -144,8 +144,8 @@ def _draft(graph: Graph, path: Path) -> None:
     cast(torch.onnx.ONNXProgram, program).save(path)
 
 
-def _shrink(path: Path) -> None:
-    """The encoder's matrices in 8 bits, a scale to each column; front end and head stay."""
+def _quantise(path: Path) -> None:
+    """Quantise the encoder's matrices to 8 bits, with a scale for each column."""
     proto = onnx.load(path)
     large = {
         t.name for t in proto.graph.initializer if len(t.dims) == 2 and np.prod(t.dims) >= LARGE
@@ -160,8 +160,8 @@ def _shrink(path: Path) -> None:
         logging.getLogger().disabled = before
 
 
-def _about(checkpoint: Checkpoint) -> dict[str, str]:
-    """Metadata of the file. Who was trained on is part of it: it decides what a score means."""
+def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
+    """Metadata of the file, among them the training speakers: no score is valid on these."""
     names = ("corpus", "adapted_from", "training_speakers", "validation_speakers")
     training = checkpoint.training.to_json()
     known = {name: training[name] for name in names if name in training}

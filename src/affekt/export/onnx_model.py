@@ -1,4 +1,4 @@
-"""An exported model, run by onnxruntime."""
+"""Use of an exported model with onnxruntime."""
 
 import json
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from ..nn.training_info import TrainingInfo
 
 
 class OnnxModel:
-    """A file that ``affekt export`` wrote.
+    """A model in an ONNX file.
 
     Args:
-        path: The file.
+        path: A file that ``affekt export`` wrote.
 
     Attributes:
         name: Name of the model that was exported.
-        labels: Its classes.
-        training: What its metadata say of the training data; None for files of version 0.1.
+        labels: Class names in the order of the probabilities.
+        training: Record of the training data in the metadata; None for files of version 0.1.
 
     Raises:
-        CheckpointError: It is no such file.
+        CheckpointError: The file does not exist or is not of ``affekt export``.
         MissingExtraError: onnxruntime is not installed.
     """
 
@@ -36,18 +36,22 @@ class OnnxModel:
             raise CheckpointError(f"{path}: no such file")
         try:
             self._session = onnxruntime.InferenceSession(path.read_bytes())
-            about = self._session.get_modelmeta().custom_metadata_map
-            self.labels: list[str] = json.loads(about["labels"])
-            self.name: str = about["model"]
+            metadata = self._session.get_modelmeta().custom_metadata_map
+            self.labels: list[str] = json.loads(metadata["labels"])
+            self.name: str = metadata["model"]
         except Exception as error:  # onnxruntime's errors share no base class
-            raise CheckpointError(f"{path}: not a model of affekt export ({error})") from error
-        known = about.get("training")
-        self.training = TrainingInfo.model_validate_json(known) if known else None
+            raise CheckpointError(f"{path}: not a file of affekt export ({error})") from error
+        training = metadata.get("training")
+        self.training = TrainingInfo.model_validate_json(training) if training else None
 
     def predict(
         self, recordings: Sequence[Recording]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Probabilities ``(recordings, classes)``, and whether each recording is speech."""
+        """Recognise recordings.
+
+        Returns:
+            Probabilities ``(recordings, classes)``, and whether each recording is speech.
+        """
         lengths = np.array([len(r.wave) for r in recordings])
         waves = np.zeros((len(recordings), lengths.max()), np.float32)
         for row, recording in zip(waves, recordings, strict=True):
