@@ -6,9 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
+from helpers import DEMO
 
 import affekt
 from affekt import AffektError
+from affekt.audio.decoding import read
 from affekt.config import Config
 from affekt.corpora.registry import load_corpus
 from affekt.evaluation.audit.leakage import audit_run
@@ -127,3 +130,19 @@ def test_an_exported_model_has_the_score_of_its_folder(corpus, manifest, tmp_pat
     (tmp_path / "broken.onnx").write_bytes(b"no graph")
     with pytest.raises(AffektError, match="not a file of affekt export"):
         affekt.evaluate(manifest, tmp_path / "run2", model=tmp_path / "broken.onnx")
+
+
+def test_a_long_clip_is_scored_as_predict_recognises_it(corpus, tmp_path):
+    waves = [read(path).wave for path in DEMO] * 3
+    soundfile.write(tmp_path / "long.wav", np.concatenate(waves), 16_000)
+    rows = [f"{e.path},{e.label},{e.speaker}" for e in corpus.examples[:8]]
+    long = f"long.wav,{corpus.examples[0].label},{corpus.examples[0].speaker}"
+    (tmp_path / "my.csv").write_text("\n".join(["path,label,speaker", long, *rows]) + "\n")
+    result = affekt.evaluate(tmp_path / "my.csv", tmp_path / "run", model="default")
+    row = pd.read_parquet(tmp_path / "run/predictions.parquet").iloc[0]
+    one = affekt.load()(tmp_path / "long.wav")
+    assert one.utterances
+    assert bool(row["accepted"]) is not one.is_uncertain
+    shares = {label: one.probabilities[label] for label in result.confusion.labels}
+    for label, share in shares.items():
+        assert np.isclose(row[f"prob_{label}"], share / sum(shares.values()), atol=0.02)

@@ -100,7 +100,7 @@ class _Loaded:
         self, recordings: Sequence[Recording]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """As `OnnxModel.predict`."""
-        predictions = self._recognizer.recognise(recordings)
+        predictions = self._recognizer(recordings)
         probabilities = [[p.probabilities[c] for c in self.labels] for p in predictions]
         return np.array(probabilities), np.array([not p.rejection_reason for p in predictions])
 

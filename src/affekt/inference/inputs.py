@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..audio.decoding import Source, read
 from ..audio.recording import Recording, from_array
 
-OneRecording = Source | NDArray[Any] | torch.Tensor | Mapping[str, Any]
+OneRecording = Source | Recording | NDArray[Any] | torch.Tensor | Mapping[str, Any]
 Errors = Literal["raise", "return"]
 
 
@@ -22,7 +22,9 @@ def is_batch(source: Any) -> bool:
 
     A list of numbers is the samples of one recording; a list of anything else is a batch.
     """
-    if isinstance(source, str | os.PathLike | bytes | Mapping | np.ndarray | torch.Tensor):
+    if isinstance(
+        source, str | os.PathLike | bytes | Mapping | np.ndarray | torch.Tensor | Recording
+    ):
         return False
     if hasattr(source, "read") or hasattr(source, "__array__") or not isinstance(source, Iterable):
         return False
@@ -47,7 +49,7 @@ def read_input(source: Any, sampling_rate: float | None = None) -> Recording:
 
 
 def file_or_recording(source: Any, sampling_rate: float | None = None) -> Source | Recording:
-    """A file as it is, samples as a recording.
+    """A file or recording as it is, samples as a recording.
 
     Args:
         source: Path, bytes of a file, open binary file; array ``(samples,)`` or
@@ -61,6 +63,8 @@ def file_or_recording(source: Any, sampling_rate: float | None = None) -> Source
         ValueError: Samples without a sampling rate or of a wrong shape or type, a sampling rate
             with a file, or a dict with other keys.
     """
+    if isinstance(source, Recording):
+        return source
     if isinstance(source, Mapping):
         return _from_mapping(source, sampling_rate)
     if isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read"):
