@@ -11,7 +11,7 @@ from helpers import RATE, SPEAKERS, affekt, settings, voice
 from affekt.corpora.fold_table import read_folds
 from affekt.corpora.registry import load_corpus
 from affekt.evaluation.audit.leakage import audit_folds, audit_run
-from affekt.evaluation.audit.near_duplicates import picture, same_sound
+from affekt.evaluation.audit.near_duplicates import coarse_log_mel, matching_pairs
 from affekt.run_result import RunResult
 
 LABELS = ("anger", "neutral", "sadness")
@@ -70,7 +70,8 @@ def test_a_speaker_on_both_sides_is_found(sounds):
     moved["part"] = "train"
     [finding] = audited(sounds, rows)
     assert (finding.kind, finding.severity) == ("speaker", "serious")
-    assert finding.evidence == ["s1"]
+    assert finding.text == "test speakers in the training part: 1, in 1 of 3 folds"
+    assert finding.evidence == ["fold 0: s1"]
 
 
 def test_a_recording_on_both_sides_and_oversampling_before_the_split_are_found(sounds):
@@ -78,7 +79,7 @@ def test_a_recording_on_both_sides_and_oversampling_before_the_split_are_found(s
     tested = next(r for r in rows if r["part"] == "test" and r["fold"] == "1")
     rows.append({**tested, "part": "train"})
     found = kinds(audited(sounds, rows))
-    assert {"recording", "oversampling", "speaker"} <= found
+    assert found == {"recording", "oversampling", "speaker"}
 
 
 def test_oversampling_inside_training_is_only_a_note(sounds):
@@ -92,16 +93,23 @@ def test_oversampling_inside_training_is_only_a_note(sounds):
 def test_a_choice_on_the_test_part_is_found(sounds):
     rows = clean(sounds)
     rows += [{**r, "part": "val"} for r in rows if r["part"] == "test" and r["fold"] == "2"]
-    assert "choice" in kinds(audited(sounds, rows))
+    findings = audited(sounds, rows)
+    [choice] = [f for f in findings if f.kind == "choice"]
+    assert (choice.severity, choice.text) == (
+        "serious", "test recordings in the validation part: 12, in 1 of 3 folds"
+    )  # fmt: skip
 
 
 def test_a_sentence_on_both_sides_is_noted(sounds):
     rows = clean(sounds)
     for row in rows:
         row["text"] = row["path"].rsplit("_")[-1]  # the take: spoken by everybody
-    findings = audited(sounds, rows)
-    assert kinds(findings) == set()
-    assert kinds(findings, "note") == {"text"}
+    [finding] = audited(sounds, rows)
+    assert (finding.kind, finding.severity) == ("text", "note")
+    assert finding.text == (
+        "test clips whose sentence is also in the training part: 36, in 3 of 3 folds"
+    )
+    assert finding.evidence == [f"fold {n}: 0.wav, 1.wav" for n in range(3)]
 
 
 @pytest.mark.parametrize("change", ["louder", "later", "coded", "noisy"])
@@ -127,10 +135,12 @@ def test_a_near_duplicate_is_found_whatever_its_name(sounds, tmp_path, change):
 
 def test_different_takes_are_no_duplicates(sounds):
     paths = sorted(sounds.glob("*.wav"))
-    assert same_sound([picture(soundfile.read(p, dtype="float32")[0]) for p in paths]) == []
+    assert (
+        matching_pairs([coarse_log_mel(soundfile.read(p, dtype="float32")[0]) for p in paths]) == []
+    )
 
 
-def test_a_label_told_by_length_or_level_or_speaker_is_found(sounds, tmp_path):
+def test_a_label_predicted_by_length_or_level_or_speaker_is_found(sounds, tmp_path):
     for name, seconds, gain in (("length", (1.0, 2.0, 3.0), (1, 1, 1)),
                                 ("level", (1.3, 1.3, 1.3), (1, 0.1, 0.01))):  # fmt: skip
         folder = tmp_path / name
@@ -141,7 +151,7 @@ def test_a_label_told_by_length_or_level_or_speaker_is_found(sounds, tmp_path):
             wave = voice(row["label"], row["speaker"], take, seconds[which]) * gain[which]
             soundfile.write(folder / row["path"], wave, RATE, subtype="FLOAT")
         findings = audited(folder, clean(folder))
-        assert any(f.text.startswith(f"the {name} of a clip alone tells") for f in findings)
+        assert any(f.text.startswith(f"the {name} of a clip alone predicts") for f in findings)
 
 
 def test_one_row_a_clip_with_the_fold_that_tests_it(sounds):
@@ -167,7 +177,38 @@ def test_our_own_run_and_folds_have_nothing(manifest, tiny_config, tmp_path):
         assert kinds(audit_run(RunResult.model_validate(planted))) == {kind}
     planted = json.loads(json.dumps(metrics))
     planted["folds"][1]["test_speakers"].append(test)
-    assert "speaker" in kinds(audit_run(RunResult.model_validate(planted)))
+    [twice] = [f for f in audit_run(RunResult.model_validate(planted)) if "than one" in f.text]
+    assert (twice.severity, twice.text) == ("serious", "speakers tested in more than one fold: 1")
+    assert twice.evidence == [f"{test}: folds 0, 1"]
+
+
+def test_a_fault_of_every_training_is_one_finding():
+    """Ten speakers, five folds of two, all trained on, each validation speaker tested."""
+    names = [f"s{i}" for i in range(10)]
+    scores = {"WA": 0.5, "UAR": 0.5, "macro_f1": 0.5, "MAP": 0.5}
+    metrics = scores | {
+        "chance_UAR": 0.5, "sd": {}, "ci95": {}, "seeds": 2, "clips": 20, "majority": 0.5,
+        "folds": [scores | {"test_speakers": names[2 * n : 2 * n + 2]} for n in range(5)],
+        "per_class": {}, "per_speaker": {}, "confusion": {"labels": [], "counts": []},
+        "runs": [
+            {"seed": seed, "fold": n, "training_speakers": names,
+             "validation_speakers": [names[2 * n]]}
+            for seed in range(2) for n in range(5)
+        ],
+    }  # fmt: skip
+    findings = audit_run(RunResult.model_validate(metrics))
+    assert [(f.kind, f.severity, f.text) for f in findings] == [
+        ("speaker", "serious", "test speakers in the training part: 10, in 10 of 10 trainings"),
+        ("choice", "serious",
+         "test speakers among the validation speakers: 5, in 10 of 10 trainings"),
+    ]  # fmt: skip
+    assert findings[0].evidence[:2] == ["seed 0, fold 0: s0, s1", "seed 0, fold 1: s2, s3"]
+    assert [len(f.evidence) for f in findings] == [5, 5]
+    for run in metrics["runs"]:
+        del run["training_speakers"], run["validation_speakers"]
+    [unrecorded] = audit_run(RunResult.model_validate(metrics))
+    assert unrecorded.severity == "note"
+    assert unrecorded.text == "training speakers are not recorded in 10 of 10 trainings"
 
 
 def test_the_command_exits_1_on_something_serious(sounds):
@@ -176,7 +217,7 @@ def test_the_command_exits_1_on_something_serious(sounds):
     audited(sounds, rows, "bad.csv")
     done = affekt("audit", sounds / "bad.csv")
     assert done.returncode == 1
-    assert "serious  speaker: fold 0: 1 test speakers are trained on" in done.stdout
+    assert "serious  speaker: test speakers in the training part: 1, in 1 of 3 folds" in done.stdout
     assert affekt("audit", sounds / "nothing.csv").returncode == 2
 
 

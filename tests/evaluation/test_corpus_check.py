@@ -33,7 +33,7 @@ def corpus(folder, seconds=lambda label: 1.3, gain=lambda label: 1.0, speaks=lam
 def test_an_ordinary_corpus_has_nothing_serious(tmp_path):
     found = check(corpus(tmp_path))
     assert found.serious == []
-    assert found.rates == {RATE: 36}
+    assert found.sampling_rates == {RATE: 36}
     assert found.duplicates == []
     assert len(found.seconds) == 36
 
@@ -46,9 +46,11 @@ def test_an_ordinary_corpus_has_nothing_serious(tmp_path):
         ({"speaks": lambda s, label: (int(s[1]) - 1) % 3 == LABELS.index(label)}, "the speaker"),
     ],
 )
-def test_a_label_told_by_something_else_is_found(planted, what, tmp_path):
+def test_a_label_predicted_by_something_else_is_found(planted, what, tmp_path):
     found = check(corpus(tmp_path, **planted))
-    assert any(sentence.startswith(f"{what} alone tells the class") for sentence in found.serious)
+    assert any(
+        sentence.startswith(f"{what} alone predicts the class") for sentence in found.serious
+    )
     assert (len(one_class_speakers(found.corpus.examples)) == 4) == (what == "the speaker")
 
 
@@ -56,16 +58,16 @@ def test_broken_double_and_odd_clips_are_found(tmp_path):
     loaded = corpus(tmp_path)
     (tmp_path / "s1_anger_0.wav").write_bytes(b"no sound")
     double = (tmp_path / "s1_neutral_0.wav").read_bytes()
-    (tmp_path / "s2_anger_0.wav").write_bytes(double)  # the same sound, another label
+    (tmp_path / "s2_anger_0.wav").write_bytes(double)  # the same samples, another label
     soundfile.write(tmp_path / "s1_anger_1.wav", np.zeros(8_000), 8_000)
     found = check(loaded)
     assert list(found.unreadable) == ["s1_anger_0.wav"]
     assert found.duplicates == [["s1_neutral_0.wav", "s2_anger_0.wav"]]
     assert found.warnings["silent"] == ["s1_anger_1.wav"]
-    assert found.rates == {8_000: 1, RATE: 34}
+    assert found.sampling_rates == {8_000: 1, RATE: 34}
     assert found.serious == [
-        "1 clips cannot be read",
-        "1 recordings stand under two labels or speakers",
+        "1 clip cannot be read",
+        "1 recording with several labels or speakers",
     ]
 
 
@@ -82,4 +84,4 @@ def test_the_command_says_what_it_found_and_exits_1(tmp_path):
     done = affekt("data", "check", tmp_path / "m.csv")
     assert done.returncode == 1
     assert "36 clips, 4 speakers" in done.stdout
-    assert "serious: the length of a clip alone tells the class" in done.stdout
+    assert "serious: the length of a clip alone predicts the class" in done.stdout

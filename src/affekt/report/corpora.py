@@ -1,4 +1,4 @@
-"""Corpora on the terminal: which are known, and what a check found."""
+"""Console views of the known corpora and of the check of a corpus."""
 
 from collections.abc import Mapping
 from math import isnan
@@ -9,18 +9,19 @@ from rich.text import Text
 
 from ..corpora.published import PublishedCorpus
 from ..corpora.splits import one_class_speakers
-from ..evaluation.audit.corpus_check import Check, class_table, example
+from ..evaluation.audit.corpus_check import Check, abridged, class_table
+from ..plural import counted
 from .console import printable
 
 SPEAKERS_SHOWN = 40
 
 
 def known_list(corpora: Mapping[str, PublishedCorpus]) -> RenderableType:
-    """Of each its name, what it is, clips, usual folds, terms and how to get it."""
+    """Name, description, clips, folds, license and access of each corpus."""
     parts: list[RenderableType] = []
     for name, known in corpora.items():
         clips = f"{sum(known.counts.values())} clips, " if known.counts else ""
-        folds = f"{known.folds} folds by speaker" if known.folds > 1 else "a split of its own"
+        folds = f"{known.folds} folds by speaker" if known.folds > 1 else "official split"
         parts += [
             Text.assemble((f"{name:16}", "bold"), known.title),
             f"    {known.about}",
@@ -31,31 +32,33 @@ def known_list(corpora: Mapping[str, PublishedCorpus]) -> RenderableType:
 
 
 def check_view(found: Check) -> RenderableType:
-    """Everything that was found, the serious last."""
+    """Everything that a check found, serious faults last."""
     corpus = found.corpus
     hours = sum(found.seconds.values()) / 3600
-    rates = ", ".join(f"{rate:g} Hz ({n})" for rate, n in found.rates.items())
+    rates = ", ".join(f"{rate:g} Hz ({n})" for rate, n in found.sampling_rates.items())
     parts: list[RenderableType] = [
         Text.assemble((printable(corpus.name), "bold"), f"  {corpus.license}"),
-        f"{len(corpus.examples)} clips, {len(corpus.speakers)} speakers, {hours:.2f} hours, "
-        f"{rates or 'none readable'}",
+        f"{counted(len(corpus.examples), 'clip')}, {counted(len(corpus.speakers), 'speaker')}, "
+        f"{hours:.2f} hours, {rates or 'none readable'}",
         *(Text(f"note: {printable(note)}") for note in corpus.notes),
-        *(f"official: {n} clips of {c}, found {here}" for c, here, n in found.official),
+        *(f"{c}: {counted(here, 'clip')} found, {n} published" for c, here, n in found.official),
     ]
     for id, reason in list(found.unreadable.items())[:5]:
         parts.append(Text(f"unreadable: {printable(id)}: {printable(reason)}", "yellow"))
     parts += [
-        Text(f"{kind}: {len(ids)} clips, {printable(example(ids))}", "yellow")
-        for kind, ids in found.warnings.items()
+        Text(f"{code}: {counted(len(ids), 'clip')}, {printable(abridged(ids))}", "yellow")
+        for code, ids in found.warnings.items()
     ]
     parts += [
-        Text(f"the same sound: {printable(example(group, 4))}", "yellow")
+        Text(f"equal samples: {printable(abridged(group, 4))}", "yellow")
         for group in found.duplicates[:5]
     ]
     parts += ["", _speakers(found), "", _probes(found)]
     if single := one_class_speakers(corpus.examples):
-        parts.append(f"{len(single)} of {len(corpus.speakers)} speakers speak one class only")
-    parts += [Text(f"serious: {printable(what)}", "bold red") for what in found.serious]
+        parts.append(
+            f"{len(single)} of {counted(len(corpus.speakers), 'speaker')} with one class only"
+        )
+    parts += [Text(f"serious: {printable(text)}", "bold red") for text in found.serious]
     return Group(*parts)
 
 
@@ -77,7 +80,7 @@ def _speakers(found: Check) -> Table:
 
 def _probes(found: Check) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 1))
-    table.add_column("what tells the class without its sound")
+    table.add_column("property that predicts the class")
     table.add_column("UAR", justify="right")
     table.add_column("chance", justify="right")
     for name, probe in found.probes.items():

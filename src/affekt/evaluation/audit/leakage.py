@@ -1,31 +1,42 @@
-"""What would make a score on a split worthless: looked for, and shown with its evidence."""
+"""Audit of folds and runs for leakage and other faults that invalidate a score."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ...audio import decoding
 from ...audio.recording import Recording
 from ...corpora.splits import Fold, one_class_speakers
 from ...errors import AudioError
+from ...plural import counted
 from ...progress import Event, Report, silent
 from ...run_result import RunResult
 from ...types import Example
-from .corpus_check import CONFOUNDED, loudness, probes
-from .near_duplicates import picture, same_sound
+from .corpus_check import abridged, confounded, probes, rms_level
+from .near_duplicates import coarse_log_mel, matching_pairs
+
+EVIDENCE = 5  # lines of evidence of a finding
+TRAINING_RECORDS = {  # of a run: what a test speaker must not be in, and the kind of finding
+    "training_speakers": ("speaker", "test speakers in the training part"),
+    "validation_speakers": ("choice", "test speakers among the validation speakers"),
+    "statistics_from": ("statistics", "test speakers in the normalisation statistics"),
+}
 
 Severity = Literal["serious", "note"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, or worth knowing.
+    """One fault, or one thing to know, over all folds or trainings.
+
+    Folds are numbered from 0, as in ``metrics.json`` and ``predictions.parquet``.
 
     Attributes:
         kind: Short name.
-        severity: ``serious`` forbids trusting the score.
-        text: What and how much.
+        severity: ``serious`` invalidates the score.
+        text: What was found, and how often.
         evidence: Some of the cases.
     """
 
@@ -35,138 +46,176 @@ class Finding:
     evidence: Sequence[str] = ()
 
 
-def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]:
-    """Audit a split by who and what stands where, and by its sound.
+class Case(NamedTuple):
+    """A fault in one fold or training.
+
+    Attributes:
+        kind: As of `Finding`.
+        severity: As of `Finding`.
+        what: What is counted, in the plural.
+        where: Name of the fold or training.
+        names: Names of what is counted.
+        shown: What to show as evidence; `names` unless given.
+    """
+
+    kind: str
+    severity: Severity
+    what: str
+    where: str
+    names: Sequence[str]
+    shown: Sequence[str] = ()
+
+
+def summarised(cases: Iterable[Case], places: str) -> list[Finding]:
+    """One finding for each kind of case, with the number of folds or trainings that have it.
 
     Args:
-        folds: The split.
-        report: Progress of decoding.
+        cases: Cases in the order of folds or trainings.
+        places: Number of all folds or trainings with its noun: "10 folds".
     """
-    examples = list({u.path: u for f in folds for u in (*f.train, *f.val, *f.test)}.values())
+    groups: dict[tuple[str, Severity, str], list[Case]] = defaultdict(list)
+    for case in cases:
+        groups[case.kind, case.severity, case.what].append(case)
+    return [
+        Finding(
+            kind,
+            severity,
+            f"{what}: {len({name for case in group for name in case.names})}, "
+            f"in {len(group)} of {places}",
+            [f"{case.where}: {abridged(case.shown or case.names)}" for case in group[:EVIDENCE]],
+        )
+        for (kind, severity, what), group in groups.items()
+    ]
+
+
+def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]:
+    """Audit folds: their speakers, sentences and recordings, and what else predicts the class.
+
+    Args:
+        folds: Training, validation and test part of each fold.
+        report: Called after each recording that is decoded.
+    """
+    examples = list({e.path: e for f in folds for e in (*f.train, *f.val, *f.test)}.values())
     recordings = _decoded(examples, report)
-    findings = [*_membership(folds), *_texts(folds)]
-    findings += _sounds(folds, recordings)
-    findings += _probes([u for u in examples if u.path in recordings], recordings)
-    return findings
+    cases = [*_shared(folds), *_shared_sentences(folds), *_near_duplicates(folds, recordings)]
+    findings = summarised(cases, counted(len(folds), "fold"))
+    return findings + _confounding([e for e in examples if e.path in recordings], recordings)
 
 
 def audit_run(result: RunResult) -> list[Finding]:
-    """Audit what a run recorded of itself: who was trained on, who chose, whose statistics."""
-    findings = []
+    """Audit what a run recorded: its training, validation and normalisation speakers."""
+    tests = [set(fold.test_speakers) for fold in result.folds]
+    cases = _training_cases(result, tests)
+    findings = [*_caveats(result), *summarised(cases, counted(len(result.runs), "training"))]
+    folds_of = defaultdict(list)
+    for number, speakers in enumerate(tests):
+        for speaker in speakers:
+            folds_of[speaker].append(number)
+    if repeated := {s: numbers for s, numbers in sorted(folds_of.items()) if len(numbers) > 1}:
+        text = f"speakers tested in more than one fold: {len(repeated)}"
+        evidence = [f"{s}: folds {', '.join(map(str, n))}" for s, n in repeated.items()]
+        findings.append(Finding("speaker", "serious", text, evidence[:EVIDENCE]))
+    return findings
+
+
+def _caveats(result: RunResult) -> Iterator[Finding]:
+    """Findings on the protocol, and on the training data of an existing model."""
     if result.settings.protocol.test_normalisation != "none":
-        text = "the unlabelled test clips gave the statistics that standardise them"
-        evidence = ["a score on batches of one source, not on single recordings"]
-        findings.append(Finding("statistics", "note", text, evidence))
+        text = "test clips were standardised by the statistics of the unlabelled test clips"
+        evidence = ["the score holds for many recordings of one domain together, not for one alone"]
+        yield Finding("statistics", "note", text, evidence)
     if result.existing and result.existing.unseen_speakers is False:
         text = f"{result.existing.name} was trained on this corpus"
-        findings.append(Finding("speaker", "serious", text))
+        yield Finding("speaker", "serious", text)
     if result.existing and result.existing.unseen_speakers is None:
-        text = f"it is unknown on whom {result.existing.name} was trained"
-        findings.append(Finding("speaker", "note", text))
-    tests = [set(fold.test_speakers) for fold in result.folds]
+        text = f"the training speakers of {result.existing.name} are unknown"
+        yield Finding("speaker", "note", text)
+    if missing := [run for run in result.runs if "training_speakers" not in run.to_json()]:
+        trainings = counted(len(result.runs), "training")
+        text = f"training speakers are not recorded in {len(missing)} of {trainings}"
+        yield Finding("speaker", "note", text)
+
+
+def _training_cases(result: RunResult, tests: Sequence[set[str]]) -> Iterator[Case]:
     for run in result.runs:
         training_info = run.to_json()
-        test, where = (
-            tests[training_info["fold"]],
-            f"seed {training_info['seed']}, fold {training_info['fold']}",
-        )
-        for key, kind, what in (
-            ("training_speakers", "speaker", "were trained on"),
-            ("validation_speakers", "choice", "chose the epoch or the settings"),
-            ("statistics_from", "statistics", "gave the statistics of the normalisation"),
-        ):
-            if both := sorted(test & set(training_info.get(key) or [])):
-                text = f"{where}: {len(both)} test speakers {what}"
-                findings.append(Finding(kind, "serious", text, both[:5]))
-        if "training_speakers" not in training_info:
-            text = f"{where}: the run does not say who was trained on"
-            findings.append(Finding("speaker", "note", text))
-    for one, first in enumerate(tests):
-        for other, second in enumerate(tests[one + 1 :], one + 1):
-            if both := sorted(first & second):
-                text = f"folds {one} and {other} test {len(both)} speakers twice"
-                findings.append(Finding("speaker", "serious", text, both[:5]))
-    return findings
+        fold = training_info["fold"]
+        where = f"seed {training_info['seed']}, fold {fold}"
+        for key, (kind, what) in TRAINING_RECORDS.items():
+            if both := sorted(tests[fold] & set(training_info.get(key) or [])):
+                yield Case(kind, "serious", what, where, both)
 
 
-def _membership(folds: Sequence[Fold]) -> list[Finding]:
-    findings = []
+def _shared(folds: Sequence[Fold]) -> Iterator[Case]:
+    """Speakers and recordings in several parts of a fold, and repeated recordings."""
     for number, fold in enumerate(folds):
-        learned = [*fold.train, *fold.val]
-        if both := _common(learned, fold.test, "speaker"):
-            text = f"fold {number}: {len(both)} test speakers are trained on"
-            findings.append(Finding("speaker", "serious", text, both[:5]))
+        where = f"fold {number}"
+        training = [*fold.train, *fold.val]
+        if both := _common(training, fold.test, "speaker"):
+            what = "test speakers in the training part"
+            yield Case("speaker", "serious", what, where, both)
         if both := _common(fold.train, fold.test, "path"):
-            text = f"fold {number}: {len(both)} test recordings are trained on"
-            findings.append(Finding("recording", "serious", text, both[:5]))
+            what = "test recordings in the training part"
+            yield Case("recording", "serious", what, where, both)
         if both := _common(fold.val, fold.test, "path"):
-            text = f"fold {number}: {len(both)} test recordings choose the epoch or the settings"
-            findings.append(Finding("choice", "serious", text, both[:5]))
-        times = Counter(u.path for u in (*learned, *fold.test))
+            what = "test recordings in the validation part"
+            yield Case("choice", "serious", what, where, both)
+        times = Counter(e.path for e in (*training, *fold.test))
         if repeated := [path for path, n in times.items() if n > 1]:
-            text = f"fold {number}: {len(repeated)} recordings stand more than once"
-            everywhere = {u.path for u in learned} & {u.path for u in fold.test}
-            severity: Severity = "serious" if everywhere & set(repeated) else "note"
-            findings.append(Finding("oversampling", severity, text, repeated[:5]))
-    return findings
+            tested = {*_common(training, fold.test, "path")} & set(repeated)
+            severity: Severity = "serious" if tested else "note"
+            what = "recordings more than once in a fold"
+            yield Case("oversampling", severity, what, where, repeated)
 
 
-def _texts(folds: Sequence[Fold]) -> list[Finding]:
-    findings = []
+def _shared_sentences(folds: Sequence[Fold]) -> Iterator[Case]:
     for number, fold in enumerate(folds):
-        learned = {u.text for u in fold.train}
-        known = [u for u in fold.test if u.text]
-        if heard := [u.text for u in known if u.text in learned]:
-            text = f"fold {number}: {len(heard)} of {len(known)} test clips say a trained sentence"
-            findings.append(Finding("text", "note", text, sorted(set(heard))[:5]))
-    return findings
+        trained = {e.text for e in fold.train}
+        if same := [e for e in fold.test if e.text and e.text in trained]:
+            what = "test clips whose sentence is also in the training part"
+            sentences = sorted({e.text for e in same})
+            yield Case("text", "note", what, f"fold {number}", [e.path for e in same], sentences)
 
 
-def _sounds(folds: Sequence[Fold], recordings: Mapping[str, Recording]) -> list[Finding]:
+def _near_duplicates(folds: Sequence[Fold], recordings: Mapping[str, Recording]) -> Iterator[Case]:
     paths = list(recordings)
-    pairs = same_sound([picture(recordings[p].wave) for p in paths])
-    findings = []
+    pairs = matching_pairs([coarse_log_mel(recordings[p].wave) for p in paths])
     for number, fold in enumerate(folds):
-        side = {u.path: "train" for u in (*fold.train, *fold.val)}
-        side |= {u.path: "test" for u in fold.test}
+        part = {e.path: "train" for e in (*fold.train, *fold.val)}
+        part |= {e.path: "test" for e in fold.test}
         across = [
-            f"{paths[i]} = {paths[j]} ({likeness:.2f})"
-            for i, j, likeness in pairs
-            if {side.get(paths[i]), side.get(paths[j])} == {"train", "test"}
+            f"{paths[i]} = {paths[j]} ({correlation:.2f})"
+            for i, j, correlation in pairs
+            if {part.get(paths[i]), part.get(paths[j])} == {"train", "test"}
         ]
         if across:
-            text = f"fold {number}: {len(across)} test recordings sound like trained ones"
-            findings.append(Finding("near-duplicate", "serious", text, across[:5]))
-    return findings
+            what = "test recordings that nearly equal a training recording"
+            yield Case("near-duplicate", "serious", what, f"fold {number}", across)
 
 
-def _probes(examples: Sequence[Example], recordings: Mapping[str, Recording]) -> list[Finding]:
-    if len({u.label for u in examples}) < 2:
+def _confounding(examples: Sequence[Example], recordings: Mapping[str, Recording]) -> list[Finding]:
+    """Findings on what predicts the class without its emotion."""
+    if len({e.label for e in examples}) < 2:
         return []
-    heard = [recordings[u.path] for u in examples]
-    tried = probes(examples, [r.seconds for r in heard], [loudness(r) for r in heard])
-    findings = []
-    for name, probe in tried.items():
-        if probe.share > CONFOUNDED:
-            text = f"{name} alone tells the class: UAR {probe.uar:.2f}, chance {probe.chance:.2f}"
-            one, all_of_them = one_class_speakers(examples), {u.speaker for u in examples}
-            evidence = [f"{len(one)} of {len(all_of_them)} speakers speak one class only"]
-            findings.append(
-                Finding("confounding", "serious", text, evidence if name == "the speaker" else ())
-            )
-    return findings
+    own = [recordings[e.path] for e in examples]
+    results = probes(examples, [r.seconds for r in own], [rms_level(r) for r in own])
+    single, speakers = one_class_speakers(examples), {e.speaker for e in examples}
+    of_one_class = f"{len(single)} of {counted(len(speakers), 'speaker')} with one class only"
+    return [
+        Finding("confounding", "serious", text, [of_one_class] if name == "the speaker" else ())
+        for name, text in confounded(results).items()
+    ]
 
 
-def _common(one: Iterable[Example], other: Iterable[Example], what: str) -> list[str]:
-    return sorted({getattr(u, what) for u in one} & {getattr(u, what) for u in other})
+def _common(one: Iterable[Example], other: Iterable[Example], attribute: str) -> list[str]:
+    return sorted({getattr(e, attribute) for e in one} & {getattr(e, attribute) for e in other})
 
 
 def _decoded(examples: Sequence[Example], report: Report) -> dict[str, Recording]:
+    """Recordings by path, without those that cannot be read: ``affekt data check`` lists them."""
     recordings = {}
-    for done, u in enumerate(examples, 1):
-        try:
-            recordings[u.path] = decoding.read(u.path)
-        except AudioError:
-            continue  # affekt data check lists them
+    for done, example in enumerate(examples, 1):
+        with suppress(AudioError):
+            recordings[example.path] = decoding.read(example.path)
         report(Event("read recordings", done, len(examples)))
     return recordings

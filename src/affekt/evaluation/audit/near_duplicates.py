@@ -1,7 +1,7 @@
-"""Recordings that are the same to the ear: re-encoded, louder, trimmed, with a little noise.
+"""Near-duplicates: one recording re-encoded, at another level, trimmed, or with slight noise.
 
-A coarse log-mel picture of each clip; pairs of like timbre are compared along time at every
-small shift.
+Clips are compared by a coarse log-mel spectrogram. Pairs with a similar mean spectrum are
+correlated over time, at every small shift.
 """
 
 from collections.abc import Sequence
@@ -14,26 +14,25 @@ from scipy.spatial import KDTree
 
 from ...audio.level import rms_normalise
 from ...audio.resampling import Wave
-from ...nn.encoders.melspec import vggish_log_mel
-from ...nn.encoders.vggish import WINDOW
+from ...nn.encoders.melspec import WINDOW, vggish_log_mel
 
 BANDS = 16
-STEP = 5  # frames of 10 ms that are pooled
-RANGE = 4.0  # below the loudest place, in log units, sound counts as none
-EDGE = 1.0  # below the loudest step a step is not loud
-NEAR = 2.2  # distance of timbres within which pairs are looked at
-SHIFT = 12  # steps of 50 ms by which one may start later
-SAME = 0.95  # correlation of the pictures
-OVERLAP = 0.8  # of the longer clip that both must share
+STEP = 5  # frames of 10 ms that are averaged
+RANGE = 4.0  # natural log units below the maximum at which the spectrogram is cut off
+LOUD = 1.0  # natural log units below the loudest step down to which a step is loud
+NEAR = 2.2  # largest distance of the mean spectra of a pair
+SHIFT = 12  # largest shift of a pair, in steps of 50 ms
+SAME = 0.95  # least correlation of a pair
+OVERLAP = 0.8  # least share of the longer clip that overlaps
 
-Picture = NDArray[np.float32]  # (steps, bands)
+Spectrogram = NDArray[np.float32]  # (steps, bands)
 
 
-def picture(wave: Wave) -> Picture:
-    """Coarse log-mel ``(steps, 16)`` of a clip.
+def coarse_log_mel(wave: Wave) -> Spectrogram:
+    """Coarse log-mel spectrogram ``(steps, 16)`` of a clip ``(samples,)``.
 
-    What lies far below the clip's loudest place counts as no sound at all, so that neither
-    level nor a little noise matter.
+    It is relative to its maximum and cut off below, so that neither the level nor slight noise
+    changes it.
     """
     missing = max(0, WINDOW * (STEP + 2) - len(wave))
     padded = F.pad(torch.from_numpy(rms_normalise(wave)), (0, missing))
@@ -42,27 +41,27 @@ def picture(wave: Wave) -> Picture:
     return np.asarray((pooled - pooled.max()).clamp_min(-RANGE).numpy(), np.float32)
 
 
-def same_sound(pictures: Sequence[Picture]) -> list[tuple[int, int, float]]:
-    """Pairs of clips that are one recording, with the correlation that says so."""
-    if len(pictures) < 2:
+def matching_pairs(spectrograms: Sequence[Spectrogram]) -> list[tuple[int, int, float]]:
+    """Indices of clips that are the same recording, two by two, with their correlation."""
+    if len(spectrograms) < 2:
         return []
-    timbres = np.stack([_timbre(p) for p in pictures])
+    spectra = np.stack([_mean_spectrum(s) for s in spectrograms])
     found = []
-    for i, j in sorted(KDTree(timbres).query_pairs(NEAR)):
-        likeness = _correlation(pictures[i], pictures[j])
-        if likeness > SAME:
-            found.append((i, j, likeness))
+    for i, j in sorted(KDTree(spectra).query_pairs(NEAR)):
+        correlation = _correlation(spectrograms[i], spectrograms[j])
+        if correlation > SAME:
+            found.append((i, j, correlation))
     return found
 
 
-def _timbre(picture: Picture) -> NDArray[np.float32]:
-    """Mean of the loud steps ``(16,)``: silence around a clip does not move it."""
-    loudness = picture.mean(1)
-    return np.asarray(picture[loudness > loudness.max() - EDGE].mean(0), np.float32)
+def _mean_spectrum(spectrogram: Spectrogram) -> NDArray[np.float32]:
+    """Mean of the loud steps ``(16,)``; silence before or after the speech does not change it."""
+    level = spectrogram.mean(1)
+    return np.asarray(spectrogram[level > level.max() - LOUD].mean(0), np.float32)
 
 
-def _correlation(one: Picture, other: Picture) -> float:
-    """The best over small shifts, of the parts that overlap."""
+def _correlation(one: Spectrogram, other: Spectrogram) -> float:
+    """Largest correlation of the overlapping parts, over small shifts."""
     longest, best = max(len(one), len(other)), 0.0
     if min(len(one), len(other)) < OVERLAP * longest:
         return best

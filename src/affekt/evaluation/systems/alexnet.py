@@ -27,7 +27,7 @@ from ...config import Config
 from ...errors import CheckpointError
 from ...metrics import uar
 from ...nn.emotion_model import prepare
-from ...nn.encoders.melspec import vggish_log_mel
+from ...nn.encoders.melspec import HOP, WINDOW, vggish_log_mel
 from ...progress import Report
 from ...training.clips import Clip, inner_split
 from .functionals import inner_folds, margins_to_probabilities
@@ -149,7 +149,7 @@ class AlexNetSystem:
 
 def three_channels(wave: Tensor) -> Tensor:
     """Log-mel with its deltas ``(segments, 3, 64, 64)``; a short clip is padded with zeros."""
-    needed = (FRAMES - 1) * 160 + 400
+    needed = (FRAMES - 1) * HOP + WINDOW
     static = scaled(vggish_log_mel(F.pad(wave, (0, max(0, needed - len(wave))))))
     first = deltas(static.numpy())
     channels = torch.stack([static, torch.from_numpy(first), torch.from_numpy(deltas(first))])

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ...audio.segmentation import SAMPLE_RATE
 
-HOP = 160
+HOP = 160  # samples: 10 ms
+WINDOW = 400  # samples: 25 ms
 LOG_OFFSET = 0.01
 
 
@@ -37,8 +38,8 @@ def vggish_log_mel(waves: Tensor) -> Tensor:
     Returns:
         ``(..., frames, 64)`` with frames = 1 + (samples - 400) // 160.
     """
-    window = torch.hann_window(400, periodic=True, dtype=torch.float64, device=waves.device)
-    spectrum = torch.fft.rfft(waves.double().unfold(-1, 400, HOP) * window, n=512).abs()
+    window = torch.hann_window(WINDOW, periodic=True, dtype=torch.float64, device=waves.device)
+    spectrum = torch.fft.rfft(waves.double().unfold(-1, WINDOW, HOP) * window, n=512).abs()
     return torch.log(spectrum @ _vggish_bands().to(spectrum) + LOG_OFFSET).float()
 
 
@@ -63,8 +64,8 @@ def whisper_log_mel(waves: Tensor) -> Tensor:
     Returns:
         ``(batch, 80, samples // 160)``.
     """
-    window = torch.hann_window(400, periodic=True, dtype=waves.dtype, device=waves.device)
-    spectrum = torch.stft(waves, 400, HOP, window=window, return_complex=True)[..., :-1]
+    window = torch.hann_window(WINDOW, periodic=True, dtype=waves.dtype, device=waves.device)
+    spectrum = torch.stft(waves, WINDOW, HOP, window=window, return_complex=True)[..., :-1]
     power = spectrum.real.square() + spectrum.imag.square()
     with torch.autocast("cpu", enabled=False):  # log-mel needs more digits than bfloat16 has
         log = (_whisper_bands().to(power).T @ power).clamp_min(1e-10).log10()

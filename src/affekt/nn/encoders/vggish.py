@@ -7,10 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...audio.segmentation import SEGMENT_FRAMES
-from .melspec import HOP, vggish_log_mel
+from .melspec import HOP, WINDOW, vggish_log_mel
 from .protocol import SegmentEncoder
 
-WINDOW = 400  # samples of one analysis window
 SAMPLES = (SEGMENT_FRAMES - 1) * HOP + WINDOW  # 0.975 s, which 96 frames cover
 
 

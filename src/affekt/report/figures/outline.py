@@ -6,10 +6,9 @@ from numpy.typing import NDArray
 
 from ...audio.resampling import Wave
 from ...audio.segmentation import SAMPLE_RATE
-from ...nn.encoders.melspec import HOP, vggish_log_mel
+from ...nn.encoders.melspec import HOP, WINDOW, vggish_log_mel
 
 FRAMES_PER_SECOND = 100
-WINDOW = 400  # samples of a log-mel frame
 LOWEST, STEP = -4.7, 0.05  # of log-mel in 256 steps: log(0.01) to 8
 
 
