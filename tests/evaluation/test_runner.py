@@ -254,7 +254,7 @@ def test_with_one_training_speaker_some_of_the_clips_choose(corpus, tiny_config,
     assert len(validation_part) == 3  # one of each class
     assert {c.label for c in validation_part} == set(corpus.labels)
     assert {c.example.id for c in inner}.isdisjoint(c.example.id for c in validation_part)
-    with pytest.raises(AffektError, match="one training speaker, and one clip of anger"):
+    with pytest.raises(AffektError, match="one training speaker with one clip of anger"):
         inner_split([c for c in clips if c.label != "anger"] + clips[:1], 0.25, 0, None)
 
 

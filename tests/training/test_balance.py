@@ -48,8 +48,8 @@ def test_an_overlap_of_half_a_segment_is_the_same_as_a_hop_of_half_a_segment():
 
 
 def test_hop_096_leaves_table_2s_large_classes_as_they_are():
-    kept = {c for c, tier in PRESETS["cheavd2"].items() if tier == 0.96}
-    assert kept == {c for c, (before, after) in TABLE_2.items() if before == after}
+    unchanged = {c for c, tier in PRESETS["cheavd2"].items() if tier == 0.96}
+    assert unchanged == {c for c, (before, after) in TABLE_2.items() if before == after}
 
 
 def test_class_ratios_of_the_tables():
@@ -88,7 +88,7 @@ def test_auto_brings_every_class_to_the_tier_nearest_the_median():
 def test_presets_know_common_spellings_and_refuse_foreign_classes():
     lengths = [("Angry", 2.0), ("joy", 2.0), ("Fear", 2.0)]
     assert make_plan("baum1s", lengths) == {"Angry": 0.48, "joy": ENDS, "Fear": 0.24}
-    with pytest.raises(CorpusError, match="has no boredom"):
+    with pytest.raises(CorpusError, match="lacks the classes boredom"):
         make_plan("baum1s", [*lengths, ("boredom", 1.0)])
     with pytest.raises(ValueError, match="no balance plan"):
         make_plan("mine", lengths)
@@ -101,7 +101,7 @@ def test_the_summary_counts_by_hand():
     assert (second.label, second.clips, second.before, second.after) == ("b", 1, 1, 1)
 
 
-def test_only_training_and_what_shows_the_plan_import_it():
+def test_only_training_and_reports_of_the_plan_import_it():
     """A class-dependent hop must not reach validation or test."""
     root = Path(affekt.__file__).parent
     others = ("cli/balance.py", "paper/experiments.py", "evaluation/systems/probes.py")

@@ -1,4 +1,4 @@
-"""What makes a trained model fit for use: masks of classes, temperature, the speech gate."""
+"""Masks of classes, temperatures of the softmax, the speech gate."""
 
 import json
 import math
@@ -61,7 +61,7 @@ def test_the_gate_scores_the_mean_of_the_segments():
     assert gate.score(torch.tensor([3.0, 1.0])).item() == pytest.approx(1 - 1)
     assert "not speech" in gate.rejection_reason(torch.tensor([[1.0, 0.0], [5.0, 2.0]]))
     assert gate.rejection_reason(torch.tensor([[5.0, 0.0]])) == ""
-    assert gate.score(torch.tensor([1e6, 0.0])).item() == 8  # one wild dimension cannot outvote all
+    assert gate.score(torch.tensor([1e6, 0.0])).item() == 8  # a single dimension is bounded
 
 
 def test_the_bundled_model_rejects_what_is_not_speech(emodb):
@@ -81,12 +81,12 @@ def run(tmp_path):
     for fold, (name, heat) in enumerate({"one": 1.0, "two": 3.0, "three": 9.0}.items()):
         logits = rng.normal(0, 1.5, (4000, 3))
         p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-        truth = (p.cumsum(1) < rng.random((4000, 1))).sum(1)
+        drawn = (p.cumsum(1) < rng.random((4000, 1))).sum(1)
         sure = np.exp(heat * logits - (heat * logits).max(1, keepdims=True))
         sure /= sure.sum(1, keepdims=True)
         speakers = [f"{name}/a", f"{name}/b"]
         folds.append(dict.fromkeys(SCORES, 0.5) | {"test_speakers": speakers})
-        for t, values in zip(truth, sure, strict=True):
+        for t, values in zip(drawn, sure, strict=True):
             rows.append(
                 {
                     "fold": fold,
@@ -118,5 +118,5 @@ def test_a_run_that_left_no_corpora_out_or_is_of_other_settings_is_rejected(run)
     metrics = json.loads((run / "metrics.json").read_text())
     metrics["folds"][2] = metrics["folds"][1]
     (run / "metrics.json").write_text(json.dumps(metrics))
-    with pytest.raises(AffektError, match="in turn"):
+    with pytest.raises(AffektError, match="leaves out three or more corpora in turn"):
         left_out_temperature(run, Config())

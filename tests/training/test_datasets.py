@@ -14,7 +14,7 @@ from affekt.training.datasets import (
     ClipDataset,
     clip_encoder,
     encode_chunks,
-    random_sources,
+    random_domains,
     segment_chunks,
 )
 from affekt.training.embedding_cache import EmbeddingCache
@@ -84,9 +84,9 @@ def test_segments_are_items_of_their_own_unless_the_encoder_is_contextual():
     assert [c.clip for c in alone] == [0] * len(data.stage1_spans[0]) + [1, 1]
 
 
-def test_of_several_corpora_half_of_the_clips_have_no_source():
+def test_half_of_the_clips_of_several_corpora_are_of_an_unknown_domain():
     rng = np.random.default_rng(0)
-    sources = random_sources(["a", "b"] * 200, rng)
-    assert 150 < sources.count(None) < 250
-    assert all(s in (None, c) for s, c in zip(sources, ["a", "b"] * 200, strict=True))
-    assert random_sources(["a"] * 3, rng) == ["a"] * 3
+    domains = random_domains(["a", "b"] * 200, rng)
+    assert 150 < domains.count(None) < 250
+    assert all(d in (None, c) for d, c in zip(domains, ["a", "b"] * 200, strict=True))
+    assert random_domains(["a"] * 3, rng) == ["a"] * 3

@@ -19,7 +19,7 @@ def power(wave, frequency):
 
 
 @pytest.mark.parametrize("colour", ["white", "pink", "brown", "speech"])
-def test_noise_lies_as_far_below_as_asked(colour):
+def test_noise_has_the_requested_signal_to_noise_ratio(colour):
     wave = tone(440) * 0.3
     added = d.noise(wave, 10, rng(0), colour) - wave
     assert 20 * np.log10(wave.std() / added.std()) == pytest.approx(10, abs=0.1)
@@ -39,11 +39,11 @@ def test_colours_of_noise():
 
 def test_a_telephone_keeps_its_band_and_the_length():
     wave = (tone(100) + tone(1000) + tone(6000)) / 3
-    heard = d.telephone(wave)
-    assert len(heard) == len(wave)
-    assert power(heard, 1000) == pytest.approx(power(wave, 1000), abs=1)
-    assert power(heard, 100) < power(wave, 100) - 25
-    assert power(heard, 6000) < power(wave, 6000) - 40
+    narrow = d.telephone(wave)
+    assert len(narrow) == len(wave)
+    assert power(narrow, 1000) == pytest.approx(power(wave, 1000), abs=1)
+    assert power(narrow, 100) < power(wave, 100) - 25
+    assert power(narrow, 6000) < power(wave, 6000) - 40
 
 
 def test_mu_law_errs_by_its_eighth_bit():
@@ -54,24 +54,24 @@ def test_mu_law_errs_by_its_eighth_bit():
 
 def test_opus_gives_the_same_length_and_about_the_same_tone():
     for rate in (8000, 16_000):
-        heard = d.opus(tone(500), rate)
-        assert len(heard) == RATE
-        assert power(heard, 500) == pytest.approx(0, abs=2)
+        decoded = d.opus(tone(500), rate)
+        assert len(decoded) == RATE
+        assert power(decoded, 500) == pytest.approx(0, abs=2)
 
 
 def test_a_room_rings_on_and_decays_by_60_db():
     click = np.zeros(RATE, np.float32)
     click[0] = 1
-    heard = d.reverb(click, 0.4, rng(0))
-    assert heard[0] == pytest.approx(1)
-    early, late = heard[80:480].std(), heard[5600:6000].std()  # 0.02 and 0.36 s
+    response = d.reverb(click, 0.4, rng(0))
+    assert response[0] == pytest.approx(1)
+    early, late = response[80:480].std(), response[5600:6000].std()  # 0.02 and 0.36 s
     assert 20 * np.log10(early / late) == pytest.approx(60 * 0.345 / 0.4, abs=4)
-    assert np.abs(heard[6500:]).max() < 1e-6
+    assert np.abs(response[6500:]).max() < 1e-6
 
 
-def test_clipping_cuts_the_share_asked_for():
-    heard = d.clip(tone(100), 0.1)
-    assert np.mean(np.abs(heard) >= np.abs(heard).max() - 1e-6) == pytest.approx(0.1, abs=0.02)
+def test_clipping_cuts_the_requested_share():
+    clipped = d.clip(tone(100), 0.1)
+    assert np.mean(np.abs(clipped) >= np.abs(clipped).max() - 1e-6) == pytest.approx(0.1, abs=0.02)
 
 
 def test_speed_moves_pitch_and_length():
@@ -90,9 +90,9 @@ def test_a_degraded_copy_is_the_same_each_time_and_another_for_another_number():
     d.degrade(tone(300, 0.05), 3)  # a very short one too
 
 
-def test_other_sounds_are_sound_and_the_same_each_time():
-    sounds = synthetic_noise(40)
-    for one, two in zip(sounds, synthetic_noise(40), strict=True):
+def test_synthetic_noise_is_finite_and_reproducible():
+    clips = synthetic_noise(40)
+    for one, two in zip(clips, synthetic_noise(40), strict=True):
         assert np.array_equal(one, two)
         assert np.isfinite(one).all()
         assert 0.4 < np.abs(one).max() <= 0.5

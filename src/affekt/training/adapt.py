@@ -1,8 +1,8 @@
-"""Fit a model to a user's own labelled recordings: minutes of speech, seconds of work.
+"""Adapt a model to labelled recordings of the user; a few minutes of speech are enough.
 
-The encoder and all that stands below the last layer stay as they are. The recordings'
-statistics replace those of the training corpora, and the last layer is fitted anew, drawn
-towards the one that was there: with few clips the old model speaks, with many the new ones.
+The statistics of the recordings replace those of the training corpora, and the last layer is fitted
+to the recordings. All other weights stay as they are. A penalty on the distance from the old last
+layer keeps the new one close to it if there are few clips.
 """
 
 import copy
@@ -26,21 +26,21 @@ from .clips import Clip, speakers
 from .embedding_cache import EmbeddingCache
 
 FOLDS = 5
-STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # of the pull towards the old last layer
-USUAL = 0.1  # where there are too few clips to choose
+PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # on the distance from the old last layer
+DEFAULT_PENALTY = 0.1  # where there are too few clips for cross-validation
 Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """A model fitted to its user's recordings, and what that brought on held-out ones.
+    """An adapted model and its score in cross-validation.
 
     Attributes:
         checkpoint: The new model; its classes are those of the recordings.
-        before: UAR of the old model, each recording by itself.
-        after: UAR of models fitted like the new one, on recordings that these did not hear.
-        gain: 95 % interval of the difference, over speakers or, of one speaker, over clips.
-        held_out: What was held out at a time: "speakers" or "clips".
+        before: UAR of the old model, without normalisation statistics.
+        after: UAR of models that were adapted in the same way, on held-out recordings.
+        gain: 95 % confidence interval of the difference, by a bootstrap over `held_out`.
+        held_out: What each fold holds out: "speakers"; "clips" if there is a single speaker.
         added: Classes that the old model does not have.
     """
 
@@ -52,33 +52,43 @@ class Adapted:
     added: list[str]
 
     def notes(self) -> list[str]:
-        """What the figures allow to be said, and what not."""
+        """Limits of the scores, as sentences."""
         notes = []
         if self.gain[0] <= 0:
-            notes.append("no gain can be shown on so few recordings: use it with care, or add some")
+            notes.append("no gain can be shown on these recordings; more of them may show one")
         if self.held_out == "clips":
-            notes.append("one speaker: the figures are of that voice alone")
+            notes.append("one speaker: the scores are not valid for other speakers")
         if self.added:
             notes.append(
-                f"new classes, which the old model had no chance at: {', '.join(self.added)}"
+                f"new classes, which the old model cannot predict: {', '.join(self.added)}"
             )
         return notes
 
 
 def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: str) -> Adapted:
-    """Fit `base` to labelled clips.
+    """Adapt a model to labelled clips.
+
+    Args:
+        base: The model to adapt.
+        clips: At least two classes, and two clips of each.
+        cache: Embedding cache of the model's encoder.
+        name: Name of the new model.
 
     Raises:
-        CorpusError: One class only, a class with a single clip, or a model whose encoder was
-            tuned, so that it takes no statistics of a source.
+        CorpusError: There are too few classes or clips, or the encoder of the model was fine-tuned,
+            so that its embeddings are not standardised.
     """
     labels = sorted({c.label for c in clips})
     counts = {label: sum(c.label == label for c in clips) for label in labels}
     if len(labels) < 2 or min(counts.values()) < 2:
-        told = ", ".join(f"{label} {n}" for label, n in counts.items())
-        raise CorpusError(f"adapting needs two clips or more of two classes or more; got {told}")
+        found = ", ".join(f"{label} {n}" for label, n in counts.items())
+        raise CorpusError(
+            f"adapt needs at least two classes with two clips each; there are {found}"
+        )
     if (prior := base.model.prior) is None:
-        raise CorpusError(f"{base.name}: its encoder was tuned; train anew instead")
+        raise CorpusError(
+            f"{base.name}: a model with a fine-tuned encoder cannot be adapted; train a new model"
+        )
     waves, spans = prepare([c.recording for c in clips], base.config)
     data = _Data(
         base,
@@ -89,14 +99,14 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: 
         np.array([c.example.speaker for c in clips]),
     )
     everything = np.arange(len(clips))
-    before = data.old_labels(data.pooled(everything, None))
+    before = data.old_predictions(data.pooled(everything, None))
     after = before.copy()
     for train, test in data.splits(everything):
-        source, layer = data.learn(train)
-        after[test] = layer(data.pooled(test, source)).argmax(-1).numpy()
-    model = _with(base.model, *data.learn(everything))
-    truth = data.targets.numpy()
-    old, new = (_confusions(truth, p, data.groups, len(labels)) for p in (before, after))
+        statistics, layer = data.learn(train)
+        after[test] = layer(data.pooled(test, statistics)).argmax(-1).numpy()
+    model = _adapted_model(base.model, *data.learn(everything))
+    targets = data.targets.numpy()
+    old, new = (_confusions(targets, p, data.groups, len(labels)) for p in (before, after))
     return Adapted(
         replace(base, model=model, labels=labels, name=name),
         float(scores(old.sum(0))["UAR"]),
@@ -109,7 +119,16 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: 
 
 @dataclass(frozen=True)
 class _Data:
-    """The clips, and fits to some of them."""
+    """Embeddings and targets of the clips, and fits to subsets of them.
+
+    Attributes:
+        base: The old model.
+        prior: Its statistics for an unknown domain.
+        labels: Classes of the clips.
+        embeddings: ``(segments, dim)`` of each clip.
+        targets: Class indices ``(clips,)``.
+        speakers: Speaker of each clip ``(clips,)``.
+    """
 
     base: Checkpoint
     prior: Statistics
@@ -120,39 +139,40 @@ class _Data:
 
     @property
     def groups(self) -> NDArray[np.str_]:
-        """What may not be torn apart: speakers, or the clips of a single one."""
+        """Group of each clip for the bootstrap: its speaker; of a single speaker the clip."""
         if len(set(self.speakers)) > 1:
             return self.speakers
         return np.arange(len(self.speakers)).astype(str)
 
     def learn(self, rows: Rows) -> tuple[Statistics, nn.Linear]:
-        """The source and the last layer that some clips give."""
-        source = self.statistics(rows)
-        x = self.pooled(rows, source)
-        return source, self.fit(x, rows, self.strength(x, rows))
+        """Fit statistics and last layer to some of the clips."""
+        statistics = self.statistics(rows)
+        x = self.pooled(rows, statistics)
+        return statistics, self.fit(x, rows, self.select_penalty(x, rows))
 
     def statistics(self, rows: Rows) -> Statistics:
-        """Of the source of some clips."""
-        source = NormalisationStatistics.unknown(
+        """Normalisation statistics of some of the clips."""
+        statistics = NormalisationStatistics.unknown(
             encoder_id(self.base.model.encoder), len(self.prior.mean)
         )
         for row in rows:
-            source = source.updated(self.embeddings[row])
-        return source.statistics(self.prior)
+            statistics = statistics.updated(self.embeddings[row])
+        return statistics.statistics(self.prior)
 
     @torch.inference_mode()
-    def pooled(self, rows: Rows, source: Statistics | None) -> Tensor:
-        """What the last layer sees of clips ``(clips, dim)``."""
+    def pooled(self, rows: Rows, statistics: Statistics | None) -> Tensor:
+        """Inputs of the last layer ``(clips, dim)``, for clips standardised by `statistics`."""
         model = self.base.model
-        return model.classify([model.standardise(self.embeddings[i], source) for i in rows]).pooled
+        standardised = [model.standardise(self.embeddings[i], statistics) for i in rows]
+        return model.classify(standardised).pooled
 
     @torch.inference_mode()
-    def old_labels(self, x: Tensor) -> NDArray[np.int64]:
-        """The old model's choice among the classes; where it has none of them, the first."""
-        return self._start(1.0)(x).argmax(-1).numpy()
+    def old_predictions(self, x: Tensor) -> NDArray[np.int64]:
+        """Class that the old model predicts among those of the clips; new classes have logit 0."""
+        return self._old_layer(1.0)(x).argmax(-1).numpy()
 
     def splits(self, rows: Rows) -> list[tuple[Rows, Rows]]:
-        """Folds by speaker or, of one speaker, by clip; none that loses a class."""
+        """Training and test rows of each fold: by speaker; of a single speaker by clip."""
         y = self.targets[rows].numpy()
         if len(set(self.speakers[rows])) > 1:
             folds = min(FOLDS, len(set(self.speakers[rows])))
@@ -164,23 +184,34 @@ class _Data:
             parts = StratifiedKFold(folds, shuffle=True, random_state=0).split(rows, y)
         return [(rows[train], rows[test]) for train, test in parts]
 
-    def strength(self, x: Tensor, rows: Rows) -> float:
-        """The pull that held-out clips among these like best."""
-        at = {row: i for i, row in enumerate(rows)}
-        losses = dict.fromkeys(STRENGTHS, 0.0)
-        for train, test in self.splits(rows):
-            inside, outside = ([at[row] for row in part] for part in (train, test))
-            for strength in STRENGTHS:
-                layer = self.fit(x[inside], train, strength)
-                loss = F.cross_entropy(layer(x[outside]), self.targets[test], reduction="sum")
-                losses[strength] += loss.item()
-        return min(losses, key=losses.__getitem__) if any(losses.values()) else USUAL
+    def select_penalty(self, x: Tensor, rows: Rows) -> float:
+        """The penalty with the lowest loss in cross-validation.
 
-    def fit(self, x: Tensor, rows: Rows, strength: float) -> nn.Linear:
-        """The last layer: logistic regression drawn to the old one, every class of like weight."""
+        Args:
+            x: Inputs of the last layer ``(rows, dim)``.
+            rows: Their clips.
+        """
+        position = {row: i for i, row in enumerate(rows)}
+        losses = dict.fromkeys(PENALTIES, 0.0)
+        for train, test in self.splits(rows):
+            inside, outside = ([position[row] for row in part] for part in (train, test))
+            for penalty in PENALTIES:
+                layer = self.fit(x[inside], train, penalty)
+                loss = F.cross_entropy(layer(x[outside]), self.targets[test], reduction="sum")
+                losses[penalty] += loss.item()
+        return min(losses, key=losses.__getitem__) if any(losses.values()) else DEFAULT_PENALTY
+
+    def fit(self, x: Tensor, rows: Rows, penalty: float) -> nn.Linear:
+        """Fit the last layer: logistic regression in which every class has the same weight.
+
+        Args:
+            x: Inputs of the last layer ``(rows, dim)``.
+            rows: Their clips.
+            penalty: Penalty on the squared distance from the old last layer.
+        """
         scale = float(x.square().sum(1).mean().sqrt())
-        start = self._start(scale)
-        layer = copy.deepcopy(start)
+        old_layer = self._old_layer(scale)
+        layer = copy.deepcopy(old_layer)
         y = self.targets[rows]
         weight = 1 / torch.bincount(y, minlength=len(self.labels)).clamp(min=1)
         optimizer = torch.optim.LBFGS(
@@ -189,11 +220,11 @@ class _Data:
 
         def closure() -> Tensor:
             optimizer.zero_grad()
-            pull = sum(
+            distance = sum(
                 (new - old.detach()).square().sum()
-                for new, old in zip(layer.parameters(), start.parameters(), strict=True)
+                for new, old in zip(layer.parameters(), old_layer.parameters(), strict=True)
             )
-            loss = F.cross_entropy(layer(x / scale), y, weight) + strength / 2 * pull
+            loss = F.cross_entropy(layer(x / scale), y, weight) + penalty / 2 * distance
             loss.backward()
             return loss
 
@@ -201,8 +232,8 @@ class _Data:
         layer.weight.data /= scale
         return layer.requires_grad_(False)
 
-    def _start(self, scale: float) -> nn.Linear:
-        """The old last layer for the classes of the clips, calibrated; zero for new classes."""
+    def _old_layer(self, scale: float) -> nn.Linear:
+        """The calibrated old last layer for inputs divided by `scale`; zero for new classes."""
         model = self.base.model
         old, temperature = model.sequence.classifier, model.temperatures[1]
         layer = nn.Linear(old.in_features, len(self.labels))
@@ -216,21 +247,28 @@ class _Data:
         return layer
 
 
-def _with(base: EmotionModel, source: Statistics, layer: nn.Linear) -> EmotionModel:
-    """A copy that takes every recording to be of this source, with another last layer."""
+def _adapted_model(base: EmotionModel, statistics: Statistics, layer: nn.Linear) -> EmotionModel:
+    """A copy with another last layer that standardises every recording by the statistics."""
     model = copy.deepcopy(base)
-    for mine, theirs in zip(model.prior or (), source, strict=True):
-        mine.copy_(theirs)
+    for buffer, values in zip(model.prior or (), statistics, strict=True):
+        buffer.copy_(values)
     model.sequence.classifier = layer
     model.temperatures.fill_(1.0)
     return model.eval()
 
 
 def _confusions(
-    truth: NDArray[np.int64], predicted: NDArray[np.int64], groups: NDArray[np.str_], classes: int
+    targets: NDArray[np.int64], predicted: NDArray[np.int64], groups: NDArray[np.str_], classes: int
 ) -> NDArray[np.int64]:
-    """``(groups, classes, classes)``, truth in rows."""
+    """Confusion matrix of each group ``(groups, classes, classes)``, targets in rows.
+
+    Args:
+        targets: Class of each clip.
+        predicted: Predicted class of each clip.
+        groups: Group of each clip.
+        classes: Number of classes.
+    """
     names, which = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(names), classes, classes), int)
-    np.add.at(counts, (which, truth, predicted), 1)
+    np.add.at(counts, (which, targets, predicted), 1)
     return counts

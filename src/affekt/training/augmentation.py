@@ -1,4 +1,4 @@
-"""Copies of training clips that stand for voices and recordings the corpus lacks. Training only."""
+"""Augmentation: copies of training clips at other speeds and with degraded audio."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,10 +11,17 @@ from .degradation import degrade, speed
 
 
 def with_copies(clips: Sequence[Clip], settings: Augment) -> list[Clip]:
-    """The clips, and each again at every speed (Ko et al., 2015) and degraded so many times.
+    """Add copies of each clip at every speed (Ko et al., 2015), and degraded copies.
 
-    Resampling moves pitch and formants with the tempo, so 0.9 and 1.1 make a corpus of ten
-    speakers sound like one of thirty.
+    Speeds are changed by resampling, which also changes pitch and formants: with 0.9 and 1.1, ten
+    speakers sound like thirty.
+
+    Args:
+        clips: Training clips.
+        settings: Speeds, and number of degraded copies.
+
+    Returns:
+        The clips, followed by the copies.
     """
     changes = [partial(speed, factor=factor) for factor in settings.speeds]
     changes += [partial(degrade, copy=copy) for copy in range(settings.degraded)]

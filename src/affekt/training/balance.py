@@ -1,11 +1,11 @@
-"""Data balance: how densely each class is cut into segments (section 1.1, Tables 1 and 2).
+"""Data balance: segments of training clips at a hop of each class (section 1.1, Tables 1, 2).
 
-Training only. The class of a clip decides its hop here, so the number of segments tells
-the class; whatever predicts must use ``affekt.audio.segmentation.uniform`` instead.
+For training only. The number of segments of a clip depends on its class here, and would reveal it
+in validation, test or inference; these use ``affekt.audio.segmentation.uniform``.
 
-The paper calls 0.24 s and 0.48 s "overlap length", but its tables show growth by 3.5,
-which an overlap of 0.24 s (hop 0.72 s, at most 4/3 in the long run) cannot give: they are
-hops.
+The paper calls 0.24 s and 0.48 s "overlap length". In its tables the number of segments grows up to
+3.5 times. An overlap of 0.24 s (a hop of 0.72 s) gives at most 4/3 times as many. Both values are
+therefore hops.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from ..audio.segmentation import SEGMENT, Spans, head_and_tail, hopped, to_secon
 from ..errors import CorpusError
 from ..types import ClassBalance
 
-Tier = float | str
+Tier = float | str  # hop in seconds, or `ENDS`
 ENDS = "ends"  # the first and the last segment only
 TIERS: tuple[Tier, ...] = (ENDS, 0.96, 0.48, 0.24)
 Plan = dict[str, Tier]
@@ -51,12 +51,12 @@ SPELLINGS = {
 
 
 def cut(seconds: float, tier: Tier) -> Spans:
-    """The training segments ``(segments, 2)`` of one clip whose class has this tier."""
+    """Training segments ``(segments, 2)`` of a clip of `seconds` whose class has a tier."""
     return head_and_tail(seconds) if tier == ENDS else hopped(seconds, float(tier))
 
 
 def counts(lengths: Iterable[tuple[str, float]], plan: Plan) -> Counter[str]:
-    """Segments per class, from ``(label, seconds)`` of every clip."""
+    """Number of segments of each class under a plan, from ``(label, seconds)`` of each clip."""
     total: Counter[str] = Counter()
     for label, seconds in lengths:
         total[label] += len(cut(seconds, plan[label]))
@@ -64,17 +64,19 @@ def counts(lengths: Iterable[tuple[str, float]], plan: Plan) -> Counter[str]:
 
 
 def make_plan(name: str, lengths: Sequence[tuple[str, float]]) -> Plan:
-    """The plan `name` for training clips given as ``(label, seconds)``.
+    """Choose a tier for each class of the training clips.
 
-    ``none`` is hop 0.96 for all; ``baum1s`` and ``cheavd2`` are the paper's; ``auto``
-    chooses for each class the tier whose number of segments lies nearest to the median
-    class at hop 0.96; ``paper-like`` does to any classes what the paper's text does to the
-    six of BAUM-1s, by their rank: first and last segment for the largest third, hop 0.48 s
-    for the middle, 0.24 s for the smallest.
+    Args:
+        name: ``none``: hop 0.96 s for all classes. ``baum1s`` and ``cheavd2``: the paper's plans.
+            ``auto``: for each class the tier whose number of segments is nearest to that of the
+            median class at hop 0.96 s. ``paper-like``: the paper's rule for BAUM-1s applied to any
+            classes by rank: first and last segment for the largest third, hop 0.48 s for the
+            middle third, 0.24 s for the smallest.
+        lengths: ``(label, seconds)`` of each training clip.
 
     Raises:
-        ValueError: An unknown name.
-        CorpusError: A preset that lacks a class of the data.
+        ValueError: The name is unknown.
+        CorpusError: A preset lacks a class of the clips.
     """
     labels = sorted({label for label, _ in lengths})
     if name == "none":
@@ -95,14 +97,19 @@ def make_plan(name: str, lengths: Sequence[tuple[str, float]]) -> Plan:
     known = {c: SPELLINGS.get(c.lower(), c.lower()) for c in labels}
     if missing := [c for c in labels if known[c] not in preset]:
         raise CorpusError(
-            f"balance plan {name!r} has no {', '.join(missing)}; it knows {', '.join(preset)}. "
-            "Use auto, or map the labels"
+            f"balance plan {name!r} lacks the classes {', '.join(missing)}; it has "
+            f"{', '.join(preset)}. Use auto, or rename the labels"
         )
     return {c: preset[known[c]] for c in labels}
 
 
 def summarise(name: str, lengths: Sequence[tuple[str, float]]) -> list[ClassBalance]:
-    """Tables 1 and 2 for any clips given as ``(label, seconds)``; see `make_plan`."""
+    """Number of segments of each class before and after balancing, as in Tables 1 and 2.
+
+    Args:
+        name: See `make_plan`.
+        lengths: See `make_plan`.
+    """
     plan = make_plan(name, lengths)
     before, after = counts(lengths, dict.fromkeys(plan, SEGMENT)), counts(lengths, plan)
     rows = []

@@ -1,4 +1,4 @@
-"""After the stages: temperatures of the softmax, and the speech gate."""
+"""Calibration of a trained model: temperatures of the softmax, threshold of the speech gate."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,17 +24,17 @@ from .stage2 import clip_logits
 from .synthetic_noise import synthetic_noise
 from .targets import Targets
 
-TAIL = 0.01  # share of validation speech below, and of other sounds above, the gate's threshold
-SPEECH_CLIPS = 2000  # clips that the gate is fitted to, and as many degraded ones
-NOISE_CLIPS = 150  # clips without speech that it is fitted to; a third as many set the threshold
-LEAST_CORPORA = 3  # that an evaluation must leave out to calibrate by it
+TAIL = 0.01  # share of validation speech below the lower bound, of noise above the upper bound
+SPEECH_CLIPS = 2000  # most speech clips that the gate is fitted to, besides a degraded copy of each
+NOISE_CLIPS = 150  # noise clips that the gate is fitted to; a third as many set the threshold
+LEAST_CORPORA = 3  # least number of left-out corpora to calibrate on
 
 
 def temperature(logits: Tensor, targets: Targets) -> float:
     """Temperature of the softmax with the highest likelihood (Guo et al., 2017), at least 1.
 
-    It changes no label. It only lowers the confidence: a few validation speakers, who also chose
-    the epoch, can look too easy.
+    It changes no label and never raises the confidence: the loss of a few validation speakers, who
+    also chose the epoch, may be too low.
 
     Args:
         logits: ``(clips, classes)`` of clips that were not trained on.
@@ -48,7 +48,7 @@ def temperature(logits: Tensor, targets: Targets) -> float:
 def fit_temperatures(
     model: EmotionModel, validation: ClipDataset, config: Config, context: TrainingContext
 ) -> tuple[float, float]:
-    """Fit the temperatures for recordings of an unknown source, and of a known one.
+    """Fit the temperatures for recordings of an unknown domain, and of a known one.
 
     Args:
         model: Trained.
@@ -57,8 +57,8 @@ def fit_temperatures(
         context: Embedding cache and processes.
     """
     encode = clip_encoder(model, validation, config, context.cache_of(model.encoder))
-    unknown = validation.with_sources([None] * len(validation))
-    known = validation.with_sources(validation.corpora)
+    unknown = validation.with_domains([None] * len(validation))
+    known = validation.with_domains(validation.corpora)
     one, two = (
         temperature(clip_logits(model, d, encode, context.distributed), d.targets)
         for d in (unknown, known)
@@ -69,21 +69,21 @@ def fit_temperatures(
 def left_out_temperature(run: Path, config: Config) -> LeftOut:
     """Fit a temperature to an evaluation in which each corpus was left out of training in turn.
 
-    Validation speakers of known corpora look too easy to calibrate for other corpora. Each corpus
-    that was left out has the temperature of highest likelihood over all seeds; a new corpus is
-    given their geometric mean.
+    Temperatures fitted to validation speakers of the training corpora are too low for other
+    corpora. Here, a temperature is fitted to each left-out corpus over all seeds; their geometric
+    mean is used for new corpora.
 
     Args:
         run: Folder of ``affekt evaluate A --leave-out B --leave-out C``.
         config: Settings of the model; the evaluation must have the same.
 
     Raises:
-        AffektError: Not such an evaluation, or one with other settings.
+        AffektError: The folder contains another evaluation, or one with other settings.
     """
     result, table = _read_run(run)
     corpora = _left_out_corpora(result)
     if corpora is None:
-        raise AffektError(f"{run}: does not leave each of three or more corpora out in turn")
+        raise AffektError(f"{run}: not an evaluation that leaves out three or more corpora in turn")
     ignored = {"protocol": Protocol(), "intended_use": "", "license": ""}
     if result.settings.model_copy(update=ignored) != config.model_copy(update=ignored):
         raise AffektError(f"{run}: was made with other settings")
@@ -108,12 +108,12 @@ def fit_gate(
     config: Config,
     cache: EmbeddingCache,
 ) -> None:
-    """Fit the model's speech gate in place: speech against synthetic noises, tones and melodies.
+    """Fit the model's speech gate in place, to speech and synthetic noise.
 
     Args:
         model: Trained.
-        clips: Speech to learn from, as it is and degraded once.
-        validation: Speech of other speakers, which sets the threshold.
+        clips: Speech to fit, together with a degraded copy of each clip.
+        validation: Speech of other speakers, which determines the threshold.
         config: Settings; the seed draws `SPEECH_CLIPS` of the clips.
         cache: Embedding cache of the model's encoder.
     """
@@ -136,7 +136,7 @@ def fit_gate(
     gate.weight.copy_(torch.from_numpy(regression.coef_[0]))
     lowest = gate.score(means([c.recording for c in validation])).quantile(TAIL)
     highest = gate.score(validation_noise).quantile(1 - TAIL)
-    # Half-way, not at the edge of speech: unseen voices score lower than those trained on.
+    # Half-way between the bounds, since speech of unseen speakers scores lower.
     gate.threshold.copy_((lowest + highest) / 2)
 
 
@@ -148,7 +148,7 @@ def _read_run(run: Path) -> tuple[RunResult, pd.DataFrame]:
 
 
 def _left_out_corpora(result: RunResult) -> list[str] | None:
-    """The corpus of each fold; None unless each fold is one corpus, and of each a single fold."""
+    """The corpus that each fold tests; None unless each fold tests a different single corpus."""
     groups = [{s.partition("/")[0] for s in fold.test_speakers} for fold in result.folds]
     corpora = [corpus for group in groups for corpus in group]
     single = all(len(group) == 1 for group in groups) and len(set(corpora)) == len(corpora)

@@ -9,13 +9,14 @@ from ..audio import decoding
 from ..audio.recording import Recording
 from ..corpora.splits import inner_validation
 from ..errors import AudioError, CorpusError
+from ..plural import counted
 from ..progress import Event, Report, silent
 from ..types import Example
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A labelled example with its audio."""
+    """A labelled example with its recording."""
 
     example: Example
     recording: Recording
@@ -35,7 +36,7 @@ def load_clips(examples: Sequence[Example], report: Report = silent) -> list[Cli
     """Decode the recording of every example.
 
     Raises:
-        AudioError: Some cannot be read; the message counts them and names the first.
+        AudioError: Recordings cannot be read; the message has their number and the first error.
     """
     clips, broken = [], []
     for done, example in enumerate(examples, 1):
@@ -46,7 +47,8 @@ def load_clips(examples: Sequence[Example], report: Report = silent) -> list[Cli
         report(Event("read recordings", done, len(examples)))
     if broken:
         raise AudioError(
-            f"{len(broken)} of {len(examples)} recordings cannot be read, the first: {broken[0]}"
+            f"cannot read {len(broken)} of {counted(len(examples), 'recording')}, the first: "
+            f"{broken[0]}"
         )
     return clips
 
@@ -54,22 +56,22 @@ def load_clips(examples: Sequence[Example], report: Report = silent) -> list[Cli
 def inner_split(
     clips: Sequence[Clip], share: float, seed: int, held_out: Sequence[Clip] | None = None
 ) -> tuple[Sequence[Clip], Sequence[Clip]]:
-    """Split the training part into clips to learn from and validation clips.
+    """Split the training part into training and validation clips.
 
-    The split is by speaker. Of a single speaker, a share of the clips of each class is held out:
-    the score on a known voice is too high, but there is no other voice.
+    The split is by speaker. If there is a single speaker, a share of the clips of each class is
+    used for validation; the validation score is then too high.
 
     Args:
         clips: The training part.
-        share: Share of its speakers that validate.
-        seed: Draws them.
-        held_out: Validation clips from elsewhere; nothing is then taken from `clips`.
+        share: Share of the speakers that are used for validation.
+        seed: Seed of the random choice of speakers.
+        held_out: Validation clips from elsewhere; none is then taken from `clips`.
 
     Returns:
-        Clips to learn from, and validation clips.
+        Training clips and validation clips.
 
     Raises:
-        CorpusError: A single speaker, and a single clip of some class.
+        CorpusError: There is a single speaker with a single clip of a class.
     """
     if held_out is not None:
         return clips, held_out
@@ -87,8 +89,8 @@ def _split_by_clip(clips: Sequence[Clip], share: float, seed: int) -> tuple[list
         own = [c for c in clips if c.label == label]
         if len(own) < 2:
             raise CorpusError(
-                f"one training speaker, and one clip of {label}: training needs a second "
-                "speaker, or of each class a second clip for validation"
+                f"one training speaker with one clip of {label}: validation needs a second "
+                "speaker, or a second clip of each class"
             )
         order = rng.permutation(len(own))
         number = min(max(1, round(share * len(own))), len(own) - 1)
@@ -103,6 +105,6 @@ def speakers(clips: Sequence[Clip]) -> list[str]:
 
 
 def audio_warnings(clips: Sequence[Clip]) -> dict[str, list[str]]:
-    """Warnings about the audio of clips, by the id of the example; of those that have any."""
+    """Warnings about the recordings, by the id of the example; only of clips with warnings."""
     warnings = ((clip.example.id, clip.recording.warnings) for clip in clips)
     return {name: list(texts) for name, texts in warnings if texts}

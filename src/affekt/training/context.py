@@ -1,4 +1,4 @@
-"""The surroundings of a training: everything that is neither data nor settings."""
+"""Context of a training: progress, processes, caches; everything but data and settings."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,17 +12,17 @@ from .resume import ResumeCheckpoints
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """How and where a training runs. Built once by the caller and passed down as one thing.
+    """How and where a training runs; built once and passed to all functions of the training.
 
     Attributes:
         report: Receives progress.
         distributed: The processes that train together.
-        embedding_cache: Folder of the embedding cache; without it nothing is kept on disk.
+        embedding_cache: Folder of the embedding cache; None stores no embeddings on disk.
         checkpoints: Resume checkpoints; without them a killed training starts again.
-        gradient_accumulation_steps: Parts in which a batch is computed, one after the other: less
-            memory, the same gradient.
-        keep_interrupted: Ctrl-C ends a stage and keeps its best epoch; otherwise it raises
-            KeyboardInterrupt. Of several processes it always raises.
+        gradient_accumulation_steps: Number of parts in which a batch is computed, one after the
+            other: less memory, the same gradient.
+        keep_interrupted: Whether Ctrl-C ends a stage with its best epoch, instead of raising
+            KeyboardInterrupt. With several processes it always raises.
     """
 
     report: Report = silent
@@ -38,5 +38,5 @@ class TrainingContext:
         return self.keep_interrupted and self.distributed.size == 1
 
     def cache_of(self, encoder: SegmentEncoder) -> EmbeddingCache:
-        """The embedding cache of an encoder with its weights of now."""
+        """The embedding cache of an encoder with its current weights."""
         return EmbeddingCache(encoder, self.embedding_cache, self.distributed, self.report)

@@ -1,4 +1,4 @@
-"""The pair of datasets of a training, and the embeddings of their clips."""
+"""Training and validation datasets, and the embeddings of their clips."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,8 +33,8 @@ class ClipDataset:
         stage2_spans: The same for stage 2: uniform, unless balance covers both stages.
         targets: Class of each clip.
         corpora: Corpus of each clip.
-        sources: Corpus whose statistics standardise each clip's embeddings; None for the mean of
-            all corpora, as in use with recordings of an unknown source.
+        domains: Corpus whose statistics standardise each clip's embeddings; None for the mean
+            statistics of all corpora, as in inference on an unknown domain.
     """
 
     waves: Sequence[Wave]
@@ -42,7 +42,7 @@ class ClipDataset:
     stage2_spans: Sequence[Spans]
     targets: Targets
     corpora: Sequence[str]
-    sources: Sequence[str | None]
+    domains: Sequence[str | None]
 
     def __len__(self) -> int:
         return len(self.waves)
@@ -52,34 +52,34 @@ class ClipDataset:
         """Targets of the segments of stage 1: each has the class of its clip."""
         return self.targets.repeat([len(spans) for spans in self.stage1_spans])
 
-    def with_sources(self, sources: Sequence[str | None]) -> "ClipDataset":
+    def with_domains(self, domains: Sequence[str | None]) -> "ClipDataset":
         """The same clips, standardised by other statistics."""
-        return replace(self, sources=sources)
+        return replace(self, domains=domains)
 
     def standardise(
         self, model: EmotionModel, embeddings: Sequence[Tensor], clips: Sequence[int]
     ) -> list[Tensor]:
-        """Standardise embeddings ``(segments, dim)`` of clips by the statistics of their sources.
+        """Standardise embeddings ``(segments, dim)`` of clips by the statistics of their domains.
 
         Args:
-            model: Has the statistics.
+            model: The model with the statistics.
             embeddings: Of each of the clips.
             clips: Indices into the dataset.
         """
         return [
-            model.standardise(e, self.sources[i]) for e, i in zip(embeddings, clips, strict=True)
+            model.standardise(e, self.domains[i]) for e, i in zip(embeddings, clips, strict=True)
         ]
 
 
 class Split(NamedTuple):
-    """The datasets of a training; `validation` is None where all clips are trained on."""
+    """The datasets of a training; `validation` is None if all clips are used for training."""
 
     training: ClipDataset
     validation: ClipDataset | None
 
 
 class Chunk(NamedTuple):
-    """A part of a clip that the encoder takes at once.
+    """A part of a clip that is encoded at once.
 
     Attributes:
         wave: ``(samples,)``.
@@ -93,16 +93,22 @@ class Chunk(NamedTuple):
 
 
 def uniform_dataset(clips: Sequence[Clip], classes: Classes, config: Config) -> ClipDataset:
-    """Clips cut as for validation, test and inference, each standardised by its corpus."""
+    """Dataset with the uniform segments of inference; clips are standardised by their corpus."""
     waves, spans = prepare([c.recording for c in clips], config)
     corpora = [c.example.corpus for c in clips]
     return ClipDataset(waves, spans, spans, classes.targets(clips), corpora, corpora)
 
 
-def random_sources(corpora: Sequence[str], rng: np.random.Generator) -> list[str | None]:
-    """Corpora whose statistics standardise each clip, since a model is used in two ways.
+def random_domains(corpora: Sequence[str], rng: np.random.Generator) -> list[str | None]:
+    """Draw the domain of each clip, so that the model is trained for known and unknown domains.
 
-    Of several corpora, a random half of the clips is treated as of an unknown source.
+    Args:
+        corpora: Corpus of each clip.
+        rng: Random number generator.
+
+    Returns:
+        For a single corpus, its name. For several, the corpus of a random half of the clips, and
+        None (unknown domain) for the other half.
     """
     if len(set(corpora)) == 1:
         return list(corpora)
@@ -111,7 +117,7 @@ def random_sources(corpora: Sequence[str], rng: np.random.Generator) -> list[str
 
 
 def clip_chunks(dataset: ClipDataset, spans: Sequence[Spans], clip: int) -> list[Chunk]:
-    """Chunks of a clip that is cut into the given segments."""
+    """Chunks of a clip, given the segments of every clip."""
     return [Chunk(w, s, clip) for w, s in windows(dataset.waves[clip], spans[clip])]
 
 
@@ -120,8 +126,8 @@ def segment_chunks(dataset: ClipDataset, *, contextual: bool) -> list[Chunk]:
 
     Args:
         dataset: The clips.
-        contextual: Keep the segments of a clip together; otherwise each is a chunk, as in the
-            paper.
+        contextual: Whether the segments of a clip are encoded together; otherwise each segment is
+            a chunk of its own, as in the paper.
     """
     chunks = [c for i in range(len(dataset)) for c in clip_chunks(dataset, dataset.stage1_spans, i)]
     if contextual:
@@ -133,8 +139,8 @@ def encode_chunks(model: EmotionModel, chunks: Sequence[Chunk], precision: str) 
     """Embeddings ``(segments, dim)`` of each chunk, with gradients.
 
     Args:
-        model: Has the encoder.
-        chunks: Encoded together.
+        model: The model with the encoder.
+        chunks: Chunks that are encoded together.
         precision: Arithmetic of the encoder, as in `Config`.
     """
     with autocast(precision):
@@ -145,17 +151,23 @@ def encode_chunks(model: EmotionModel, chunks: Sequence[Chunk], precision: str) 
 def clip_encoder(
     model: EmotionModel, dataset: ClipDataset, config: Config, cache: EmbeddingCache
 ) -> ClipEncoder:
-    """Encoder of the clips of a dataset in stage 2, by index.
+    """Function that encodes clips of a dataset in stage 2, given their indices.
 
-    End to end each call encodes anew, with gradients in training; otherwise all clips are encoded
-    once.
+    End to end, each call runs the encoder, with gradients in training. Otherwise all clips are
+    encoded once, beforehand.
+
+    Args:
+        model: The model with the encoder.
+        dataset: The clips.
+        config: Settings.
+        cache: Embedding cache of the encoder.
     """
     if not config.stage2.end_to_end:
         embeddings = cache.encode(dataset.waves, dataset.stage2_spans)
         return lambda clips: [embeddings[i] for i in clips]
 
     def encode_clips(clips: Sequence[int]) -> list[Tensor]:
-        if not torch.is_grad_enabled():  # any number of clips, in bounded memory
+        if not torch.is_grad_enabled():  # any number of clips in bounded memory
             waves = [dataset.waves[i] for i in clips]
             encoded = dict(encode(model.encoder, waves, [dataset.stage2_spans[i] for i in clips]))
             return [encoded[i] for i in range(len(clips))]

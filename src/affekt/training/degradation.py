@@ -1,7 +1,7 @@
-"""What microphones, rooms and lines do to speech: for training, and for tests of robustness.
+"""Degradation of speech by noise, rooms and transmission, for augmentation and robustness tests.
 
-Every function takes and gives a mono wave ``(samples,)`` at 16 kHz. Its chance comes from the
-generator it is given, never from other clips, so that no test voice gets into a training clip.
+Every function takes and returns a mono wave ``(samples,)`` at 16 kHz. Noise is synthetic and never
+taken from other clips, so that no audio of a test clip can get into a training clip.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ Samples = NDArray[np.float64]
 
 
 def speed(wave: Wave, factor: float) -> Wave:
-    """Faster or slower by resampling: pitch and formants move with the tempo."""
+    """Change the speed by resampling; pitch and formants change by the same factor."""
     faster: Wave = soxr.resample(wave, SAMPLE_RATE * factor, SAMPLE_RATE)
     return faster
 
 
 def reverb(wave: Wave, seconds: float, rng: np.random.Generator) -> Wave:
-    """A room: noise that decays by 60 dB in `seconds`, as loud as half the direct sound."""
+    """Add reverberation: noise that decays by 60 dB in `seconds`, with half the direct energy."""
     tail = rng.standard_normal(int(seconds * SAMPLE_RATE))
     tail *= 10 ** (-3 * np.arange(len(tail)) / len(tail))
     tail *= 0.5**0.5 / np.sqrt(np.square(tail).sum())
@@ -37,16 +37,16 @@ def reverb(wave: Wave, seconds: float, rng: np.random.Generator) -> Wave:
 
 
 def noise(wave: Wave, snr: float, rng: np.random.Generator, colour: str) -> Wave:
-    """Steady noise `snr` dB below the wave.
+    """Add stationary noise.
 
     Args:
         wave: The speech.
         snr: Signal-to-noise ratio in dB, over the whole clip.
-        rng: Draws the noise.
-        colour: "white", "pink" (1/f), "brown" (1/f^2), or "speech": the wave's own spectrum.
+        rng: Random number generator.
+        colour: "white", "pink" (1/f), "brown" (1/f^2), or "speech" (spectrum of the wave).
     """
     spectrum = np.fft.rfft(rng.standard_normal(len(wave)))
-    spectrum[0] = 0  # an offset is not to be heard
+    spectrum[0] = 0  # no offset
     frequency = np.arange(len(spectrum)).clip(min=1)
     powers = {"white": 0.0, "pink": -0.5, "brown": -1.0}
     shape = np.abs(np.fft.rfft(wave)) if colour == "speech" else frequency ** powers[colour]
@@ -55,14 +55,14 @@ def noise(wave: Wave, snr: float, rng: np.random.Generator, colour: str) -> Wave
 
 
 def band(wave: Wave, low: float, high: float) -> Wave:
-    """Only what lies between two frequencies in Hz, with Butterworth slopes."""
+    """Band-pass filter between two frequencies in Hz, with Butterworth slopes."""
     frequency = np.fft.rfftfreq(len(wave), 1 / SAMPLE_RATE).clip(min=1)
     gain = ((1 + (low / frequency) ** 8) * (1 + (frequency / high) ** 16)) ** -0.5
     return _wave(np.fft.irfft(np.fft.rfft(wave) * gain, len(wave)))
 
 
 def telephone(wave: Wave) -> Wave:
-    """300-3400 Hz, 8 kHz, 8 bits of mu-law: a fixed line (ITU-T G.711)."""
+    """Telephone line: 300-3400 Hz, 8 kHz, 8-bit mu-law (ITU-T G.711)."""
     narrow = soxr.resample(band(wave, 300, 3400), SAMPLE_RATE, 8000)
     peak = np.abs(narrow).max() + 1e-9
     code = np.sign(narrow) * np.log1p(MU * np.abs(narrow / peak)) / np.log1p(MU)
@@ -72,7 +72,7 @@ def telephone(wave: Wave) -> Wave:
 
 
 def opus(wave: Wave, rate: int) -> Wave:
-    """Through Ogg Opus at its lowest bit rate, sampled at `rate` Hz: a call over the net."""
+    """Internet call: Opus at its lowest bit rate, sampled at `rate` Hz."""
     peak = np.abs(wave).max() + 1e-9
     file = io.BytesIO()
     scaled = soxr.resample(wave, SAMPLE_RATE, rate) / peak * 0.9
@@ -83,13 +83,18 @@ def opus(wave: Wave, rate: int) -> Wave:
 
 
 def clip(wave: Wave, share: float) -> Wave:
-    """Overdriven, so that this share of the samples is cut off."""
+    """Clip the amplitude, so that a share of the samples is cut off."""
     limit = np.quantile(np.abs(wave), 1 - share)
     return _wave(np.clip(wave, -limit, limit))
 
 
 def degrade(wave: Wave, copy: int) -> Wave:
-    """The wave through a chain drawn at random; the same for the same wave and number."""
+    """Apply a random chain of degradations.
+
+    Args:
+        wave: The speech.
+        copy: Number of the copy; the same wave and number give the same result.
+    """
     digest = hashlib.sha256(wave.tobytes()).digest()[:8]
     rng = np.random.default_rng([copy, int.from_bytes(digest, "little")])
     if rng.random() < 0.5:
@@ -120,5 +125,5 @@ def _wave(samples: Samples) -> Wave:
 
 
 def _fitted(samples: Samples, length: int) -> Wave:
-    """A coder's delay and its last frame must not change how long the clip is."""
+    """Trim or pad to a length, since a codec adds delay and completes its last frame."""
     return _wave(np.pad(samples[:length], (0, max(0, length - len(samples)))))

@@ -1,4 +1,4 @@
-"""The processes that train one model together, as torchrun or accelerate launch start them."""
+"""Processes that train one model together, started by torchrun or accelerate launch."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -15,10 +15,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Distributed:
-    """This process among those that train together; by default it is alone.
+    """The rank of this process and the number of processes; by default a single process.
 
-    All processes have the same weights and go through the same batches in the same order. Each
-    computes its share of a batch; the sum of their gradients is that of one process alone.
+    All processes have the same weights and process the same batches in the same order. Each
+    computes its share of a batch; the sum of their gradients equals the gradient of a single
+    process.
 
     Attributes:
         rank: Number of this process, from 0.
@@ -30,7 +31,7 @@ class Distributed:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that writes and prints."""
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
     def share(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -47,7 +48,7 @@ class Distributed:
         """Sum the gradients over the processes, in place.
 
         Args:
-            parameters: Those that are trained.
+            parameters: The trained parameters.
             loss: Loss of this process's share of the batch.
 
         Returns:
@@ -56,13 +57,13 @@ class Distributed:
         if self.size == 1:
             return loss
         for parameter in parameters:
-            if parameter.grad is None:  # of a share without an item
+            if parameter.grad is None:  # its share has no item
                 parameter.grad = torch.zeros_like(parameter)
             dist.all_reduce(parameter.grad)
         return float(self.sum(torch.tensor(loss, dtype=torch.float64)))
 
     def gather(self, shares: Sequence[Tensor], sizes: Sequence[int], width: int) -> list[Tensor]:
-        """Give every process what each computed of its `share` of a list, bit for bit.
+        """Collect, in every process, what each process computed for its `share` of a list.
 
         Args:
             shares: ``(size, width)`` of each item of this process's share.
@@ -84,7 +85,7 @@ class Distributed:
 
 @contextmanager
 def process_group() -> Iterator[Distributed]:
-    """Join the other processes for the duration of a block, if this one has any."""
+    """Join the process group for the duration of a block, if there are several processes."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Distributed()
         return

@@ -1,4 +1,4 @@
-"""Segment embeddings, computed once and kept on disk."""
+"""Cache of segment embeddings on disk."""
 
 import hashlib
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ GRID = 0.24  # s; the finest hop of any balance plan, and a divisor of the other
 class EmbeddingCache:
     """Embeddings of clips on disk: one file for each clip, encoder and set of segments.
 
-    The name of a file is a hash of the samples, the segments and all that decides the encoder's
-    output, so that changed input never finds a stale file. Files are written atomically; several
+    The name of a file is a hash of the samples, the segments and everything that determines the
+    encoder's output, so that no stale file is ever used. Files are written atomically; several
     processes can share a folder.
 
     Args:
         encoder: The encoder; its weights must not change during the life of the cache.
-        folder: Where files are kept; None keeps none.
+        folder: Folder of the files; None stores none.
         distributed: Processes that share the work.
         report: Receives progress.
     """
@@ -56,10 +56,10 @@ class EmbeddingCache:
         return embedding_key(self.encoder)
 
     def encode(self, waves: Sequence[Wave], spans: Sequence[Spans]) -> list[Tensor]:
-        """Embeddings ``(segments, dim)`` of each clip, from disk where they are known.
+        """Embeddings ``(segments, dim)`` of each clip, read from disk if they are there.
 
-        A contextual encoder gives further segments of a clip almost for free: one pass on a fine
-        grid then serves every hop of every balance plan.
+        With a contextual encoder, further segments of a clip cost little. Segments are therefore
+        encoded on a fine grid, which has those of every hop of every balance plan.
 
         Args:
             waves: ``(samples,)`` of each clip.
@@ -91,7 +91,7 @@ class EmbeddingCache:
         return [embeddings[i] for i in range(len(waves))]
 
     def _compute(self, wave: Wave, spans: Spans, path: Path | None) -> Tensor:
-        """Embeddings of one clip; alone, so that no bit depends on what else was missing."""
+        """Embeddings of one clip, encoded alone so that no bit depends on other clips."""
         [(_, encoded)] = encode(self.encoder, [wave], [spans])
         embeddings = encoded.clone()
         if path is not None:

@@ -27,8 +27,8 @@ class Interruption:
 def deferred_interruption(*, enabled: bool = True) -> Iterator[Interruption]:
     """Set a flag on Ctrl-C, for the duration of a block, instead of raising KeyboardInterrupt.
 
-    Nothing changes outside the main thread, which alone receives signals, and where another
-    handler than Python's own is installed.
+    Outside the main thread, which alone receives signals, and if a handler other than Python's own
+    is installed, the block has no effect.
 
     Args:
         enabled: If false, Ctrl-C raises KeyboardInterrupt as elsewhere.

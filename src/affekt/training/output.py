@@ -1,4 +1,4 @@
-"""Train or adapt a model and write it as a folder that ``affekt predict`` loads."""
+"""Train or adapt a model and write it to a model folder."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from ..nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ..nn.emotion_model import EmotionModel
 from ..nn.encoders.own import is_own
 from ..nn.training_info import AdaptedFrom, CorpusInfo, LeftOut, TrainingInfo
+from ..plural import counted
 from ..provenance import portable, provenance
 from ..report.model_card import adapted_card, model_card
 from ..run_result import RunResult, load_run_result
@@ -34,21 +35,21 @@ def train_to_folder(
     evaluation: Path | None = None,
     calibrate_on: Sequence[Path] = (),
 ) -> Trained:
-    """Train on a corpus and write config, weights and card to `out`.
+    """Train on a corpus and write config, weights and model card to `out`.
 
     Args:
-        corpus: All of it is trained on, except what it marks as test.
+        corpus: Training data, except for its official test part.
         config: Settings.
         out: New or empty folder; its name is the model's.
         context: Progress, processes, embedding cache, resume checkpoints, Ctrl-C.
         evaluation: ``metrics.json`` of ``affekt evaluate`` with the same corpus and settings, for
-            the card.
+            the model card.
         calibrate_on: Folders of evaluations that left corpora out, to calibrate the confidence.
 
     Raises:
-        AffektError: `out` is not empty, a recording cannot be read, there are too few
-            speakers, `evaluation`, a run or the unfinished training belongs to other data or
-            settings, or something cannot be written.
+        AffektError: `out` is not empty or cannot be written, a recording cannot be read, there are
+            too few speakers, or `evaluation`, a folder of `calibrate_on` or the unfinished training
+            belongs to other data or settings.
     """
     out = out.resolve()
     with ExitStack() as folders:
@@ -73,14 +74,14 @@ def adapt_to_folder(
     """Adapt a model to labelled recordings and write the new one to `out`.
 
     Args:
-        corpus: The recordings, without what it marks as test.
+        corpus: The recordings; its official test part is not used.
         base: Name of a bundled model, or a model folder.
         out: New or empty folder; its name is the model's.
         context: Progress and embedding cache.
 
     Raises:
         AffektError: `out` is not empty, there is no such model, a recording cannot be read, or
-            there are too few.
+            there are too few recordings.
     """
     old = load_checkpoint(model_folder(base))
     with _output_folder(out.resolve()) as place:
@@ -88,7 +89,7 @@ def adapt_to_folder(
         clips = load_clips(training.examples, context.report)
         adapted = adapt(old, clips, context.cache_of(old.model.encoder), place.name)
         license = f"{old.license}; and those of {corpus.name}: {corpus.license}"
-        note = f"{old.name} adapted to {corpus.name}. Good for recordings like these, if any."
+        note = f"{old.name} adapted to {corpus.name}; for recordings like these only."
         config = old.config.model_copy(update={"license": license, "intended_use": note})
         info = _adaptation_info(adapted, old).with_values(
             audio_warnings=_warning_counts(clips), **provenance(training.description(), old.config)
@@ -100,7 +101,7 @@ def adapt_to_folder(
 
 @contextmanager
 def _output_folder(out: Path) -> Iterator[Path]:
-    """A new or empty folder; removed again if it is still empty when the block fails."""
+    """Create a folder, or use an empty one; delete it if the block fails and it is empty."""
     out = new_folder(out)
     try:
         yield out
@@ -117,7 +118,7 @@ def _train(
     context: TrainingContext,
     left_out: Sequence[LeftOut],
 ) -> tuple[Checkpoint, Trained]:
-    """Train, fit the speech gate, and calibrate on corpora that were left out.
+    """Train, fit the speech gate, and calibrate on left-out corpora.
 
     Args:
         corpus: The corpus.
@@ -141,8 +142,8 @@ def _train(
     if left_out:
         info = info.with_values(left_out=list(left_out))
     intended_use = config.intended_use or (
-        f"Trained on {corpus.name}: {len(training.speakers)} speakers. On other voices, languages "
-        "and microphones it may be wrong more often than right."
+        f"Trained on {corpus.name}: {counted(len(training.speakers), 'speaker')}. With other "
+        "speakers, languages and microphones it may be wrong more often than right."
     )
     checkpoint = Checkpoint(
         trained.model, trained.labels, portable(config), name, intended_use, info
@@ -153,7 +154,14 @@ def _train(
 def _fit_gate(
     trained: Trained, clips: Sequence[Clip], config: Config, context: TrainingContext
 ) -> None:
-    """Fit the speech gate to the training speakers; the validation speakers set its threshold."""
+    """Fit the speech gate to the training speakers, its threshold to the validation speakers.
+
+    Args:
+        trained: The trained model.
+        clips: The training part.
+        config: Settings.
+        context: Embedding cache and processes.
+    """
     chosen = set(trained.validation_speakers)
     validation = [c for c in clips if c.example.speaker in chosen]
     training = [c for c in clips if c.example.speaker not in chosen]  # none of a single speaker
@@ -162,11 +170,12 @@ def _fit_gate(
 
 
 def _left_out(runs: Sequence[Path], config: Config) -> list[LeftOut]:
-    """Temperatures of evaluations, at most one for recordings of known and of unknown source."""
+    """Temperatures of evaluations: at most one for known and one for unknown domains."""
     left_out = [left_out_temperature(run, config) for run in runs]
     if len({run.known_source for run in left_out}) < len(left_out):
         raise AffektError(
-            "two evaluations to calibrate on have the same protocol.test_normalisation; give one"
+            "two evaluations to calibrate on are both with or both without "
+            "protocol.test_normalisation; give one of them"
         )
     return left_out
 
@@ -189,9 +198,9 @@ def _warning_counts(clips: Sequence[Clip]) -> dict[str, int]:
 
 
 def _round_to_float16(model: EmotionModel) -> None:
-    """Round weights to float16, so that the model of half the size on disk is this one, bit by bit.
+    """Round weights to float16, so that the stored model is bitwise equal to this one.
 
-    An encoder from outside the package keeps its own: float16 may not hold them.
+    An encoder from outside the package is not rounded: float16 may be too coarse for it.
     """
     exact = "encoder." if is_own(model.encoder) else None
     for name, tensor in model.state_dict().items():
@@ -200,8 +209,12 @@ def _round_to_float16(model: EmotionModel) -> None:
 
 
 def _matching(path: Path, corpus: Corpus, config: Config) -> RunResult:
-    """Read an evaluation, which must be of this corpus and these settings."""
+    """Read an evaluation and check that corpus and settings are these.
+
+    Raises:
+        AffektError: They are not, or the file cannot be read.
+    """
     result = load_run_result(path)
     if result.differences(corpus.description(), config):
-        raise AffektError(f"{path}: was made with another corpus or other settings")
+        raise AffektError(f"{path}: an evaluation of another corpus or with other settings")
     return result

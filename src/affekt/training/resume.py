@@ -23,11 +23,11 @@ METADATA = "state"  # key of the JSON in a checkpoint's metadata
 class ResumeCheckpoints:
     """A folder with one file for each stage that was started: tensors and JSON, nothing pickled.
 
-    Each file is written atomically over the one before.
+    Each file atomically replaces the one before.
 
     Args:
-        folder: Folder of this training alone.
-        every: Steps between two checkpoints; there is one after each epoch too.
+        folder: Folder that no other training uses.
+        every: Steps between two checkpoints; one is written after each epoch too.
         resume: Continue the unfinished training in the folder, if there is one.
     """
 
@@ -52,7 +52,7 @@ class ResumeCheckpoints:
 
     @contextmanager
     def session(self, identity: Mapping[str, Any]) -> Iterator[None]:
-        """Own the folder for the duration of a training; a finished one deletes it.
+        """Use the folder for the duration of a training; delete it when the training is complete.
 
         Args:
             identity: Data, settings and versions: no other training can continue this one.
@@ -75,11 +75,11 @@ class ResumeCheckpoints:
 
         Args:
             stage: Name of the stage, unique in the training.
-            tensors: Weights, optimizer, state of torch's random numbers.
-            values: The rest, as JSON types.
+            tensors: Weights, state of the optimizer, state of torch's random numbers.
+            values: All other state, as JSON types.
 
         Raises:
-            AffektError: It cannot be written; the checkpoint before it is still there.
+            AffektError: It cannot be written; the previous checkpoint remains.
         """
         contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
         metadata = {METADATA: json.dumps(values)}
@@ -116,5 +116,5 @@ class ResumeCheckpoints:
 def _write_file(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     try:
         save_file(tensors, path, metadata)
-    except SafetensorError as error:  # as of a full disk
+    except SafetensorError as error:  # such as a full disk
         raise OSError(str(error)) from error

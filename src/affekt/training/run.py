@@ -1,4 +1,4 @@
-"""The training of one model: prepare, stage 1, stage 2, calibrate, and all again on all clips."""
+"""Training of one model: prepare, stage 1, stage 2, calibrate, and the refit on all clips."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from .balance import Plan, cut, make_plan, summarise
 from .calibration import fit_temperatures
 from .clips import Clip, inner_split, speakers
 from .context import TrainingContext
-from .datasets import Split, random_sources, uniform_dataset
+from .datasets import Split, random_domains, uniform_dataset
 from .stage1 import train_encoder
 from .stage2 import train_sequence
 from .targets import Classes, classes_of
@@ -32,8 +32,9 @@ class Trained:
         plan: Hop of each class in training.
         balance: Number of segments of each class before and after.
         validation_speakers: Speakers of the validation clips.
-        temperatures: Of the softmax, for recordings of an unknown and of a known source.
-        stage1, stage2: What happened in each stage while there was validation.
+        temperatures: Of the softmax, for recordings of an unknown and of a known domain.
+        stage1: History of stage 1 of the run with validation.
+        stage2: History of stage 2 of the run with validation.
         refit: Whether the model was trained again on all clips.
         interrupted: Whether Ctrl-C ended the training early.
     """
@@ -50,8 +51,8 @@ class Trained:
     interrupted: bool
 
     def training_info(self) -> TrainingInfo:
-        """What a result records of its training."""
-        unknown_source, known_source = self.temperatures
+        """Record of the training for config.json and metrics.json."""
+        unknown_domain, known_domain = self.temperatures
         return TrainingInfo(
             encoder=self.model.encoder.origin,
             plan=dict(self.plan),
@@ -59,7 +60,7 @@ class Trained:
             stage1_epochs=self.stage1.epochs,
             stage2_epochs=self.stage2.epochs,
             validation_UAR=round(self.stage2.validation[self.stage2.epochs - 1].uar, 4),
-            temperatures=(round(unknown_source, 3), round(known_source, 3)),
+            temperatures=(round(unknown_domain, 3), round(known_domain, 3)),
             refit=self.refit,
             interrupted=self.interrupted,
             balance=self.balance,
@@ -73,11 +74,11 @@ class Run:
 
     Attributes:
         name: "selection" (validation chooses the epochs) or "refit" (on all clips).
-        training: Clips to train on.
-        validation: Clips that choose the epochs; none for "refit".
+        training: Training clips.
+        validation: Clips whose loss chooses the epochs; none for "refit".
         classes: Classes of the model.
         config: Settings.
-        seed: Of the weights and of the order of the clips.
+        seed: Seed of the weights and of the order of the clips.
     """
 
     name: str
@@ -90,7 +91,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a run gives; the attributes are those of `Trained`."""
+    """Result of a run; see the attributes of `Trained`."""
 
     model: EmotionModel
     plan: Plan
@@ -113,23 +114,22 @@ def train(
     seed: int,
     held_out: Sequence[Clip] | None = None,
 ) -> Trained:
-    """Train in two stages; inner validation speakers choose the number of epochs of each.
+    """Train in two stages; the loss of validation speakers chooses the number of epochs of each.
 
-    With ``protocol.refit`` the model is trained again from the start on all clips, for the chosen
-    numbers of epochs; if Ctrl-C interrupts that, the first model is kept. The same seed gives the
-    same weights.
+    With ``protocol.refit`` the model is then trained again from the start on all clips, for the
+    chosen numbers of epochs. If Ctrl-C interrupts the refit, the first model is returned. The same
+    seed gives the same weights.
 
     Args:
         clips: The training part.
         config: Settings.
         context: Progress, processes, embedding cache, resume checkpoints, Ctrl-C.
-        seed: Of the weights, the order of the clips, the validation speakers.
-        held_out: Clips that choose the epochs in place of validation speakers. They are never
-            trained on.
+        seed: Seed of the weights, the order of the clips and the choice of validation speakers.
+        held_out: Validation clips in place of validation speakers; they are never trained on.
 
     Raises:
-        CorpusError: A single speaker with a single clip of some class.
-        KeyboardInterrupt: Ctrl-C, before there was a model to keep.
+        CorpusError: There is a single speaker with a single clip of a class.
+        KeyboardInterrupt: Ctrl-C was pressed before there was a model to return.
     """
     classes = classes_of(clips)
     training, validation = inner_split(clips, config.protocol.validation, seed, held_out)
@@ -161,8 +161,8 @@ def _fit(run: Run, context: TrainingContext) -> Fitted | None:
     """Prepare, train both stages, calibrate.
 
     Returns:
-        The model; None if Ctrl-C came before there was one to keep: before the first epoch of
-        stage 1, or at any time without validation clips.
+        The model; None if Ctrl-C was pressed before the first epoch of stage 1 was complete, or at
+        any time in a run without validation clips.
     """
     rng = np.random.default_rng(run.seed)
     trainer = Trainer(context, rng, run.name)
@@ -183,10 +183,10 @@ def _fit(run: Run, context: TrainingContext) -> Fitted | None:
 
 
 def _refit(run: Run, context: TrainingContext) -> Fitted | None:
-    """Train on all clips; None if Ctrl-C interrupts it: the model before is better than half."""
+    """Train on all clips; None if Ctrl-C interrupts it, since the first model is then better."""
     try:
         return _fit(run, context)
-    except KeyboardInterrupt:  # while clips were encoded, between the stages
+    except KeyboardInterrupt:  # raised while clips are encoded, outside the stages
         if not context.defers_interruption:
             raise
         return None
@@ -197,10 +197,10 @@ def prepare(run: Run, rng: np.random.Generator) -> tuple[Split, Plan, list[Class
 
     Args:
         run: The clips and the settings.
-        rng: Draws whose statistics standardise each clip.
+        rng: Draws the domain by whose statistics each clip is standardised.
 
     Returns:
-        The datasets, the hop of each class, and its numbers of segments.
+        The datasets, the hop of each class, and the number of segments of each class.
     """
     settings = run.config.balance
     clips = with_copies(run.training, run.config.augment)
@@ -209,14 +209,14 @@ def prepare(run: Run, rng: np.random.Generator) -> tuple[Split, Plan, list[Class
     balanced = [cut(c.seconds, plan[c.label]) for c in clips]
     training = uniform_dataset(clips, run.classes, run.config)
     training = replace(
-        training, stage1_spans=balanced, sources=random_sources(training.corpora, rng)
+        training, stage1_spans=balanced, domains=random_domains(training.corpora, rng)
     )
     if settings.scope == "both":
         training = replace(training, stage2_spans=balanced)
     validation = None
     if run.validation:
         validation = uniform_dataset(run.validation, run.classes, run.config)
-        validation = validation.with_sources(random_sources(validation.corpora, rng))
+        validation = validation.with_domains(random_domains(validation.corpora, rng))
     return Split(training, validation), plan, summarise(settings.plan, lengths)
 
 

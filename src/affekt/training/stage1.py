@@ -1,4 +1,4 @@
-"""Stage 1: the segment encoder under a softmax head, on balanced segments (equations 1, 2)."""
+"""Stage 1: training of the segment encoder with a softmax head (equations 1 and 2)."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -28,12 +28,12 @@ class Batches(NamedTuple):
 
 
 def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Trainer) -> History:
-    """Train the encoder, unless it is frozen, and the projection in place.
+    """Train the projection and, unless it is frozen, the encoder in place.
 
     The softmax head is discarded. Without validation clips all epochs are run.
 
     Args:
-        model: To be trained.
+        model: The model to train.
         split: Training and validation clips.
         config: Settings.
         trainer: Runs the epochs.
@@ -44,7 +44,7 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
     head = nn.Sequential(nn.Dropout(0.5), nn.Linear(EMBEDDING_DIM, classes))
     top = nn.ModuleList([model.projection, head])
     cache = trainer.context.cache_of(model.encoder)
-    embeddings = _measure(model, training, cache)
+    embeddings = _set_statistics(model, training, cache)
     if settings.freeze:
         batches = _frozen_batches(model, training, embeddings)
     else:
@@ -71,12 +71,14 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
     return trainer.fit(stage)
 
 
-def _measure(model: EmotionModel, training: ClipDataset, cache: EmbeddingCache) -> list[Tensor]:
-    """Take the statistics of each training corpus into the model's projection.
+def _set_statistics(
+    model: EmotionModel, training: ClipDataset, cache: EmbeddingCache
+) -> list[Tensor]:
+    """Compute the statistics of each training corpus for the model's projection.
 
     Returns:
-        Embeddings ``(segments, dim)`` of each clip by the encoder as it is now; none where the
-        model does not standardise, so that they are not needed.
+        Embeddings ``(segments, dim)`` of each clip by the current encoder; none if the model does
+        not standardise embeddings.
     """
     if not isinstance(model.projection, Projection):
         return []
@@ -93,14 +95,14 @@ def _measure(model: EmotionModel, training: ClipDataset, cache: EmbeddingCache) 
 def _frozen_batches(
     model: EmotionModel, training: ClipDataset, embeddings: Sequence[Tensor]
 ) -> Batches:
-    """Segments whose embeddings are known."""
+    """Segments whose embeddings were computed beforehand."""
     x = torch.cat(training.standardise(model, embeddings, range(len(training))))
     targets = training.segment_targets
     return Batches([1] * len(x), lambda items: (x[items], targets.select(items)))
 
 
 def _encoded_batches(model: EmotionModel, training: ClipDataset, precision: str) -> Batches:
-    """Segments that are encoded anew in each step, with gradients."""
+    """Segments that are encoded in each step, with gradients."""
     chunks = segment_chunks(training, contextual=model.encoder.contextual)
 
     def get(items: list[int]) -> tuple[Tensor, Targets]:
@@ -120,10 +122,10 @@ def _validation(
     config: Config,
     context: TrainingContext,
 ) -> Callable[[], Score] | None:
-    """Scorer of the validation segments; a frozen encoder encodes them only once.
+    """Function that scores the validation segments; a frozen encoder encodes them only once.
 
     Args:
-        model: In training.
+        model: The model that is trained.
         head: Classifier on the projected embeddings.
         validation: The clips, if there are any.
         config: Settings.

@@ -1,7 +1,7 @@
-"""Stage 2: the sequence model, from the embeddings of a clip to its emotion (equations 3-9).
+"""Stage 2: training of the sequence model on the embeddings of clips (equations 3-9).
 
-The embeddings come from the encoder that stage 1 left, computed once; or, end to end, the encoder
-is trained together with the sequence model.
+The embeddings are computed once by the encoder of stage 1. End to end, the encoder is trained
+together with the sequence model.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def train_sequence(model: EmotionModel, split: Split, config: Config, trainer: T
     Without validation clips all epochs are run.
 
     Args:
-        model: As stage 1 left it.
+        model: The model after stage 1.
         split: Training and validation clips.
         config: Settings.
         trainer: Runs the epochs.
@@ -67,7 +67,7 @@ def clip_logits(
     Args:
         model: In evaluation mode.
         dataset: The clips.
-        encode: Gives their embeddings.
+        encode: Function from indices of clips to their embeddings.
         distributed: Processes that share the work.
     """
     clips, classes = dataset.targets.known.shape
@@ -84,10 +84,10 @@ def _validation(
     config: Config,
     context: TrainingContext,
 ) -> Callable[[], Score] | None:
-    """Scorer of the validation clips.
+    """Function that scores the validation clips.
 
     Args:
-        model: In training.
+        model: The model that is trained.
         validation: The clips, if there are any.
         config: Settings.
         context: Embedding cache and processes.

@@ -1,6 +1,7 @@
-"""Sounds that are not speech, made on the spot: noises, tones, sweeps and melodies.
+"""Synthetic audio without speech: noises, tones, sweeps and melodies.
 
-Negative examples for `nn.speech_gate.SpeechGate`. Real music and real noises stay for its test.
+They are the negative examples of `nn.speech_gate.SpeechGate`, which is tested on real music and
+noises.
 """
 
 import numpy as np
@@ -14,23 +15,23 @@ MINOR = np.array([0, 2, 3, 5, 7, 8, 10, 12])  # semitones
 
 
 def synthetic_noise(number: int, seed: int = 0) -> list[Wave]:
-    """Clips of 0.5 to 4 s."""
+    """Generate clips of 0.5 to 4 s, each a wave ``(samples,)``."""
     rng = np.random.default_rng(seed)
-    return [_sound(rng) for _ in range(number)]
+    return [_clip(rng) for _ in range(number)]
 
 
-def _sound(rng: np.random.Generator) -> Wave:
+def _clip(rng: np.random.Generator) -> Wave:
     length = int(rng.uniform(0.5, 4) * SAMPLE_RATE)
     kinds = (_melody, _rumble, _sweep, _hiss, _hum)
-    sound = kinds[rng.choice(len(kinds), p=[0.5, 0.25, 0.07, 0.1, 0.08])](length, rng)
+    wave = kinds[rng.choice(len(kinds), p=[0.5, 0.25, 0.07, 0.1, 0.08])](length, rng)
     if rng.random() < 0.4:
-        level = np.sqrt(np.square(sound).mean()) * 10 ** (-rng.uniform(5, 30) / 20)
-        sound = sound + level * _hiss(length, rng)
-    return (0.5 * sound / (np.abs(sound).max() + 1e-9)).astype(np.float32)
+        rms = np.sqrt(np.square(wave).mean()) * 10 ** (-rng.uniform(5, 30) / 20)
+        wave = wave + rms * _hiss(length, rng)
+    return (0.5 * wave / (np.abs(wave).max() + 1e-9)).astype(np.float32)
 
 
 def _hiss(length: int, rng: np.random.Generator) -> Samples:
-    """White to brown noise of unit level."""
+    """White to brown noise of unit RMS."""
     spectrum = np.fft.rfft(rng.standard_normal(length))
     spectrum *= np.arange(len(spectrum)).clip(min=1) ** -rng.uniform(0, 1)
     noise = np.fft.irfft(spectrum, length)
@@ -38,7 +39,7 @@ def _hiss(length: int, rng: np.random.Generator) -> Samples:
 
 
 def _rumble(length: int, rng: np.random.Generator) -> Samples:
-    """Noise, maybe of one band, whose level comes and goes: engines, wind, crowds."""
+    """Noise with a modulated level, in half of the cases band-limited: engines, wind, crowds."""
     noise = _hiss(length, rng)
     if rng.random() < 0.5:
         low = rng.uniform(100, 3000)
@@ -51,20 +52,20 @@ def _rumble(length: int, rng: np.random.Generator) -> Samples:
 
 
 def _sweep(length: int, rng: np.random.Generator) -> Samples:
-    """A siren: one tone whose pitch wanders."""
+    """A siren: a tone of varying frequency."""
     corners = np.linspace(0, length, 6)
     frequency = np.interp(np.arange(length), corners, rng.uniform(100, 4000, 6))
     return np.sin(2 * np.pi * np.cumsum(frequency) / SAMPLE_RATE)
 
 
 def _hum(length: int, rng: np.random.Generator) -> Samples:
-    """One to seven harmonics of one tone."""
+    """A tone with one to seven harmonics."""
     return _tone(length, rng.uniform(60, 4000), rng)
 
 
 def _melody(length: int, rng: np.random.Generator) -> Samples:
-    """One to four voices in a minor key, each with a timbre of its own, maybe with drums."""
-    sound = np.zeros(length)
+    """Music in a minor key: one to four parts of different timbre, in most cases with drums."""
+    wave = np.zeros(length)
     beat, key = rng.uniform(0.1, 0.6), rng.integers(40, 70)
     for _ in range(rng.integers(1, 5)):
         timbre, octave = int(rng.integers(1 << 30)), 12 * rng.integers(-1, 3)
@@ -73,13 +74,13 @@ def _melody(length: int, rng: np.random.Generator) -> Samples:
             frequency = 440 * 2 ** ((rng.choice(MINOR) + key + octave - 69) / 12)
             size = min(length - start, int(step * rng.uniform(0.8, 3) * SAMPLE_RATE) + 1)
             tone = _tone(size, frequency, np.random.default_rng(timbre))
-            sound[start : start + size] += tone * _decay(size, rng) * rng.uniform(0.3, 1)
+            wave[start : start + size] += tone * _decay(size, rng) * rng.uniform(0.3, 1)
     if rng.random() < 0.6:
         for start in _starts(length, beat * rng.choice([0.5, 1, 2])):
             size = min(length - start, SAMPLE_RATE // 5)
             fall = np.exp(-np.arange(size) / SAMPLE_RATE / rng.uniform(0.01, 0.08))
-            sound[start : start + size] += rng.standard_normal(size) * fall * rng.uniform(0.2, 1.5)
-    return sound
+            wave[start : start + size] += rng.standard_normal(size) * fall * rng.uniform(0.2, 1.5)
+    return wave
 
 
 def _starts(length: int, step: float) -> range:
@@ -99,7 +100,7 @@ def _sine(length: int, frequency: float, rng: np.random.Generator) -> Samples:
 
 
 def _decay(length: int, rng: np.random.Generator) -> Samples:
-    """Struck or bowed."""
+    """Envelope of a bowed or struck note."""
     if rng.random() < 0.3:
         return np.hanning(length)
     time = np.arange(length) / SAMPLE_RATE

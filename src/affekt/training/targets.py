@@ -13,10 +13,10 @@ from .clips import Clip
 
 
 class Score(NamedTuple):
-    """Of validation clips or segments.
+    """Score of validation clips or segments.
 
-    The loss chooses the epoch: on a few dozen clips the UAR jumps and ties, and its best
-    epoch is often a lucky one (measured: results/selection.md).
+    The loss chooses the epoch: the UAR of a few dozen clips takes few values, and its best epoch is
+    often best by chance (measured in ``results/selection.md``).
     """
 
     loss: float
@@ -26,8 +26,8 @@ class Score(NamedTuple):
 class Targets(NamedTuple):
     """Classes of clips or segments, each among the classes of its corpus.
 
-    Fearful clips of a corpus without the class fear carry another label or were left out. Loss
-    and score therefore compare only the classes that an item's own corpus has.
+    In a corpus without the class fear, fearful clips have another label or were left out. Loss and
+    score therefore compare only the classes of an item's own corpus.
 
     Attributes:
         indices: Class indices ``(items,)``.
@@ -42,7 +42,7 @@ class Targets(NamedTuple):
         return Targets(self.indices[items], self.known[items])
 
     def repeat(self, counts: Sequence[int]) -> "Targets":
-        """Targets of segments, from those of clips with so many segments each."""
+        """Targets of segments, given the targets of clips and their numbers of segments."""
         repeats = torch.tensor(list(counts))
         return Targets(
             self.indices.repeat_interleave(repeats, 0), self.known.repeat_interleave(repeats, 0)

@@ -1,6 +1,6 @@
 """The training loop of every stage: epochs, early stopping, best weights, Ctrl-C, resuming.
 
-The only file, with `affekt.training.distributed`, that knows of processes and steps.
+Only this module and `affekt.training.distributed` deal with processes and steps.
 """
 
 import copy
@@ -23,7 +23,7 @@ from .targets import Score
 
 @dataclass
 class History:
-    """What happened in a stage.
+    """Course of a stage.
 
     Attributes:
         loss: Mean training loss by epoch.
@@ -54,15 +54,15 @@ class Stage:
         name: Name in progress reports.
         model: Trained in place.
         optimizer: Of the model's parameters.
-        sizes: Number of segments of each training item; 1 where items are counted.
-        batch_size: Least sum of sizes in a batch; the last batch may have less.
-        loss: From training items to their mean loss, per segment or per clip.
-        validate: Scores the validation clips; without it all epochs are run.
-        epochs: Most epochs.
-        patience: Epochs without a better validation loss before stopping.
+        sizes: Size of each training item: its number of segments, or 1 for a clip.
+        batch_size: Least sum of sizes in a batch; the last batch may be smaller.
+        loss: Function from training items to their mean loss, per segment or per clip.
+        validate: Function that scores the validation clips; without it all epochs are run.
+        epochs: Largest number of epochs.
+        patience: Epochs without a lower validation loss before stopping.
         max_grad_norm: Largest norm of the gradient.
-        complete_first_epoch: After Ctrl-C finish the first epoch, so that there is a model and the
-            stage before was not in vain.
+        complete_first_epoch: Whether Ctrl-C takes effect only after the first epoch, so that the
+            stage always gives a model.
     """
 
     name: str
@@ -129,9 +129,9 @@ class Trainer:
     def fit(self, stage: Stage) -> History:
         """Train the stage's model in place and leave it with the weights of its best epoch.
 
-        Without validation all epochs are run and the last weights are kept. If the context keeps
-        interrupted trainings, Ctrl-C ends the stage between two steps; the history says so, with
-        0 epochs if none was completed.
+        Without validation all epochs are run and the model has the last weights. If the context
+        keeps interrupted trainings, Ctrl-C ends the stage between two steps; the history then has
+        `interrupted`, and 0 epochs if none was completed.
 
         Raises:
             AffektError: The loss is not finite, or a resume checkpoint cannot be read or written.
@@ -139,7 +139,7 @@ class Trainer:
         state = self._restore(stage) or StageState()
         history = state.history
         if not state.done:
-            if self.context.distributed.rank:  # the first process draws as one alone would
+            if self.context.distributed.rank:  # the main process draws as a single one would
                 torch.manual_seed(torch.initial_seed() + self.context.distributed.rank)
             with deferred_interruption(enabled=self.context.defers_interruption) as interruption:
                 while not (stage.is_finished(history) or history.interrupted):
@@ -184,7 +184,7 @@ class Trainer:
             yield batch
 
     def _step(self, stage: Stage, batch: list[int]) -> float:
-        """Update the weights by one batch, of which each process computes its share.
+        """Update the weights with one batch, of which each process computes its share.
 
         Returns:
             The loss of the batch.
@@ -268,7 +268,7 @@ class Trainer:
 
 
 def autocast(precision: str) -> torch.autocast:
-    """The context in which a network on waves or log-mels is trained (``config.precision``)."""
+    """Context of the forward pass of an encoder, with the arithmetic of ``config.precision``."""
     return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
 
 
