@@ -246,10 +246,10 @@ def test_a_live_stream_of_opus(server):
     ("frames", "query", "code", "reason"),
     [
         (["hello"], "", 1007, "binary frames"),
-        ([b"abc"], "", 1007, "whole samples"),
+        ([b"abc"], "", 1007, "not a multiple of the size of int16"),
         ([np.full(999, np.nan, "<f4").tobytes()], "samples=float32", 1007, "NaN"),
         ([b"\xff\xff\xff"], "samples=opus&rate=48000", 1007, "Opus"),
-        ([], "samples=opus", 1008, "48000"),
+        ([], "samples=opus", 1008, "rate=48000"),
         ([], "rate=10", 1008, "sampled at 10"),
         ([], "hop=0.001", 1008, "0.01"),
         ([], "hop=0.05", 1008, "0.1"),

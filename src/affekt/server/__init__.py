@@ -1,1 +1,1 @@
-"""The HTTP server (extra ``serve``): recognise, jobs, live streams, and the page."""
+"""HTTP server (extra ``serve``): recognition requests, jobs, live streams, web page."""

@@ -1,4 +1,4 @@
-"""Errors as answers: a status code and one sentence, ``{"detail": ...}``."""
+"""Responses to errors: a status code and one sentence, ``{"detail": ...}``."""
 
 import errno
 import sqlite3
@@ -38,16 +38,16 @@ def error_responses(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 
 def too_many(what: str) -> HTTPException:
-    """The error 429 of a limit.
+    """Error 429 for a limit.
 
     Args:
-        what: What is limited, in the plural.
+        what: Plural noun of what is limited.
     """
     return HTTPException(429, f"too many {what} at the same time; try again", headers=RETRY)
 
 
 def _disk_full(error: OSError | sqlite3.Error) -> bool:
-    """Whether the disk has no room left, as opposed to any other error of a file or database."""
+    """Whether the disk is full, as opposed to any other error of a file or database."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     return error.errno in DISK_FULL
@@ -58,7 +58,7 @@ def _answer(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 
 
 def _sentence(error: RequestValidationError | WebSocketRequestValidationError) -> str:
-    """The first validation error, with the parameter that it is about."""
+    """The first validation error, with its parameter."""
     first = error.errors()[0]
     parameter = " ".join(str(part) for part in first["loc"])
     return f"{parameter}: {first['msg']}"
@@ -90,14 +90,14 @@ async def _store_full(_: Request, __: StoreFullError) -> JSONResponse:
 
 
 async def _storage(_: Request, error: OSError | sqlite3.Error) -> JSONResponse:
-    """507 if the disk is full; any other error is internal."""
+    """Respond with 507 if the disk is full; any other error is internal."""
     if not _disk_full(error):
         raise error
     return _answer(507, "the recording cannot be stored: the disk of the server is full")
 
 
 async def _internal(_: Request, __: Exception) -> JSONResponse:
-    """500 without details; the server logs the error with its traceback after this."""
+    """Respond with 500 without details; the server then logs the error with its traceback."""
     return _answer(500, "internal error; its cause is in the log of the server")
 
 

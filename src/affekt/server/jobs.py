@@ -1,4 +1,4 @@
-"""``/v1/jobs``: recordings of up to 12 hours, recognised in the background."""
+"""Routes ``/v1/jobs``: recordings of up to 12 hours, recognised in the background."""
 
 import uuid
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..audio.decoding import Decoder
 from ..errors import AudioError
 from .access import check_access
 from .errors import error_responses
-from .recognise import FILES, Format, as_file
+from .recognise import FILES, Format, ModelName, as_file
 from .schema import JobState
 from .service import CurrentService, Service
 from .store import Job, StoreFullError
@@ -32,11 +32,11 @@ async def submit(
     request: Request,
     response: Response,
     service: CurrentService,
-    model: Annotated[str | None, Query(max_length=200)] = None,
+    model: ModelName = None,
 ) -> JobState:
     """Queue a recording of up to 12 hours.
 
-    The recording is deleted when the job ends; the result is kept for a limited time, by default
+    The recording is deleted when the job ends; the result is stored for a limited time, by default
     a day.
     """
     recognizer, settings, store = service.model(model), service.settings, service.store
@@ -60,7 +60,7 @@ async def submit(
 
 
 def _check_readable(path: Path, name: str, decoding: Semaphore) -> None:
-    """Raise `AudioError` at once if the upload cannot be decoded."""
+    """Raise `AudioError` if the beginning of the upload cannot be decoded."""
     if not path.stat().st_size:
         raise AudioError(f"{name}: the file is empty")
     with decoding:
@@ -72,7 +72,11 @@ def _check_readable(path: Path, name: str, decoding: Semaphore) -> None:
     response_model=JobState,
     responses=FILES | error_responses(403, 404, 409, 422),
 )
-def state(job: str, service: CurrentService, format: Format = "json") -> JobState | Response:
+def state(
+    job: str,
+    service: CurrentService,
+    format: Annotated[Format, Query(description="Format of the result.")] = "json",
+) -> JobState | Response:
     """The state of a job; once it is done, its result in the requested format."""
     current = _job(service, job)
     if format == "json":
@@ -93,7 +97,7 @@ def delete(job: str, service: CurrentService) -> None:
 def _job(service: Service, job_id: str) -> Job:
     if job := service.store.get(job_id):
         return job
-    raise HTTPException(404, "no job with this id; results are kept for a limited time")
+    raise HTTPException(404, "no job with this id; results are stored for a limited time")
 
 
 def _state(service: Service, job: Job) -> JobState:

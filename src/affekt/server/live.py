@@ -1,4 +1,4 @@
-"""Live speech over a WebSocket: binary frames in, segments and utterances out."""
+"""Live streams over a WebSocket: binary frames in, segments and utterances out."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,58 +15,66 @@ from ..inference.recognizer import Recognizer
 from ..inference.stream import Stream
 from .sockets import BAD_DATA, REFUSED, close
 
-LONGEST, FASTEST = 2.0, 0.1  # s in a frame and between moments: work that others wait for
-SILENT = 60.0  # s without a frame after which a client is taken for gone
+LONGEST_FRAME = 2.0  # s; longer frames would delay other clients
+SHORTEST_HOP = 0.1  # s
+TIMEOUT = 60.0  # s without a frame after which the connection is closed
 Samples = Literal["int16", "float32", "opus"]
 Decode = Callable[[bytes], NDArray[np.generic]]
 
 
-async def converse(
+async def serve_stream(
     socket: WebSocket, recognizer: Recognizer, rate: int, samples: Samples, hop: float
 ) -> None:
-    """Answer until the client says "end" or goes.
+    """Recognise a stream until the client sends "end" or disconnects.
 
-    A frame is read when the one before it has been answered: who sends faster than speech is
-    recognised is slowed down by TCP, and nothing piles up here.
+    A frame is read only after the one before has been answered, so that TCP slows down a client
+    that sends faster than speech is recognised, and no frames accumulate in memory.
+
+    Args:
+        socket: The accepted connection.
+        recognizer: The model.
+        rate: Sampling rate in Hz.
+        samples: Type of the samples in a frame; "opus" for one Opus packet in each frame.
+        hop: Seconds from one segment to the next.
     """
-    told: list[dict[str, Any]] = []
+    utterances: list[dict[str, Any]] = []
     try:
         stream = Stream(
-            recognizer, rate, hop=hop, ended=lambda p: told.append({"utterance": p.to_dict()})
+            recognizer, rate, hop=hop, ended=lambda p: utterances.append({"utterance": p.to_dict()})
         )
-        if hop < FASTEST:
-            raise ValueError(f"hop is {hop} s; here it must be at least {FASTEST} s")
+        if hop < SHORTEST_HOP:
+            raise ValueError(f"hop is {hop} s; the server needs at least {SHORTEST_HOP} s")
         decode = _opus(rate) if samples == "opus" else _pcm(samples)
     except (AudioError, ValueError) as error:
         return await close(socket, REFUSED, str(error))
 
-    def encode(data: bytes | None) -> list[dict[str, Any]]:
+    def recognise(data: bytes | None) -> list[dict[str, Any]]:
         if data is None:
             segments = stream.close()
-        elif len(block := decode(data)) > LONGEST * rate:
-            raise ValueError(f"a frame of more than {LONGEST:.0f} s; send shorter ones")
+        elif len(block := decode(data)) > LONGEST_FRAME * rate:
+            raise ValueError(f"a frame of more than {LONGEST_FRAME:.0f} s; send shorter frames")
         else:
             segments = stream.push(block)
-        answers = [{"segment": asdict(s)} for s in segments] + told
-        told.clear()
-        return answers
+        messages = [{"segment": asdict(s)} for s in segments] + utterances
+        utterances.clear()
+        return messages
 
     try:
         while True:
-            message = await asyncio.wait_for(socket.receive(), SILENT)
+            message = await asyncio.wait_for(socket.receive(), TIMEOUT)
             if message["type"] == "websocket.disconnect":
                 return None
             data = message.get("bytes")
             if data is None and message.get("text") != "end":
-                raise ValueError("send binary frames of samples, or the text end")
-            for answer in await run_in_threadpool(encode, data):
-                await socket.send_json(answer)
+                raise ValueError('send binary frames of samples, or the text "end"')
+            for reply in await run_in_threadpool(recognise, data):
+                await socket.send_json(reply)
             if data is None:
                 return await socket.close()
     except (AudioError, ValueError) as error:
         await close(socket, BAD_DATA, str(error))
     except TimeoutError:
-        await close(socket, REFUSED, f"nothing came for {SILENT:.0f} s")
+        await close(socket, REFUSED, f"no frame for {TIMEOUT:.0f} s")
     except WebSocketDisconnect:
         return None
 
@@ -76,20 +84,22 @@ def _pcm(samples: str) -> Decode:
 
     def decode(data: bytes) -> NDArray[np.generic]:
         if len(data) % kind.itemsize:
-            raise ValueError(f"a frame of {len(data)} bytes: not whole samples of {samples}")
+            raise ValueError(
+                f"a frame of {len(data)} bytes: not a multiple of the size of {samples} samples"
+            )
         return np.frombuffer(data, kind)
 
     return decode
 
 
 def _opus(rate: int) -> Decode:
-    """Opus packets, one a frame, at 48 kHz as the codec decodes."""
+    """Decoder of frames that each hold one Opus packet, to samples at 48 kHz."""
     if rate != 48_000:
-        raise ValueError("Opus is decoded at rate 48000")
+        raise ValueError("samples=opus needs rate=48000")
     try:
         import av
-    except ModuleNotFoundError:
-        raise ValueError("Opus needs the extra media on the server") from None
+    except ModuleNotFoundError as error:
+        raise ValueError("samples=opus needs the extra media on the server") from error
     codec: av.AudioCodecContext = av.CodecContext.create("opus", "r")
     codec.sample_rate, codec.layout = rate, "mono"
     to_float = av.AudioResampler(format="flt", layout="mono", rate=rate)
@@ -98,7 +108,7 @@ def _opus(rate: int) -> Decode:
         try:
             frames = [f for g in codec.decode(av.Packet(data)) for f in to_float.resample(g)]
         except av.FFmpegError as error:
-            raise ValueError(f"not an Opus packet ({error.strerror})") from None
+            raise ValueError(f"not an Opus packet ({error.strerror})") from error
         return np.concatenate([np.empty(0, np.float32), *(f.to_ndarray().ravel() for f in frames)])
 
     return decode

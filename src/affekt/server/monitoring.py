@@ -1,4 +1,4 @@
-"""Metrics and logs; neither contains file names or anything that was said."""
+"""Metrics and logs, without file names or recognised emotions."""
 
 import json
 import logging
@@ -54,16 +54,16 @@ class RequestMonitor:
             return await self._app(scope, receive, send)
         start, status = time.perf_counter(), 500
 
-        async def send_and_note_status(message: Message) -> None:
+        async def send_and_record_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_note_status)
+            await self._app(scope, receive, send_and_record_status)
         finally:
-            # The route's pattern, not the path: a path is the client's text.
+            # The pattern of the route, since a path may contain text of the client.
             route = getattr(scope.get("route"), "path", "other")
             seconds = time.perf_counter() - start
             REQUESTS.labels(scope["method"], route, status).inc()

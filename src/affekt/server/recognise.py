@@ -1,4 +1,4 @@
-"""``/v1/recognise``, ``/v1/models``, ``/v1/stream``."""
+"""Routes ``/v1/recognise``, ``/v1/models`` and ``/v1/stream``."""
 
 import tempfile
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ from ..types import Prediction
 from . import schema
 from .access import check_access
 from .errors import error_responses
-from .live import Samples, converse
+from .live import Samples, serve_stream
 from .monitoring import RECOGNISED, STREAMS
 from .service import CurrentService
 from .sockets import REFUSED, TRY_AGAIN, accept, close
@@ -27,7 +27,10 @@ from .upload import BODY, receive
 router = APIRouter(prefix="/v1")
 Format = Literal["json", "csv", "rttm", "srt", "vtt", "textgrid", "eaf"]
 TYPES = {"csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt", "eaf": "text/xml"}
-SPOOLED = 1 << 20  # bytes of a recording that are held in memory before it goes to disk
+ModelName = Annotated[
+    str | None, Query(max_length=200, description="Name of a model; by default the first one.")
+]
+SPOOLED = 1 << 20  # bytes; a larger recording is written to disk
 FILES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
@@ -39,7 +42,7 @@ FILES: dict[int | str, dict[str, Any]] = {
 
 @router.get("/models", dependencies=[Depends(check_access)], responses=error_responses(403))
 def models(service: CurrentService) -> list[schema.Model]:
-    """The models, their classes, and what they may be used for."""
+    """The models, their classes, intended use and license."""
     default = service.model(None)
     return [
         schema.Model(
@@ -65,13 +68,13 @@ def models(service: CurrentService) -> list[schema.Model]:
 async def recognise(
     request: Request,
     service: CurrentService,
-    model: Annotated[str | None, Query(max_length=200)] = None,
-    format: Format = "json",
+    model: ModelName = None,
+    format: Annotated[Format, Query(description="Format of the response.")] = "json",
 ) -> schema.Prediction | Response:
-    """Recognise a recording of up to half a minute at once.
+    """Recognise a recording of up to 30 s.
 
-    The recording comes as the field ``file`` of a form, or as the bare body with a type of
-    ``audio/*``. The answer is the object that ``affekt predict --json`` prints.
+    The recording is the field ``file`` of a form, or the request body with a content type of
+    ``audio/*``. The response is the object that ``affekt predict --json`` prints.
     """
     recognizer, settings = service.model(model), service.settings
     async with service.slot("requests"):
@@ -95,12 +98,12 @@ def _recognise(
     Args:
         recognizer: The model.
         file: The uploaded recording.
-        name: The client's name of it.
-        decoding: Limits how many are decoded at the same time.
+        name: The client's name of the file.
+        decoding: Limits the number of recordings that are decoded at the same time.
 
     Raises:
-        HTTPException: It is longer than 30 s.
-        AudioError: It cannot be read as a recording.
+        HTTPException: The recording is longer than 30 s.
+        AudioError: The file cannot be read as a recording.
     """
     with ExitStack() as permit:
         permit.enter_context(decoding)
@@ -117,7 +120,7 @@ def _recognise(
 
 
 def as_file(predictions: list[Prediction], kind: Format) -> Response:
-    """Results in the format of another program."""
+    """Response with predictions in a file format."""
     text = writers.TEXTS[f".{kind}"](predictions)
     disposition = {"Content-Disposition": f'attachment; filename="emotions.{kind}"'}
     return Response(text, media_type=TYPES.get(kind, "text/plain"), headers=disposition)
@@ -127,12 +130,21 @@ def as_file(predictions: list[Prediction], kind: Format) -> Response:
 async def stream(
     socket: WebSocket,
     service: CurrentService,
-    model: Annotated[str | None, Query(max_length=200)] = None,
+    model: ModelName = None,
     rate: Annotated[int, Query(ge=1)] = 16_000,
     samples: Samples = "int16",
     hop: float = HOP,
 ) -> None:
-    """Live speech: see ``docs/en/how-to/serve.md``."""
+    """Recognise a live stream; ``docs/en/how-to/serve.md`` describes its messages.
+
+    Args:
+        socket: The connection.
+        service: Models and limits.
+        model: Name of a model; by default the first one.
+        rate: See `serve_stream`.
+        samples: See `serve_stream`.
+        hop: See `serve_stream`.
+    """
     await accept(socket)
     try:
         check_access(socket)
@@ -143,7 +155,7 @@ async def stream(
         async with service.slot("streams"):
             STREAMS.inc()
             try:
-                await converse(socket, recognizer, rate, samples, hop)
+                await serve_stream(socket, recognizer, rate, samples, hop)
             finally:
                 STREAMS.dec()
     except HTTPException as error:

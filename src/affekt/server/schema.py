@@ -1,4 +1,4 @@
-"""Bodies of the API's answers, as ``/openapi.json`` describes them."""
+"""Response bodies of the API, described in ``/openapi.json``."""
 
 from typing import Literal
 

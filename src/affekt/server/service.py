@@ -26,7 +26,7 @@ class Service:
     """The models, the job store with its worker, and the limits of concurrent use.
 
     Attributes:
-        settings: Of the server.
+        settings: Settings of the server.
         models: Recognizers by name of their model; the first is the default.
         store: The jobs.
         worker: The thread that recognises the recordings of jobs.
@@ -41,33 +41,33 @@ class Service:
         checkpoints = [load_checkpoint(model_folder(m)) for m in settings.models]
         cores = torch.get_num_threads()
         torch.set_num_threads(1)
-        # Encoding threads take the interpreter's lock between any two operations of torch. By
-        # default a thread that parses a form would wait 5 ms for it each time.
+        # Encoding threads take the interpreter's lock between any two operations of torch. With the
+        # default interval, a thread that parses a form would wait 5 ms for it each time.
         sys.setswitchinterval(0.0005)
         loaded = [SharedRecognizer(checkpoint, cores) for checkpoint in checkpoints]
         self.models = {recognizer.name: recognizer for recognizer in loaded}
         self.store = JobStore(settings.state, settings.jobs, settings.keep_hours * 3600)
-        unwatched = {name: recognizer.unwatched() for name, recognizer in self.models.items()}
-        self.worker = Worker(self.store, unwatched)
+        background = {name: recognizer.background() for name, recognizer in self.models.items()}
+        self.worker = Worker(self.store, background)
         self.decoding = threading.Semaphore(DECODERS)
         self._limits = {"requests": settings.waiting, "streams": settings.streams}
         self._used = dict.fromkeys(self._limits, 0)
 
     def model(self, name: str | None) -> SharedRecognizer:
-        """The recognizer of a model; of the first one if no name is given.
+        """The recognizer of a model; without a name, that of the first model.
 
         Raises:
-            HTTPException: 404, with the names of all models.
+            HTTPException: 404 with the names of all models, if the name is unknown.
         """
         if name is None:
             return next(iter(self.models.values()))
         if name not in self.models:
-            raise HTTPException(404, f"no model of that name; there are {', '.join(self.models)}")
+            raise HTTPException(404, f"no model of this name; there are {', '.join(self.models)}")
         return self.models[name]
 
     @asynccontextmanager
     async def slot(self, kind: str) -> AsyncIterator[None]:
-        """Occupy one of the limited slots of ``requests`` or ``streams``.
+        """Occupy one of the slots of ``requests`` or ``streams`` for the duration of a block.
 
         Raises:
             HTTPException: 429 if all are in use.

@@ -18,23 +18,23 @@ class Settings(Frozen):
     """Bundled models or model folders; the first is the default."""
     host: str = "127.0.0.1"
     token: str = ""
-    """Token that clients must send; without one only this machine is served."""
+    """Token that clients must send; without one, the server accepts only this machine."""
     state: Path
     """Folder of jobs and their results."""
     megabytes: int = Field(50, ge=1)
-    """Largest recording of a request."""
+    """Size limit of a recording in a request."""
     job_megabytes: int = Field(2000, ge=1)
-    """Largest recording of a job."""
+    """Size limit of a recording in a job."""
     waiting: int = Field(128, ge=1)
-    """Recognition requests at the same time, in each worker process."""
+    """Limit of recognition requests at the same time, in each worker process."""
     jobs: int = Field(64, ge=1)
-    """Queued and running jobs."""
+    """Limit of queued and running jobs."""
     streams: int = Field(16, ge=1)
-    """Live streams at the same time, in each worker process."""
+    """Limit of live streams at the same time, in each worker process."""
     upload_seconds: float = Field(60, gt=0)
     """Time limit of an upload; ten times as long for a job."""
     keep_hours: float = Field(24, gt=0)
-    """How long the results of jobs are kept."""
+    """Hours after which the results of jobs are deleted."""
     drain_seconds: int = Field(20, ge=1)
     """Time to finish running requests at shutdown."""
 

@@ -1,4 +1,4 @@
-"""One model for many clients at the same time."""
+"""A recognizer that many threads share, with batches across them."""
 
 import copy
 from collections import deque
@@ -13,88 +13,88 @@ from ..inference.classifier import EncodedRecording
 from ..inference.recognizer import HOP, Recognizer
 from ..nn.checkpoint import Checkpoint
 
-BATCH = 32.0  # s of recordings encoded together, at most
+BATCH = 32.0  # s of recordings after which a batch is closed
 
-Waiting = tuple[Sequence[Recording], "Future[list[EncodedRecording]]"]
+Task = tuple[Sequence[Recording], "Future[list[EncodedRecording]]"]
 
 
-class Line:
-    """What waits to be encoded: those who look on before those who do not.
+class TaskQueue:
+    """Recordings to be encoded, those of requests and live streams before those of jobs.
 
-    A job's recordings go one at a time, and after each batch of others at the latest: live speech
-    waits for one utterance of a job, and a job for no more than every other batch.
+    Background tasks (jobs) are taken one at a time, at the latest after one batch of interactive
+    tasks. Live speech thus waits for at most one utterance of a job, and a job for one batch.
     """
 
     def __init__(self) -> None:
-        self._watched: deque[Waiting] = deque()
-        self._unwatched: deque[Waiting] = deque()
-        self._owed = False
-        self._some = Condition()
+        self._interactive: deque[Task] = deque()
+        self._background: deque[Task] = deque()
+        self._background_is_next = False
+        self._changed = Condition()
 
-    def put(self, waiting: Waiting, *, watched: bool) -> None:
-        """Stand in line."""
-        with self._some:
-            (self._watched if watched else self._unwatched).append(waiting)
-            self._some.notify()
+    def put(self, task: Task, *, background: bool) -> None:
+        """Add a task."""
+        with self._changed:
+            (self._background if background else self._interactive).append(task)
+            self._changed.notify()
 
-    def take(self) -> list[Waiting]:
-        """What is next, once there is something: up to `BATCH` seconds, but one at least."""
-        with self._some:
-            self._some.wait_for(lambda: self._watched or self._unwatched)
-            if self._unwatched and (self._owed or not self._watched):
-                self._owed = False
-                return [self._unwatched.popleft()]
-            self._owed = bool(self._unwatched)
+    def take(self) -> list[Task]:
+        """Wait for tasks and remove the next ones: up to `BATCH` seconds, but at least one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._interactive or self._background)
+            if self._background and (self._background_is_next or not self._interactive):
+                self._background_is_next = False
+                return [self._background.popleft()]
+            self._background_is_next = bool(self._background)
             batch, seconds = [], 0.0
-            while self._watched and seconds < BATCH:
-                batch.append(self._watched.popleft())
+            while self._interactive and seconds < BATCH:
+                batch.append(self._interactive.popleft())
                 seconds += sum(r.seconds for r in batch[-1][0])
             return batch
 
 
 class SharedRecognizer(Recognizer):
-    """A recognizer whose encoding is batched across the threads that call it.
+    """A recognizer that encodes the recordings of all calling threads in common batches.
 
-    While a batch is computed the next one gathers: nobody waits for company, and a batch changes
-    no result (`batching.encode`). Each thread that encodes uses one core: two batches side
-    by side are done sooner than one after the other on two cores.
+    While one batch is computed, the next one is collected, so that no call waits for others. A
+    batch changes no result (`batching.encode`). Each encoding thread uses one core: on two cores
+    two batches at the same time are faster than one after the other.
 
     Args:
         checkpoint: The model.
-        threads: That encode.
+        threads: Number of encoding threads.
     """
 
     def __init__(self, checkpoint: Checkpoint, threads: int) -> None:
         super().__init__(checkpoint, HOP)
-        self._watched = True
-        self._line = Line()
+        self._is_background = False
+        self._queue = TaskQueue()
         for number in range(threads):
             Thread(target=self._work, daemon=True, name=f"{self.name} {number}").start()
 
-    def unwatched(self) -> "SharedRecognizer":
-        """The same, for work that nobody looks at meanwhile: others go before it."""
+    def background(self) -> "SharedRecognizer":
+        """The same recognizer for jobs, whose recordings are encoded after those of requests."""
         other = copy.copy(self)
-        other._watched = False
+        other._is_background = True
         return other
 
     def encode(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
-        """As `Recognizer.encode`; from any thread."""
-        parts = [recordings] if self._watched else [[r] for r in recordings]
+        """See `Recognizer.encode`; may be called from any thread."""
+        parts = [[r] for r in recordings] if self._is_background else [recordings]
         futures: list[Future[list[EncodedRecording]]] = []
         for part in parts:
             futures.append(Future())
-            self._line.put((part, futures[-1]), watched=self._watched)
+            self._queue.put((part, futures[-1]), background=self._is_background)
         return [encoded for future in futures for encoded in future.result()]
 
     def _work(self) -> None:
         torch.set_num_threads(1)
         while True:
-            batch = self._line.take()
+            batch = self._queue.take()
             try:
                 encoded = iter(super().encode([r for recordings, _ in batch for r in recordings]))
                 for recordings, future in batch:
                     future.set_result([next(encoded) for _ in recordings])
-            except Exception as error:  # whoever waits must hear of it, and the thread live on
+            except Exception as error:  # raised in the calling threads; this one continues
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

@@ -32,7 +32,7 @@ create table if not exists results (
 
 
 class StoreFullError(Exception):
-    """As many jobs as allowed are queued or running."""
+    """The limit of queued and running jobs is reached."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Job:
         file: The client's name of the file.
         model: Name of the model.
         path: Uploaded recording; deleted when the job ends.
-        attempts: How often a worker has started the job.
-        progress: Fraction that is recognised, 0 to 1.
-        warnings: Of the recording as a whole, such as damage.
+        attempts: Number of times that a worker has started the job.
+        progress: Fraction of the recording that was recognised, 0 to 1.
+        warnings: Warnings about the file, such as damage.
         error: Why the job failed, or "".
     """
 
@@ -70,7 +70,7 @@ class JobStore:
     Args:
         folder: Created if missing; contains ``jobs.sqlite`` and ``uploads/``.
         max_jobs: Limit of queued and running jobs.
-        keep_seconds: How long a job is kept after it has ended.
+        keep_seconds: Seconds after which an ended job is deleted.
 
     Raises:
         AffektError: The folder cannot be written, or its database is damaged.
@@ -126,7 +126,7 @@ class JobStore:
             path: The recording, in `uploads`.
 
         Raises:
-            StoreFullError: As many jobs as allowed are queued or running.
+            StoreFullError: The limit of queued and running jobs is reached.
         """
         job = Job(uuid.uuid4().hex, "queued", file, model, str(path), 0, 0.0, [], "")
         with self._connection() as db:
@@ -152,7 +152,7 @@ class JobStore:
         return Job(*row[:7], json.loads(row[7]), row[8])  # type: ignore[call-arg]
 
     def result(self, job_id: str) -> list[Prediction]:
-        """The predictions so far, in the order of time."""
+        """The predictions so far, in order of time."""
         with self._connection() as db:
             rows = db.execute(
                 "select prediction from results where job = ? order by number", (job_id,)
@@ -162,7 +162,7 @@ class JobStore:
     def claim(self) -> Job | None:
         """Start the oldest job that is queued or whose worker has died, if there is one.
 
-        A job whose workers died `MAX_ATTEMPTS` times fails: it may be what kills them.
+        A job whose workers died `MAX_ATTEMPTS` times fails, since it may be the cause.
         """
         now = time.time()
         with self._connection() as db:

@@ -1,4 +1,4 @@
-"""The thread that works off jobs."""
+"""The thread that recognises the recordings of jobs."""
 
 import json
 import sqlite3
@@ -15,20 +15,20 @@ from ..types import Notice
 from .monitoring import RECOGNISED, log
 from .store import Job, JobStore
 
-POLL = 1.0  # s between looks for jobs that other processes have queued
-BEAT = 2.0  # s between signs of life
+POLL = 1.0  # s between two queries for jobs that other processes have queued
+HEARTBEAT = 2.0  # s between two heartbeats of a job
 
 
 class StoppedError(Exception):
-    """The job was deleted, taken away, or the server is to stop."""
+    """The job was deleted or taken over by another worker, or the server shuts down."""
 
 
 class Worker(Thread):
-    """Takes one job after the other until it is told to stop.
+    """Recognises the recordings of jobs, one after another, until `stop` is called.
 
     Args:
-        store: Where the jobs are.
-        models: By name.
+        store: The jobs.
+        models: Recognizers by name of their model.
     """
 
     def __init__(self, store: JobStore, models: Mapping[str, Recognizer]) -> None:
@@ -37,11 +37,15 @@ class Worker(Thread):
         self._stop_event, self._wake = Event(), Event()
 
     def wake(self) -> None:
-        """There may be a new job."""
+        """Query for new jobs now."""
         self._wake.set()
 
     def stop(self, seconds: float) -> None:
-        """Give what has begun back to the queue; another worker begins it again."""
+        """Stop and return the running job to the queue, from which a worker starts it again.
+
+        Args:
+            seconds: Longest time to wait for the thread.
+        """
         self._stop_event.set()
         self._wake.set()
         self.join(seconds)
@@ -54,7 +58,7 @@ class Worker(Thread):
                 if job := self._store.claim():
                     self._work(job)
                     continue
-            except (OSError, sqlite3.Error) as error:  # no room, a lock: it is tried again
+            except (OSError, sqlite3.Error) as error:  # full disk, locked database: tried again
                 log.warning(json.dumps({"event": "job store unavailable", "error": str(error)}))
             self._wake.wait(POLL)
             self._wake.clear()
@@ -62,7 +66,7 @@ class Worker(Thread):
     def _work(self, job: Job) -> None:
         if job.model not in self._models:
             names = ", ".join(self._models)
-            self._store.fail(job, f"no model {job.model} here; there are {names}")
+            self._store.fail(job, f"no model {job.model} on this server; there are {names}")
             return
         if not Path(job.path).exists():
             self._store.fail(job, f"{job.file}: the uploaded recording is missing")
@@ -76,38 +80,42 @@ class Worker(Thread):
             self._store.fail(job, str(error))
         except (OSError, sqlite3.Error):
             raise
-        except Exception as error:  # of one recording; the others must not wait for ever
+        except Exception as error:  # of one recording; the next jobs must still be recognised
             log.exception(json.dumps({"event": "job failed", "job": job.id}))
             self._store.fail(job, f"internal error ({type(error).__name__})")
         else:
             self._store.complete(job, warnings)
 
     def _recognise(self, job: Job) -> list[Notice]:
-        """Store the predictions of a job's recording; its warnings as a file.
+        """Recognise a job's recording and store its predictions.
+
+        Returns:
+            The warnings about its file.
 
         Raises:
-            StoppedError: See `StoppedError`.
+            StoppedError: The job cannot be continued here.
+            AudioError: The recording cannot be read.
         """
         last, fraction = time.monotonic(), 0.0
 
-        def beat(block: Decoded | None = None) -> None:
+        def heartbeat(block: Decoded | None = None) -> None:
             nonlocal last, fraction
             if self._stop_event.is_set():
                 raise StoppedError
             if block and block.duration:
                 fraction = min(block.end / block.duration, 1)
-            if time.monotonic() > last + BEAT:
+            if time.monotonic() > last + HEARTBEAT:
                 last = time.monotonic()
                 if not self._store.heartbeat(job, fraction):
                     raise StoppedError
 
         warnings: list[Notice] = []
         predictions = recognise_file(
-            self._models[job.model], job.path, Options(observe=beat), name=job.file
+            self._models[job.model], job.path, Options(observe=heartbeat), name=job.file
         )
         for number, prediction in enumerate(predictions):
             self._store.add_result(job, number, prediction)
             RECOGNISED.labels(job.model).inc(prediction.duration)
             warnings += [w for w in prediction.warnings if w.of_file]
-            beat()
+            heartbeat()
         return warnings
