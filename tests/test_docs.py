@@ -19,7 +19,7 @@ import pytest
 import reference
 import soundfile
 import torch
-from helpers import PITCH, RATE, ROOT, SPEAKERS, baum1s, voice
+from helpers import PITCH, RATE, ROOT, SPEAKERS, Commands, baum1s, voice
 from safetensors.torch import save_file
 
 import affekt
@@ -58,11 +58,9 @@ def desk(tmp_path_factory):
     letters = {"anger": "W", "sadness": "T", "neutral": "N"}
     for number, speaker in enumerate(SPEAKERS[:5]):
         for label in PITCH:
-            for take in range(2):
-                wave = voice(label, speaker, take, 1.2)
-                stem = f"{number + 10}a0{take + 1}{letters[label]}a"
-                soundfile.write(desk / f"emodb/wav/{stem}.wav", wave, RATE)
-                rows.append(f"emodb/wav/{stem}.wav,{label},{speaker}")
+            stem = f"{number + 10}a01{letters[label]}a"
+            soundfile.write(desk / f"emodb/wav/{stem}.wav", voice(label, speaker, 0, 1.2), RATE)
+            rows.append(f"emodb/wav/{stem}.wav,{label},{speaker}")
     baum1s(desk / "BAUM1s")
     (desk / "my.csv").write_text("\n".join(rows) + "\n")
     shutil.copytree(ROOT / "demo", desk / "calls", ignore=shutil.ignore_patterns("out", "*.sh"))
@@ -132,57 +130,83 @@ def server(desk, tmp_path):
         process.wait()
 
 
+class Runner:
+    """Runs the command lines of the pages on a desk; an equal line runs only once.
+
+    Lines that use folders of earlier lines run on each page.
+    """
+
+    def __init__(self, desk, copies):
+        self.desk, self.copies = desk, copies
+        self.finished = {}
+        self.commands = Commands()
+        self.environment = {"OMP_NUM_THREADS": "1", "AFFEKT_CACHE": str(desk / "cache")}
+
+    def run(self, line):
+        command, _, source = line.partition(" < ")
+        arguments = shlex.split(command)
+        folders = [word for word in arguments if word.startswith(("runs/", "models/"))]
+        independent = not any((self.desk / folder).exists() for folder in folders)
+        if independent and line in self.finished:
+            for folder in folders:
+                shutil.copytree(self.finished[line] / folder, self.desk / folder)
+            return
+        if arguments[0] == "torchrun":
+            code, output = self._process([sys.executable, "-m", "torch.distributed.run",
+                                          *arguments[1:], *QUICK])  # fmt: skip
+        elif not self.finished:  # one command exactly as a shell starts it
+            code, output = self._process([sys.executable, "-m", *shortened(arguments)])
+        else:
+            stdin = self.desk / source if source else os.devnull
+            code, output = self.commands.run(
+                shortened(arguments)[1:], self.desk, self.environment, stdin
+            )
+        assert code == 0, f"{line}\n{output}"
+        if independent:
+            self.finished[line] = self.copies / str(len(self.finished))
+            for folder in folders:
+                shutil.copytree(self.desk / folder, self.finished[line] / folder)
+
+    def _process(self, command):
+        done = subprocess.run(
+            command, cwd=self.desk, capture_output=True, text=True, timeout=300, check=False,
+            env=os.environ | self.environment,
+        )  # fmt: skip
+        return done.returncode, done.stderr
+
+
+def shortened(arguments):
+    """A command of affekt with fewer epochs, folds, seeds and systems."""
+    command = arguments[1]
+    if command == "train":
+        return [*arguments, *QUICK]
+    if command in ("evaluate", "study") and not {"--model", "--predictions"} & {*arguments}:
+        return [*arguments, *QUICK_FOLDS]
+    if command == "reproduce":  # networks of this size take their time
+        return [*arguments, "--systems", "mfcc,majority", *QUICK_FOLDS]
+    return arguments
+
+
 @pytest.fixture(scope="module")
-def finished():
-    """Commands that ran on an earlier page, each with a copy of the folders that it wrote."""
-    return {}
+def runner(desk, tmp_path_factory):
+    return Runner(desk, tmp_path_factory.mktemp("finished"))
 
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
-def test_commands_run_as_written(page, desk, server, finished, tmp_path_factory):
+def test_commands_run_as_written(page, desk, server, runner):
     for folder in ("runs", "models"):
         shutil.rmtree(desk / folder, ignore_errors=True)
     serve, request = server
     for line in commands(page):
         if line.startswith("curl "):
             request(line)
-            continue
-        command, _, source = line.partition(" < ")
-        run = [sys.executable, "-m", "affekt"]
-        if line.startswith("torchrun "):
-            options, _, own = command.partition(" -m affekt ")
-            run[2:] = ["torch.distributed.run", *shlex.split(options)[1:], "-m", "affekt"]
-            command = f"affekt {own}"
-        if not command.startswith("affekt "):
+        elif line.startswith("affekt serve"):
+            serve(shlex.split(line)[1:])
+        elif line.startswith(("affekt ", "torchrun ")):
+            runner.run(line)
+        else:
             allowed = r"(make|pip install|git clone|cd|docker) |$"
             assert re.match(allowed, line), f"not tested: {line}"
-            continue
-        arguments = shlex.split(command)[1:]
-        if arguments[0] == "serve":
-            serve(arguments)
-            continue
-        folders = [word for word in arguments if word.startswith(("runs/", "models/"))]
-        independent = not any((desk / folder).exists() for folder in folders)
-        if independent and line in finished:  # nothing of this page can change what it does
-            for folder in folders:
-                shutil.copytree(finished[line] / folder, desk / folder)
-            continue
-        if arguments[0] == "train":  # only fewer epochs, folds and seeds
-            arguments += QUICK
-        if arguments[0] in ("evaluate", "study"):
-            arguments += QUICK_FOLDS
-        if arguments[0] == "reproduce":  # networks of this size take their time
-            arguments += ["--systems", "mfcc,majority", *QUICK_FOLDS]
-        done = subprocess.run(
-            [*run, *arguments], cwd=desk, capture_output=True,
-            timeout=300, check=False, input=(desk / source).read_bytes() if source else None,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "AFFEKT_CACHE": str(desk / "cache")},
-        )  # fmt: skip
-        assert done.returncode == 0, f"{line}\n{done.stderr.decode()}"
-        if independent:
-            finished[line] = tmp_path_factory.mktemp("finished")
-            for folder in folders:
-                shutil.copytree(desk / folder, finished[line] / folder)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
