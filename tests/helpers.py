@@ -66,15 +66,17 @@ def affekt(*arguments, **kwargs):
 
 
 class Commands:
-    """Runs commands in processes that have imported torch, each forked from a server.
+    """Runs commands in processes forked from a server that has imported torch.
 
-    A command leaves nothing in the server and has its own folder, environment and output, as if
-    it were started from a shell; it only saves the seconds in which Python imports torch.
+    Each command has a process, folder, environment and output of its own, as from a shell; this
+    only saves the seconds that imports take.
     """
 
     def __init__(self) -> None:
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["torch", "affekt.api", "matplotlib.pyplot", "sklearn"])
+        self.context.set_forkserver_preload(
+            ["affekt.training.output", "affekt.evaluation.study", "affekt.report.console"]
+        )
 
     def run(self, arguments, folder, environment, stdin=os.devnull, timeout=300):
         """Run ``affekt ARGUMENTS`` in a folder; give its exit code and what it printed."""
