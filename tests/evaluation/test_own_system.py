@@ -76,7 +76,7 @@ def test_an_unknown_name_gets_the_nearest():
 @pytest.mark.parametrize(
     ("probabilities", "reason"),
     [
-        ([[0.5, 0.5]], r"gives an array \(1, 2\); it must be \(2, 2\)"),
+        ([[0.5, 0.5]], r"returns an array of shape \(1, 2\); it must be \(2, 2\)"),
         ([[0.5, 0.6], [0.5, 0.5]], "do not sum to 1"),
         ([[1.5, -0.5], [0.5, 0.5]], "below 0"),
         ([[np.nan, 1], [0.5, 0.5]], "not finite"),

@@ -1,45 +1,39 @@
 """AlexNet on three-channel log-mel: [22] (Zhang et al., 2018) and its variant [32] (Ma, 2019).
 
-64 bands x 64 frames with their deltas as three channels, every 30 frames, enlarged to
-227 x 227. [22] averages the 4096-D vectors of a clip's segments and gives them to a linear
-SVM; [32] averages the softmax of the segments. ImageNet weights come from a file in
-torchvision's format; without one the network starts at random and says so.
+Log-mel of 64 bands x 64 frames and its first and second deltas are the three channels of an image,
+one every 30 frames, enlarged to 227 x 227. [22] averages the 4096-D embeddings of the segments of
+a clip and classifies the mean with a linear SVM; [32] averages the softmax of the segments.
+ImageNet weights come from a file in torchvision's format; without one the start is random, and the
+record of the training says so.
 """
 
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from sklearn.metrics import make_scorer
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch import Tensor, nn
 
 from ...audio.recording import Recording
 from ...config import Config
 from ...errors import CheckpointError
-from ...metrics import uar
-from ...nn.emotion_model import prepare
+from ...nn.emotion_model import rms_normalised
 from ...nn.encoders.melspec import HOP, WINDOW, vggish_log_mel
 from ...progress import Report
-from ...training.clips import Clip, inner_split
-from .functionals import inner_folds, margins_to_probabilities
-from .network import Schedule, Segmented, outcome, scaled, train_network
+from ...training.clips import Clip
+from .functionals import grid_search, margins_to_probabilities
+from .network import NetworkSystem, Schedule, scaled
 from .rasta import deltas
 
 FRAMES, SHIFT, SIDE = 64, 30, 227
-SCHEDULE = Schedule(epochs=10, patience=3, batch=32, rate=1e-4)
 
 
 class AlexNet(nn.Module):
-    """Krizhevsky's network in the one-column form; parameters named as in torchvision."""
+    """AlexNet (Krizhevsky, 2014) in one column; parameters are named as in torchvision."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -65,21 +59,24 @@ class AlexNet(nn.Module):
         return self.classifier[:-1](self.features(x).flatten(1))
 
 
-class AlexNetSystem:
+class AlexNetSystem(NetworkSystem):
     """See `System`.
 
     Args:
-        config: Level, protocol, and where ImageNet weights lie.
-        averaging: ``vectors`` and an SVM as in [22], or ``softmax`` as in [32].
+        config: Settings, with the file of ImageNet weights.
+        averaging: What is averaged over segments: ``embeddings``, for an SVM as in [22], or
+            ``softmax`` as in [32].
     """
 
+    name = stage = "AlexNet"
+    schedule = Schedule(epochs=10, patience=3, batch_size=32, learning_rate=1e-4)
+    network: AlexNet
+
     def __init__(self, config: Config, averaging: str) -> None:
-        self.config = config
+        super().__init__(config)
         self.averaging = averaging
-        if config.baselines.alexnet:
-            load_imagenet(AlexNet(2), Path(config.baselines.alexnet))  # told now, if it is wrong
-        self.labels: list[str] = []
-        self.training_info: dict[str, Any] = {}
+        if config.baselines.alexnet:  # a wrong file is an error before any training
+            load_imagenet(AlexNet(2), Path(config.baselines.alexnet))
 
     def fit(
         self,
@@ -88,72 +85,58 @@ class AlexNetSystem:
         report: Report,
         held_out: Sequence[Clip] | None = None,
     ) -> None:
-        """Fine-tune on single segments, then fit the SVM on all training clips."""
-        self.labels = sorted({c.label for c in clips})
-        inner, validation_part = inner_split(clips, self.config.protocol.validation, seed, held_out)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.network = AlexNet(len(self.labels))
-            weights = self.config.baselines.alexnet
-            start = load_imagenet(self.network, Path(weights)) if weights else "random start"
-            history = train_network(
-                "AlexNet",
-                self.network,
-                self._segmented(inner),
-                self._segmented(validation_part),
-                enlarge,
-                SCHEDULE,
-                precision=self.config.precision,
-                rng=np.random.default_rng(seed),
-                report=report,
+        """Fine-tune on single segments, then fit the SVM on all training clips; see `System`."""
+        super().fit(clips, seed, report, held_out)
+        if self.averaging == "embeddings":
+            embeddings = self._embeddings([c.recording for c in clips])
+            svm = SVC(kernel="linear", class_weight="balanced")
+            search = grid_search(
+                svm, [{"svc__C": [1e-5, 1e-4, 1e-3, 1e-2]}], embeddings, clips, seed
             )
-        self.training_info = {"encoder": start} | outcome("AlexNet", history, validation_part)
-        if self.averaging == "vectors":
-            truth = [c.label for c in clips]
-            speakers = [c.example.speaker for c in clips]
-            search = GridSearchCV(
-                make_pipeline(StandardScaler(), SVC(kernel="linear", class_weight="balanced")),
-                {"svc__C": [1e-5, 1e-4, 1e-3, 1e-2]},
-                scoring=make_scorer(uar),
-                cv=inner_folds(truth, speakers, seed),
-            )
-            embeddings = self._vectors([c.recording for c in clips])
-            search.fit(embeddings, truth, groups=speakers)
-            self.svm, self.training_info["C"] = (
-                search.best_estimator_,
-                search.best_params_["svc__C"],
-            )
+            self.svm = search.best_estimator_
+            self.training_info["C"] = search.best_params_["svc__C"]
 
-    @torch.inference_mode()
+    def initialise(
+        self,
+        clips: Sequence[Clip],
+        segments: Sequence[Tensor],
+        rng: np.random.Generator,
+        report: Report,
+    ) -> str:
+        """Start from ImageNet weights if the settings name a file; see `NetworkSystem`."""
+        self.network = AlexNet(len(self.labels))
+        weights = self.config.baselines.alexnet
+        return load_imagenet(self.network, Path(weights)) if weights else "random start"
+
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-        """Probabilities ``(recordings, classes)``."""
-        if self.averaging == "vectors":
-            return margins_to_probabilities(self.svm.decision_function(self._vectors(recordings)))
-        images = self._images(recordings)
-        means = [self.network(enlarge(s)).double().softmax(-1).mean(0) for s in images]
-        return torch.stack(means).numpy()
+        """Predict probabilities ``(recordings, classes)``."""
+        if self.averaging == "embeddings":
+            margins = self.svm.decision_function(self._embeddings(recordings))
+            return margins_to_probabilities(margins)
+        return super().predict(recordings)
 
     @torch.inference_mode()
-    def _vectors(self, recordings: Sequence[Recording]) -> NDArray[np.float32]:
-        images = self._images(recordings)
-        return np.stack([self.network.embeddings(enlarge(s)).mean(0).numpy() for s in images])
+    def _embeddings(self, recordings: Sequence[Recording]) -> NDArray[np.float32]:
+        images = map(enlarge, self.segments(recordings))
+        return np.stack([self.network.embeddings(image).mean(0).numpy() for image in images])
 
-    def _segmented(self, clips: Sequence[Clip]) -> Segmented:
-        targets = torch.tensor([self.labels.index(c.label) for c in clips])
-        return Segmented(self._images([c.recording for c in clips]), targets)
-
-    def _images(self, recordings: Sequence[Recording]) -> list[Tensor]:
-        waves, _ = prepare(recordings, self.config)
+    def segments(self, recordings: Sequence[Recording]) -> list[Tensor]:
+        """Images ``(segments, 3, 64, 64)`` of each recording."""
+        waves = rms_normalised(recordings, self.config)
         return [three_channels(torch.from_numpy(wave)) for wave in waves]
+
+    def network_input(self, segments: Tensor) -> Tensor:
+        """Images ``(segments, 3, 227, 227)``."""
+        return enlarge(segments)
 
 
 def three_channels(wave: Tensor) -> Tensor:
-    """Log-mel with its deltas ``(segments, 3, 64, 64)``; a short clip is padded with zeros."""
+    """Log-mel and its deltas ``(segments, 3, 64, 64)``; a short clip is padded with zeros."""
     needed = (FRAMES - 1) * HOP + WINDOW
     static = scaled(vggish_log_mel(F.pad(wave, (0, max(0, needed - len(wave))))))
     first = deltas(static.numpy())
     channels = torch.stack([static, torch.from_numpy(first), torch.from_numpy(deltas(first))])
-    return channels.unfold(1, FRAMES, SHIFT).transpose(0, 1)  # frames come last
+    return channels.unfold(1, FRAMES, SHIFT).transpose(0, 1)  # unfold puts frames last
 
 
 def enlarge(segments: Tensor) -> Tensor:
@@ -162,10 +145,13 @@ def enlarge(segments: Tensor) -> Tensor:
 
 
 def load_imagenet(network: AlexNet, path: Path) -> str:
-    """Fill all but the last layer from torchvision's file; returns what to call the start.
+    """Load all but the last layer from a file in torchvision's format.
+
+    Returns:
+        Name of the file.
 
     Raises:
-        CheckpointError: Not AlexNet in that format.
+        CheckpointError: The file is not AlexNet in that format.
     """
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
@@ -176,5 +162,5 @@ def load_imagenet(network: AlexNet, path: Path) -> str:
         OSError, RuntimeError, KeyError, IndexError, TypeError, EOFError, pickle.UnpicklingError,
     ) as error:  # fmt: skip
         reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path}: not torchvision's AlexNet ({reason})") from None
+        raise CheckpointError(f"{path}: not torchvision's AlexNet ({reason})") from error
     return path.name

@@ -1,4 +1,4 @@
-"""Vectors of a whole clip: openSMILE's feature sets, and MFCC with RASTA-PLP."""
+"""Feature vectors of a clip: the feature sets of openSMILE, and MFCC with RASTA-PLP."""
 
 import hashlib
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from ...atomic import write
 from ...audio.resampling import Wave
 from ...audio.segmentation import SAMPLE_RATE, SEGMENT
 from ...extras import optional_import
-from .rasta import mfcc_rasta_plp
+from .rasta import VERSION, mfcc_rasta_plp
 
 Vector = NDArray[np.float32]
 OPENSMILE = {"gemaps": "GeMAPSv01b", "egemaps": "eGeMAPSv02", "compare": "ComParE_2016"}
 
 
 class FeatureCache:
-    """Feature vectors on disk, keyed by the samples and by what computes them.
+    """Feature vectors, cached on disk by the samples, the feature set and its version.
 
     Args:
-        name: ``gemaps`` (62), ``egemaps`` (88), ``compare`` (6373) or ``mfcc-rasta-plp``.
-        folder: Where to keep them; None keeps nothing.
+        name: ``gemaps`` (62), ``egemaps`` (88), ``compare`` (6373) or ``mfcc-rasta-plp`` (702).
+        folder: Folder of the cache; None for no cache.
     """
 
     def __init__(self, name: str, folder: Path | None) -> None:
@@ -34,12 +34,15 @@ class FeatureCache:
             self._key = f"{name} opensmile {_opensmile_version()}"
             self._compute: Callable[[Wave], Vector] = _opensmile(OPENSMILE[name])
         else:
-            source = Path(mfcc_rasta_plp.__code__.co_filename).read_bytes()
-            self._key = f"{name} {hashlib.sha256(source).hexdigest()}"
+            self._key = f"{name} version {VERSION}"
             self._compute = mfcc_rasta_plp
 
     def __call__(self, wave: Wave) -> Vector:
-        """The vector of a mono 16 kHz wave, finite; shorter clips are padded to one segment."""
+        """Compute the vector of a wave ``(samples,)`` at 16 kHz, or read it from the cache.
+
+        A wave shorter than a segment is padded with zeros; values that are not finite become
+        finite.
+        """
         if self.folder is None:
             return self._vector(wave)
         name = hashlib.sha256(self._key.encode() + wave.tobytes()).hexdigest()
@@ -48,7 +51,7 @@ class FeatureCache:
             return np.asarray(np.load(path, allow_pickle=False), np.float32)
         except (OSError, ValueError):
             vector = self._vector(wave)
-            write(path, lambda place: np.save(place, vector, allow_pickle=False))
+            write(path, lambda part: np.save(part, vector, allow_pickle=False))
             return vector
 
     def _vector(self, wave: Wave) -> Vector:

@@ -1,7 +1,7 @@
-"""Statistics of a clip and a classifier: the systems of [27], [28], [31], and ComParE 2016.
+"""Functionals of a clip and a classifier: the systems of [27], [28], [31], and ComParE 2016.
 
-One vector a clip, standardised by the training part; the classifier's settings are chosen
-on inner groups of training speakers.
+The feature vector of a clip is standardised by the training part. The settings of the classifier
+are selected by cross-validation over groups of training speakers.
 """
 
 from collections import Counter
@@ -27,10 +27,12 @@ from ...audio.recording import Recording
 from ...config import Config
 from ...errors import CorpusError
 from ...metrics import uar
-from ...nn.emotion_model import prepare
-from ...progress import Event, Report
+from ...nn.emotion_model import rms_normalised
+from ...plural import counted
+from ...progress import Event, Report, silent
 from ...training.clips import Clip
 from .features import FeatureCache
+from .system import ConfiguredSystem
 
 INNER_FOLDS = 3
 TREES = 500
@@ -38,7 +40,7 @@ Grid = list[dict[str, list[Any]]]
 
 
 def support_vectors(seed: int) -> tuple[ClassifierMixin, Grid]:
-    """A support vector machine, linear or with a Gaussian kernel."""
+    """Support vector machine, linear or with a Gaussian kernel, and the settings to try."""
     grid: Grid = [
         {"svc__kernel": ["linear"], "svc__C": [1e-4, 1e-3, 1e-2, 1e-1, 1.0]},
         {"svc__kernel": ["rbf"], "svc__C": [1.0, 10.0]},
@@ -47,13 +49,19 @@ def support_vectors(seed: int) -> tuple[ClassifierMixin, Grid]:
 
 
 def forest(seed: int) -> tuple[ClassifierMixin, Grid]:
-    """A random forest."""
+    """Random forest, and the settings to try."""
     trees = RandomForestClassifier(TREES, class_weight="balanced_subsample", random_state=seed)
     return trees, [{"randomforestclassifier__min_samples_leaf": [1, 3]}]
 
 
-class Functionals:
-    """One vector a clip, and a classifier on it. See `System`."""
+class Functionals(ConfiguredSystem):
+    """A classifier on the feature vector of a clip; see `System`.
+
+    Args:
+        config: Settings.
+        features: From a wave to its feature vector.
+        classifier: From a seed to a classifier and the settings to select from.
+    """
 
     def __init__(
         self,
@@ -61,11 +69,9 @@ class Functionals:
         features: FeatureCache,
         classifier: Callable[[int], tuple[ClassifierMixin, Grid]],
     ) -> None:
-        self.config = config
+        super().__init__(config)
         self.features = features
         self.classifier = classifier
-        self.labels: list[str] = []
-        self.training_info: dict[str, Any] = {}
 
     def fit(
         self,
@@ -74,18 +80,9 @@ class Functionals:
         report: Report,
         held_out: Sequence[Clip] | None = None,
     ) -> None:
-        """Learn; every choice by cross-validation over groups of the training speakers."""
-        truth = [c.label for c in clips]
-        speakers = [c.example.speaker for c in clips]
-        embeddings = self._vectors([c.recording for c in clips], report)
-        model, grid = self.classifier(seed)
-        search = GridSearchCV(
-            make_pipeline(StandardScaler(), model),
-            grid,
-            scoring=make_scorer(uar),
-            cv=inner_folds(truth, speakers, seed),
-        )
-        search.fit(embeddings, truth, groups=speakers)
+        """Select the settings inside the training part and train; see `System`."""
+        vectors = self._vectors([c.recording for c in clips], report)
+        search = grid_search(*self.classifier(seed), vectors, clips, seed)
         self.model: Pipeline = search.best_estimator_
         self.labels = [str(c) for c in self.model.classes_]
         self.training_info = {
@@ -95,56 +92,94 @@ class Functionals:
         }
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-        """Probabilities; of a support vector machine the softmax of its margins."""
-        embeddings = self._vectors(recordings, lambda event: None)
+        """Predict probabilities; those of a support vector machine are a softmax of its margins."""
+        vectors = self._vectors(recordings, silent)
         if hasattr(self.model, "predict_proba"):
-            return np.asarray(self.model.predict_proba(embeddings), np.float64)
-        return margins_to_probabilities(self.model.decision_function(embeddings))
+            return np.asarray(self.model.predict_proba(vectors), np.float64)
+        return margins_to_probabilities(self.model.decision_function(vectors))
 
     def _vectors(self, recordings: Sequence[Recording], report: Report) -> NDArray[np.float32]:
-        embeddings = []
-        waves, _ = prepare(recordings, self.config)
-        for done, wave in enumerate(waves, 1):
-            embeddings.append(self.features(wave))
+        vectors = []
+        for done, wave in enumerate(rms_normalised(recordings, self.config), 1):
+            vectors.append(self.features(wave))
             report(Event(f"features {self.features.name}", done, len(recordings)))
-        return np.stack(embeddings)
+        return np.stack(vectors)
+
+
+def grid_search(
+    classifier: ClassifierMixin,
+    grid: Grid,
+    vectors: NDArray[np.float32],
+    clips: Sequence[Clip],
+    seed: int,
+) -> GridSearchCV:
+    """Select the settings of a classifier by UAR on inner folds, and train it on all clips.
+
+    Args:
+        classifier: The classifier; the vectors are standardised for it.
+        grid: Settings to select from, by their name in the pipeline.
+        vectors: Feature vectors ``(clips, dim)``.
+        clips: The training part.
+        seed: Seed of the inner folds.
+
+    Returns:
+        The search, with the trained ``best_estimator_``.
+
+    Raises:
+        CorpusError: There are too few speakers or clips for inner folds.
+    """
+    targets = [c.label for c in clips]
+    speakers = [c.example.speaker for c in clips]
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), classifier),
+        grid,
+        scoring=make_scorer(uar),
+        cv=inner_folds(targets, speakers, seed),
+    )
+    return search.fit(vectors, targets, groups=speakers)
 
 
 def inner_folds(
-    truth: Sequence[str], speakers: Sequence[str], seed: int
+    targets: Sequence[str], speakers: Sequence[str], seed: int
 ) -> GroupKFold | StratifiedGroupKFold | StratifiedKFold:
-    """Folds over groups of the training speakers; of a single speaker, over the clips.
+    """Choose folds over groups of the training speakers; for a single speaker, over clips.
 
-    Speakers are grouped at random; where a group would lack a class, mixed by class.
+    Speakers are grouped at random, or stratified by class where a group would lack a class.
+
+    Args:
+        targets: Class of each clip.
+        speakers: Speaker of each clip.
+        seed: Seed of the grouping.
 
     Raises:
-        CorpusError: No such folds leave two classes to learn.
+        CorpusError: No folds leave two classes to train on.
     """
-    known, smallest = len(set(speakers)), min(Counter(truth).values())
-    if known == 1 and smallest > 1:
+    number, smallest = len(set(speakers)), min(Counter(targets).values())
+    if number == 1 and smallest > 1:
         return StratifiedKFold(min(INNER_FOLDS, smallest), shuffle=True, random_state=seed)
-    number = min(INNER_FOLDS, known)
-    labels = np.array(truth)
-    if known > 1:
+    groups = min(INNER_FOLDS, number)
+    labels = np.array(targets)
+    if number > 1:
         for folds in (
-            GroupKFold(number, shuffle=True, random_state=seed),
-            StratifiedGroupKFold(number, shuffle=True, random_state=seed),
+            GroupKFold(groups, shuffle=True, random_state=seed),
+            StratifiedGroupKFold(groups, shuffle=True, random_state=seed),
         ):
             parts = list(folds.split(labels, labels, speakers))
-            if all(len(set(labels[part])) == len(set(truth)) for _, part in parts):
+            if all(len(set(labels[part])) == len(set(targets)) for _, part in parts):
                 return folds
         if all(len(set(labels[part])) > 1 for part, _ in parts):
             return folds
     raise CorpusError(
-        f"{known} training speakers with {smallest} clips of the smallest class: without one "
-        "group of them too little is left to choose settings on; use fewer folds or more speakers"
+        f"{counted(number, 'training speaker')}, and {counted(smallest, 'clip')} of the smallest "
+        "class: too few to select the settings of a classifier by cross-validation; use fewer "
+        "folds or more speakers"
     )
 
 
 def margins_to_probabilities(margins: ArrayLike) -> NDArray[np.float64]:
-    """The softmax of a support vector machine's margins; not calibrated."""
+    """Softmax of the margins of a support vector machine; not calibrated."""
     values = np.asarray(margins, np.float64)
     if values.ndim == 1:  # two classes
         values = np.stack([-values, values], axis=1) / 2
-    odds = np.exp(values - values.max(1, keepdims=True))
-    return np.asarray(odds / odds.sum(1, keepdims=True))
+    exponentials = np.exp(values - values.max(1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(1, keepdims=True))

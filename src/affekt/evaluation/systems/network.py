@@ -1,44 +1,47 @@
-"""Networks on the segments of a clip, trained until the validation speakers get no better."""
+"""Networks on the segments of a clip, trained with early stopping on validation speakers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...audio.recording import Recording
 from ...metrics import uar
 from ...progress import Report
-from ...training.clips import Clip, speakers
+from ...training.clips import Clip, inner_split, speakers
 from ...training.context import TrainingContext
 from ...training.targets import Score
 from ...training.trainer import History, Stage, Trainer, autocast
+from .system import ConfiguredSystem
 
-MEAN, SD = -2.0, 2.0  # of log-mel, roughly
+MEAN, SD = -2.0, 2.0  # of log-mel, approximately
 
 
 class Schedule(NamedTuple):
-    """How a network is trained, by Adam.
+    """How a network is trained with Adam.
 
     Attributes:
-        epochs: At most.
-        patience: Epochs without a better validation loss before stopping.
-        batch: Segments a step.
-        rate: Learning rate.
+        epochs: Maximum number of epochs.
+        patience: Stop after this many epochs without a lower validation loss.
+        batch_size: Segments per step.
+        learning_rate: Learning rate.
     """
 
     epochs: int
     patience: int
-    batch: int
-    rate: float
+    batch_size: int
+    learning_rate: float
 
 
 @dataclass(frozen=True)
-class Segmented:
-    """Clips as a network sees them.
+class SegmentedClips:
+    """Clips as segments, with their classes.
 
     Attributes:
         segments: ``(segments, channels, bands, frames)`` of each clip.
@@ -49,27 +52,105 @@ class Segmented:
     targets: Tensor
 
 
+class NetworkSystem(ConfiguredSystem):
+    """Base of the networks on segments; see `System`.
+
+    Attributes:
+        name: Name of the network in the record of its training.
+        stage: Name of its training in progress reports.
+        schedule: How it is trained.
+        network: The network, from what `network_input` returns to logits ``(segments, classes)``.
+    """
+
+    name: str
+    stage: str
+    schedule: Schedule
+    network: nn.Module
+
+    def segments(self, recordings: Sequence[Recording]) -> list[Tensor]:
+        """Segments ``(segments, channels, bands, frames)`` of each recording."""
+        raise NotImplementedError
+
+    def network_input(self, segments: Tensor) -> Tensor:
+        """Input of the network from segments; applied to each batch."""
+        raise NotImplementedError
+
+    def initialise(
+        self,
+        clips: Sequence[Clip],
+        segments: Sequence[Tensor],
+        rng: np.random.Generator,
+        report: Report,
+    ) -> str:
+        """Build `network` with its initial weights.
+
+        Args:
+            clips: Clips to train on.
+            segments: Their segments.
+            rng: Random numbers of the training.
+            report: Called with each step.
+
+        Returns:
+            Where the weights come from.
+        """
+        raise NotImplementedError
+
+    def fit(
+        self,
+        clips: Sequence[Clip],
+        seed: int,
+        report: Report,
+        held_out: Sequence[Clip] | None = None,
+    ) -> None:
+        """Train on single segments; see `System`."""
+        self.labels = sorted({c.label for c in clips})
+        inner, validation = inner_split(clips, self.config.protocol.validation, seed, held_out)
+        training = self._segmented(inner)
+        rng = np.random.default_rng(seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            weights = self.initialise(inner, training.segments, rng, report)
+            history = train_network(
+                self.stage,
+                self.network,
+                training,
+                self._segmented(validation),
+                self.network_input,
+                self.schedule,
+                precision=self.config.precision,
+                rng=rng,
+                report=report,
+            )
+        self.training_info = {
+            "encoder": weights,
+            "epochs": history.epochs,
+            "curves": {self.name: history.curves()},
+            "validation_speakers": speakers(validation),
+            "validation_UAR": round(history.validation[history.epochs - 1].uar, 4),
+        }
+
+    @torch.inference_mode()
+    def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
+        """Predict probabilities ``(recordings, classes)``: the softmax averaged over segments."""
+        logits = (self.network(self.network_input(s)) for s in self.segments(recordings))
+        return torch.stack([each.double().softmax(-1).mean(0) for each in logits]).numpy()
+
+    def _segmented(self, clips: Sequence[Clip]) -> SegmentedClips:
+        targets = torch.tensor([self.labels.index(c.label) for c in clips])
+        return SegmentedClips(self.segments([c.recording for c in clips]), targets)
+
+
 def scaled(mel: Tensor) -> Tensor:
-    """Log-mel brought near mean 0 and deviation 1, by the same numbers for every clip."""
+    """Scale log-mel to mean 0 and standard deviation 1, approximately, with fixed constants."""
     return (mel - MEAN) / SD
-
-
-def outcome(stage: str, history: History, held_out: Sequence[Clip]) -> dict[str, Any]:
-    """What a result should record of a training."""
-    return {
-        "epochs": history.epochs,
-        "curves": {stage: history.curves()},
-        "validation_speakers": speakers(held_out),
-        "validation_UAR": round(history.validation[history.epochs - 1].uar, 4),
-    }
 
 
 def train_network(
     stage: str,
     network: nn.Module,
-    training: Segmented,
-    validation: Segmented | None,
-    look: Callable[[Tensor], Tensor],
+    training: SegmentedClips,
+    validation: SegmentedClips | None,
+    network_input: Callable[[Tensor], Tensor],
     schedule: Schedule,
     *,
     precision: str,
@@ -79,15 +160,18 @@ def train_network(
     """Train `network` in place on single segments, each with the class of its clip.
 
     Args:
-        stage: What progress calls it.
-        network: From what `look` gives to logits ``(segments, classes)``.
-        training: What is learned.
-        validation: Whose loss chooses the epoch; without it all epochs are run.
-        look: From segments to the network's input, applied to each batch.
-        schedule: How long and how fast.
-        precision: Of the arithmetic in training, as in `Config`.
-        rng: Order of the segments.
-        report: Progress.
+        stage: Name of the training in progress reports.
+        network: From what `network_input` returns to logits ``(segments, classes)``.
+        training: Clips to train on.
+        validation: Clips whose loss selects the epoch; without them all epochs are run.
+        network_input: From segments to the input of the network, applied to each batch.
+        schedule: How the network is trained.
+        precision: Precision of the training, as in `Config`.
+        rng: Draws the order of the segments.
+        report: Called with each step.
+
+    Returns:
+        Losses and validation scores of the epochs.
     """
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster
     segments = torch.cat(list(training.segments))
@@ -97,27 +181,26 @@ def train_network(
 
     def loss(chosen: list[int]) -> Tensor:
         with autocast(precision):
-            logits = network(look(segments[chosen])).float()
+            logits = network(network_input(segments[chosen])).float()
         return F.cross_entropy(logits, targets[chosen])
 
     @torch.inference_mode()
-    def validate(part: Segmented) -> Score:
-        logits = [network(look(s)) for s in part.segments]
-        clip = torch.stack([each.log_softmax(-1).mean(0) for each in logits])
-        predicted = clip.argmax(-1).numpy()
-        return Score(
-            F.cross_entropy(clip, part.targets).item(), uar(part.targets.numpy(), predicted)
-        )
+    def validate(part: SegmentedClips) -> Score:
+        logits = [network(network_input(s)) for s in part.segments]
+        clips = torch.stack([each.log_softmax(-1).mean(0) for each in logits])
+        predicted = clips.argmax(-1).numpy()
+        loss = F.cross_entropy(clips, part.targets).item()
+        return Score(loss, uar(part.targets.numpy(), predicted))
 
-    learned = Stage(
+    settings = Stage(
         name=stage,
         model=network,
-        optimizer=torch.optim.Adam(trained, schedule.rate, fused=True),
+        optimizer=torch.optim.Adam(trained, schedule.learning_rate, fused=True),
         sizes=[1] * len(segments),
-        batch_size=schedule.batch,
+        batch_size=schedule.batch_size,
         loss=loss,
         validate=partial(validate, validation) if validation else None,
         epochs=schedule.epochs,
         patience=schedule.patience,
     )
-    return Trainer(TrainingContext(report), rng).fit(learned)
+    return Trainer(TrainingContext(report), rng).fit(settings)

@@ -1,4 +1,4 @@
-"""Systems from outside the package."""
+"""Systems of the user, from outside the package."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ ATTRIBUTES = ("fit", "predict", "labels", "training_info")
 
 
 def own_system(path: str, config: Config) -> System:
-    """Build the system that a dotted path names; it is called with the settings.
+    """Build the system at a dotted path by calling it with the settings.
 
     Raises:
-        AffektError: It cannot be imported or built, or lacks what `System` asks for.
+        AffektError: It cannot be imported or built, or lacks a part of `System`.
     """
     part = import_part(path, "system")
     try:
@@ -28,7 +28,7 @@ def own_system(path: str, config: Config) -> System:
 
 
 def require_system(system: Any, name: str) -> System:
-    """Check that an object has what `System` asks for.
+    """Check that an object has the methods and attributes of `System`.
 
     Raises:
         AffektError: It lacks a method or an attribute.

@@ -1,8 +1,7 @@
-"""The paper's system, in every variant that a config describes."""
+"""The paper's system, with all its variants."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +15,22 @@ from ...progress import Report
 from ...training.clips import Clip
 from ...training.context import TrainingContext
 from ...training.run import train
+from .system import ConfiguredSystem
 
 
-class PaperSystem:
-    """The paper's system in the variant that a config describes."""
+class PaperSystem(ConfiguredSystem):
+    """Encoder, sequence model and pooling as the settings say; see `System`.
+
+    Args:
+        config: Settings.
+        cache: Folder of cached segment embeddings; None for no cache.
+    """
 
     def __init__(self, config: Config, cache: Path | None) -> None:
-        if config.encoder.weights:
-            build_encoder(config.encoder)  # a wrong file is told now, not after hours of others
-        self.config = config
+        super().__init__(config)
         self.cache = cache
-        self.labels: list[str] = []
-        self.training_info: dict[str, Any] = {}
+        if config.encoder.weights:  # a wrong file is an error before any training
+            build_encoder(config.encoder)
 
     def fit(
         self,
@@ -36,7 +39,7 @@ class PaperSystem:
         report: Report,
         held_out: Sequence[Clip] | None = None,
     ) -> None:
-        """See `System`."""
+        """Train both stages; see `System`."""
         trained = train(
             clips,
             self.config,
@@ -50,9 +53,13 @@ class PaperSystem:
         )
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-        """See `System`."""
+        """Predict probabilities ``(recordings, classes)``.
+
+        Under ``protocol.test_normalisation`` the recordings are standardised by their own
+        statistics.
+        """
         encoded = self._recognizer.encode(recordings)
-        one_source = self.config.protocol.test_normalisation != "none"
-        source = self._recognizer.statistics_of(encoded) if one_source else None
-        predictions = [self._recognizer.classify(clip, source) for clip in encoded]
+        normalised = self.config.protocol.test_normalisation != "none"
+        statistics = self._recognizer.statistics_of(encoded) if normalised else None
+        predictions = [self._recognizer.classify(clip, statistics) for clip in encoded]
         return np.array([list(p.probabilities.values()) for p in predictions])

@@ -1,27 +1,22 @@
-"""What can be scored without hearing an emotion: the floor under every other system."""
+"""Baselines that ignore the audio: the most frequent class, and the length of a clip."""
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
 from ...audio.recording import Recording
-from ...config import Config
 from ...nn.emotion_model import prepare
 from ...progress import Report
 from ...training.balance import cut, make_plan
 from ...training.clips import Clip
+from .system import ConfiguredSystem
 
 
-class Majority:
-    """Always the most frequent class of the training part. See `System`."""
-
-    def __init__(self) -> None:
-        self.labels: list[str] = []
-        self.training_info: dict[str, Any] = {}
+class Majority(ConfiguredSystem):
+    """Predicts the most frequent class of the training part for every clip; see `System`."""
 
     def fit(
         self,
@@ -30,28 +25,23 @@ class Majority:
         report: Report,
         held_out: Sequence[Clip] | None = None,
     ) -> None:
-        """Count."""
+        """Count the clips of each class; see `System`."""
         counts = Counter(c.label for c in clips)
         self.labels = sorted(counts)
         self.shares = np.array([counts[label] for label in self.labels]) / counts.total()
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-        """The shares of the classes, the same for all."""
+        """Return the shares of the classes in the training part, for every recording."""
         return np.tile(self.shares, (len(recordings), 1))
 
 
-class Length:
-    """Sees only how many segments a clip is cut into at test. See `System`.
+class Length(ConfiguredSystem):
+    """Predicts the class from the number of segments of a clip at test; see `System`.
 
-    What it scores above chance is in the durations of the corpus; a segmentation that knew
-    the label would show here. Under ``balance.scope = "both"`` it learns from the balanced
-    segments, as stage 2 then does.
+    A score above chance shows that durations differ between classes, or that the segmentation
+    depends on the class. Under ``balance.scope = "both"`` it is trained on the balanced segments,
+    as stage 2 then is.
     """
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.labels: list[str] = []
-        self.training_info: dict[str, Any] = {}
 
     def fit(
         self,
@@ -60,7 +50,7 @@ class Length:
         report: Report,
         held_out: Sequence[Clip] | None = None,
     ) -> None:
-        """A small tree."""
+        """Train a small decision tree; see `System`."""
         tree = DecisionTreeClassifier(max_depth=4, class_weight="balanced", random_state=seed)
         counts = self._counts([c.recording for c in clips])
         if self.config.balance.scope == "both":
@@ -70,7 +60,7 @@ class Length:
         self.labels = [str(c) for c in tree.classes_]
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-        """Probabilities ``(recordings, classes)``."""
+        """Predict probabilities ``(recordings, classes)``."""
         return np.asarray(self.tree.predict_proba(self._counts(recordings)), np.float64)
 
     def _counts(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
 """MFCC and RASTA-PLP with their statistics over a clip, as in [27] (Zhalehpour et al., 2017).
 
-RASTA-PLP after Hermansky & Morgan (1994): the log spectrum of critical bands is filtered
-over time, so that a constant channel drops out; then equal loudness, cubic root and an
-all-pole model. What the reference leaves open (orders, bands) follows usual practice.
+RASTA-PLP follows Hermansky & Morgan (1994): the log spectrum in critical bands is filtered over
+time, which removes a constant channel; then come equal loudness, a cubic root and an all-pole
+model. What the reference leaves open (orders, bands) follows common practice.
 """
 
 import warnings
@@ -18,22 +18,24 @@ from scipy.stats import kurtosis, skew
 from ...audio.resampling import Wave
 from ...audio.segmentation import SAMPLE_RATE
 
+VERSION = 1  # increase it with each change that alters the features: cached ones become invalid
 Frames = NDArray[np.float64]  # (frames, dimensions)
 WINDOW, HOP, FFT = 400, 160, 512  # samples: 25 ms, 10 ms
 PRE_EMPHASIS = 0.97
 MEL_BANDS = 26
 CEPSTRA = 13
-ORDER = 12  # of the all-pole model
-BARK_BANDS = 21  # one a Bark up to 8 kHz
-POLE = 0.94  # of the RASTA filter
+ORDER = 12  # order of the all-pole model
+BARK_BANDS = 21  # one per Bark up to 8 kHz
+POLE = 0.94  # pole of the RASTA filter
 RASTA = np.array([0.2, 0.1, 0.0, -0.1, -0.2])
 FLOOR = 1e-10
 
 
 def mfcc_rasta_plp(wave: Wave) -> NDArray[np.float32]:
-    """Nine statistics of 13 MFCC, 13 RASTA-PLP cepstra and their deltas twice: ``(702,)``.
+    """Statistics of 13 MFCC, 13 RASTA-PLP cepstra and their first and second deltas ``(702,)``.
 
-    Maximum, minimum, where they are, mean, variance, range, skewness and kurtosis.
+    The statistics are maximum, minimum, the relative positions of both, range, mean, variance,
+    skewness and kurtosis.
     """
     frames = np.concatenate([mfcc(wave), rasta_plp(wave)], axis=1)
     first = deltas(frames)
@@ -41,7 +43,7 @@ def mfcc_rasta_plp(wave: Wave) -> NDArray[np.float32]:
     last = max(len(frames) - 1, 1)
     high, low = frames.argmax(0) / last, frames.argmin(0) / last
     extremes = [frames.max(0), frames.min(0), high, low, np.ptp(frames, axis=0)]
-    with warnings.catch_warnings():  # of constants they are nothing, and made zero below
+    with warnings.catch_warnings():  # skewness of a constant is NaN, which becomes 0 below
         warnings.simplefilter("ignore", RuntimeWarning)
         moments = [frames.mean(0), frames.var(0), skew(frames), kurtosis(frames)]
     statistics = np.concatenate(extremes + moments)
@@ -64,7 +66,7 @@ def mfcc(wave: Wave) -> Frames:
 def rasta_plp(wave: Wave) -> Frames:
     """13 cepstra ``(frames, 13)`` of the all-pole model of order 12."""
     log = np.log(power(wave) @ _bark_bands() + FLOOR)
-    # The filter removes constants; without the first frame it need not forget a jump.
+    # Without the first frame, the filter does not start with a jump from zero.
     filtered = lfilter(RASTA, [1.0, -POLE], log - log[0], axis=0)
     loudness = np.cbrt(np.exp(filtered) * _equal_loudness())
     loudness[:, 0], loudness[:, -1] = loudness[:, 1], loudness[:, -2]
@@ -75,7 +77,7 @@ def rasta_plp(wave: Wave) -> Frames:
 def cepstrum(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cepstra ``(order + 1,)`` of the all-pole model of an autocorrelation ``(order + 1,)``.
 
-    c_0 is the log of the residual's energy; the others are those of 1 / A(z).
+    c_0 is the log energy of the residual; the others are the cepstra of 1 / A(z).
     """
     order = len(correlation) - 1
     a = solve_toeplitz(correlation[:order], -correlation[1:])
@@ -88,7 +90,7 @@ def cepstrum(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def deltas(frames: Frames) -> Frames:
-    """Slopes over five frames, by regression; the ends repeat."""
+    """Regression slopes over five frames; the first and last frame are repeated."""
     padded = np.pad(frames, ((2, 2), (0, 0)), mode="edge")
     near, far = padded[3:-1] - padded[1:-3], padded[4:] - padded[:-4]
     return np.asarray((near + 2 * far) / 10)
@@ -96,7 +98,7 @@ def deltas(frames: Frames) -> Frames:
 
 @cache
 def _mel_bands() -> Frames:
-    """HTK triangles (257, 26), 0 to 8000 Hz."""
+    """HTK mel filters ``(257, 26)``, 0-8000 Hz."""
     mel = 1127 * np.log1p(_hertz() / 700)
     edges = np.linspace(0, mel[-1], MEL_BANDS + 2)
     rise = (mel[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
@@ -106,15 +108,15 @@ def _mel_bands() -> Frames:
 
 @cache
 def _bark_bands() -> Frames:
-    """Critical bands (257, 21): flat over a Bark, 10 dB a Bark below, 25 dB above."""
+    """Critical bands ``(257, 21)``: flat over 1 Bark, then -10 dB per Bark down and -25 dB up."""
     bark = 6 * np.arcsinh(_hertz() / 600)
-    away = bark[:, None] - np.linspace(0, bark[-1], BARK_BANDS)
-    return np.asarray(10.0 ** np.minimum(0, np.minimum(away + 0.5, -2.5 * (away - 0.5))))
+    distance = bark[:, None] - np.linspace(0, bark[-1], BARK_BANDS)
+    return np.asarray(10.0 ** np.minimum(0, np.minimum(distance + 0.5, -2.5 * (distance - 0.5))))
 
 
 @cache
 def _equal_loudness() -> NDArray[np.float64]:
-    """Hermansky's approximation of the 40 phon curve at the bands' centres ``(21,)``."""
+    """Hermansky's approximation of the 40-phon curve at the centres of the bands ``(21,)``."""
     top = 6 * np.arcsinh(SAMPLE_RATE / 2 / 600)
     f = 600 * np.sinh(np.linspace(0, top, BARK_BANDS) / 6)
     square = f**2

@@ -1,4 +1,4 @@
-"""Every system of the study by name: the paper's, those it compares with, and ours."""
+"""The systems of the study by name: the paper's, those that it compares with, and others."""
 
 import difflib
 from collections.abc import Callable, Mapping
@@ -11,23 +11,23 @@ from ...config import Config
 from ...errors import AffektError
 from ...own_parts import is_dotted_path, split_path
 
-if TYPE_CHECKING:  # the names alone are needed for --help, which answers at once
+if TYPE_CHECKING:  # --help lists the names and must not import torch
     from .system import System
 
-FINE_TUNING = 1e-5  # Adam's rate for VGGish that starts from the official weights
+FINE_TUNING = 1e-5  # learning rate of VGGish from the official weights
 
 Make = Callable[[Config, Path | None], "System"]
 
 
 @dataclass(frozen=True)
 class SystemEntry:
-    """One row of the study.
+    """A system of the study.
 
     Attributes:
-        title: What tables call it; "" describes its settings.
-        make: A fresh method, from settings and a folder for cached vectors.
-        settings: What it sets whatever the config says.
-        opt_in: Run only when asked for: it takes hours on a CPU, or is a variant of another.
+        title: Name in tables; "" for a description of the settings.
+        make: From settings and a cache folder to an untrained system.
+        settings: Settings that the system fixes.
+        opt_in: Run only if named: it takes hours on a CPU, or is a variant of another system.
     """
 
     title: str
@@ -43,7 +43,7 @@ def _paper(config: Config, cache: Path | None) -> "System":
 
 
 def _vggish(plan: str, pooling: str) -> dict[str, Any]:
-    """Settings of a random start, as in recipes/vggish.toml."""
+    """Settings of VGGish from a random start, as in recipes/vggish.toml."""
     training = {"freeze": False, "epochs": 12, "patience": 3, "batch_size": 16}
     return {
         "balance": {"plan": plan},
@@ -84,7 +84,7 @@ def _resnet(config: Config, cache: Path | None) -> "System":
 def _majority(config: Config, cache: Path | None) -> "System":
     from .probes import Majority
 
-    return Majority()
+    return Majority(config)
 
 
 def _length(config: Config, cache: Path | None) -> "System":
@@ -112,7 +112,7 @@ SYSTEMS: dict[str, SystemEntry] = {
         "VGGish + LSTM + attention, balance", _paper, _vggish("auto", "attention"), opt_in=True
     ),
     "mfcc": SystemEntry("MFCC + RASTA-PLP, SVM [27]", _functionals("mfcc-rasta-plp", "svm")),
-    "alexnet": SystemEntry("AlexNet + SVM [22]", _alexnet("vectors"), opt_in=True),
+    "alexnet": SystemEntry("AlexNet + SVM [22]", _alexnet("embeddings"), opt_in=True),
     "alexnet-softmax": SystemEntry("AlexNet, transfer [32]", _alexnet("softmax"), opt_in=True),
     "gemaps-svm": SystemEntry("GeMAPS + SVM [28]", _functionals("gemaps", "svm")),
     "gemaps-forest": SystemEntry("GeMAPS + random forest [31]", _functionals("gemaps", "forest")),
@@ -138,10 +138,10 @@ SYSTEMS |= {
 
 
 def known_system(name: str) -> SystemEntry:
-    """The system of this name, or the one that a dotted path names.
+    """The system of this name, or at this dotted path.
 
     Raises:
-        AffektError: There is none; the message names the nearest.
+        AffektError: There is none; the message gives the most similar name.
     """
     if name in SYSTEMS:
         return SYSTEMS[name]
@@ -150,43 +150,55 @@ def known_system(name: str) -> SystemEntry:
     near = difflib.get_close_matches(name, SYSTEMS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(SYSTEMS)}"
     raise AffektError(
-        f"no system {name!r}; {hint} A system of your own is named as in my_package.module:MySystem"
+        f"no system {name!r}; {hint}; or give the dotted path of your own (my_package:MySystem)"
     )
 
 
 def configured(name: str, config: Config) -> Config:
-    """The config with what the system sets: what is run, and what results record.
+    """Settings that a system is run with, and that its result records.
 
-    Where a system brings another encoder than the config's, the latter's settings are not
-    carried over.
+    If the system fixes another encoder than that of the config, the settings of the config's
+    encoder are dropped.
+
+    Args:
+        name: Name of the system.
+        config: Settings of the user.
 
     Raises:
-        AffektError: No such system, or the config has weights for another encoder, or asks for
-            source statistics where nothing is standardised by them.
+        AffektError: There is no such system; or the config has weights for another encoder, or
+            sets ``protocol.test_normalisation`` for a system that does not standardise embeddings.
     """
     tuned = config.encoder.name == "vggish" and not config.stage1.freeze
     normalised = config.protocol.test_normalisation != "none"
     if normalised and (known_system(name).make is not _paper or tuned):
-        raise AffektError(f"{name}: protocol.test_normalisation is of our own system alone")
+        raise AffektError(
+            f"{name}: protocol.test_normalisation needs a system that standardises embeddings, "
+            "such as default"
+        )
     values = config.model_dump(exclude_unset=True)
     settings = known_system(name).settings
     given = config.encoder
     if settings.get("encoder", {}).get("name", given.name) != given.name:
         if given.weights:
+            other = settings["encoder"]["name"]
             raise AffektError(
-                f"encoder.weights are for {given.name}, {name} brings another encoder; run it "
-                f"apart, with --encoder.name {settings['encoder']['name']} and its own weights"
+                f"encoder.weights are for {given.name}, but {name} uses {other}; run it "
+                f"separately, with --encoder.name {other} and weights for it"
             )
         values.pop("encoder", None)
-    for section, own in settings.items():
-        values[section] = {**values.get(section, {}), **own}
+    for section, fixed in settings.items():
+        values[section] = {**values.get(section, {}), **fixed}
     if given.name == "vggish" and given.weights not in (None, "random") and "stage1" in settings:
         values["stage1"]["learning_rate"] = FINE_TUNING
     return Config.model_validate(values)
 
 
 def title(name: str, config: Config) -> str:
-    """What tables call a system with the settings that `configured` gave it.
+    """Name of a system in tables.
+
+    Args:
+        name: Name of the system.
+        config: Settings, as `configured` returns them.
 
     Raises:
         AffektError: No such system.
@@ -195,18 +207,18 @@ def title(name: str, config: Config) -> str:
     both = ["stage 2 balanced too"] if balance.plan != "none" and balance.scope == "both" else []
     if fixed := known_system(name).title:
         return ", ".join([fixed, *both])
-    what = {"whisper": "Whisper", "vggish": "VGGish"}.get(encoder.name) or Path(
+    title = {"whisper": "Whisper", "vggish": "VGGish"}.get(encoder.name) or Path(
         encoder.weights or encoder.name
     ).name
     if is_dotted_path(encoder.name):
-        what = split_path(encoder.name)[1]
+        title = split_path(encoder.name)[1]
     elif encoder.name != "vggish":
-        what += ", mix of layers" if encoder.mix else f" layer {encoder.layer}"
+        title += ", mix of layers" if encoder.mix else f" layer {encoder.layer}"
     cell = {"lstm": "LSTM + ", "peephole": "peephole LSTM + ", "none": ""}[stage2.cell]
     plan = "no balance" if balance.plan == "none" else f"balance {balance.plan}"
     own_pooling = is_dotted_path(stage2.pooling)
     pooling = split_path(stage2.pooling)[1] if own_pooling else stage2.pooling
-    parts = [f"{what} + {cell}{pooling}", plan, *both]
+    parts = [f"{title} + {cell}{pooling}", plan, *both]
     if stage2.end_to_end:
         parts.append("end to end")
     return ", ".join(parts)
@@ -214,9 +226,12 @@ def title(name: str, config: Config) -> str:
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes a fresh method each time, of settings as `configured` gives them.
+    """Makes an untrained system at each call; it can be pickled for other processes.
 
-    It travels to other processes.
+    Attributes:
+        system: Name of the system.
+        config: Settings, as `configured` returns them.
+        cache: Folder of cached embeddings and features; None for no cache.
     """
 
     system: str
@@ -224,5 +239,5 @@ class Maker:
     cache: Path | None
 
     def __call__(self) -> "System":
-        """A method that has learned nothing yet."""
+        """Make an untrained system."""
         return known_system(self.system).make(self.config, self.cache)

@@ -1,4 +1,4 @@
-"""The interface of a system under test; the runner knows nothing else of it."""
+"""The interface of an evaluated system, and the check of its predictions."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -7,17 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...audio.recording import Recording
+from ...config import Config
 from ...errors import AffektError
 from ...progress import Report
 from ...training.clips import Clip
 
 
 class System(Protocol):
-    """A system that learns from labelled clips and then predicts recordings.
+    """A system that is trained on labelled clips and then predicts recordings.
 
-    One of your own is named by its dotted path (``affekt evaluate --system my_package:MySystem``)
-    and called with the settings (`affekt.config.Config`), once for each fold and seed. It need not
-    be derived from this class.
+    A system of your own is given by its dotted path (``affekt evaluate --system
+    my_package:MySystem``) and is called with the settings (`affekt.config.Config`), once for each
+    fold and seed. It need not be derived from this class.
 
     Attributes:
         labels: Classes in the order of the predicted columns; set by `fit`.
@@ -35,46 +36,61 @@ class System(Protocol):
         report: Report,
         held_out: Sequence[Clip] | None = None,
     ) -> None:
-        """Learn, with every choice made inside `clips`.
+        """Train, with every choice made inside `clips`.
 
         Args:
             clips: The training part: ``clip.label``, ``clip.example.speaker``,
                 ``clip.recording.wave`` ``(samples,)`` at 16 kHz.
             seed: Seed of initial weights, order and inner validation speakers.
             report: Called with an `affekt.progress.Event` after each step worth showing.
-            held_out: Clips that choose the epoch of a network in place of inner validation
+            held_out: Clips on which a network selects its epoch, in place of inner validation
                 speakers; only under ``protocol.paper_protocol``.
         """
         ...
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-        """Probabilities ``(recordings, classes)``; no label goes in, by type."""
+        """Predict probabilities ``(recordings, classes)``."""
         ...
 
 
-def predict(system: System, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-    """The predictions of a system, checked.
+class ConfiguredSystem:
+    """Base of the package's own systems: the attributes that `System` asks for.
 
     Args:
-        system: A system that has learned.
-        recordings: Any number.
+        config: Settings.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.labels: list[str] = []
+        self.training_info: dict[str, Any] = {}
+
+
+def predict(system: System, recordings: Sequence[Recording]) -> NDArray[np.float64]:
+    """Predict recordings with a trained system, and check what it predicts.
+
+    Args:
+        system: A trained system.
+        recordings: Any number of recordings.
 
     Returns:
         Probabilities ``(recordings, classes)``.
 
     Raises:
-        AffektError: It predicts another shape, or rows that are no probabilities.
+        AffektError: The array has another shape, or a row does not hold probabilities.
     """
     name = f"{type(system).__name__}.predict"
     probabilities = np.asarray(system.predict(recordings), np.float64)
     wanted = (len(recordings), len(system.labels))
     if probabilities.shape != wanted:
         raise AffektError(
-            f"{name} gives an array {probabilities.shape}; it must be {wanted}: (recordings, "
-            "classes)"
+            f"{name} returns an array of shape {probabilities.shape}; it must be {wanted}: "
+            "(recordings, classes)"
         )
     if not np.isfinite(probabilities).all() or (probabilities < 0).any():
-        raise AffektError(f"{name} gives numbers below 0 or not finite; they must be probabilities")
+        raise AffektError(
+            f"{name} returns values below 0 or not finite; it must return probabilities"
+        )
     if not np.allclose(probabilities.sum(1), 1, atol=1e-3):
-        raise AffektError(f"{name} gives rows that do not sum to 1; they must be probabilities")
+        raise AffektError(f"{name} returns rows that do not sum to 1; it must return probabilities")
     return probabilities
