@@ -40,7 +40,7 @@ def portable(config: Config) -> Config:
 
 @cache
 def _versions() -> dict[str, str]:
-    """Versions, once per process: the code that runs is the code as it was at the first call."""
+    """Versions, read once: a process runs the code that was there at its first call."""
     return {
         "affekt": __version__,
         "commit": _commit(),

@@ -92,7 +92,8 @@ about = session.get_modelmeta().custom_metadata_map
 wave, rate = soundfile.read(sys.argv[2], dtype="float32")
 outputs = session.run(None, {"waves": wave[None], "lengths": np.array([len(wave)])})
 assert "torch" not in sys.modules
-print(json.dumps([json.loads(about["labels"]), about["note"], *(t[0].tolist() for t in outputs)]))
+labels, use = json.loads(about["labels"]), about["intended_use"]
+print(json.dumps([labels, use, *(t[0].tolist() for t in outputs)]))
 """
 
 

@@ -13,10 +13,10 @@ def export(
     model: str = "default",
     *,
     out: Path,
-    format: Literal["onnx"] = "onnx",
+    format: Annotated[Literal["onnx"], Parameter(show=False)] = "onnx",  # until 0.3
     int8: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Write a model for another runtime: waves in, probabilities and attention out.
+    """Write a model as one ONNX file: waveforms in, probabilities and attention out.
 
     Parameters
     ----------
@@ -24,8 +24,6 @@ def export(
         Name of a bundled model, or a model folder.
     out:
         File to write.
-    format:
-        What to write.
     int8:
         Store and multiply the encoder's matrices in 8 bits: a third of the size, faster where
         there is no bfloat16, less exact.

@@ -171,7 +171,9 @@ def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
         "labels": json.dumps(checkpoint.labels, ensure_ascii=False),
         "sample_rate": str(SAMPLE_RATE),
         "hop": str(checkpoint.config.segments.hop),
-        "note": checkpoint.intended_use,
+        "intended_use": checkpoint.intended_use,
+        "license": checkpoint.license,
+        "note": checkpoint.intended_use,  # the names of version 0.1, until 0.3
         "terms": checkpoint.license,
         "training": json.dumps(known, ensure_ascii=False),
     }
