@@ -17,5 +17,5 @@ def test_the_command_shows_them(monkeypatch, capsys):
     assert run(["bench", "--threads", "1"]) == 0
     out, err = capsys.readouterr()
     assert "five minutes as one clip" in out
-    assert "1 thread(s)" in err
+    assert "default: 1 thread, " in err
     assert run(["bench", "--threads", "0"]) == 2

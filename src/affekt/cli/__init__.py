@@ -1,6 +1,6 @@
-"""The commands: the only place that prints.
+"""The commands; only this package prints.
 
-Heavy imports stand inside the commands, so that ``--help`` answers at once.
+Heavy imports are inside the commands, so that ``--help`` is fast.
 """
 
 from . import (

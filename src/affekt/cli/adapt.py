@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..errors import AffektError, AudioError
+from ..plural import counted
 from .app import Cache, app, complain, progress, say
 
 Labels = Annotated[dict[str, str] | None, Parameter(name="--labels")]
@@ -23,25 +24,25 @@ def adapt(
     labels: Labels = None,
     cache: Cache = None,
 ) -> int:
-    """Fit a model to your own recordings: labelled ones, or unlabelled ones of one source.
+    """Adapt a model to your own recordings, with or without labels.
 
-    Labelled recordings give a new model with their classes. Unlabelled ones give the statistics
-    of their source (a voice, a microphone, a line, an archive): they should hold its emotions
-    in about their usual shares, since what all of them share is taken for the source.
+    Labelled recordings give a new model with their classes. Unlabelled recordings of one speaker or
+    domain (microphone, telephone line, archive) give its normalisation statistics. They should have
+    the usual mix of emotions, since the statistics remove what all recordings have in common.
 
     Parameters
     ----------
     source:
         Labelled recordings: manifest (path, label, speaker), a folder, or corpus:FOLDER.
     unlabelled:
-        Folder of recordings of one source; a minute of speech does, more is better.
+        Folder of unlabelled recordings of one speaker or domain: a minute of speech or more.
     neutral:
-        Folder of recordings of one speaker's neutral voice, where there are no others: emotion is
-        then what departs from it. Unlabelled everyday recordings of the speaker do better.
+        Folder of neutral speech of one speaker; emotions are then deviations from it. Results are
+        better with --unlabelled and everyday recordings of the speaker.
     out:
         New folder for the model; or new file of statistics, for "predict --normalisation".
     base:
-        The model to start from: the name of a bundled one, or a model folder.
+        Model to adapt: name of a bundled model, or a model folder.
     labels:
         Rename or merge classes (--labels.furious anger); "" leaves a class out.
     """
@@ -50,11 +51,20 @@ def adapt(
     if source is not None:
         return _labelled(source, out, base, labels or {}, cache)
     if labels:
-        raise AffektError("--labels goes with labelled recordings")
+        raise AffektError("--labels is for labelled recordings only")
     return _statistics(Path(str(unlabelled or neutral)), out, base, neutral=neutral is not None)
 
 
 def _labelled(source: str, out: Path, base: str, labels: dict[str, str], cache: Path | None) -> int:
+    """Adapt a model to labelled recordings; see `adapt`.
+
+    Args:
+        source: The recordings.
+        out: Folder for the new model.
+        base: Model to adapt.
+        labels: New names by label.
+        cache: Folder of the embedding cache.
+    """
     from ..corpora.registry import load_corpus
     from ..nn.encoders.weights import cache_folder
     from ..report.console import printable
@@ -73,11 +83,19 @@ def _labelled(source: str, out: Path, base: str, labels: dict[str, str], cache: 
     )
     for note in adapted.notes():
         say(note)
-    print(f"try it: affekt predict FILE --model {out}")
+    print(f"use it: affekt predict FILE --model {out}")
     return 0
 
 
 def _statistics(folder: Path, out: Path, base: str, *, neutral: bool) -> int:
+    """Write the normalisation statistics of unlabelled recordings; see `adapt`.
+
+    Args:
+        folder: The recordings.
+        out: New file.
+        base: Model whose encoder is used.
+        neutral: Whether the recordings are neutral speech.
+    """
     from ..audio import decoding
     from ..inference.recognizer import load
 
@@ -87,18 +105,20 @@ def _statistics(folder: Path, out: Path, base: str, *, neutral: bool) -> int:
     if not files:
         raise AffektError(f"{folder}: no recordings here")
     recognizer = load(base)
-    source = replace(recognizer.statistics_of([]), neutral=neutral)
+    statistics = replace(recognizer.statistics_of([]), neutral=neutral)
     unread = 0
     for file in files:
         try:
-            source = recognizer.statistics_of(recognizer.encode([decoding.read(file)]), source)
+            encoded = recognizer.encode([decoding.read(file)])
+            statistics = recognizer.statistics_of(encoded, statistics)
         except AudioError as error:
             unread += 1
             complain(error)
-    if not source.segments:
-        raise AffektError(f"{folder}: no speech in {len(files)} recordings")
-    source.save(out)
-    print(f"source: {out}, {source.segments} segments of {len(files) - unread} recordings")
-    if source.segments < 60 and not neutral:
-        say("under half a minute of speech: the statistics say little yet")
+    if not statistics.segments:
+        raise AffektError(f"{folder}: no speech in {counted(len(files), 'recording')}")
+    statistics.save(out)
+    recordings = counted(len(files) - unread, "recording")
+    print(f"statistics: {out}, {counted(statistics.segments, 'segment')} of {recordings}")
+    if statistics.segments < 60 and not neutral:
+        say("less than half a minute of speech: the statistics are not reliable yet")
     return 2 if unread else 0

@@ -11,7 +11,7 @@ UNTIL = "0.3"  # first version without the names of version 0.1
 SHORT = {"--seeds": "--protocol.seeds", "--weights": "--encoder.weights"}
 WITH_SETTINGS = ("adapt", "balance", "evaluate", "reproduce", "study", "train")
 COMMANDS = {"score": "batch"}
-OPTIONS: dict[str, dict[str, str]] = {  # by today's name of the command
+OPTIONS: dict[str, dict[str, str]] = {  # by current name of the command
     "evaluate": {"--others": "--leave-out", "--also": "--train-only"},
     "listen": {"--source-stats": "--normalisation"},
     "predict": {"--source-stats": "--normalisation"},
@@ -28,7 +28,7 @@ TEST_NORMALISATION = "--protocol.test-normalisation"
 
 
 def replace_old_names(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Rewrite a command line in today's names.
+    """Rewrite a command line with the current names.
 
     Args:
         arguments: The arguments after ``affekt``.
@@ -63,7 +63,7 @@ def _message(old: str, new: str) -> str:
 
 
 def _renamed(word: str, names: dict[str, str]) -> str:
-    """The word with its option replaced, be it ``--option`` or ``--option=value``."""
+    """The word with its option replaced, written as ``--option`` or ``--option=value``."""
     option, equals, value = word.partition("=")
     return names.get(_dashed(option), option) + equals + value
 
@@ -83,8 +83,8 @@ def _settings() -> dict[str, str]:
 
 
 def _test_normalisation(words: list[str]) -> tuple[list[str], list[str]]:
-    """Two options that became one: whether to use source statistics, and of which source."""
-    kept: list[str] = []
+    """Replace the two old options of source statistics by the current one."""
+    others: list[str] = []
     old_names: list[str] = []
     use, source = False, "fold"
     rest = iter(words)
@@ -98,10 +98,10 @@ def _test_normalisation(words: list[str]) -> tuple[list[str], list[str]]:
         elif option == SOURCE_STATISTICS.replace(".", ".no-"):
             use = False
         else:
-            kept.append(word)
+            others.append(word)
             continue
         old_names.append(option)
     if not old_names:
         return words, []
     new = [TEST_NORMALISATION, source if use else "none"]
-    return kept + new, [_message(" ".join(old_names), " ".join(new))]
+    return others + new, [_message(" ".join(old_names), " ".join(new))]

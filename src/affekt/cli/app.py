@@ -1,4 +1,4 @@
-"""What all commands share: the app, its options, and the only ways to print."""
+"""Parts that all commands share: the app, common options, output to the terminal."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from .. import __version__
 from ..config import Config
+from ..plural import counted
 from ..recipe import settings_with
 
 if TYPE_CHECKING:
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
     from ..progress import Report
     from ..run_result import RunResult
 
-# For every section of the settings cyclopts reads the source of pydantic's BaseModel anew:
-# half a second of each --help.
+# For every section of the settings cyclopts parses the source of pydantic's BaseModel again, which
+# takes half a second of each --help.
 docstring_parser.parse_from_object = cache(docstring_parser.parse_from_object)
 
 app = App(
     name="affekt",
     version=__version__,
-    help="Recognise emotion in natural speech. It errs; it must not decide about people.",
+    help="Recognise emotion in natural speech. Results contain errors and must not be used to make "
+    "decisions about people.",
 )
 WIDTH = 120  # columns of tables that go to a file or a pipe
 Source = Annotated[
@@ -40,13 +42,16 @@ Source = Annotated[
 Recipe = Annotated[Path | None, Parameter(help="TOML file of settings; options override it.")]
 Cache = Annotated[
     Path | None,
-    Parameter(help="Folder of segment vectors; $AFFEKT_CACHE/vectors or ~/.cache/affekt/vectors."),
+    Parameter(
+        help="Folder of the embedding cache; by default $AFFEKT_CACHE/vectors or "
+        "~/.cache/affekt/vectors."
+    ),
 ]
 Settings = Annotated[Config, Parameter(name="*")]
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write a picture, and say where."""
+    """Write a picture and print its path."""
     from ..report.figures import charts
 
     replaced = " (replaced)" if path.exists() else ""
@@ -54,27 +59,28 @@ def save(figure: "Figure", path: Path) -> None:
     say(f"picture: {path}{replaced}")
 
 
-def tell_notes(result: "RunResult") -> None:
-    """What to know of the corpus, the folds and the recordings behind a score."""
+def say_notes(result: "RunResult") -> None:
+    """Print the notes on corpus and folds of an evaluation, and the warnings about its audio."""
     for note in result.notes:
         say(f"note: {note}")
-    tell_odd(result.audio_warnings)
+    say_audio_warnings(result.audio_warnings)
 
 
-def tell_odd(warnings: Mapping[str, list[str]]) -> None:
-    """Count the recordings of a corpus that sound odd, and show one."""
+def say_audio_warnings(warnings: Mapping[str, list[str]]) -> None:
+    """Print the number of recordings with warnings, and the warnings of the first."""
     if warnings:
-        name, reasons = next(iter(warnings.items()))
-        say(f"{len(warnings)} recordings with warnings, for instance {name}: {'; '.join(reasons)}")
+        name, texts = next(iter(warnings.items()))
+        number = counted(len(warnings), "recording")
+        say(f"{number} with warnings, the first {name}: {'; '.join(texts)}")
 
 
 def settings(recipe: Path | None, config: Config) -> Config:
-    """The recipe, and over it what was set on the command line."""
+    """Settings of a recipe, overridden by those of the command line."""
     return settings_with(recipe, config)
 
 
 def console(stderr: bool = False) -> "Console":
-    """Standard output, or standard error."""
+    """Console of standard output or standard error."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -84,7 +90,7 @@ def console(stderr: bool = False) -> "Console":
 
 @contextmanager
 def progress() -> Iterator["Report"]:
-    """Bars on a terminal, lines in a log."""
+    """Display of progress on standard error: bars on a terminal, otherwise lines."""
     from ..report.console import ProgressBars, ProgressLines
 
     screen = console(stderr=True)
@@ -93,11 +99,11 @@ def progress() -> Iterator["Report"]:
 
 
 def say(text: str) -> None:
-    """One line on standard error, whatever characters a file's name may hold."""
+    """Print one line on standard error; characters that are not printable become "?"."""
     line = " ".join(text.split())
     print("".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
 
 
 def complain(problem: object) -> None:
-    """Say what went wrong."""
+    """Print an error on standard error."""
     say(f"affekt: {problem}")

@@ -3,7 +3,17 @@
 from pathlib import Path
 
 from ..config import Config
-from .app import Recipe, Settings, Source, app, console, progress, save, settings, tell_odd
+from .app import (
+    Recipe,
+    Settings,
+    Source,
+    app,
+    console,
+    progress,
+    save,
+    say_audio_warnings,
+    settings,
+)
 
 
 @app.command
@@ -34,7 +44,7 @@ def balance(
 
     console().print(f"balance plan {chosen.balance.plan}", highlight=False)
     console().print(balance_table(summary))
-    tell_odd(audio_warnings(clips))
+    say_audio_warnings(audio_warnings(clips))
     if plot:
         from ..report.figures import charts
 

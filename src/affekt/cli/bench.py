@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
+from ..plural import counted
 from .app import app, console, say
 
 
@@ -13,14 +14,14 @@ def bench(
     *,
     threads: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
 ) -> None:
-    """Measure how fast a model recognises on this machine.
+    """Measure the speed of a model on this machine.
 
     Parameters
     ----------
     model:
         Name of a bundled model, or a model folder.
     threads:
-        Of the processor; all of them unless set (or OMP_NUM_THREADS).
+        Number of processor threads; by default all, or $OMP_NUM_THREADS.
     """
     import torch
     from rich.table import Table
@@ -31,7 +32,8 @@ def bench(
     if threads:
         torch.set_num_threads(threads)
     recognizer = load(model)
-    say(f"{model}: {torch.get_num_threads()} thread(s), {recognizer.arithmetic}; half a minute ...")
+    used = counted(torch.get_num_threads(), "thread")
+    say(f"{model}: {used}, {recognizer.arithmetic}; this takes about half a minute")
     table = Table("what", "files a second", "x real time", "an hour takes")
     for rate in measure(recognizer):
         speed = rate.audio / rate.seconds

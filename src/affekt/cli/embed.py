@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import AffektError
+from ..plural import counted
 from .app import app, complain, progress, say
 
 
@@ -40,6 +41,5 @@ def embed(
         errors = write_embeddings(recognizer, files, out, level, report)
     for error in errors:
         complain(error)
-    count = len(files) - len(errors)
-    say(f"written: {out}, level {level}, {count} recording{'s' if count != 1 else ''}")
+    say(f"written: {out}, level {level}, {counted(len(files) - len(errors), 'recording')}")
     return 2 if errors else 0

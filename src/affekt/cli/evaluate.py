@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from .. import api
 from ..config import Config
-from .app import Cache, Recipe, Settings, Source, app, console, progress, tell_notes
+from .app import Cache, Recipe, Settings, Source, app, console, progress, say_notes
 
 if TYPE_CHECKING:
     from ..run_result import RunResult
@@ -89,5 +89,5 @@ def _show(result: "RunResult", out: Path) -> None:
     heading += f"\n{result.title}"
     charts.save(charts.confusion(**dict(result.confusion), title=heading), out / "confusion.png")
     console().print(score_table(result))
-    tell_notes(result)
+    say_notes(result)
     print(f"results: {out}")

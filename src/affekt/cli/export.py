@@ -16,17 +16,17 @@ def export(
     format: Annotated[Literal["onnx"], Parameter(show=False)] = "onnx",  # until 0.3
     int8: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Write a model as one ONNX file: waveforms in, probabilities and attention out.
+    """Export a model to one ONNX file: waves in, probabilities and attention out.
 
     Parameters
     ----------
     model:
         Name of a bundled model, or a model folder.
     out:
-        File to write.
+        New file.
     int8:
-        Store and multiply the encoder's matrices in 8 bits: a third of the size, faster where
-        there is no bfloat16, less exact.
+        Quantise the encoder's matrices to 8 bits: a third of the size, faster on processors without
+        bfloat16 arithmetic, less exact.
     """
     from ..export.onnx_file import export_onnx
     from ..nn.bundled import model_folder
@@ -35,5 +35,5 @@ def export(
     checkpoint = load_checkpoint(model_folder(model))
     difference = export_onnx(checkpoint, out, int8=int8)
     size = out.stat().st_size / 1e6
-    say(f"{out}: {size:.0f} MB; no probability is off by more than {difference:.4f}")
+    say(f"{out}: {size:.0f} MB; probabilities differ from the model's by at most {difference:.4f}")
     say(f"license: {checkpoint.license}")

@@ -34,9 +34,9 @@ def listen(
     normalisation: str | None = None,
     hop: float = 0.24,
 ) -> int:
-    """Recognise live speech: the emotion of the moment, and of each utterance once it has ended.
+    """Recognise live speech: a segment every HOP seconds, and each utterance after its end.
 
-    Ctrl-C ends it.
+    Stop with Ctrl-C.
 
     Parameters
     ----------
@@ -47,17 +47,17 @@ def listen(
     rate:
         Sampling rate in Hz.
     channels:
-        Number of interleaved channels; their mean is recognised.
+        Number of interleaved channels, which are averaged.
     samples:
         Type of the samples on standard input.
     as_json:
-        Print one JSON object a line: {"segment": ...} for each moment, {"utterance": ...} for each
-        utterance.
+        Print one JSON object per line: {"segment": ...} for each segment, {"utterance": ...} for
+        each utterance.
     normalisation:
         Statistics file of the speaker, written by "affekt adapt --unlabelled"; or "auto": update
         the statistics with each utterance.
     hop:
-        Seconds from one moment to the next.
+        Seconds from one segment to the next.
     """
     import torch
 
@@ -73,13 +73,13 @@ def listen(
     live = pcm == "microphone"
     blocks = _microphone(rate, channels) if live else _standard_input(samples, rate, channels)
     recognizer = load(model)
-    torch.set_num_threads(1)  # a moment is little work; on a busy machine threads only wait
+    torch.set_num_threads(1)  # a segment is little work; on a busy machine threads only wait
     try:
         stream = Stream(
             recognizer, rate, hop=hop, ended=screen.utterance, statistics=known, learn=learn
         )
     except ValueError as error:
-        raise AffektError(str(error)) from None
+        raise AffektError(str(error)) from error
     with screen, suppress(KeyboardInterrupt):
         for block in blocks:
             for segment in stream.push(block):
@@ -92,38 +92,38 @@ def listen(
 
 
 def _standard_input(samples: str, rate: int, channels: int) -> "Iterator[NDArray[np.generic]]":
-    """Blocks ``(samples, channels)``; what is left of a sample at the end is no sample."""
+    """Blocks ``(samples, channels)``; an incomplete sample at the end is dropped."""
     import numpy as np
 
     kind = np.dtype(samples).newbyteorder("<")
     size = kind.itemsize * channels
     while data := sys.stdin.buffer.read(size * max(1, round(BLOCK * rate))):
-        whole = len(data) // size * size
-        yield np.frombuffer(data[:whole], kind).reshape(-1, channels)
+        complete = len(data) // size * size
+        yield np.frombuffer(data[:complete], kind).reshape(-1, channels)
 
 
 def _microphone(rate: int, channels: int) -> "Iterator[NDArray[np.generic]]":
     """Blocks ``(samples, channels)`` without end."""
     try:
         import sounddevice
-    except OSError as error:  # the module is there, the library that it speaks to is not
-        raise AffektError(f"the microphone cannot be opened: {error}") from None
+    except OSError as error:  # the module is installed, but not the library PortAudio
+        raise AffektError(f"the microphone cannot be opened: {error}") from error
     try:
         with sounddevice.InputStream(rate, channels=channels, dtype="float32") as microphone:
-            say("listening; Ctrl-C ends it")
+            say("listening; stop with Ctrl-C")
             while True:
                 block, lost = microphone.read(round(BLOCK * rate))
                 if lost:
-                    complain("the computer is too slow: samples were lost")
+                    complain("samples were lost: this computer is too slow")
                 yield block
     except (sounddevice.PortAudioError, ValueError) as error:
         raise AffektError(
             f"the microphone cannot be opened: {error}; raw PCM can be piped: affekt listen -"
-        ) from None
+        ) from error
 
 
 class _Json:
-    """One object a line."""
+    """Prints one JSON object per line."""
 
     def __enter__(self) -> "_Json":
         return self
@@ -134,12 +134,12 @@ class _Json:
     def segment(self, segment: "Segment") -> None:
         print(json.dumps({"segment": asdict(segment)}, ensure_ascii=False), flush=True)
 
-    def utterance(self, told: "Prediction") -> None:
-        print(json.dumps({"utterance": told.to_dict()}, ensure_ascii=False), flush=True)
+    def utterance(self, prediction: "Prediction") -> None:
+        print(json.dumps({"utterance": prediction.to_dict()}, ensure_ascii=False), flush=True)
 
 
 class _Screen:
-    """Utterances line by line; below them, on a terminal, the line of the moment."""
+    """Prints a line for each utterance; on a terminal, the current segment is below them."""
 
     def __init__(self) -> None:
         from rich.live import Live
@@ -162,7 +162,7 @@ class _Screen:
         else:
             self._console.print(moment_line(segment))
 
-    def utterance(self, told: "Prediction") -> None:
+    def utterance(self, prediction: "Prediction") -> None:
         from ..report.console import utterance_line
 
-        self._console.print(utterance_line(told))
+        self._console.print(utterance_line(prediction))

@@ -5,7 +5,7 @@ from .app import app, console
 
 @app.command
 def models() -> None:
-    """List the models inside the package: classes, intended use, license."""
+    """List the bundled models with their classes, intended use and license."""
     from rich.text import Text
 
     from ..nn.bundled import bundled_models

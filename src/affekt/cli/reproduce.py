@@ -6,7 +6,7 @@ from typing import Literal
 from ..config import Config
 from ..errors import AffektError
 from ..recipe import read_config
-from .app import Cache, Recipe, Settings, app, console, progress, tell_notes
+from .app import Cache, Recipe, Settings, app, console, progress, say_notes
 from .study import Workers
 
 
@@ -62,7 +62,7 @@ def reproduce(
     with progress() as report:
         found = run(source, names, chosen, out, embeddings, workers, report)
     results = load_results(corpus, found)
-    tell_notes(results.sound[names[0]].metrics)
+    say_notes(results.sound[names[0]].metrics)
     for table in tables(results):
         console().print(paper_table(table))
     for remark in results.paper.remarks:

@@ -50,13 +50,13 @@ def serve(
     waiting:
         Limit of recognition requests at the same time, in each worker process.
     keep_hours:
-        How long the results of jobs are kept.
+        Hours after which the results of jobs are deleted.
     """
     import uvicorn
 
     if not 0 < port < 65536 or workers < 1:
         raise AffektError(
-            f"--port {port} --workers {workers}: a port is 1 to 65535, and workers are 1 or more"
+            f"--port {port} --workers {workers}: the port must be 1 to 65535 and workers at least 1"
         )
 
     from ..nn.bundled import model_folder

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from ..config import Config
 from ..errors import AffektError
 from ..evaluation.systems.registry import SYSTEMS, configured
-from .app import Cache, Recipe, Settings, Source, app, console, progress, say, settings, tell_notes
+from .app import Cache, Recipe, Settings, Source, app, console, progress, say, say_notes, settings
 
 Language = Annotated[
     Literal["en", "zh"], Parameter(name="--lang", help="Language of the page: English or Chinese.")
@@ -57,7 +57,7 @@ def study(
         folders = run_study(corpus, names, out, embeddings, workers, report)
     runs = [load_run(folder) for folder in folders]
     console().print(study_table([(run.title, run.metrics) for run in runs]))
-    tell_notes(runs[0].metrics)
+    say_notes(runs[0].metrics)
     for path in write_page(study_page(runs, lang), out / "report.html"):
         print(path)
 

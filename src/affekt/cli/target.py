@@ -1,4 +1,4 @@
-"""The files that ``predict --out`` writes."""
+"""Output files of ``predict --out``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 
 class Target:
-    """The file, or the file for each recording, that ``--out`` asks for.
+    """The output file of ``--out``, or one for each recording, depending on the format.
+
+    Args:
+        out: Path of the file; with several files, the beginning of their names.
+        files: The recordings.
 
     Raises:
-        AffektError: A file is there already, or no format has its suffix: before any work.
+        AffektError: A file exists, or no format has its suffix.
     """
 
     def __init__(self, out: Path, files: Sequence[str]) -> None:
@@ -23,38 +27,46 @@ class Target:
         from ..formats.writers import writer
 
         self._write, self.each = writer(out)
-        self.told: dict[Path, list[Prediction]] = {}
+        self.predictions: dict[Path, list[Prediction]] = {}
         self.path_of: dict[str, Path] = {}
         for file in dict.fromkeys(files):
             single = len(set(files)) == 1 or not self.each
-            own = out if single else named(out, shown(file), list(self.told))
+            own = out if single else named(out, shown(file), list(self.predictions))
             self.path_of[shown(file)] = own
-            self.told[own] = []
-        for path in self.told:
+            self.predictions[own] = []
+        for path in self.predictions:
             if path.exists():
                 raise AffektError(f"{path}: exists; choose another name")
 
     def take(self, prediction: "Prediction") -> None:
-        """Keep a prediction for its file."""
-        self.told[self.path_of[prediction.file]].append(prediction)
+        """Add a prediction to its file."""
+        self.predictions[self.path_of[prediction.file]].append(prediction)
 
     def drop(self, file: str) -> None:
-        """A recording that could not be read gets no file of its own."""
+        """Drop the file of a recording that could not be read."""
         from ..audio.decoding import shown
 
         if self.each:
-            self.told.pop(self.path_of[shown(file)], None)
+            self.predictions.pop(self.path_of[shown(file)], None)
 
     def write(self) -> None:
-        """Write all files, each whole or not at all."""
-        many = self.each and len(self.told) > 1
-        for path, told in self.told.items():
-            self._write(told, path)
-            say(f"written: {path}" + (f", of {told[0].file}" if many and told else ""))
+        """Write all files, each atomically."""
+        many = self.each and len(self.predictions) > 1
+        for path, predictions in self.predictions.items():
+            self._write(predictions, path)
+            say(
+                f"written: {path}" + (f", of {predictions[0].file}" if many and predictions else "")
+            )
 
 
 def named(path: Path, file: str, taken: list[Path]) -> Path:
-    """The file for one of several recordings; recordings of the same name are numbered."""
+    """Path for one of several recordings; recordings of the same name are numbered.
+
+    Args:
+        path: Path that the user gave.
+        file: The recording.
+        taken: Paths of other recordings.
+    """
     stem = f"{path.stem}-{Path(file).stem}"
     own, number = path.with_stem(stem), 2
     while own in taken:

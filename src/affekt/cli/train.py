@@ -27,10 +27,10 @@ def train(
     gradient_accumulation_steps: int = 1,
     config: Settings = Config(),
 ) -> int:
-    """Train a model on a corpus, without the part that the corpus marks as test.
+    """Train a model on a corpus, without its official test part.
 
-    Ctrl-C ends the current stage and keeps its best epoch; a second Ctrl-C aborts. Started by
-    torchrun or accelerate launch, several processes train one model together.
+    Ctrl-C ends the current stage with its best epoch; a second Ctrl-C aborts. Several processes,
+    started by torchrun or accelerate launch, train one model together.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def train(
 
     chosen = settings(recipe, config)
     if chosen.protocol.paper_protocol:
-        raise AffektError("protocol.paper_protocol needs a test fold: it is for evaluate")
+        raise AffektError("protocol.paper_protocol needs a test fold; use affekt evaluate")
     if checkpoint_every < 1 or gradient_accumulation_steps < 1:
         raise AffektError("--checkpoint-every and --gradient-accumulation-steps must be positive")
     corpus = pooled([source, *(pool or [])], chosen.labels)
@@ -85,12 +85,12 @@ def train(
 
 
 def _finish(out: Path, labels: list[str], *, interrupted: bool) -> int:
-    """Say where the model is; the exit code."""
+    """Print the path of the model and return the exit code."""
     from ..report.console import printable
 
     if interrupted:
         say(f"interrupted; the best epoch so far is in {out}")
         return 130
     print(f"model: {out}, classes {printable(', '.join(labels))}; its card is {out / 'README.md'}")
-    print(f"try it: affekt predict FILE --model {out}")
+    print(f"use it: affekt predict FILE --model {out}")
     return 0
