@@ -15,7 +15,7 @@ from affekt.evaluation.results import Run, by_gender, compare, load_run
 from affekt.evaluation.significance import holm, permutation_test
 from affekt.metrics import scores
 from affekt.report.page import study_page
-from affekt.run_result import RunResult
+from affekt.run_result import RunResult, load_run_result
 
 
 def confusions(speakers, seed, skill):
@@ -171,6 +171,19 @@ def test_a_study_is_run_reported_and_not_run_again(manifest, tiny_config, tmp_pa
                   tmp_path / "r.html")  # fmt: skip
     assert done.returncode == 0
     assert {p.name for p in tmp_path.glob("r.*")} == {"r.html", "r.md", "r.csv"}
+
+
+def test_a_study_on_the_folds_of_others(manifest, tmp_path):
+    rows = manifest.read_text().splitlines()[1:]
+    folds = [f"{row.split(',')[0]},{int(row.split(',')[2] > 's3')}" for row in rows]
+    (tmp_path / "theirs.csv").write_text("\n".join(["path,fold", *folds]) + "\n")
+    done = affekt("study", manifest, "--out", tmp_path / "s", "--systems", "length,majority",
+                  "--folds", tmp_path / "theirs.csv", "--protocol.seeds", "1")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for system in ("length", "majority"):
+        result = load_run_result(tmp_path / "s" / system)
+        assert [f.test_speakers for f in result.folds] == [["s1", "s2", "s3"], ["s4", "s5", "s6"]]
+        assert result.title.endswith("(folds of theirs)")
 
 
 def test_a_page_says_where_nothing_can_be_significant():

@@ -29,6 +29,7 @@ def study(
     *,
     out: Path,
     systems: Systems = "",
+    folds: Path | None = None,
     workers: Workers = 1,
     recipe: Recipe = None,
     cache: Cache = None,
@@ -41,8 +42,10 @@ def study(
     ----------
     out:
         Folder of the study: a folder for each system, and report.html, .md and .csv.
+    folds:
+        Folds of others, in place of folds by speaker; see affekt evaluate --folds.
     """
-    from ..corpora.registry import load_corpus
+    from ..corpora.combine import corpus_with_folds
     from ..evaluation.results import load_run
     from ..evaluation.study import chosen_systems, run_study
     from ..nn.encoders.weights import cache_folder
@@ -51,7 +54,7 @@ def study(
 
     chosen = settings(recipe, config)
     names = {name: configured(name, chosen) for name in chosen_systems(systems)}
-    corpus = load_corpus(source, chosen.labels)
+    corpus = corpus_with_folds(source, chosen.labels, folds=folds)
     embeddings = cache or cache_folder() / "vectors"
     with progress() as report:
         folders = run_study(corpus, names, out, embeddings, workers, report)
