@@ -146,11 +146,11 @@ def test_scored_with_the_statistics_of_its_own_fold_a_run_says_so(manifest, tiny
                   "--out", tmp_path / "run", *settings(tiny_config))  # fmt: skip
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
-    assert "(source statistics)" in metrics["title"]
-    assert "batches of one source" in metrics["protocol"]
+    assert "(domain normalisation)" in metrics["title"]
+    assert "standardised by their own statistics" in metrics["protocol"]
     audited = affekt("audit", tmp_path / "run")
     assert audited.returncode == 0
-    assert "statistics that standardise them" in audited.stdout
+    assert "by the statistics of the unlabelled test clips" in audited.stdout
     by_speaker = affekt("evaluate", manifest, "--protocol.test-normalisation",
                         "speaker", "--out", tmp_path / "by", *settings(tiny_config))  # fmt: skip
     assert by_speaker.returncode == 0, by_speaker.stderr
@@ -158,9 +158,9 @@ def test_scored_with_the_statistics_of_its_own_fold_a_run_says_so(manifest, tiny
     assert told[0].utterance.tolist() == told[1].utterance.tolist()
     assert not np.allclose(told[0].prob_anger, told[1].prob_anger, atol=1e-3)
     metrics = json.loads((tmp_path / "by/metrics.json").read_text())
-    assert "(source statistics, by speaker)" in metrics["title"]
+    assert "(speaker normalisation)" in metrics["title"]
     other = affekt("evaluate", manifest, "--protocol.test-normalisation", "fold",
                    "--system", "length", "--out", tmp_path / "other",
                    *settings(tiny_config))  # fmt: skip
     assert other.returncode == 2
-    assert "our own system alone" in other.stderr
+    assert "needs a system that standardises embeddings" in other.stderr

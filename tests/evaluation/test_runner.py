@@ -140,7 +140,7 @@ def test_under_the_papers_protocol_the_test_fold_chooses_and_the_result_says_so(
         assert record["speakers"] == set(corpus.speakers) - test  # and are not trained on
         assert not record["facts"]["refit"]
     assert metrics["title"] == "(paper_protocol)"
-    assert "NOT a score on unheard speakers" in metrics["protocol"]
+    assert "NOT a score on unseen speakers" in metrics["protocol"]
     assert "paper_protocol" in metrics["notes"][0]  # which the command prints
     assert "NOT a score" not in outcome[1]["protocol"]
     [finding] = {f.kind for f in audit_run(metrics)}
@@ -263,7 +263,7 @@ def test_where_nobody_knows_who_speaks_the_protocol_says_so(corpus, tiny_config,
     clips = tuple(dataclasses.replace(u, speaker=ANONYMOUS + u.id) for u in part)
     metrics = run(dataclasses.replace(corpus, examples=clips), tiny_config, tmp_path / "o", [])
     assert "3 folds by clip" in metrics["protocol"]
-    assert "who speaks is unknown" in metrics["protocol"]
+    assert "speakers are unknown" in metrics["protocol"]
     assert not any("one class only" in note for note in metrics["notes"])
 
 
@@ -273,4 +273,4 @@ def test_a_class_that_no_validation_speaker_speaks_is_told(corpus, tiny_config, 
     metrics = run(dataclasses.replace(corpus, examples=few), tiny_config, tmp_path / "o", [])
     lacks = [fact.get("validation_lacks") for fact in metrics["runs"]]
     assert lacks.count(["anger"]) == 2  # in the third fold nobody speaks it
-    assert "in 2 of 3 trainings no inner validation speaker spoke some class" in metrics["notes"]
+    assert "in 2 of 3 trainings the validation speakers lack a class" in metrics["notes"]

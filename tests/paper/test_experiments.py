@@ -94,7 +94,7 @@ def test_pages_tables_and_pictures_are_written(results, tmp_path):
     html = (tmp_path / "reproduction.html").read_text()
     assert "47.27" in html
     assert 'src="http' not in html
-    assert "NOT a score on unheard speakers" in html
+    assert "NOT a score on unseen speakers" in html
     markdown = (tmp_path / "reproduction.md").read_text()
     assert "| VGGish + LSTM + attention, balance (random start) | 47.27 |" in markdown
     assert "hop" in markdown

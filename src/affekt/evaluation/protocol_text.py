@@ -1,4 +1,4 @@
-"""How a score came about, in the words that stand beside it."""
+"""The protocol of a score in words: title marks, notes, and how the score was obtained."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,26 +7,36 @@ from ..config import Config
 from ..config import Protocol as ProtocolSettings
 from ..corpora.corpus import Corpus
 from ..corpora.splits import Fold, anonymous, fold_notes, single_speaker
+from ..plural import counted
 
+SELECTION = "epochs and settings are selected inside the training part, {validation}; "
 PROTOCOL = (
-    "Test {who} in no training, validation or statistic; {folds}; every choice (epochs, settings) "
-    "inside the training part, on {validation}; "
+    "Test {who} are not in any training or validation data or normalisation statistics; {folds}; "
+    + SELECTION
+)
+OWN_STATISTICS = (
+    "Test {who} are not in any training or validation data, but their unlabelled clips are "
+    "standardised by their own statistics: the score holds for many clips of one domain or "
+    "speaker together; {folds}; " + SELECTION
 )
 PAPER_PROTOCOL = (
-    "paper_protocol, NOT a score on unheard speakers: networks chose their epoch on the test fold, "
-    "which flatters, and learned from all training {who}; {folds}; no test {who} are trained on; "
+    "paper_protocol, NOT a score on unseen speakers: networks select their epoch on the test "
+    "fold, so the score is optimistic, and are trained on all training {who}; {folds}; test {who} "
+    "are not trained on; "
 )
 SHARED_SPEAKERS = "NOT a score on unseen speakers: the fold table also trains on test speakers; "
-OWN_STATISTICS = (
-    "Test {who} in no training and no choice, but their unlabelled clips gave the statistics that "
-    "standardise them: a score on batches of one source; {folds}; every choice (epochs, settings) "
-    "inside the training part, on {validation}; "
+TEST_FOLD_SELECTS = (
+    "paper_protocol: networks select their epoch on the test fold; not a score on unseen speakers"
 )
-PEEKED = "paper_protocol: networks chose their epoch on the test fold; no score on unheard speakers"
 SCORING = (
-    "uniform segments at test; {seeds} seeds, mean over seeds of scores pooled over folds; "
+    "uniform segments at test; {seeds}; scores are pooled over folds and averaged over seeds; "
     "intervals: 95 % percentile bootstrap over {who}."
 )
+NORMALISATION = {"fold": "(domain normalisation)", "speaker": "(speaker normalisation)"}
+LACKING = {
+    "validation_lacks": "the validation speakers lack a class",
+    "training_lacks": "a class is spoken by validation speakers only",
+}
 
 
 def marked_title(
@@ -35,19 +45,25 @@ def marked_title(
     settings: ProtocolSettings,
     corpus: Corpus,
 ) -> str:
-    """A title, and what else must stand wherever the number does."""
+    """The title of a system with marks for what the score depends on.
+
+    Args:
+        title: Name of the system in tables.
+        training_info: Record of each training.
+        settings: Protocol of the evaluation.
+        corpus: The corpus.
+    """
     marks = [title]
     if training_info[0].get("encoder", "").startswith("random start"):
         marks.append("(random start)")
     if settings.paper_protocol:
         marks.append("(paper_protocol)")
     if settings.test_normalisation != "none":
-        by = ", by speaker" if settings.test_normalisation == "speaker" else ""
-        marks.append(f"(source statistics{by})")
+        marks.append(NORMALISATION[settings.test_normalisation])
     if corpus.fold_table:
         shared = any(fold.trained_test_speakers for fold in corpus.fold_table.folds)
-        what = ", test speakers trained on" if shared else ""
-        marks.append(f"(folds of {corpus.fold_table.name}{what})")
+        trained = ", test speakers trained on" if shared else ""
+        marks.append(f"(folds of {corpus.fold_table.name}{trained})")
     return " ".join(marks).strip()
 
 
@@ -55,42 +71,46 @@ def notes(
     corpus: Corpus,
     folds: Sequence[Fold],
     training_info: Sequence[Mapping[str, Any]],
-    peek: bool,
+    paper_protocol: bool,
 ) -> list[str]:
-    """What to know of corpus, folds and trainings when reading a score."""
-    told = [PEEKED] if peek else []
-    told += [*corpus.notes, *fold_notes(corpus.examples, folds)]
-    for key, what in (
-        ("validation_lacks", "no inner validation speaker spoke some class"),
-        ("training_lacks", "only inner validation speakers spoke some class"),
-    ):
-        if number := sum(bool(fact.get(key)) for fact in training_info):
-            told.append(f"in {number} of {len(training_info)} trainings {what}")
-    return told
+    """Notes on corpus, folds and trainings for readers of a score.
+
+    Args:
+        corpus: The corpus.
+        folds: Its folds.
+        training_info: Record of each training.
+        paper_protocol: Whether networks select their epoch on the test fold.
+    """
+    result = [TEST_FOLD_SELECTS] if paper_protocol else []
+    result += [*corpus.notes, *fold_notes(corpus.examples, folds)]
+    for key, text in LACKING.items():
+        if number := sum(bool(info.get(key)) for info in training_info):
+            result.append(f"in {number} of {counted(len(training_info), 'training')} {text}")
+    return result
 
 
 def protocol(corpus: Corpus, config: Config, folds: Sequence[Fold]) -> str:
-    """How a score came about: who was tested, who chose, what the intervals are of."""
-    who = "clips (who speaks is unknown)" if anonymous(corpus.examples) else "speakers"
-    where = f"{len(folds)} folds by {'clip' if anonymous(corpus.examples) else 'speaker'}"
+    """How a score was obtained: test speakers, selection of epochs and settings, intervals."""
+    unknown = anonymous(corpus.examples)
+    who = "clips (speakers are unknown)" if unknown else "speakers"
+    where = f"{counted(len(folds), 'fold')} by {'clip' if unknown else 'speaker'}"
     if corpus.fold_table:
-        where = f"{len(folds)} folds of {corpus.fold_table.name}"
+        where = f"{counted(len(folds), 'fold')} of {corpus.fold_table.name}"
     elif any(e.split == "test" for e in corpus.examples):
         where = f"one fold, the test {who} of the corpus"
     share = f"{config.protocol.validation:.0%}"
     validation = (
-        f"inner validation {who} ({share} of the training part) or, for what is no network, on "
-        "inner groups"
+        f"for networks on validation {who} ({share} of the training part), for other systems by "
+        "cross-validation"
     )
     if any(fold.val for fold in folds):
-        validation = f"the validation {who} of the corpus where they are in training"
+        validation = f"on the validation {who} of the corpus where they are in training"
     elif any(single_speaker([*fold.train, *fold.val]) for fold in folds):
-        validation = f"some clips ({share}) where there is only one training speaker"
+        validation = f"on some clips ({share}) where there is only one training speaker"
     kind = OWN_STATISTICS if config.protocol.test_normalisation != "none" else PROTOCOL
     if config.protocol.paper_protocol:
         kind = PAPER_PROTOCOL
     if any(fold.trained_test_speakers for fold in folds):
         kind = SHARED_SPEAKERS + kind.partition("; ")[2]
-    text = kind + SCORING
-    seeds = config.protocol.seeds
-    return text.format(who=who, folds=where, validation=validation, seeds=seeds)
+    seeds = counted(config.protocol.seeds, "seed")
+    return (kind + SCORING).format(who=who, folds=where, validation=validation, seeds=seeds)

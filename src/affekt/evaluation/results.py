@@ -1,4 +1,4 @@
-"""Finished runs as reports read them: metrics.json and predictions.parquet, nothing else."""
+"""Finished runs, read from metrics.json and predictions.parquet, and their comparison."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from .significance import holm, permutation_test
 
 @dataclass(frozen=True)
 class Run:
-    """One evaluation.
+    """A finished evaluation.
 
     Attributes:
-        name: Its folder's name.
-        metrics: What ``metrics.json`` holds.
-        table: What ``predictions.parquet`` holds.
+        name: Name of its folder.
+        metrics: Content of ``metrics.json``.
+        table: Content of ``predictions.parquet``.
     """
 
     name: str
@@ -33,17 +33,17 @@ class Run:
 
     @property
     def title(self) -> str:
-        """What tables call it."""
+        """Name in tables."""
         return str(self.metrics.title or self.name)
 
     @property
     def labels(self) -> list[str]:
-        """Classes."""
+        """Classes, in the order of the confusion matrix."""
         return list(self.metrics.confusion.labels)
 
     @cached_property
     def by_speaker(self) -> dict[str, NDArray[np.float64]]:
-        """Confusion matrix of each speaker, averaged over seeds."""
+        """Confusion matrix ``(classes, classes)`` of each speaker, averaged over seeds."""
         seeds = self.table["seed"].nunique()
         counts = confusion_by_speaker(
             self.labels, self.table["label"], self.table["predicted"], self.table["speaker"]
@@ -55,10 +55,10 @@ class Comparison(NamedTuple):
     """Two systems on the same clips.
 
     Attributes:
-        one, other: Titles of the runs, with their folders' names where titles are the same.
-        difference: UAR of the first less that of the second.
-        p: Of the paired permutation test over speakers.
-        corrected: By Holm, over all pairs.
+        one, other: Titles of the runs; where several have the same title, with the folder's name.
+        difference: UAR of the first minus UAR of the second.
+        p: p-value of the paired permutation test over speakers.
+        corrected: The same after Holm's correction for all pairs.
     """
 
     one: str
@@ -69,10 +69,10 @@ class Comparison(NamedTuple):
 
 
 def load_run(folder: Path) -> Run:
-    """Read a run.
+    """Read the folder of a finished run.
 
     Raises:
-        AffektError: The folder holds no finished run.
+        AffektError: The folder does not hold a finished run.
     """
     try:
         metrics = load_run_result(folder)
@@ -86,14 +86,14 @@ def load_run(folder: Path) -> Run:
 
 
 def compare(runs: list[Run]) -> list[Comparison]:
-    """Every pair, tested over speakers and corrected for their number.
+    """Test the difference of every pair of runs, with Holm's correction.
 
     Raises:
-        AffektError: The runs have not tested the same clips.
+        AffektError: The runs have different test clips.
     """
     clips = {frozenset(zip(r.table["utterance"], r.table["label"], strict=True)) for r in runs}
     if len(clips) > 1:
-        raise AffektError("the runs have not tested the same clips; compare those that have")
+        raise AffektError("the runs have different test clips; compare runs over the same corpus")
     pairs = list(combinations(runs, 2))
     p_values, differences = [], []
     for one, other in pairs:
@@ -110,14 +110,14 @@ def compare(runs: list[Run]) -> list[Comparison]:
 
 
 def by_gender(run: Run) -> dict[str, dict[str, Any]]:
-    """Scores and intervals of the speakers of each gender; empty where none is known."""
+    """Scores and interval of the UAR for the speakers of each gender; empty if none is known."""
     gender = run.metrics.gender
     result = {}
-    for which in sorted({g for g in gender.values() if g}):
-        speakers = [s for s in run.by_speaker if gender.get(s) == which]
+    for group in sorted({g for g in gender.values() if g}):
+        speakers = [s for s in run.by_speaker if gender.get(s) == group]
         matrices = np.array([run.by_speaker[s] for s in speakers])
         values = {name: float(scores(matrices.sum(0))[name]) for name in SCORES}
-        result[which] = {
+        result[group] = {
             "speakers": len(speakers),
             **values,
             "ci95": intervals(matrices[:, None])["UAR"],

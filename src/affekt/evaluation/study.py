@@ -1,4 +1,4 @@
-"""Several systems on the same folds, each in a folder of its own."""
+"""A study: several systems on the same folds, each with its own folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +13,10 @@ from .systems.registry import SYSTEMS, Maker, known_system, title
 
 
 def chosen_systems(names: str) -> list[str]:
-    """System names from a list with commas; the fast ones for "", every one for "all".
+    """System names from a comma-separated list; the fast systems for "", all for "all".
 
     Raises:
-        AffektError: No such system; the message names the nearest.
+        AffektError: There is no such system; the message gives the most similar name.
     """
     if not names:
         return [name for name, system in SYSTEMS.items() if not system.opt_in]
@@ -30,11 +30,16 @@ def chosen_systems(names: str) -> list[str]:
     return chosen
 
 
-def finished(folder: Path, corpus: Corpus, config: Config) -> bool:
+def run_folder(out: Path, system: str) -> Path:
+    """Folder of a system; a dotted path is written without the colon, which Windows forbids."""
+    return out / system.replace(":", ".")
+
+
+def is_finished(folder: Path, corpus: Corpus, config: Config) -> bool:
     """Whether a folder holds a finished run of this corpus with these settings.
 
     Raises:
-        AffektError: It holds a finished run of others; the message says what differs.
+        AffektError: It holds a finished run of other data or settings.
     """
     if not (folder / FILE).is_file():
         return False
@@ -54,28 +59,32 @@ def run_study(
     workers: int,
     report: Report,
 ) -> list[Path]:
-    """Evaluate each system that is not finished yet; returns their folders.
+    """Evaluate each system that is not finished yet.
 
     Args:
-        corpus: All systems have the same folds of it.
-        systems: Settings by name, as `affekt.evaluation.systems.registry.configured` gives them.
-        out: Of the study; each system has a folder below it.
-        cache: Where vectors are kept.
-        workers: Processes.
-        report: Progress.
+        corpus: The corpus; all systems have the same folds of it.
+        systems: Settings by name of the system, as
+            `affekt.evaluation.systems.registry.configured` returns them.
+        out: Folder of the study; each system has a folder in it.
+        cache: Folder of cached embeddings and features; None for no cache.
+        workers: Number of processes.
+        report: Called with each step.
+
+    Returns:
+        Folders of the systems.
 
     Raises:
         AffektError: As of `affekt.evaluation.runner.evaluate`, or a folder holds a finished
             run of other data or settings.
     """
-    for name, config in systems.items():  # what is missing is told before hours of work
-        if not finished(out / name, corpus, config):
+    for name, config in systems.items():  # missing files are errors before hours of work
+        if not is_finished(run_folder(out, name), corpus, config):
             Maker(name, config, cache)()
     folders = []
     for number, (name, config) in enumerate(systems.items()):
         report(Event("systems", number, len(systems), name))
-        folder = out / name
-        if not finished(folder, corpus, config):
+        folder = run_folder(out, name)
+        if not is_finished(folder, corpus, config):
             evaluate(
                 corpus,
                 Maker(name, config, cache),

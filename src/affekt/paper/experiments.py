@@ -8,7 +8,7 @@ from ..config import Config
 from ..corpora.corpus import Corpus
 from ..corpora.splits import speaker_folds
 from ..errors import AffektError
-from ..evaluation.study import finished, run_study
+from ..evaluation.study import is_finished, run_study
 from ..evaluation.systems.registry import configured
 from ..progress import Report
 from ..training.balance import summarise
@@ -101,7 +101,7 @@ def reproduce(
 def _matches(folder: Path, corpus: Corpus, config: Config, name: str, peek: bool) -> bool:
     """Whether an earlier call, too, left a run of this study."""
     try:
-        return finished(folder, corpus, paper_settings(corpus.name, name, config, peek=peek))
+        return is_finished(folder, corpus, paper_settings(corpus.name, name, config, peek=peek))
     except AffektError:
         return False
 
