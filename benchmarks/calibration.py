@@ -2,9 +2,9 @@
 
     python benchmarks/calibration.py runs/across/plain runs/across/source > results/calibration.md
 
-For each corpus left out: the expected calibration error (15 bins) of the confidence as it came,
-and divided by the temperature that the other corpora left out agree on. The models behind that
-temperature had learned from this corpus too, so the figure is not wholly nested.
+The expected calibration error (15 bins) of the confidence on each left-out corpus: as the model
+gives it, and divided by the temperature that the other left-out corpora need. The models behind
+that temperature were trained on this corpus too, so the result is not fully nested.
 """
 
 import sys
@@ -26,8 +26,8 @@ def main(runs):
         table = pd.read_parquet(run / "predictions.parquet")
         columns = [c for c in table if c.startswith("prob_")]
         labels = [c.removeprefix("prob_") for c in columns]
-        print(f"\n## {'With statistics of the source' if left_out.known_source else 'Plain'}\n")
-        print("| corpus | temperature of the others | as it came | calibrated |\n|---|---|---|---|")
+        print(f"\n## {'With domain' if left_out.known_source else 'Without'} normalisation\n")
+        print("| corpus | temperature of the others | before | after |\n|---|---|---|---|")
         rows = []
         for fold, name in enumerate(left_out.corpora):
             part = table[table["fold"] == fold]

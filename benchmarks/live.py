@@ -42,17 +42,16 @@ def main() -> None:
         elif segments:
             plain.append(took)
     print("# Latency of live speech\n\n    make benchmark\n")
-    print(
-        f"{platform.processor() or platform.machine()}, one core, hop {HOP} s; from the last sample"
-    )
-    print("of a segment to its result, the synthetic recordings of demo/ in blocks of 20 ms.\n")
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, one core, hop {HOP} s: the time from the last sample of a segment to its")
+    print("result, for the synthetic recordings of demo/ in blocks of 20 ms.\n")
     print("| push that | number | median | 95th percentile | longest |\n|---|---|---|---|---|")
     rows = {"ends a segment": plain, "ends an utterance": with_utterance}
     for name, times in rows.items():
         median, high = np.percentile(times, [50, 95])
         print(f"| {name} | {len(times)} | {median:.0f} ms | {high:.0f} ms | {max(times):.0f} ms |")
     busy = sum(plain + with_utterance) / 1000 / (len(wave) / RATE - 5)
-    print(f"\nOf the core {busy:.0%} is busy.")
+    print(f"\nThe core is busy for {busy:.0%} of the time.")
 
 
 if __name__ == "__main__":

@@ -47,14 +47,14 @@ def main(paths):
     seconds = used.ru_utime + used.ru_stime
     print(f"# A recording of {HOURS} hours\n\n    make benchmark\n")
     print(
-        "Corpus speech repeated with pauses, FLAC, 16 kHz mono, `affekt predict --json`, one core,"
+        "Speech of a corpus, repeated with pauses (FLAC, 16 kHz, mono); `affekt predict --json` on"
     )
-    print(f"{affekt.load().arithmetic}; utterances found by {found_by}.\n")
+    print(f"one core, {affekt.load().arithmetic}; utterances found by {found_by}.\n")
     print("| what | value |\n|---|---|")
     print(f"| utterances | {len(run.stdout.splitlines())} |")
     print(f"| processor time | {seconds / 60:.1f} min |")
     print(f"| speed | {HOURS * 3600 / seconds:.0f} x real time |")
-    print(f"| memory at the peak | {used.ru_maxrss / 2**20:.2f} GiB |")
+    print(f"| peak memory | {used.ru_maxrss / 2**20:.2f} GiB |")
 
 
 if __name__ == "__main__":

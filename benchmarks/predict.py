@@ -45,9 +45,9 @@ def main() -> None:
         for name, source in ways.items():
             times[name].append(seconds(arguments, source))
     print("# Batching in `affekt predict`\n")
-    print(f"{len(arguments)} files, {os.cpu_count()} cores, median of {RUNS} interleaved runs; the")
-    print("time of one file is subtracted, so that loading does not count. `make benchmark` runs")
-    print("`benchmarks/predict.py`.\n")
+    print(f"{len(arguments)} files, {os.cpu_count()} cores, median of {RUNS} interleaved runs. The")
+    print("time for a single file is subtracted, which excludes the time to load the model.")
+    print("`make benchmark` runs `benchmarks/predict.py`.\n")
     print("| command | files a second | ratio |\n|---|---|---|")
     first = median(next(iter(times.values())))
     for name, values in times.items():

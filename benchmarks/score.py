@@ -68,9 +68,9 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=2000)
     args = parser.parse_args()
     cores = os.cpu_count() or 1
-    print("# Scoring an archive\n\n    make benchmark\n")
+    print("# Batch inference on an archive\n\n    make benchmark\n")
     print(f"{platform.machine()}, {cores} cores; {args.number} recordings.\n")
-    print("| engine | workers | start | files a second | times real time | of linear |")
+    print("| engine | workers | start | files a second | times real time | of linear scaling |")
     print("|---|---|---|---|---|---|")
     one = 0.0
     with tempfile.TemporaryDirectory() as place:
@@ -89,7 +89,10 @@ def main() -> None:
                 f"| {rate / one / workers:.0%} |",
                 flush=True,
             )
-    print(f"\nBare matrix products in {cores} processes: {gain(cores) / cores:.0%} of linear here.")
+    print(
+        f"\nMatrix products alone, in {cores} processes, reach {gain(cores) / cores:.0%} of linear"
+    )
+    print("scaling on this machine.")
     print(f"A thousand hours of speech take {1000 / (one * length):.1f} core-hours.")
 
 

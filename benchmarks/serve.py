@@ -1,4 +1,4 @@
-"""The server under load: 64 clients for a minute, beside the offline rate in the same run.
+"""The server under load: 64 clients for a minute, compared with offline inference in the same run.
 
     python benchmarks/serve.py demo/lively.flac [--clients 64] [--seconds 60]
 
@@ -134,27 +134,29 @@ def main() -> None:
         seen = asyncio.run(loaded(load_, args.clients, server.pid))
         took = time.perf_counter() - begun
         ticks = sum(map(int, Path(f"/proc/{server.pid}/stat").read_text().split()[13:15]))
+        used = ticks / 100 / len(load_.times) * 1000
+        own = (time.process_time() - spent) / len(load_.times) * 1000
         lost = load_.lost()
         server.terminate()
         server.wait()
     rate, times = len(load_.times) / took, np.array(load_.times) * 1000
     percentiles = np.percentile(times, [50, 95, 99])
-    thirds = np.array_split(seen, 3)[1:]
+    memory = [np.mean(part) for part in np.array_split(seen, 3)[1:]]
     rows = [
         ("clients, seconds", f"{args.clients}, {took:.0f}"),
         ("requests a second", f"{rate:.1f}"),
-        ("offline clips a second, same run", f"{offline:.1f}"),
-        ("share of the offline rate", f"{rate / offline:.0%}"),
-        ("processor time of the server, of clients", f"{ticks / 100 / len(times) * 1000:.1f} ms, "
-         f"{(time.process_time() - spent) / len(times) * 1000:.1f} ms a request"),
+        ("clips a second without the server, same run", f"{offline:.1f}"),
+        ("server in relation to that", f"{rate / offline:.0%}"),
+        ("processor time per request, server and clients", f"{used:.1f} ms, {own:.1f} ms"),
         ("answers by status", json.dumps({str(c): n for c, n in sorted(load_.codes.items())})),
         ("jobs, lost", f"{len(load_.jobs)}, {lost}"),
         ("median, 95th, 99th percentile", ", ".join(f"{p:.0f} ms" for p in percentiles)),
-        ("memory, second and last third", ", ".join(f"{np.mean(part):.0f} MiB" for part in thirds)),
+        ("memory, second and last third of the run", ", ".join(f"{m:.0f} MiB" for m in memory)),
     ]  # fmt: skip
     print("# The server under load\n\n    make benchmark\n")
     machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-    print(f"{machine}, the clients on the same; 3 s of FLAC each, every hundredth a job.\n")
+    print(f"{machine}, shared by server and clients. Each request has 3 s of FLAC; every hundredth")
+    print("is a job.\n")
     print("| | |\n|---|---|")
     print("\n".join(f"| {name} | {value} |" for name, value in rows))
 

@@ -89,9 +89,9 @@ WAYS = {  # name: (how, which recordings)
     "affekt, clips in batches": (many, "clips"),
     "affekt, clips in batches, 44.1 kHz": (many, "44.1 kHz"),
     "affekt, an hour as one clip": (one_by_one, "hour"),
-    "affekt, clips in batches, float32 by torch's default": (plain, "clips"),
-    "torchvggish, vectors only": (torchvggish, "clips"),
-    "torchvggish, vectors only, 44.1 kHz": (torchvggish, "44.1 kHz"),
+    "affekt, clips in batches, float32 (default of torch)": (plain, "clips"),
+    "torchvggish, embeddings only": (torchvggish, "clips"),
+    "torchvggish, embeddings only, 44.1 kHz": (torchvggish, "44.1 kHz"),
     "openSMILE eGeMAPS, features only": (opensmile("eGeMAPSv02"), "clips"),
     "openSMILE ComParE, features only": (opensmile("ComParE_2016"), "clips"),
 }
@@ -166,13 +166,10 @@ def main(paths):
     with tempfile.TemporaryDirectory() as name:
         sets = prepared(paths, Path(name))
         length = sets["clips"][1]
-        print(f"{len(paths)} clips of {length / len(paths):.1f} s; median of {RUNS} runs, of the")
-        print(
-            f"hour one; {platform.machine()}, {affekt.load().arithmetic}, "
-            f"torch {torch.__version__}, numpy"
-        )
-        print(f"{np.__version__}, affekt {affekt.__version__}. Files a second; times real time;")
-        print("memory of the process at its peak.\n")
+        print(f"{len(paths)} clips of {length / len(paths):.1f} s, median of {RUNS} runs (one run")
+        print(f"for the hour); {platform.machine()}, {affekt.load().arithmetic},")
+        print(f"torch {torch.__version__}, numpy {np.__version__}, affekt {affekt.__version__}.")
+        print("Columns: files a second, speed as a multiple of real time, and peak memory.\n")
         print("| what | one core | two cores | memory |\n|---|---|---|---|")
         for way, (_, which) in WAYS.items():
             cells, peak = [], 0.0
@@ -184,7 +181,9 @@ def main(paths):
     bounds = [limit(threads) for threads in THREADS]
     print(f"| limit of our encoder's arithmetic | {bounds[0]:.0f} x | {bounds[1]:.0f} x | |")
     start, alone = cold(paths[0])
-    print(f"\n`affekt predict` from a cold start: {start:.1f} s, of it {alone:.1f} s import torch.")
+    print(
+        f"\n`affekt predict` from a cold start: {start:.1f} s, {alone:.1f} s of it to import torch."
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""What the default recipe does on corpora, voices and lines that it has not learned.
+"""Scores of the default recipe on unseen corpora, and on degraded recordings of them.
 
 python benchmarks/unheard.py CORPORA [--seeds N --workers N] > results/unheard.md
 
-Each of five corpora is left out of the pool in turn and tested whole on four classes: recording
-by recording, with statistics of its own unlabelled clips (1 to all of them, mixed and skewed; each
-speaker's own; of a speaker's neutral voice), after adapting to ten labelled clips a class of one
-of its speakers (or as many as it takes), and through lines and noises. One model for each corpus
-left out.
+Each of five corpora in turn is left out of training, and all of it is tested on four classes:
+without normalisation ("plain"), with statistics of its own unlabelled clips ("source"; 1 to all of
+them, mixed and skewed; of each speaker; of a speaker's neutral clips), after adaptation to ten
+labelled clips for each class of one of its speakers (or as many speakers as needed), and on
+degraded recordings. There is one model for each left-out corpus.
 """
 
 import argparse
@@ -46,7 +46,7 @@ DRAWS = 5  # of what is drawn at random
 Table = dict[str, dict[str, list[float]]]  # corpus, row, seeds
 Change = Callable[[Wave, np.random.Generator], Wave]
 LINES: dict[str, Change] = {
-    "as it is": lambda w, rng: w,
+    "not degraded": lambda w, rng: w,
     "telephone": lambda w, rng: degradation.telephone(w),
     "Opus, 8 kHz": lambda w, rng: degradation.opus(w, 8000),
     "pink noise, 20 dB": lambda w, rng: degradation.noise(w, 20, rng, "pink"),
@@ -168,7 +168,7 @@ class Left:
         return np.concatenate(drawn).astype(int).tolist()
 
     def adapted(self, each: int = 10) -> dict[str, float]:
-        """UAR on the other speakers, before and after `each` clips a class of two speakers."""
+        """UAR on the other speakers, before and after `each` clips per class of two speakers."""
         before, known, after = [], [], []
         for _ in range(DRAWS):
             taught = self._teachers(each)
@@ -184,7 +184,11 @@ class Left:
             before.append(self.scored(None, encoded, truth)[0])
             known.append(self.scored(self.source(rows), encoded, truth)[0])
             after.append(uar(truth, labels))
-        return {"before": _mean(before), "their statistics": _mean(known), "adapted": _mean(after)}
+        return {
+            "before": _mean(before),
+            "statistics of these clips": _mean(known),
+            "adapted": _mean(after),
+        }
 
     def _teachers(self, each: int) -> tuple[list[int], set[str]] | None:
         """Clips of one or, where one has too few, two or more speakers, drawn at random."""
@@ -247,8 +251,10 @@ def measured(name: str, seed: int) -> dict[str, dict[str, float]]:
         },
     }
     if seed == 0:
-        tables[f"UAR on other speakers after ten labelled clips a class, {FIRST}"] = left.adapted()
-        tables[f"UAR through lines and noises, {LINED} clips a corpus, plain, {FIRST}"] = (
+        tables[f"UAR on other speakers after ten labelled clips for each class, {FIRST}"] = (
+            left.adapted()
+        )
+        tables[f"UAR on degraded recordings, {LINED} clips of each corpus, plain, {FIRST}"] = (
             left.through_lines()
         )
     return tables
