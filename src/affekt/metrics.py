@@ -74,12 +74,9 @@ def intervals(
         draws: Bootstrap samples.
         seed: Seed of the bootstrap.
     """
-    speakers = len(confusions)
-    if speakers == 1:
+    if len(confusions) == 1:
         return dict.fromkeys(SCORES)
-    rng = np.random.default_rng(seed)
-    times = rng.multinomial(speakers, [1 / speakers] * speakers, size=draws)
-    drawn = scores(np.einsum("ds,s...->d...", times, confusions))
+    drawn = _bootstrap(confusions, draws, seed)
     bounds = {name: np.percentile(drawn[name].mean(-1), [2.5, 97.5]) for name in SCORES}
     return {name: [round(float(b), 4) for b in pair] for name, pair in bounds.items()}
 
@@ -95,11 +92,27 @@ def gain_interval(
         draws: Bootstrap samples.
         seed: Seed of the bootstrap.
     """
-    groups = len(before)
-    times = np.random.default_rng(seed).multinomial(groups, [1 / groups] * groups, size=draws)
-    uars = [scores(np.einsum("dg,gij->dij", times, c))["UAR"] for c in (before, after)]
-    low, high = np.percentile(uars[1] - uars[0], [2.5, 97.5])
+    first, second = (_bootstrap(c, draws, seed)["UAR"] for c in (before, after))
+    low, high = np.percentile(second - first, [2.5, 97.5])
     return float(low), float(high)
+
+
+def _bootstrap(
+    confusions: NDArray[np.number], draws: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Scores of bootstrap samples over groups; the same seed draws the same groups.
+
+    Args:
+        confusions: ``(groups, ..., classes, classes)``.
+        draws: Number of samples.
+        seed: Seed of the draws.
+
+    Returns:
+        Each score ``(draws, ...)``.
+    """
+    groups = len(confusions)
+    times = np.random.default_rng(seed).multinomial(groups, [1 / groups] * groups, size=draws)
+    return scores(np.einsum("dg,g...->d...", times, confusions))
 
 
 def calibration_error(p: NDArray[np.float64], targets: NDArray[np.int64], bins: int = 15) -> float:

@@ -67,7 +67,7 @@ def _labelled(source: str, out: Path, base: str, labels: dict[str, str], cache: 
     """
     from ..corpora.registry import load_corpus
     from ..nn.encoders.weights import cache_folder
-    from ..report.console import printable
+    from ..sanitise import printable
     from ..training.context import TrainingContext
     from ..training.output import adapt_to_folder
 

@@ -14,6 +14,7 @@ from .. import __version__
 from ..config import Config
 from ..plural import counted
 from ..recipe import settings_with
+from ..sanitise import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,8 +101,7 @@ def progress() -> Iterator["Report"]:
 
 def say(text: str) -> None:
     """Print one line on standard error; characters that are not printable become "?"."""
-    line = " ".join(text.split())
-    print("".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
+    print(printable(" ".join(text.split()), "?"), file=sys.stderr)
 
 
 def complain(problem: object) -> None:

@@ -150,7 +150,7 @@ class _Printer:
         return True
 
     def _utterance(self, prediction: "Prediction", *, first: bool) -> None:
-        from ..report.console import printable
+        from ..sanitise import printable
 
         if first and len(self.files) > 1 and not (self.as_json or self.target):
             console().print(printable(prediction.file), style="bold", markup=False)

@@ -86,7 +86,7 @@ def train(
 
 def _finish(out: Path, labels: list[str], *, interrupted: bool) -> int:
     """Print the path of the model and return the exit code."""
-    from ..report.console import printable
+    from ..sanitise import printable
 
     if interrupted:
         say(f"interrupted; the best epoch so far is in {out}")

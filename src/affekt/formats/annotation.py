@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from ..sanitise import printable
 from ..types import Prediction
 
 
@@ -91,18 +92,15 @@ def elan(predictions: Sequence[Prediction]) -> str:
             annotation.set("ANNOTATION_ID", f"a{number // 2}")
             annotation.set("TIME_SLOT_REF1", ids[0])
             annotation.set("TIME_SLOT_REF2", ids[1])
-            ET.SubElement(annotation, "ANNOTATION_VALUE").text = _printable(span.text)
+            ET.SubElement(annotation, "ANNOTATION_VALUE").text = printable(
+                span.text, "?"
+            )  # XML cannot hold control characters
     ET.SubElement(
         root, "LINGUISTIC_TYPE", LINGUISTIC_TYPE_ID="default-lt", TIME_ALIGNABLE="true",
         GRAPHIC_REFERENCES="false",
     )  # fmt: skip
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _printable(text: str) -> str:
-    """Replace control characters, which XML cannot hold."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _tiers(predictions: Sequence[Prediction]) -> dict[str, list[Span]]:

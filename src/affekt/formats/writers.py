@@ -14,10 +14,9 @@ from pathlib import Path
 from ..atomic import write, write_folder
 from ..errors import AffektError
 from ..extras import optional_import
+from ..sanitise import csv_text
 from ..types import Prediction
 from .annotation import Span, elan, textgrid, utterances
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def json_lines(predictions: Sequence[Prediction]) -> str:
@@ -31,9 +30,9 @@ def table(predictions: Sequence[Prediction]) -> str:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     columns = ["file", "channel", "start", "end", "label", "confidence", "reason", "model"]
-    rows.writerow([*columns, *(_cell(f"prob_{label}") for label in labels)])
+    rows.writerow([*columns, *(csv_text(f"prob_{label}") for label in labels)])
     for p in predictions:
-        words = [_cell(w) for w in (p.file, p.label, p.rejection_reason, p.model)]
+        words = [csv_text(w) for w in (p.file, p.label, p.rejection_reason, p.model)]
         file, label, reason, model = words
         numbers = [f"{p.probabilities[name]:.4f}" for name in labels]
         times = f"{p.start:.3f}", f"{p.start + p.duration:.3f}"
@@ -41,11 +40,6 @@ def table(predictions: Sequence[Prediction]) -> str:
             [file, p.channel or "", *times, label, f"{p.confidence:.4f}", reason, model, *numbers]
         )
     return out.getvalue()
-
-
-def _cell(text: str) -> str:
-    """Prefix text that a spreadsheet would read as a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def subrip(predictions: Sequence[Prediction]) -> str:

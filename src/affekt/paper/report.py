@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from ..atomic import write
 from ..evaluation.results import load_run
 from ..report.figures import charts
-from ..report.page import embedded, harmless, render
+from ..report.page import embedded, render
+from ..sanitise import csv_text
 from .experiments import Reproduction
 from .published import OURS, PUBLISHED
 from .tables import Results, tables
@@ -73,4 +74,4 @@ def _plain(text: str) -> str:
     """A cell without marks, and harmless to a spreadsheet."""
     for mark in ("**", " ≠", " †"):
         text = text.replace(mark, "")
-    return text if NUMBER.fullmatch(text) else str(harmless(text))
+    return text if NUMBER.fullmatch(text) else csv_text(text)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..nn.speech_gate import UNCERTAIN
 from ..progress import Event
+from ..sanitise import printable
 from ..types import ClassBalance, Prediction, Segment
 
 if TYPE_CHECKING:
@@ -26,11 +27,6 @@ STYLES = {
 }  # fmt: skip
 BLOCKS = " ▁▂▃▄▅▆▇█"
 WIDTH = 30
-
-
-def printable(name: str) -> str:
-    """A file name without the control characters that would steer a terminal."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in name)
 
 
 def prediction_view(prediction: Prediction) -> RenderableType:

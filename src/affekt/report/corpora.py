@@ -11,7 +11,7 @@ from ..corpora.published import PublishedCorpus
 from ..corpora.splits import one_class_speakers
 from ..evaluation.audit.corpus_check import Check, abridged, class_table
 from ..plural import counted
-from .console import printable
+from ..sanitise import printable
 
 SPEAKERS_SHOWN = 40
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .console import printable, score_cells
+from ..sanitise import printable
+from .console import score_cells
 
 if TYPE_CHECKING:
     from ..run_result import RunResult

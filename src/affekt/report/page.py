@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from ..evaluation.results import Comparison, Run, by_gender, compare
 from ..metrics import SCORES
+from ..sanitise import csv_text
 from .figures import charts
 from .i18n import TEXT
 from .model_card import cell
@@ -123,7 +124,11 @@ def embedded(figure: Figure) -> str:
 def _csv(runs: list[Run]) -> str:
     rows = []
     for run in runs:
-        row: dict[str, Any] = {"run": run.name, "system": run.title, "seeds": run.metrics.seeds}
+        row: dict[str, Any] = {
+            "run": csv_text(run.name),
+            "system": csv_text(run.title),
+            "seeds": run.metrics.seeds,
+        }
         for name in SCORES:
             low, high = run.metrics.ci95[name] or (None, None)
             row |= {
@@ -133,12 +138,7 @@ def _csv(runs: list[Run]) -> str:
                 f"{name}_high": high,
             }
         rows.append(row | {"majority": run.metrics.majority})
-    return pd.DataFrame(rows).map(harmless).to_csv(index=False)
-
-
-def harmless(cell: Any) -> Any:
-    """No text that a spreadsheet would run as a formula."""
-    return "'" + cell if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell
+    return pd.DataFrame(rows).to_csv(index=False)
 
 
 def write_page(page: Page, place: Path) -> list[Path]:

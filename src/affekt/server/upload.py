@@ -11,6 +11,8 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from ..sanitise import printable
+
 AUDIO = {"schema": {"type": "string", "format": "binary"}}
 FORM = {
     "schema": {
@@ -88,7 +90,7 @@ async def _form(request: Request, body: AsyncIterator[bytes], target: BinaryIO) 
 def clean_name(name: str) -> str:
     """The last part of a client's file name, printable and at most 200 characters long."""
     last = PurePosixPath(name.replace("\\", "/")).name
-    return "".join(c if c.isprintable() else "?" for c in last)[:200] or "recording"
+    return printable(last, "?")[:200] or "recording"
 
 
 async def _limited(request: Request, megabytes: int) -> AsyncIterator[bytes]:
