@@ -107,8 +107,9 @@ def test_tables_that_give_no_score_are_refused(corpus, tmp_path, change, message
 
 
 def test_a_folder_without_folds_and_a_number_of_folds_beside_a_table(corpus, tmp_path):
-    with pytest.raises(CorpusError, match="no EmoBox folds"):
-        with_fold_table(corpus, tmp_path)
+    write_emobox(tmp_path / "data/x", {1: by_speaker(corpus, corpus.speakers[-2:])})
+    with pytest.raises(CorpusError, match="no EmoBox folds"):  # the folder of all corpora
+        with_fold_table(corpus, tmp_path / "data")
     rows = by_speaker(corpus, corpus.speakers[-2:])
     divided = with_fold_table(corpus, write_csv(tmp_path / "folds.csv", corpus, {1: rows}))
     with pytest.raises(CorpusError, match=r"protocol\.folds is 3, but folds prescribes"):

@@ -110,7 +110,7 @@ def _emobox(folder: Path) -> Iterator[_Row]:
     read only where there is no other.
     """
     files: dict[tuple[int, str], Path] = {}
-    for file in sorted(folder.rglob("*.json*"), key=lambda f: ("_fold_" in f.stem, f.suffix)):
+    for file in sorted(folder.glob("fold*/*.json*"), key=lambda f: ("_fold_" in f.stem, f.suffix)):
         if match := EMOBOX_FILE.search(file.name):
             files[int(match[2]), PARTS[match[1]]] = file
     if not files:
