@@ -1,4 +1,4 @@
-"""Settings of a run: frozen, typed, read from TOML, written beside each result.
+"""Settings of a run: frozen, typed, read from TOML, stored with each result.
 
 A run is a recipe plus overrides. The docstring under a field is its help on the command line,
 where ``--stage2.epochs 40`` sets it.

@@ -1,4 +1,4 @@
-"""Provenance of a run: data, settings, code and versions; written beside every result."""
+"""Provenance of a run: data, settings, code and versions; stored with every result."""
 
 import platform
 import subprocess

@@ -79,7 +79,7 @@ def predict(
     if plot:
         from ..report.figures.charts import kind_of
 
-        kind_of(plot)  # a wrong suffix is told before any work
+        kind_of(plot)  # refuse a wrong suffix before any work
     target = Target(out, files) if out else None
     sources = [("", partial(str, file)) for file in files]
     statistics, learn = None, normalisation == "auto"
