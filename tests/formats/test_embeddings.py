@@ -53,7 +53,7 @@ def test_an_unknown_level_and_a_wrong_file_are_refused(recognizer, tmp_path):
         write_embeddings(recognizer, DEMO, tmp_path / "a.npz")
     with pytest.raises(AffektError, match="at least one file"):
         write_embeddings(recognizer, [], tmp_path / "a.parquet")
-    with pytest.raises(AffektError, match="none of which can be read"):
+    with pytest.raises(AffektError, match="none of 1 recording can be read"):
         write_embeddings(recognizer, [tmp_path / "no.wav"], tmp_path / "a.parquet")
     assert not list(tmp_path.iterdir())
 

@@ -16,13 +16,13 @@ from pympi import Eaf
 from affekt import AffektError
 from affekt.__main__ import run
 from affekt.audio.decoding import read
-from affekt.formats.writers import EACH, TOGETHER, writer
+from affekt.formats.writers import FILE_FOR_ALL, FILE_PER_RECORDING, writer
 
 HOSTILE = '=1+1 "<b>&é\n-->'
 
 
 @pytest.fixture
-def told():
+def predictions():
     labels = ["anger", HOSTILE, "neutral"]
     return [
         spoken(0.0, "anger", labels), spoken(2.5, HOSTILE, labels),
@@ -33,24 +33,24 @@ def told():
 TIMES = [(0.0, 1.92), (2.5, 4.42), (3700.25, 3702.17)]
 
 
-def test_csv_and_its_formulas(told):
-    rows = list(csv.DictReader(io.StringIO(TOGETHER[".csv"](told))))
+def test_csv_and_its_formulas(predictions):
+    rows = list(csv.DictReader(io.StringIO(FILE_FOR_ALL[".csv"](predictions))))
     assert [(float(r["start"]), float(r["end"])) for r in rows] == TIMES
     assert [r["label"] for r in rows] == ["anger", "'" + HOSTILE, "uncertain"]
     assert rows[2]["reason"] == "no speech"
     assert float(rows[1]["prob_" + HOSTILE]) == 0.7
-    assert TOGETHER[".csv"]([]).startswith("file,channel,start,end")
+    assert FILE_FOR_ALL[".csv"]([]).startswith("file,channel,start,end")
 
 
-def test_json_lines(told):
-    back = [json.loads(line) for line in TOGETHER[".jsonl"](told).splitlines()]
-    assert back == [p.to_dict() for p in told]
+def test_json_lines(predictions):
+    back = [json.loads(line) for line in FILE_FOR_ALL[".jsonl"](predictions).splitlines()]
+    assert back == [p.to_dict() for p in predictions]
 
 
 @pytest.mark.parametrize("suffix", [".srt", ".vtt"])
-def test_subtitles(suffix, told, tmp_path):
+def test_subtitles(suffix, predictions, tmp_path):
     path = tmp_path / f"a{suffix}"
-    path.write_text(EACH[suffix](told), "utf-8")
+    path.write_text(FILE_PER_RECORDING[suffix](predictions), "utf-8")
     captions = webvtt.from_srt(path) if suffix == ".srt" else webvtt.read(path)
     times = [(c.start_in_seconds, c.end_in_seconds) for c in captions]
     assert len(captions) == 3
@@ -61,9 +61,9 @@ def test_subtitles(suffix, told, tmp_path):
         assert "<b>" not in path.read_text("utf-8")
 
 
-def test_textgrid(told, tmp_path):
+def test_textgrid(predictions, tmp_path):
     path = tmp_path / "a.TextGrid"
-    path.write_text(EACH[".textgrid"](told), "utf-8")
+    path.write_text(FILE_PER_RECORDING[".textgrid"](predictions), "utf-8")
     grid = textgrid.openTextgrid(path, includeEmptyIntervals=False)
     tier = grid.getTier("utterances")
     assert [(i.start, i.end) for i in tier.entries] == [pytest.approx(t) for t in TIMES]
@@ -75,9 +75,9 @@ def test_textgrid(told, tmp_path):
     assert [e.start for e in whole[1:]] == [e.end for e in whole[:-1]]
 
 
-def test_elan(told, tmp_path):
+def test_elan(predictions, tmp_path):
     path = tmp_path / "a.eaf"
-    path.write_text(EACH[".eaf"](told), "utf-8")
+    path.write_text(FILE_PER_RECORDING[".eaf"](predictions), "utf-8")
     eaf = Eaf(path)
     rows = sorted(eaf.get_annotation_data_for_tier("utterances"))
     assert [(a / 1000, b / 1000) for a, b, *_ in rows] == TIMES
@@ -85,47 +85,51 @@ def test_elan(told, tmp_path):
     assert len(eaf.get_annotation_data_for_tier("over time")) == 6
 
 
-def test_rttm(told):
-    lines = [line.split(" ") for line in TOGETHER[".rttm"](told).splitlines()]
+def test_rttm(predictions):
+    lines = [line.split(" ") for line in FILE_FOR_ALL[".rttm"](predictions).splitlines()]
     assert [len(fields) for fields in lines] == [10, 10, 10]
     assert lines[0] == [
         "SPEAKER", "a_call", "1", "0.000", "1.920", "<NA>", "<NA>", "anger", "0.7000", "<NA>",
     ]  # fmt: skip
 
 
-def test_channels_that_were_heard_apart(told, tmp_path):
-    apart = [replace(p, channel=1 + i % 2) for i, p in enumerate(told)]
-    rows = list(csv.DictReader(io.StringIO(TOGETHER[".csv"](apart))))
+def test_channels_that_were_recognised_separately(predictions, tmp_path):
+    apart = [replace(p, channel=1 + i % 2) for i, p in enumerate(predictions)]
+    rows = list(csv.DictReader(io.StringIO(FILE_FOR_ALL[".csv"](apart))))
     assert [r["channel"] for r in rows] == ["1", "2", "1"]
-    assert [line.split()[2] for line in TOGETHER[".rttm"](apart).splitlines()] == ["1", "2", "1"]
-    (tmp_path / "a.TextGrid").write_text(EACH[".textgrid"](apart), encoding="utf-8")
+    assert [line.split()[2] for line in FILE_FOR_ALL[".rttm"](apart).splitlines()] == [
+        "1",
+        "2",
+        "1",
+    ]
+    (tmp_path / "a.TextGrid").write_text(FILE_PER_RECORDING[".textgrid"](apart), encoding="utf-8")
     grid = textgrid.openTextgrid(str(tmp_path / "a.TextGrid"), includeEmptyIntervals=False)
     assert grid.tierNames == (
         "utterances of channel 1", "over time of channel 1",
         "utterances of channel 2", "over time of channel 2",
     )  # fmt: skip
     assert len(grid.getTier("utterances of channel 1").entries) == 2
-    (tmp_path / "a.eaf").write_text(EACH[".eaf"](apart), encoding="utf-8")
+    (tmp_path / "a.eaf").write_text(FILE_PER_RECORDING[".eaf"](apart), encoding="utf-8")
     assert len(Eaf(tmp_path / "a.eaf").get_tier_names()) == 4
-    (tmp_path / "a.srt").write_text(EACH[".srt"](apart), encoding="utf-8")
+    (tmp_path / "a.srt").write_text(FILE_PER_RECORDING[".srt"](apart), encoding="utf-8")
     assert webvtt.from_srt(tmp_path / "a.srt")[1].text.startswith("[2] ")
 
 
-def test_audformat(told, tmp_path):
+def test_audformat(predictions, tmp_path):
     audformat = pytest.importorskip("audformat")
     write, each = writer(tmp_path / "a.audformat")
     assert not each
-    write(told, tmp_path / "a.audformat")
+    write(predictions, tmp_path / "a.audformat")
     back = audformat.Database.load(str(tmp_path / "a.audformat"))
     table = back["utterances"].get()
     assert table["emotion"].tolist() == ["anger", HOSTILE, "uncertain"]
     times = table.index.to_frame()[["start", "end"]] / np.timedelta64(1, "s")
     assert np.allclose(times.to_numpy(), TIMES, atol=1e-3)
     assert len(back["timeline"].get()) == 9
-    write([replace(p, channel=2) for p in told], tmp_path / "b.audformat")
+    write([replace(p, channel=2) for p in predictions], tmp_path / "b.audformat")
     assert "utterances.channel2" in audformat.Database.load(str(tmp_path / "b.audformat")).tables
     write([], tmp_path / "c.audformat")
-    write([*told, *told], tmp_path / "twice.audformat")
+    write([*predictions, *predictions], tmp_path / "twice.audformat")
     assert (
         audformat.Database.load(str(tmp_path / "twice.audformat"))["utterances"].get().equals(table)
     )

@@ -135,7 +135,7 @@ def test_what_is_no_speech_encoder_is_refused(folder, tmp_path):
     )
     with pytest.raises(CheckpointError, match="BertModel is not a speech encoder"):
         build_encoder(Encoder(name="ssl", weights=str(tmp_path / "bert")))
-    with pytest.raises(CheckpointError, match="has 2 layers; encoder.layer = 3"):
+    with pytest.raises(CheckpointError, match="has 2 layers, but encoder.layer = 3"):
         build_encoder(Encoder(name="ssl", weights=str(folder / "hubert"), layer=3))
 
 

@@ -60,9 +60,9 @@ class Evil:
         (
             lambda t: t.pop("embeddings.4.bias"),
             None,
-            "lacks 1 tensors, the first embeddings.4.bias",
+            "1 tensor missing, the first embeddings.4.bias",
         ),
-        (lambda t: t.update(extra=torch.zeros(1)), None, "foreign"),
+        (lambda t: t.update(extra=torch.zeros(1)), None, "1 unknown tensor, the first extra"),
         (None, "vggish-10086976.pth", "its name says 10086976"),
         (lambda t: t.update(evil=Evil()), None, "not a VGGish checkpoint"),
     ],
@@ -180,7 +180,7 @@ def test_whisper_weights_are_cut_after_the_layer(tiny_weights):
 
 
 def test_whisper_weights_that_do_not_fit_are_refused(tiny_weights, tmp_path):
-    with pytest.raises(CheckpointError, match=r"has 2 layers; encoder\.layer = 3"):
+    with pytest.raises(CheckpointError, match=r"has 2 layers, but encoder\.layer = 3"):
         weights.build_encoder(Encoder(weights=str(tiny_weights), layer=3))
     (tmp_path / "no.safetensors").write_bytes(tiny_weights.read_bytes()[:999])
     with pytest.raises(CheckpointError, match="not a Whisper encoder"):

@@ -1,4 +1,4 @@
-"""Predictions for annotation tools: Praat's TextGrid and ELAN's EAF, in the same tiers."""
+"""Writers for annotation tools: Praat's TextGrid and ELAN's EAF, with the same tiers."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
@@ -20,9 +20,9 @@ class Span(NamedTuple):
 
 
 def textgrid(predictions: Sequence[Prediction]) -> str:
-    """Praat's TextGrid: a tier of utterances, and a tier of the emotion over time within them.
+    """Praat's TextGrid, with a tier of utterances and a tier of the emotion over time.
 
-    A call with two channels has both tiers for each channel.
+    Channels that were recognised separately have two tiers each.
     """
     tiers = _tiers(predictions)
     ends = [end for p in predictions for end in (p.start + p.duration, p.file_duration or 0.0)]
@@ -120,7 +120,7 @@ def utterances(predictions: Iterable[Prediction]) -> list[Span]:
 
 
 def _over_time(predictions: Iterable[Prediction]) -> list[Span]:
-    """Runs of segments with the same label; each moment belongs to the nearest segment."""
+    """Runs of segments with the same label; each point in time belongs to the nearest segment."""
     spans: list[Span] = []
     for p in predictions:
         edges = p.edges()

@@ -13,6 +13,7 @@ from ..audio.segmentation import to_seconds
 from ..errors import AffektError, AudioError
 from ..extras import optional_import
 from ..inference.embedding import Level, embedding
+from ..plural import counted
 from ..progress import Event, Report, silent
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..inference.classifier import EncodedRecording
     from ..inference.recognizer import Recognizer
 
-TOGETHER = 240.0  # s of recordings that are encoded at a time
+BATCH = 240.0  # s of recordings that are encoded at a time
 
 
 def write_embeddings(
@@ -37,14 +38,15 @@ def write_embeddings(
     metadata of the file name the model and the level.
 
     Args:
-        recognizer: Whose encoder is used.
-        files: Recordings; of each at most a few hours, since it is held in memory.
+        recognizer: The model whose encoder is used.
+        files: Recordings of at most a few hours each, since each is held in memory.
         out: New file with the suffix ``.parquet``.
-        level: One row for each 0.96 s segment, or one for each recording: the mean of its segments.
+        level: "segment": a row for each 0.96 s segment. "clip": a row for each recording, the mean
+            of its segments.
         report: Progress.
 
     Returns:
-        The errors of recordings that cannot be read; they have no row.
+        The errors of recordings that cannot be read; these have no row.
 
     Raises:
         AffektError: `out` exists or has another suffix, no recording can be read, or the file
@@ -66,7 +68,9 @@ def write_embeddings(
                 rows = _rows(recognizer.encode(recordings), level)
                 table.write_table(pa.Table.from_pylist(list(rows), table.schema))
         if len(errors) == len(files):
-            raise AffektError(f"{len(files)} recordings, none of which can be read: {errors[0]}")
+            raise AffektError(
+                f"none of {counted(len(files), 'recording')} can be read: {errors[0]}"
+            )
 
     if not files:
         raise AffektError("no recordings: give at least one file")
@@ -99,14 +103,14 @@ def _rows(recordings: Iterable["EncodedRecording"], level: Level) -> Iterator[di
 def _batches(
     files: Sequence[str | Path], errors: list[AudioError], report: Report
 ) -> Iterator[list[Recording]]:
-    """Decoded recordings in batches; what cannot be read goes to `errors`."""
+    """Decode recordings in batches; errors of those that cannot be read are added to `errors`."""
     batch: list[Recording] = []
     for done, file in enumerate(files, 1):
         try:
             batch.append(read(file))
         except AudioError as error:
             errors.append(error)
-        if sum(r.seconds for r in batch) > TOGETHER or (batch and done == len(files)):
+        if sum(r.seconds for r in batch) > BATCH or (batch and done == len(files)):
             yield batch
             batch = []
         report(Event("recordings embedded", done, len(files)))

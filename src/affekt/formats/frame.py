@@ -17,20 +17,19 @@ Row = dict[str, Any]
 def to_frame(
     predictions: Prediction | Iterable[Prediction], per: Literal["recording", "segment"] = "segment"
 ) -> "pd.DataFrame":
-    """Predictions as a table.
+    """Convert predictions to a DataFrame.
 
-    The index has the levels ``file``, ``start`` and ``end`` (``Timedelta``), as
-    ``audformat.segmented_index`` gives them, so that `audformat` and `audinterface` take it as it
-    is.
+    The index has the levels ``file``, ``start`` and ``end`` (``Timedelta``). It equals an index of
+    ``audformat.segmented_index``, so that `audformat` and `audinterface` accept it.
 
     Args:
-        predictions: One or several.
-        per: One row for each segment, or for each recording (each utterance of a long one).
+        predictions: One or several predictions.
+        per: One row for each segment, or for each recording (each utterance of a long recording).
 
     Returns:
-        Columns ``label``, ``confidence`` (of a segment: its largest probability), ``channel`` (0
-        where channels were averaged), ``prob_CLASS`` for each class; and ``attention`` of a
-        segment, or ``rejection_reason`` and ``model`` of a recording.
+        Columns ``label``, ``confidence`` (for a segment its largest probability), ``channel`` (0 if
+        channels were averaged), ``prob_CLASS`` for each class; for segments ``attention``, for
+        recordings ``rejection_reason`` and ``model``.
 
     Raises:
         MissingExtraError: pandas is missing; it is in the extra ``train``.

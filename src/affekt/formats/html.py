@@ -1,4 +1,4 @@
-"""A prediction as HTML, for a notebook: a table of probabilities and the emotion over time."""
+"""HTML of a prediction for notebooks: a table of probabilities and the emotion over time."""
 
 from collections.abc import Sequence
 from html import escape
@@ -11,10 +11,10 @@ WIDTH, BANDS, ATTENTION = 600, 80, 30  # pixels: width, height of the bands, of 
 
 
 def prediction_html(prediction: Prediction) -> str:
-    """Label, probabilities, timeline and warnings; all text is escaped.
+    """HTML with label, probabilities, timeline and warnings; all text is escaped.
 
     Args:
-        prediction: Of one recording or utterance.
+        prediction: Prediction of one recording or utterance.
 
     Returns:
         A ``<div>`` without scripts or references to other files.

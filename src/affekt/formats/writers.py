@@ -1,7 +1,7 @@
-"""Predictions in the file formats of other programs.
+"""Writers of predictions in text formats, and the choice of a writer by the suffix of a file.
 
-Names of files and classes are escaped for the format. In CSV they cannot be read as formulas.
-Formats of annotation tools are in `annotation`.
+Names of files and classes are escaped as the format requires; in CSV they cannot be read as
+formulas. The formats of annotation tools are in `annotation`.
 """
 
 import csv
@@ -20,7 +20,7 @@ from .annotation import Span, elan, textgrid, utterances
 
 
 def json_lines(predictions: Sequence[Prediction]) -> str:
-    """JSON lines: one object for each prediction, as ``predict --json`` prints."""
+    """JSON lines: one object for each prediction, the same as ``predict --json`` prints."""
     return "".join(json.dumps(p.to_dict(), ensure_ascii=False) + "\n" for p in predictions)
 
 
@@ -32,8 +32,8 @@ def table(predictions: Sequence[Prediction]) -> str:
     columns = ["file", "channel", "start", "end", "label", "confidence", "reason", "model"]
     rows.writerow([*columns, *(csv_text(f"prob_{label}") for label in labels)])
     for p in predictions:
-        words = [csv_text(w) for w in (p.file, p.label, p.rejection_reason, p.model)]
-        file, label, reason, model = words
+        texts = (p.file, p.label, p.rejection_reason, p.model)
+        file, label, reason, model = map(csv_text, texts)
         numbers = [f"{p.probabilities[name]:.4f}" for name in labels]
         times = f"{p.start:.3f}", f"{p.start + p.duration:.3f}"
         rows.writerow(
@@ -61,12 +61,12 @@ def webvtt(predictions: Sequence[Prediction]) -> str:
 
 
 def _captions(predictions: Sequence[Prediction]) -> list[Span]:
-    return [
-        Span(s.start, s.end, " ".join([*who, *s.text.split(), *sure]))
-        for s, p in zip(utterances(predictions), predictions, strict=True)
-        for sure in [[] if p.rejection_reason else [f"{p.confidence:.0%}"]]
-        for who in [[f"[{p.channel}]"] if p.channel else []]
-    ]
+    captions = []
+    for span, p in zip(utterances(predictions), predictions, strict=True):
+        channel = [f"[{p.channel}]"] if p.channel else []
+        confidence = [] if p.rejection_reason else [f"{p.confidence:.0%}"]
+        captions.append(span._replace(text=" ".join([*channel, *span.text.split(), *confidence])))
+    return captions
 
 
 def _escaped(text: str) -> str:
@@ -96,15 +96,15 @@ def rttm(predictions: Sequence[Prediction]) -> str:
 
 
 def database(predictions: Sequence[Prediction], folder: Path) -> None:
-    """Write a database of audformat."""
+    """Write a folder in the format of audformat."""
     from .database import save_database
 
     write_folder(folder, lambda part: save_database(predictions, part))
 
 
-TOGETHER = {".jsonl": json_lines, ".csv": table, ".rttm": rttm}
-EACH = {".srt": subrip, ".vtt": webvtt, ".textgrid": textgrid, ".eaf": elan}
-TEXTS = TOGETHER | EACH
+FILE_FOR_ALL = {".jsonl": json_lines, ".csv": table, ".rttm": rttm}
+FILE_PER_RECORDING = {".srt": subrip, ".vtt": webvtt, ".textgrid": textgrid, ".eaf": elan}
+TEXT_FORMATS = FILE_FOR_ALL | FILE_PER_RECORDING
 DATABASE = ".audformat"
 Writer = Callable[[Sequence[Prediction], Path], None]
 
@@ -113,8 +113,8 @@ def writer(path: Path) -> tuple[Writer, bool]:
     """Choose the format by the suffix of a file.
 
     Returns:
-        A function that writes predictions to a path, and whether each recording needs a file of
-        its own.
+        A function that writes predictions to a path, and whether the format needs one file for
+        each recording.
 
     Raises:
         AffektError: No format has this suffix.
@@ -123,10 +123,11 @@ def writer(path: Path) -> tuple[Writer, bool]:
     suffix = path.suffix.lower()
     if suffix == DATABASE:
         with optional_import(f"the format {DATABASE}"):
-            import audformat  # noqa: F401  # an early check, before any recognition
+            import audformat  # noqa: F401  # raises before anything is recognised
 
         return database, False
-    if text := TEXTS.get(suffix):
-        return lambda predictions, target: write(target, text(predictions)), suffix in EACH
-    known = ", ".join([*TOGETHER, DATABASE, *EACH])
+    if text := TEXT_FORMATS.get(suffix):
+        separate = suffix in FILE_PER_RECORDING
+        return lambda predictions, target: write(target, text(predictions)), separate
+    known = ", ".join([*FILE_FOR_ALL, DATABASE, *FILE_PER_RECORDING])
     raise AffektError(f"{path}: no format has this suffix; use one of {known}")

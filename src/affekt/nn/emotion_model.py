@@ -110,7 +110,7 @@ class EmotionModel(nn.Module):
     Attributes:
         temperatures: Temperatures of the softmax ``(2,)``: without normalisation statistics of the
             speaker or domain, and with them.
-        gate: Rejects what is not speech.
+        gate: Speech gate, which rejects recordings that are not speech.
     """
 
     temperatures: Tensor

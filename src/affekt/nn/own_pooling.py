@@ -11,11 +11,11 @@ from ..own_parts import import_part
 if TYPE_CHECKING:
     from .pooling import Pooling
 
-SEGMENTS = (4, 1)  # of the two clips that a pooling is tried on
+SEGMENTS = (4, 1)  # of the two clips on which a pooling is tested
 
 
 def own_pooling(path: str, hidden: int, base: "type[Pooling]") -> "Pooling":
-    """Build the pooling that ``stage2.pooling`` names by a dotted path, and try it on two clips.
+    """Build the pooling that ``stage2.pooling`` names by a dotted path, and test it on two clips.
 
     Args:
         path: Dotted path of a class that takes ``hidden``.
@@ -53,8 +53,8 @@ def _check(pooling: "Pooling", hidden: int) -> None:
     mask = torch.arange(max(SEGMENTS)) < torch.tensor(SEGMENTS)[:, None]
     h = h * mask[..., None]
     pooled, attention = pooling(h, mask)
-    _same_shape("pooled", pooled, (2, pooling.dim))
-    _same_shape("attention", attention, (2, max(SEGMENTS)))
+    _check_shape("pooled", pooled, (2, pooling.dim))
+    _check_shape("attention", attention, (2, max(SEGMENTS)))
     if (attention * ~mask).any() or not torch.allclose(attention.sum(1), torch.ones(2), atol=1e-4):
         raise ValueError("attention must be 0 where mask is false, and sum to 1 over each clip")
     for i, length in enumerate(SEGMENTS):
@@ -65,6 +65,6 @@ def _check(pooling: "Pooling", hidden: int) -> None:
             )
 
 
-def _same_shape(name: str, tensor: Tensor, wanted: tuple[int, int]) -> None:
-    if tuple(tensor.shape) != wanted:
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, it must be {wanted}")
+def _check_shape(name: str, tensor: Tensor, expected: tuple[int, int]) -> None:
+    if tuple(tensor.shape) != expected:
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, it must be {expected}")

@@ -1,17 +1,17 @@
-"""Speech gate: detects recordings that are not speech, whose emotion is then uncertain."""
+"""Speech gate: rejects recordings that are not speech; their result is "uncertain"."""
 
 import torch
 from torch import Tensor, nn
 
-UNCERTAIN = "uncertain"  # in place of a class
-SHORTEST = 0.25  # s, a syllable; a shorter recording is uncertain
+UNCERTAIN = "uncertain"  # label of a rejected recording
+SHORTEST = 0.25  # s, about a syllable; a shorter recording is rejected
 
 
 class SpeechGate(nn.Module):
     """Logistic regression on the mean of a clip's segment embeddings.
 
-    It is fitted to the training speech against the noises, tones and melodies of
-    `affekt.training.synthetic_noise`. Before that it accepts everything.
+    It is fitted to training speech and to the noises, tones and melodies of
+    `affekt.training.synthetic_noise`. Until then it accepts everything.
 
     Attributes:
         mean: Mean of its training speech ``(dim,)``.
@@ -41,7 +41,7 @@ class SpeechGate(nn.Module):
         return self.standardise(means) @ self.weight
 
     def rejection_reason(self, embeddings: Tensor) -> str:
-        """Reason to give a clip no emotion, from its embeddings ``(segments, dim)``; "" if none."""
+        """Why a clip with embeddings ``(segments, dim)`` is rejected; "" if it is accepted."""
         if self.score(embeddings.mean(0)) >= self.threshold:
             return ""
         return "not speech, or too noisy or too unlike the training data to tell"

@@ -121,7 +121,7 @@ def _recognise(
 
 def as_file(predictions: list[Prediction], kind: Format) -> Response:
     """Response with predictions in a file format."""
-    text = writers.TEXTS[f".{kind}"](predictions)
+    text = writers.TEXT_FORMATS[f".{kind}"](predictions)
     disposition = {"Content-Disposition": f'attachment; filename="emotions.{kind}"'}
     return Response(text, media_type=TYPES.get(kind, "text/plain"), headers=disposition)
 

@@ -9,6 +9,7 @@ from ...audio.segmentation import SAMPLE_RATE, uniform
 from ...config import Encoder as EncoderConfig
 from ...errors import AffektError
 from ...own_parts import import_part
+from ...plural import counted
 from .protocol import SegmentEncoder
 
 PROBE = (1.5, 0.5)  # s; the second clip is shorter than a segment
@@ -47,7 +48,7 @@ def own_encoder(config: EncoderConfig) -> SegmentEncoder:
 
 
 def is_own(encoder: SegmentEncoder) -> bool:
-    """Whether the code of an encoder is not part of the package."""
+    """Whether an encoder is of the user: its code is not part of the package."""
     return type(encoder).__module__.partition(".")[0] != __name__.partition(".")[0]
 
 
@@ -109,7 +110,8 @@ def _encode(
     except Exception as error:
         seconds = " and ".join(f"{len(w) / SAMPLE_RATE} s" for w in waves)
         raise AffektError(
-            f"{name}: forward failed on {len(waves)} clips of {seconds} with spans {shapes}: "
+            f"{name}: forward failed on {counted(len(waves), 'clip')} of {seconds} with spans "
+            f"{shapes}: "
             f"{type(error).__name__}: {error}; a clip may be shorter than a segment"
         ) from error
     got = tuple(embeddings.shape) if isinstance(embeddings, Tensor) else type(embeddings).__name__

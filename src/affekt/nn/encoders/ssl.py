@@ -19,6 +19,7 @@ from torch import Tensor
 from ...audio.segmentation import FRAMES_PER_SECOND, SAMPLE_RATE, SEGMENT
 from ...errors import CheckpointError
 from ...extras import optional_import
+from ...plural import counted
 from .protocol import SegmentEncoder
 
 WHISPER_STRIDE = 320  # samples from one frame of Whisper's encoder to the next
@@ -48,7 +49,9 @@ class SpeechEncoder(SegmentEncoder):
         width = int(model.config.hidden_size)
         layers = int(model.config.num_hidden_layers)
         if layer > layers:
-            raise CheckpointError(f"the encoder has {layers} layers; encoder.layer = {layer}")
+            raise CheckpointError(
+                f"the encoder has {counted(layers, 'layer')}, but encoder.layer = {layer}"
+            )
         self.stacked = layers + 1 if mix else 1  # the first is the transformer's input
         self.dim = self.stacked * width * (2 if pooling == "mean+sd" else 1)
         stride = WHISPER_STRIDE if self.on_mel else math.prod(model.config.conv_stride)
@@ -83,11 +86,11 @@ class SpeechEncoder(SegmentEncoder):
         return ((padded - padded.mean()) / (padded.std() + 1e-7))[None]
 
 
-def load_ssl(source: str | None, *, layer: int, pooling: str, mix: bool) -> SpeechEncoder:
+def load_ssl(weights: str | None, *, layer: int, pooling: str, mix: bool) -> SpeechEncoder:
     """Load a model with its weights.
 
     Args:
-        source: Folder, or name on the Hugging Face hub.
+        weights: Folder, or name on the Hugging Face hub.
         layer: See `SpeechEncoder`.
         pooling: See `SpeechEncoder`.
         mix: See `SpeechEncoder`.
@@ -96,23 +99,23 @@ def load_ssl(source: str | None, *, layer: int, pooling: str, mix: bool) -> Spee
         CheckpointError: There is no such model, or it is not a speech encoder.
         MissingExtraError: transformers is not installed.
     """
-    if not source:
+    if not weights:
         raise CheckpointError(
             "the encoder ssl needs --encoder.weights with a folder or a model name of the hub"
         )
     transformers = _transformers()
     try:
-        model = transformers.AutoModel.from_pretrained(source, trust_remote_code=False)
+        model = transformers.AutoModel.from_pretrained(weights, trust_remote_code=False)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).split("\n")[0]
-        raise CheckpointError(f"{source}: transformers cannot load it ({reason})") from error
+        raise CheckpointError(f"{weights}: transformers cannot load it ({reason})") from error
     if not hasattr(model.config, "conv_stride") and model.config.model_type != "whisper":
         raise CheckpointError(
-            f"{source}: {type(model).__name__} is not a speech encoder like wav2vec 2.0, HuBERT, "
+            f"{weights}: {type(model).__name__} is not a speech encoder like wav2vec 2.0, HuBERT, "
             "WavLM or Whisper"
         )
     encoder = SpeechEncoder(model.eval(), layer=layer, pooling=pooling, mix=mix)
-    encoder.origin = f"{source.rstrip('/').rsplit('/', 1)[-1]} (transformers)"
+    encoder.origin = f"{weights.rstrip('/').rsplit('/', 1)[-1]} (transformers)"
     return encoder
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ...config import Encoder as EncoderConfig
 from ...errors import CheckpointError
 from ...own_parts import is_dotted_path
+from ...plural import counted
 from .hashing import file_hash
 from .own import own_encoder
 from .protocol import SegmentEncoder
@@ -99,7 +100,9 @@ def _load_whisper(path: Path, config: EncoderConfig) -> Whisper:
     except (SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path}: not a Whisper encoder in safetensors ({error})") from error
     if config.layer > layers:
-        raise CheckpointError(f"{path}: has {layers} layers; encoder.layer = {config.layer}")
+        raise CheckpointError(
+            f"{path}: has {counted(layers, 'layer')}, but encoder.layer = {config.layer}"
+        )
     encoder = Whisper(d_model, config.layer, pooling=config.pooling)
     _fill(encoder, own, path)
     name = path.name if config.weights else "Whisper base, out of the package"
@@ -168,9 +171,11 @@ def _fill(encoder: nn.Module, tensors: object, path: Path) -> None:
     if not isinstance(tensors, Mapping) or not all(isinstance(t, Tensor) for t in tensors.values()):
         raise CheckpointError(f"{path}: does not contain a dictionary of tensors")
     if missing := sorted(own.keys() - tensors.keys()):
-        raise CheckpointError(f"{path}: lacks {len(missing)} tensors, the first {missing[0]}")
-    if foreign := sorted(tensors.keys() - own.keys()):
-        raise CheckpointError(f"{path}: has {len(foreign)} foreign tensors, the first {foreign[0]}")
+        number = counted(len(missing), "tensor")
+        raise CheckpointError(f"{path}: {number} missing, the first {missing[0]}")
+    if unknown := sorted(tensors.keys() - own.keys()):
+        number = counted(len(unknown), "unknown tensor")
+        raise CheckpointError(f"{path}: {number}, the first {unknown[0]}")
     for name, tensor in own.items():
         if tensors[name].shape != tensor.shape:
             got, expected = tuple(tensors[name].shape), tuple(tensor.shape)
