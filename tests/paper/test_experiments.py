@@ -43,26 +43,26 @@ def row(table, name):
     return dict(zip(table.head, found, strict=True))
 
 
-def test_every_score_stands_under_its_protocol(results):
-    assert set(results.sound) == {OURS, "mfcc", "majority"}
-    assert set(results.peeked) == {OURS}  # the others have no epoch to choose
-    assert results.peeked[OURS].metrics["config"]["protocol"]["paper_protocol"]
-    assert not results.sound[OURS].metrics["config"]["protocol"]["paper_protocol"]
-    for runs in (results.sound, results.peeked):
+def test_every_system_runs_under_its_protocols(results):
+    assert set(results.ours) == {OURS, "mfcc", "majority"}
+    assert set(results.paper_protocol) == {OURS}  # the others have no epoch to choose
+    assert results.paper_protocol[OURS].metrics["config"]["protocol"]["paper_protocol"]
+    assert not results.ours[OURS].metrics["config"]["protocol"]["paper_protocol"]
+    for runs in (results.ours, results.paper_protocol):
         config = runs[OURS].metrics["config"]
         assert (config["encoder"]["name"], config["balance"]["plan"]) == ("vggish", "baum1s")
 
 
-def test_ours_stand_beside_the_papers_numbers(results):
+def test_tables_show_the_papers_numbers_and_ours(results):
     table1, table3, table4, table5, _, beyond, figure4 = tables(results)
     assert [t.title.split(":")[0] for t in (table1, table3, table4, table5, figure4)] == [
         "Table 1", "Table 3", "Table 4", "Table 5", "Figure 4",
     ]  # fmt: skip
-    metrics = results.sound[OURS].metrics
+    metrics = results.ours[OURS].metrics
     found = row(table4, "VGGish + LSTM + attention")
     assert found["paper"] == "47.27"
     assert found["ours"] == f"{100 * metrics['WA']:.2f}"
-    folds = [fold.WA for fold in results.peeked[OURS].metrics.folds]
+    folds = [fold.WA for fold in results.paper_protocol[OURS].metrics.folds]
     assert found["paper_protocol"] == f"{100 * sum(folds) / len(folds):.2f}"
     low, high = (100 * end for end in metrics["ci95"]["WA"])
     where = "no, **above**" if high < 47.27 else "no, **below**" if low > 47.27 else "yes"
@@ -104,7 +104,7 @@ def test_pages_tables_and_pictures_are_written(results, tmp_path):
 @pytest.mark.parametrize("corpus", ["baum1s", "cheavd2"])
 def test_the_recipe_is_what_reproduce_runs(corpus):
     recipe = read_config(RECIPES / "paper" / f"{corpus}.toml")
-    ours = paper_settings(corpus, OURS, Config(), peek=False)
+    ours = paper_settings(corpus, OURS, Config(), paper_protocol=False)
     assert recipe.model_dump() == ours.model_dump()
     assert tomllib.loads((RECIPES / "paper" / f"{corpus}.toml").read_text())
 
@@ -124,18 +124,18 @@ def test_the_papers_numbers_are_complete_and_add_up(corpus):
 
 def test_weights_of_vggish_reach_vggish_only():
     given = Config.model_validate({"encoder": {"weights": "vggish-10086976.pth"}})
-    vggish = paper_settings("baum1s", "vggish-mean", given, peek=False)
+    vggish = paper_settings("baum1s", "vggish-mean", given, paper_protocol=False)
     assert (vggish.encoder.name, vggish.encoder.weights) == ("vggish", "vggish-10086976.pth")
     assert vggish.balance.plan == "none"
-    assert paper_settings("baum1s", "default", given, peek=False).encoder.weights is None
+    assert paper_settings("baum1s", "default", given, paper_protocol=False).encoder.weights is None
 
 
 def test_gains_are_differences_of_the_runs_and_of_the_papers_tables(results):
-    other = results.sound[OURS]
+    other = results.ours[OURS]
     metrics = other.metrics.model_copy(update={"WA": other.metrics.WA - 0.1})
     lower = dataclasses.replace(other, metrics=metrics)
     both = {OURS: other, "vggish-mean-balance": lower}
-    found = row(tables(dataclasses.replace(results, sound=both))[4], "of attention, with balance")
+    found = row(tables(dataclasses.replace(results, ours=both))[4], "of attention, with balance")
     assert (found["paper"], found["ours"]) == ("+1.49", "+10.00")
     assert found["p"] == "1.000"  # the same predictions
     assert row(tables(results)[4], "of balance, with attention")["ours"] == "–"
@@ -147,18 +147,20 @@ def test_a_later_call_shows_what_an_earlier_one_finished(tmp_path):
     out = tmp_path / "study"
     for name in ("majority", "length"):
         found = reproduce(corpus, [name], config, out, None, 1, silent)
-    assert set(found.sound) == {"majority", "length"}
+    assert set(found.ours) == {"majority", "length"}
     other = Config.model_validate({"protocol": {"folds": 3, "seeds": 1}})
     with pytest.raises(AffektError, match="holds a run of other settings"):
         reproduce(corpus, ["length"], other, out, None, 1, silent)
 
 
-def test_the_sound_column_never_peeks():
+def test_our_protocol_never_selects_on_the_test_fold():
     opt_in = Config.model_validate({"protocol": {"paper_protocol": True}})
-    assert not paper_settings("baum1s", "mfcc", opt_in, peek=False).protocol.paper_protocol
+    assert not paper_settings(
+        "baum1s", "mfcc", opt_in, paper_protocol=False
+    ).protocol.paper_protocol
 
 
-def test_what_is_missing_is_told_before_hours_of_work(tmp_path):
+def test_a_missing_file_is_an_error_before_any_training(tmp_path):
     corpus = load_corpus(f"baum1s:{baum1s(tmp_path / 'BAUM1s')}")
     config = Config.model_validate({"baselines": {"alexnet": str(tmp_path / "none.pth")}})
     with pytest.raises(AffektError, match="none.pth"):

@@ -62,7 +62,7 @@ def reproduce(
     with progress() as report:
         found = run(source, names, chosen, out, embeddings, workers, report)
     results = load_results(corpus, found)
-    say_notes(results.sound[names[0]].metrics)
+    say_notes(results.ours[names[0]].metrics)
     for table in tables(results):
         console().print(paper_table(table))
     for remark in results.paper.remarks:

@@ -1,6 +1,5 @@
-"""The paper's experiments on one of its corpora, under a sound protocol and under its own."""
+"""The paper's experiments on its corpora, under our protocol and under the paper's."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,43 +25,43 @@ TABLE_5 = {
     "cheavd2": ("gemaps-svm", "resnet", "gemaps-forest"),
 }
 BEYOND = ("compare-svm", "default", "length", "majority")
-CHOOSES_EPOCH = (*TABLES_3_AND_4, "alexnet", "alexnet-softmax", "resnet")
+SELECTS_EPOCH = (*TABLES_3_AND_4, "alexnet", "alexnet-softmax", "resnet")
 
 
 class Reproduction(NamedTuple):
-    """Where the runs are, and what the balance plan did.
+    """Folders of the finished runs, and the segments of each class.
 
     Attributes:
-        balance: Of the training part of the first fold (Table 1 or 2).
-        sound: Folder of each system that is finished, by this call or an earlier one; every
-            choice inside the training part.
-        peeked: The same of the networks, their epoch chosen on the test fold.
+        balance: Segments in the training part of the first fold (Table 1 or 2).
+        ours: Folder of each system with a finished run, of this call or an earlier one; epochs
+            and settings are selected inside the training part.
+        paper_protocol: The same for networks whose epoch is selected on the test fold.
     """
 
     balance: list[ClassBalance]
-    sound: dict[str, Path]
-    peeked: dict[str, Path]
+    ours: dict[str, Path]
+    paper_protocol: dict[str, Path]
 
 
 def systems_of(name: str) -> list[str]:
-    """The systems of the paper's tables on the corpus `name`, then ours beside them."""
+    """Systems of the paper's tables on the corpus `name`, then those that the paper lacks."""
     return [*TABLES_3_AND_4, *TABLE_5[name], *BEYOND]
 
 
-def paper_settings(name: str, system: str, config: Config, *, peek: bool) -> Config:
-    """What a system of the paper is run with on its corpus `name`.
+def paper_settings(name: str, system: str, config: Config, *, paper_protocol: bool) -> Config:
+    """Settings of a system on a corpus of the paper.
 
     Args:
-        name: ``baum1s`` or ``cheavd2``, also the name of the balance plan.
-        system: Its name in the study.
-        config: The user's settings; its encoder section is that of VGGish.
-        peek: Choose the epoch on the test fold.
+        name: Name of the corpus and of its balance plan: ``baum1s`` or ``cheavd2``.
+        system: Name of the system.
+        config: Settings of the user; the section ``encoder`` is that of VGGish.
+        paper_protocol: Whether networks select their epoch on the test fold.
     """
     values = config.model_dump(exclude_unset=True)
     encoder = values.pop("encoder", {})
     if system in TABLES_3_AND_4:
         values["encoder"] = encoder | {"name": "vggish"}
-    values["protocol"] = values.get("protocol", {}) | {"paper_protocol": peek}
+    values["protocol"] = values.get("protocol", {}) | {"paper_protocol": paper_protocol}
     own = configured(system, Config.model_validate(values))
     if own.balance.plan == "none":
         return own
@@ -78,37 +77,43 @@ def reproduce(
     workers: int,
     report: Report,
 ) -> Reproduction:
-    """Run what is not finished yet, below ``out/sound`` and ``out/paper_protocol``.
+    """Evaluate the systems that are not finished yet, in ``out/sound`` and ``out/paper_protocol``.
+
+    Args:
+        corpus: A corpus of the paper.
+        systems: Names of the systems to run.
+        config: Settings of the user.
+        out: Folder of the reproduction.
+        cache: Folder of cached embeddings and features; None for no cache.
+        workers: Number of processes.
+        report: Called with each step.
 
     Raises:
         AffektError: As of `run_study`.
     """
 
-    def run(names: list[str], folder: str, peek: bool) -> dict[str, Path]:
-        chosen: Mapping[str, Config] = {
-            name: paper_settings(corpus.name, name, config, peek=peek) for name in names
-        }
-        run_study(corpus, chosen, out / folder, cache, workers, report)
-        everything = {name: out / folder / name for name in systems_of(corpus.name)}
-        return {n: f for n, f in everything.items() if _matches(f, corpus, config, n, peek)}
+    def run(names: list[str], folder: str, paper_protocol: bool) -> dict[str, Path]:
+        def settings(name: str) -> Config:
+            return paper_settings(corpus.name, name, config, paper_protocol=paper_protocol)
+
+        def matches(name: str) -> bool:  # also a run of an earlier call
+            try:
+                return is_finished(out / folder / name, corpus, settings(name))
+            except AffektError:
+                return False
+
+        run_study(corpus, {n: settings(n) for n in names}, out / folder, cache, workers, report)
+        return {n: out / folder / n for n in systems_of(corpus.name) if matches(n)}
 
     balance = _balance(corpus, config, report)
-    networks = [name for name in systems if name in CHOOSES_EPOCH]
-    sound, peeked = run(systems, "sound", False), run(networks, "paper_protocol", True)
-    return Reproduction(balance, sound, peeked)
-
-
-def _matches(folder: Path, corpus: Corpus, config: Config, name: str, peek: bool) -> bool:
-    """Whether an earlier call, too, left a run of this study."""
-    try:
-        return is_finished(folder, corpus, paper_settings(corpus.name, name, config, peek=peek))
-    except AffektError:
-        return False
+    networks = [name for name in systems if name in SELECTS_EPOCH]
+    ours, as_paper = run(systems, "sound", False), run(networks, "paper_protocol", True)
+    return Reproduction(balance, ours, as_paper)
 
 
 def _balance(corpus: Corpus, config: Config, report: Report) -> list[ClassBalance]:
     folds = config.protocol.folds or corpus.folds
     test = speaker_folds(corpus.examples, folds, corpus.predefined_folds)[0]
-    training = [u for u in corpus.examples if u.speaker not in test]
+    training = [e for e in corpus.examples if e.speaker not in test]
     lengths = [(c.label, c.seconds) for c in load_clips(training, report)]
     return summarise(corpus.name, lengths)

@@ -1,4 +1,4 @@
-"""The reproduction of the paper as a page, Markdown, tables and pictures."""
+"""The report of a reproduction: HTML, Markdown, tables and figures."""
 
 import re
 from pathlib import Path
@@ -23,21 +23,21 @@ def load_results(corpus: str, found: Reproduction) -> Results:
     """Read the runs of a reproduction.
 
     Raises:
-        AffektError: A folder holds no finished run.
+        AffektError: A folder does not hold a finished run.
     """
-    sound, peeked = (
+    ours, paper_protocol = (
         {name: load_run(folder) for name, folder in folders.items()}
-        for folders in (found.sound, found.peeked)
+        for folders in (found.ours, found.paper_protocol)
     )
-    return Results(PUBLISHED[corpus], found.balance, sound, peeked)
+    return Results(PUBLISHED[corpus], found.balance, ours, paper_protocol)
 
 
 def figures(results: Results) -> dict[str, Figure]:
-    """Figures 2 and 4, or 3 and 5, by file name; those of runs that are there."""
+    """Figures 2 and 4, or 3 and 5, by file name; a confusion figure needs a finished run."""
     _, balance, confusion = results.paper.numbers
-    title = f"{results.paper.title}, training part of the first fold, plan of the paper"
+    title = f"{results.paper.title}, training part of the first fold, balance plan of the paper"
     drawn = {f"figure{balance}": charts.balance(results.balance, title)}
-    for runs, suffix in ((results.sound, ""), (results.peeked, "-paper_protocol")):
+    for runs, suffix in ((results.ours, ""), (results.paper_protocol, "-paper_protocol")):
         if OURS in runs:
             metrics = runs[OURS].metrics
             heading = f"{metrics.title}: accuracy {100 * metrics.WA:.1f} % pooled over folds"
@@ -47,22 +47,26 @@ def figures(results: Results) -> dict[str, Figure]:
 
 
 def write_reproduction(results: Results, out: Path) -> list[Path]:
-    """Write page, Markdown, tables and figures to `out`; returns what was written."""
+    """Write the report to a folder.
+
+    Returns:
+        Paths of the written files.
+    """
     drawn, shown = figures(results), tables(results)
     paths = []
     for name, figure in drawn.items():
         paths.append(out / f"{name}.png")
         charts.save(figure, paths[-1])
     for table in shown:
-        rows = pd.DataFrame(table.rows, columns=list(table.head)).map(_plain)
+        rows = pd.DataFrame(table.rows, columns=list(table.head)).map(_csv_cell)
         paths.append(out / "tables" / f"{table.name}.csv")
         write(paths[-1], rows.to_csv(index=False))
     content: dict[str, Any] = {
         "paper": results.paper,
         "tables": shown,
         "figures": {name: embedded(figure) for name, figure in drawn.items()},
-        "corpus": next(iter(results.sound.values())).metrics,
-        "runs": [run for runs in (results.sound, results.peeked) for run in runs.values()],
+        "corpus": next(iter(results.ours.values())).metrics,
+        "runs": [run for runs in (results.ours, results.paper_protocol) for run in runs.values()],
     }
     for kind in ("md", "html"):
         paths.append(out / f"reproduction.{kind}")
@@ -70,8 +74,8 @@ def write_reproduction(results: Results, out: Path) -> list[Path]:
     return paths
 
 
-def _plain(text: str) -> str:
-    """A cell without marks, and harmless to a spreadsheet."""
+def _csv_cell(text: str) -> str:
+    """Text of a cell without marks; text that a spreadsheet would read as a formula is escaped."""
     for mark in ("**", " ≠", " †"):
         text = text.replace(mark, "")
     return text if NUMBER.fullmatch(text) else csv_text(text)

@@ -1,4 +1,4 @@
-"""The paper's tables with ours beside them, and what disagrees."""
+"""The paper's tables next to our results, with marks where they disagree."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +16,12 @@ SCORE_HEAD = (
     "system", "paper", "ours", "sd", "95 %", "paper_protocol", "UAR", "paper inside our 95 % CI",
 )  # fmt: skip
 SCORE_NOTE = (
-    "Accuracy in percent, UAR beside it. Ours: every choice inside the training part, pooled over "
-    "folds, mean and deviation over seeds, interval over speakers. paper_protocol: ours with the "
-    "epoch chosen on the test fold and learned from all training speakers (ours: less those that "
-    "choose), mean over folds as in the paper; not a score on unheard speakers. The last column "
-    "says whether the paper's number is inside our confidence interval, above or below it."
+    "Accuracy and UAR in percent. Ours: epochs and settings are selected inside the training part; "
+    "pooled over folds, mean and standard deviation over seeds, interval over speakers. "
+    "paper_protocol: trained on all training speakers (ours: without the validation speakers), "
+    "with the epoch selected on the test fold; mean over folds, as in the paper; not a score on "
+    "unseen speakers. The last column tells whether the paper's number is inside, above or below "
+    "our confidence interval."
 )
 GAIN_HEAD = ("gain", "paper", "ours", "p", "paper_protocol")
 CLAIMS = (
@@ -29,20 +30,20 @@ CLAIMS = (
     ("of balance, without attention", "vggish-mean", "vggish-mean-balance"),
     ("of balance, with attention", "vggish-attention", OURS),
 )
-CLOSE_COUNT = 0.02  # of a number of segments
-CLOSE_RECALL = 5.0  # points
-NOTHING = "–"
+CLOSE_COUNT = 0.02  # relative difference of numbers of segments that counts as equal
+CLOSE_RECALL = 5.0  # difference of recalls in points that counts as equal
+MISSING = "–"
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the paper, ours beside it.
+    """A table of the paper with our results.
 
     Attributes:
-        title: With the paper's number.
-        head: Column titles.
-        rows: Cells.
-        notes: What to know when reading it.
+        title: Title, with the number that the table has in the paper.
+        head: Titles of the columns.
+        rows: Cells of each row.
+        notes: Notes for readers.
     """
 
     title: str
@@ -52,37 +53,38 @@ class Table:
 
     @property
     def name(self) -> str:
-        """For a file: ``table4``, ``figure5``."""
+        """Name of its file: ``table4``, ``figure5``."""
         return "".join(c for c in self.title.split(":")[0].lower() if c.isalnum())
 
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that `tables` and `figures` draw from.
+    """The paper's results and ours.
 
     Attributes:
-        paper: What it reports.
-        balance: Ours, of the training part of the first fold.
-        sound, peeked: Finished runs by system.
+        paper: The paper's results.
+        balance: Our segments of each class, in the training part of the first fold.
+        ours: Finished runs by system, under our protocol.
+        paper_protocol: The same under the paper's protocol.
     """
 
     paper: Published
     balance: Sequence[ClassBalance]
-    sound: Mapping[str, Run]
-    peeked: Mapping[str, Run]
+    ours: Mapping[str, Run]
+    paper_protocol: Mapping[str, Run]
 
 
 def tables(results: Results) -> list[Table]:
-    """Tables 1 or 2, 3, 4 and 5, the recalls of Figure 4 or 5, and ours beyond the paper."""
+    """Tables 1 or 2, 3, 4 and 5, the gains, systems that the paper lacks, and recalls by class."""
     paper = results.paper
     others = dict(paper.compared) | {OURS: paper.balanced[OURS]}
     return [
         _segments(results),
         replace(_scores("Table 3: without balance", paper.unbalanced, results), notes=[SCORE_NOTE]),
         _scores("Table 4: with balance", paper.balanced, results),
-        _scores("Table 5: beside the systems of others", others, results),
+        _scores("Table 5: comparison with other systems", others, results),
         _claims(results),
-        _scores("Beyond the paper", dict.fromkeys(BEYOND), results),
+        _scores("Systems that the paper lacks", dict.fromkeys(BEYOND), results),
         _recalls(results),
     ]
 
@@ -96,108 +98,119 @@ def _segments(results: Results) -> Table:
     rows, ours = [], {row.label: row for row in results.balance}
     for label, (before, after) in paper.segments.items():
         mark = " †" if label in paper.impossible else ""
-        cells = [label, str(before), NOTHING, f"{after}{mark}", NOTHING, _ratio(after, before)]
+        cells = [label, str(before), MISSING, f"{after}{mark}", MISSING, _ratio(after, before)]
         if row := ours.get(label):
             cells[2] = _count(row.before, before)
             cells[4] = _count(row.after, after)
             cells += [_ratio(row.after, row.before), row.rule]
-        rows.append(cells + [NOTHING] * (len(head) - len(cells)))
-    spreads = []
+        rows.append(cells + [MISSING] * (len(head) - len(cells)))
+    ratios = []
     for values in (paper.segments.values(), [(r.before, r.after) for r in results.balance]):
-        spreads.append([_ratio(max(v), min(v)) for v in zip(*values, strict=True)])
+        ratios.append([_ratio(max(v), min(v)) for v in zip(*values, strict=True)])
     rows.append(
-        ["largest / smallest", spreads[0][0], spreads[1][0], spreads[0][1], spreads[1][1]]
-        + [NOTHING] * 3
+        ["largest / smallest", ratios[0][0], ratios[1][0], ratios[0][1], ratios[1][1]]
+        + [MISSING] * 3
     )
     notes = [f"† {label}: {why}" for label, why in paper.impossible.items()]
-    notes.append(f"≠ differs from the paper's by more than {CLOSE_COUNT:.0%}.")
+    notes.append(f"≠ differs from the paper by more than {CLOSE_COUNT:.0%}.")
     return Table(f"Table {paper.numbers[0]}: segments of the training part", head, rows, notes)
 
 
 def _scores(title: str, published: Mapping[str, float | None], results: Results) -> Table:
     rows = []
     for system, number in published.items():
-        run, peeked = results.sound.get(system), results.peeked.get(system)
+        run, as_paper = results.ours.get(system), results.paper_protocol.get(system)
         name = run.title if run else SYSTEMS[system].title or system
-        cells = [name, NOTHING if number is None else f"{number:.2f}"]
-        cells += _ours(run, number) if run else [NOTHING] * 5 + ["not run"]
-        if peeked:
-            cells[5] = f"{_fold_mean(peeked):.2f}"
+        cells = [name, MISSING if number is None else f"{number:.2f}"]
+        cells += _own_cells(run, number) if run else [MISSING] * 5 + ["not run"]
+        if as_paper:
+            cells[5] = f"{_fold_mean(as_paper):.2f}"
         rows.append(cells)
     return Table(title, SCORE_HEAD, rows)
 
 
-def _ours(run: Run, number: float | None) -> list[str]:
-    """The cells of `SCORE_HEAD` after the paper's number; that of paper_protocol is left empty."""
+def _own_cells(run: Run, number: float | None) -> list[str]:
+    """Cells of `SCORE_HEAD` after the paper's number; the cell of paper_protocol is left empty."""
     wa, sd = run.metrics.WA, run.metrics.sd["WA"]
     interval = run.metrics.ci95["WA"]
-    where = NOTHING
+    inside = MISSING
     if interval and number is not None:
         low, high = (100 * end for end in interval)
-        where = "no, **above**" if number > high else "no, **below**" if number < low else "yes"
+        inside = "no, **above**" if number > high else "no, **below**" if number < low else "yes"
     return [
         f"{100 * wa:.2f}",
-        NOTHING if sd is None else f"{100 * sd:.2f}",
-        NOTHING if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}",
-        NOTHING,
+        MISSING if sd is None else f"{100 * sd:.2f}",
+        MISSING if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}",
+        MISSING,
         f"{100 * run.metrics.UAR:.2f}",
-        where,
+        inside,
     ]
 
 
 def _claims(results: Results) -> Table:
-    """What the paper says that attention and balance gain, and what they gain here."""
-    said = {**results.paper.unbalanced, **results.paper.balanced}
+    """Gains by attention and balance in the paper, and ours."""
+    published = {**results.paper.unbalanced, **results.paper.balanced}
     rows = []
-    for what, without, with_ in CLAIMS:
-        cells = [what, f"{said[with_] - said[without]:+.2f}", NOTHING, NOTHING, NOTHING]
-        if {without, with_} <= results.sound.keys():
-            one, other = results.sound[with_], results.sound[without]
+    for gain, without, with_ in CLAIMS:
+        cells = [gain, f"{published[with_] - published[without]:+.2f}", MISSING, MISSING, MISSING]
+        if {without, with_} <= results.ours.keys():
+            one, other = results.ours[with_], results.ours[without]
             speakers = sorted(one.by_speaker)
             first, second = (
                 np.array([run.by_speaker[s] for s in speakers]) for run in (one, other)
             )
             cells[2] = f"{100 * (one.metrics.WA - other.metrics.WA):+.2f}"
             cells[3] = f"{permutation_test(first, second, 'WA'):.3f}"
-        if {without, with_} <= results.peeked.keys():
-            gain = _fold_mean(results.peeked[with_]) - _fold_mean(results.peeked[without])
-            cells[4] = f"{gain:+.2f}"
+        if {without, with_} <= results.paper_protocol.keys():
+            first_mean, second_mean = (
+                _fold_mean(results.paper_protocol[name]) for name in (with_, without)
+            )
+            cells[4] = f"{first_mean - second_mean:+.2f}"
         rows.append(cells)
-    note = "Points of accuracy; p of a paired permutation test over speakers, not corrected."
-    return Table("Gains: what the paper claims", GAIN_HEAD, rows, [note])
+    note = "Points of accuracy; p of a paired permutation test over speakers, without correction."
+    return Table("Gains by attention and balance", GAIN_HEAD, rows, [note])
 
 
 def _recalls(results: Results) -> Table:
     paper = results.paper
     rows = []
     for label in paper.segments:
-        said = paper.recalls.get(label)
-        cells = [label, f"below {paper.others_below:.0f}" if said is None else f"{said:.2f}"]
-        for runs in (results.sound, results.peeked):
-            cells.append(_recall(runs, label, said, paper.others_below))
+        number = paper.recalls.get(label)
+        bound = paper.other_recalls
+        cells = [label, f"below {bound:.0f}" if number is None else f"{number:.2f}"]
+        for runs in (results.ours, results.paper_protocol):
+            cells.append(_recall(runs, label, number, bound))
         rows.append(cells)
     title = f"Figure {paper.numbers[2]}: recall by class, in percent"
-    note = f"≠ more than {CLOSE_RECALL:.0f} points from the paper's, or not below its bound."
+    note = f"≠ differs from the paper by more than {CLOSE_RECALL:.0f} points, or exceeds its bound."
     return Table(title, ("class", "paper", "ours", "ours, paper_protocol"), rows, [note])
 
 
-def _recall(runs: Mapping[str, Run], label: str, said: float | None, bound: float) -> str:
+def _recall(runs: Mapping[str, Run], label: str, number: float | None, bound: float) -> str:
+    """Our recall of a class, marked where it disagrees with the paper.
+
+    Args:
+        runs: Finished runs by system.
+        label: The class.
+        number: Its recall in the paper; None if the paper gives only a bound.
+        bound: The bound.
+    """
     classes = runs[OURS].metrics.per_class if OURS in runs else {}
     if label not in classes:
-        return NOTHING
+        return MISSING
     recall = 100 * classes[label].recall
-    unlike = recall >= bound if said is None else abs(recall - said) > CLOSE_RECALL
-    return f"{recall:.2f}" + (" ≠" if unlike else "")
+    differs = recall >= bound if number is None else abs(recall - number) > CLOSE_RECALL
+    return f"{recall:.2f}" + (" ≠" if differs else "")
 
 
 def _fold_mean(run: Run) -> float:
-    """Accuracy in percent as the paper forms it, the mean of its folds'."""
+    """Mean accuracy of the folds in percent, as the paper computes it."""
     return 100 * float(np.mean([fold.WA for fold in run.metrics.folds]))
 
 
-def _count(ours: int, theirs: int) -> str:
-    return f"{ours}" + (" ≠" if abs(ours - theirs) > CLOSE_COUNT * theirs else "")
+def _count(ours: int, paper: int) -> str:
+    return f"{ours}" + (" ≠" if abs(ours - paper) > CLOSE_COUNT * paper else "")
 
 
 def _ratio(one: float, other: float) -> str:
-    return f"{one / other:.2f}" if other else NOTHING
+    return f"{one / other:.2f}" if other else MISSING

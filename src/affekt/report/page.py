@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from ..evaluation.results import Comparison, Run, by_gender, compare
 from ..metrics import SCORES
+from ..plural import counted
 from ..sanitise import csv_text
 from .figures import charts
 from .i18n import TEXT
@@ -70,6 +71,7 @@ def render(template: str, content: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["cell"] = cell
+    environment.filters["counted"] = counted
     return environment.get_template(template).render(content)
 
 
