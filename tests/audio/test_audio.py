@@ -35,7 +35,7 @@ def encoded(samples, rate=RATE, kind="WAV", subtype=None):
         ("FLAC", None), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None), ("AIFF", None),
     ],
 )  # fmt: skip
-def test_every_format_gives_the_same_sound(kind, subtype):
+def test_every_format_gives_the_same_wave(kind, subtype):
     recording = decoding.read(encoded(tone(), RATE, kind, subtype))
     wave = recording.wave[1600:14400]
     assert recording.seconds == pytest.approx(1.0, abs=0.1)
@@ -73,7 +73,7 @@ def test_eight_channels_are_read_through_pyav(kind, codec, tmp_path):
     path.write_bytes(encoded_by_av(kind, codec, channels=8))
     recording = decoding.read(path)
     assert recording.seconds == pytest.approx(1.0, abs=0.1)
-    # 7/8 of it where the codec knows that one channel is for low sounds only
+    # 7/8 of it if the codec knows that one channel is for low frequencies only
     assert np.sqrt(np.mean(recording.wave[3200:12800] ** 2)) == pytest.approx(0.1414, rel=0.15)
 
 
@@ -138,7 +138,7 @@ def test_integers_are_scaled_by_their_range():
     ("data", "reason"),
     [
         (b"", "not a recording"),
-        (b"%PDF-1.7 nothing to hear", "not a recording"),
+        (b"%PDF-1.7 no audio", "not a recording"),
         (encoded(np.zeros((0, 1))), "has no samples"),
         (encoded(np.array([[0.1], [np.nan], [0.1]]), subtype="FLOAT"), "NaN, infinite"),
         (encoded(np.full((100, 1), np.inf), subtype="FLOAT"), "first at 0.00 s"),
@@ -146,7 +146,7 @@ def test_integers_are_scaled_by_their_range():
     ],
     ids=["nothing", "pdf", "no-samples", "nan", "infinite", "absurd"],  # WAV may hold the time
 )
-def test_what_is_no_sound_is_refused_with_name_and_reason(data, reason, tmp_path):
+def test_files_that_are_no_audio_are_refused_with_name_and_reason(data, reason, tmp_path):
     with pytest.raises(AudioError, match=reason) as caught:
         decoding.read(data)
     assert "<bytes>" in str(caught.value)
@@ -181,12 +181,12 @@ def test_headerless_raw_files_are_refused(tmp_path):
         (tone(level=20_000.0), "beyond ±1"),
     ],
 )
-def test_odd_sound_is_read_with_a_warning(samples, warning):
+def test_unusual_audio_is_read_with_a_warning(samples, warning):
     recording = decoding.read(encoded(samples, subtype="FLOAT"))
     assert any(warning in w for w in recording.warnings)
 
 
-def test_ordinary_sound_has_no_warning():
+def test_ordinary_audio_has_no_warning():
     assert decoding.read(encoded(tone())).warnings == ()
 
 

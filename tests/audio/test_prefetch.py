@@ -11,7 +11,7 @@ def test_the_same_items_in_the_same_order_though_some_are_none():
     assert list(prefetch([], 2)) == []
 
 
-def test_it_works_ahead_but_not_far():
+def test_the_number_of_prefetched_items_is_limited():
     made = []
 
     def items():
@@ -31,7 +31,7 @@ def test_it_works_ahead_but_not_far():
     assert not [t for t in threading.enumerate() if t.daemon and t.name.endswith("(work)")]
 
 
-def test_what_goes_wrong_is_raised_after_what_went_well():
+def test_an_error_is_raised_after_the_items_before_it():
     def items():
         yield 1
         raise OSError("disk")

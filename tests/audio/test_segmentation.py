@@ -18,7 +18,7 @@ hops = st.integers(1, 300).map(lambda frames: frames / 100)
 
 
 @given(seconds, hops)
-def test_segments_are_whole_ordered_and_inside(duration, hop):
+def test_segments_are_complete_ordered_and_inside(duration, hop):
     for spans in (hopped(duration, hop), uniform(duration, hop), head_and_tail(duration)):
         assert spans.shape[1] == 2
         assert spans.dtype == np.int64

@@ -28,7 +28,7 @@ def found(wave, size=4000, detector=None):
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.002])
-def test_utterances_are_found_where_they_are(noise):
+def test_utterances_are_found_at_their_positions(noise):
     spoken = found(bursts(1, 2, 1.5, 0.6, 0.8, 3, 2, noise=noise))
     expected = [(1, 3), (4.5, 5.1), (5.9, 8.9)]
     assert len(spoken) == 3
@@ -50,7 +50,7 @@ def test_the_size_of_blocks_does_not_matter(size):
     assert found(wave, size) == found(wave)
 
 
-def test_a_long_utterance_is_cut_at_its_softest_and_nothing_is_lost():
+def test_a_long_utterance_is_cut_at_its_softest_frame_without_loss():
     wave = bursts(0.7, 40, 0.7)
     wave[round(11.4 * RATE) : round(11.45 * RATE)] *= 0.01
     spoken = found(wave, detector=lambda frame: bool(np.abs(frame).max() > 1e-4))
@@ -94,8 +94,8 @@ def test_real_utterances_are_found(make, emodb):
     wave = np.concatenate([w for p in paths for w in (pause, decoding.read(p).wave)])
     spoken = found(wave, detector=make())
     assert abs(len(spoken) - len(paths)) <= 3
-    heard = sum(end - start for start, end in spoken)
-    assert heard == pytest.approx(len(wave) / RATE - len(paths), rel=0.25)
+    detected = sum(end - start for start, end in spoken)
+    assert detected == pytest.approx(len(wave) / RATE - len(paths), rel=0.25)
     assert torch.get_num_threads() == threads
 
 

@@ -103,7 +103,7 @@ def assert_same(out, other):
     assert len(table(out, "segments")) == len(table(other, "segments"))
 
 
-def test_ray_gives_the_same(archive, scored, tmp_path):
+def test_ray_gives_the_same_result(archive, scored, tmp_path):
     pytest.importorskip("ray")
     done = affekt("batch", archive, "--out", tmp_path / "out", "--engine", "ray", "--workers", "2")
     assert done.returncode == 0, done.stderr
@@ -174,14 +174,14 @@ def test_verify_finds_faults(scored, tmp_path, capsys):
     copy = damaged(scored, tmp_path)
     path = copy / "files/part-000000.parquet"
     rows = pq.read_table(path)
-    for wrong, says in (
+    for wrong, message in (
         (rows.slice(1), "do not match the inputs"),
         (pa.concat_tables([rows, rows.slice(0, 1)]), "do not match the inputs"),
         (rows.set_column(rows.schema.get_field_index("hash"), "hash",
                          pa.array(["x"] * len(rows))), "of another model"),
     ):  # fmt: skip
         pq.write_table(wrong, path)
-        with pytest.raises(AffektError, match=says):
+        with pytest.raises(AffektError, match=message):
             job.verify(copy)
     path.write_bytes(b"PAR1")
     with pytest.raises(AffektError, match="damaged"):
@@ -194,7 +194,7 @@ def test_verify_finds_faults(scored, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["nothing"], "no recordings"),
         (["x.csv"], "cannot be read"),
@@ -204,9 +204,9 @@ def test_verify_finds_faults(scored, tmp_path, capsys):
         (["demo", "--workers", "0"], "at least one worker"),
     ],
 )
-def test_mistakes_are_explained(arguments, says, tmp_path, capsys):
+def test_mistakes_are_explained(arguments, message, tmp_path, capsys):
     assert run(["batch", *arguments, "--out", str(tmp_path / "out")]) == 2
-    assert says in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_job_with_another_source_or_model_is_not_resumed(archive, scored, capsys):

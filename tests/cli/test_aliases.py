@@ -1,4 +1,4 @@
-"""Old names on the command line: replaced, announced, and present in today's parser."""
+"""Old names on the command line: replaced, announced, and present in the current parser."""
 
 import pytest
 from helpers import affekt
@@ -66,7 +66,7 @@ def test_old_names_are_replaced(old, new, messages):
     assert len(announced) == messages
 
 
-def test_the_command_says_what_replaces_an_old_name(manifest):
+def test_the_command_names_the_replacement_of_an_old_name(manifest):
     done = affekt("balance", manifest, "--audio.level", "none", "--stage1.rate=1e-4")
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("affekt:")]

@@ -44,7 +44,7 @@ def test_stereo_floats_at_another_rate():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["-", "--rate", "10"], "sampled at 10 Hz"),
         (["-", "--rate", "0"], "must be positive"),
@@ -53,10 +53,10 @@ def test_stereo_floats_at_another_rate():
         (["-", "--samples", "float32"], "NaN"),
     ],
 )
-def test_mistakes_are_explained(arguments, says):
+def test_mistakes_are_explained(arguments, message):
     done = listen(np.full(999, np.nan, np.float32).tobytes(), *arguments)
     assert done.returncode == 2
-    assert says in done.stderr.decode()
+    assert message in done.stderr.decode()
 
 
 DEVICE = """

@@ -61,7 +61,7 @@ def test_a_corpus_is_not_tested_by_itself(places):
         across(places["emodb"], places["emodb"], {})
 
 
-def test_nothing_in_common_is_told(places, tmp_path):
+def test_corpora_without_common_classes_are_refused(places, tmp_path):
     lay_out(tmp_path / "own", ["joy/s/a.wav", "grief/s/a.wav"])
     with pytest.raises(CorpusError, match="fewer than two classes in common"):
         across(places["emodb"], str(tmp_path / "own"), {})
@@ -71,8 +71,10 @@ def test_nothing_in_common_is_told(places, tmp_path):
 def test_the_command_scores_across(manifest, tiny_config, tmp_path):
     other = tmp_path / "other.csv"
     rows = manifest.read_text().splitlines()
-    kept = [rows[0]] + [f"{manifest.parent}/{r}" for r in rows[1:] if ",s5," in r or ",s6," in r]
-    other.write_text("\n".join(kept).replace("neutral,", "calm,") + "\n")
+    selected = [rows[0]] + [
+        f"{manifest.parent}/{r}" for r in rows[1:] if ",s5," in r or ",s6," in r
+    ]
+    other.write_text("\n".join(selected).replace("neutral,", "calm,") + "\n")
     done = affekt("evaluate", manifest, "--test", other, "--labels.calm", "neutral", "--system",
                   "length", "--out", tmp_path / "run", *settings(tiny_config))  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -126,9 +128,9 @@ def test_a_model_learns_from_corpora_with_different_classes(manifest, tiny_confi
     rows = manifest.read_text().splitlines()
     sources = []
     for name, lacking in (("one", "sadness"), ("two", "neutral")):
-        kept = [f"{manifest.parent}/{r}" for r in rows[1:] if f",{lacking}," not in r]
+        selected = [f"{manifest.parent}/{r}" for r in rows[1:] if f",{lacking}," not in r]
         sources.append(tmp_path / f"{name}.csv")
-        sources[-1].write_text("\n".join([rows[0], *kept]) + "\n")
+        sources[-1].write_text("\n".join([rows[0], *selected]) + "\n")
     corpus = pool(list(map(str, sources)), {})
     clips = load_clips(corpus.examples)
     trained = train(clips, tiny_config, seed=0)
@@ -141,7 +143,7 @@ def test_a_model_learns_from_corpora_with_different_classes(manifest, tiny_confi
         assert torch.equal(one, two)
 
 
-def test_scored_with_the_statistics_of_its_own_fold_a_run_says_so(manifest, tiny_config, tmp_path):
+def test_a_run_with_statistics_of_its_test_fold_states_this(manifest, tiny_config, tmp_path):
     done = affekt("evaluate", manifest, "--protocol.test-normalisation", "fold",
                   "--out", tmp_path / "run", *settings(tiny_config))  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -154,9 +156,9 @@ def test_scored_with_the_statistics_of_its_own_fold_a_run_says_so(manifest, tiny
     by_speaker = affekt("evaluate", manifest, "--protocol.test-normalisation",
                         "speaker", "--out", tmp_path / "by", *settings(tiny_config))  # fmt: skip
     assert by_speaker.returncode == 0, by_speaker.stderr
-    told = [pd.read_parquet(tmp_path / f / "predictions.parquet") for f in ("run", "by")]
-    assert told[0].utterance.tolist() == told[1].utterance.tolist()
-    assert not np.allclose(told[0].prob_anger, told[1].prob_anger, atol=1e-3)
+    tables = [pd.read_parquet(tmp_path / f / "predictions.parquet") for f in ("run", "by")]
+    assert tables[0].utterance.tolist() == tables[1].utterance.tolist()
+    assert not np.allclose(tables[0].prob_anger, tables[1].prob_anger, atol=1e-3)
     metrics = json.loads((tmp_path / "by/metrics.json").read_text())
     assert "(speaker normalisation)" in metrics["title"]
     other = affekt("evaluate", manifest, "--protocol.test-normalisation", "fold",

@@ -66,7 +66,7 @@ def test_a_table_and_emoboxs_folder_give_the_same_folds(corpus, tmp_path):
     assert divided.digest() != corpus.digest()
 
 
-def test_without_parts_a_fold_trains_on_what_the_others_test(corpus, tmp_path):
+def test_without_parts_a_fold_trains_on_the_test_parts_of_the_others(corpus, tmp_path):
     rows = [(e.id, corpus.speakers.index(e.speaker) // 3) for e in corpus.examples]
     pd.DataFrame(rows, columns=["path", "fold"]).to_csv(tmp_path / "folds.csv", index=False)
     first, second = with_fold_table(corpus, tmp_path / "folds.csv").test_folds()
@@ -99,14 +99,14 @@ def test_speakers_in_both_parts_are_noticed_and_missing_clips_counted(corpus, tm
         (lambda rows: [(rows[0][0], "val"), *rows[1:]], "is also trained on"),
     ],
 )
-def test_tables_that_give_no_score_are_refused(corpus, tmp_path, change, message):
+def test_tables_that_cannot_be_evaluated_are_refused(corpus, tmp_path, change, message):
     rows = by_speaker(corpus, corpus.speakers[-2:])
     path = write_csv(tmp_path / "folds.csv", corpus, {1: change(rows)})
     with pytest.raises(CorpusError, match=message):
         with_fold_table(corpus, path)
 
 
-def test_a_folder_without_folds_and_a_number_of_folds_beside_a_table(corpus, tmp_path):
+def test_a_folder_without_folds_and_a_number_of_folds_with_a_table_are_refused(corpus, tmp_path):
     write_emobox(tmp_path / "data/x", {1: by_speaker(corpus, corpus.speakers[-2:])})
     with pytest.raises(CorpusError, match="no EmoBox folds"):  # the folder of all corpora
         with_fold_table(corpus, tmp_path / "data")

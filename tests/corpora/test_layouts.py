@@ -226,7 +226,7 @@ def test_baum1s_clip_with_two_labels_is_left_out_and_named(tmp_path):
     assert any("S001_001, S015_007" in note for note in corpus.notes)
 
 
-def test_baum1s_says_what_is_missing(tmp_path):
+def test_baum1s_names_what_is_missing(tmp_path):
     with pytest.raises(CorpusError, match="0 workbooks"):
         load_corpus(f"baum1s:{tmp_path}")
     baum(tmp_path, ROWS)
@@ -279,7 +279,7 @@ def test_cheavd2s_closed_test_part_needs_no_labels(tmp_path):
         load_corpus(f"cheavd2:{tmp_path}")
 
 
-def test_cheavd2_without_speakers_is_judged_by_clip_and_says_so(tmp_path):
+def test_cheavd2_without_speakers_is_evaluated_by_clip_with_a_note(tmp_path):
     rows = ["a.wav,Angry,train,", "b.wav,Neutral,train,", "c.wav,Neutral,val,"]
     corpus = load_corpus(f"cheavd2:{cheavd(tmp_path, rows)}")
     assert speaker_folds(corpus.examples, corpus.folds) == [[ANONYMOUS + "c.wav"]]
@@ -293,7 +293,7 @@ def test_cheavd2_without_speakers_is_judged_by_clip_and_says_so(tmp_path):
         ("c.wav,Sad,,s", r"no split \(train, val\) in 1 row$"),
     ],
 )
-def test_cheavd2_guesses_nothing(row, reason, tmp_path):
+def test_cheavd2_refuses_unknown_labels_and_missing_splits(row, reason, tmp_path):
     with pytest.raises(CorpusError, match=reason):
         load_corpus(f"cheavd2:{cheavd(tmp_path, ['a.wav,Angry,train,s1', row])}")
 

@@ -52,7 +52,7 @@ def test_it_is_a_source_like_any_other(folder, spelling):
     assert corpus.name == folder.name
 
 
-def test_what_a_published_corpus_states_is_taken_over(folder):
+def test_license_and_folds_of_a_published_corpus_are_used(folder):
     corpus = load_layout(f"{__name__}:PUBLISHED", folder)
     assert (corpus.license, corpus.folds) == ("for tests", 2)
     assert load_layout(PUBLISHED, folder).examples == corpus.examples
@@ -78,7 +78,7 @@ def test_which_sources_have_this_form():
         (lambda root: root.nothing, "failed: AttributeError"),
     ],
 )
-def test_what_it_gives_is_checked(layout, reason, tmp_path):
+def test_its_examples_are_checked(layout, reason, tmp_path):
     with pytest.raises(CorpusError, match=reason):
         load_layout(layout, tmp_path)
 

@@ -107,7 +107,7 @@ def test_emodb_in_its_owners_layout(tmp_path):
         load_corpus(f"emodb:{tmp_path}")
 
 
-def test_what_is_marked_test_is_not_for_training(folder):
+def test_the_test_part_is_not_used_for_training(folder):
     columns = ["path", "label", "speaker", "split"]
     rows = [["a.wav", "x", "s1", "train"], ["b.wav", "y", "s2", ""], ["c d.wav", "y", "s3", "Test"]]
     corpus = load_corpus(str(write(folder / "m.csv", [columns, *rows])))
@@ -119,7 +119,7 @@ ROWS = [("a.wav", "x", "s1", "f", "train"), ("b.wav", "y", "s2", "", "test")]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
-def test_a_manifest_in_any_form_says_the_same(folder, suffix):
+def test_a_manifest_gives_the_same_examples_in_every_format(folder, suffix):
     columns = ["file_name", "emotion", "speaker_id", "gender", "split"]
     frame = pd.DataFrame(ROWS, columns=columns)
     path = folder / f"metadata{suffix}"
@@ -155,7 +155,7 @@ def test_a_folder_for_each_class_and_one_for_each_speaker(tmp_path):
         load_corpus(str(tmp_path))
 
 
-def test_unknown_speakers_are_told(tmp_path):
+def test_unknown_speakers_are_noted(tmp_path):
     for name in ("joy/a.wav", "grief/a.wav"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(b"")

@@ -82,7 +82,7 @@ def test_validation_keeps_every_class_in_training_if_it_can():
         assert "only" not in inner_validation(data, 0.25, seed)
 
 
-def test_the_corpus_own_split_goes_before_ours():
+def test_the_official_split_of_a_corpus_overrides_ours():
     parts = {"a": "train", "b": "train", "c": "val", "d": "test", "e": "test"}
     data = [replace(u, split=parts[u.speaker]) for u in examples("abcde" * 3)]
     assert speaker_folds(data, 2) == [["d", "e"]]
@@ -91,7 +91,7 @@ def test_the_corpus_own_split_goes_before_ours():
     assert inner_validation(marked_all, 0.2, seed=0) == {"c"}
 
 
-def test_where_all_are_marked_val_some_are_trained_on_all_the_same():
+def test_if_all_are_marked_val_some_are_used_for_training():
     data = [replace(u, split="val") for u in examples("abcde" * 3)]
     assert len(inner_validation(data, 0.2, seed=0)) == 1
 

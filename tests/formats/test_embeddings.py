@@ -58,7 +58,7 @@ def test_an_unknown_level_and_a_wrong_file_are_refused(recognizer, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_goes_on_past_what_it_cannot_read(tmp_path):
+def test_the_command_skips_files_that_cannot_be_read(tmp_path):
     out = tmp_path / "a.parquet"
     done = affekt("embed", DEMO[0], tmp_path / "no.wav", "--out", out, "--level", "clip")
     assert done.returncode == 2

@@ -50,7 +50,7 @@ def test_the_index_is_audformats(predictions):
     assert audformat.utils.to_segmented_index(frame).equals(frame)
 
 
-def test_a_class_that_a_model_does_not_know_is_missing(predictions):
+def test_a_class_that_a_model_lacks_is_a_missing_value(predictions):
     other = replace(predictions[0], probabilities={"anger": 0.4, "fear": 0.6})
     frame = affekt.to_frame([predictions[0], other], per="recording")
     assert np.isnan(frame["prob_fear"].iloc[0])

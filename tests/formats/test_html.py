@@ -1,4 +1,4 @@
-"""What a notebook shows of a prediction: escaped, complete, and drawn to scale."""
+"""HTML of a prediction: escaped, complete, and drawn to scale."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -48,7 +48,7 @@ def test_utterances_are_drawn_where_they_are_and_nothing_between_them():
     assert "2 utterances" in long.plot()._suptitle.get_text()
 
 
-def test_what_is_rejected_says_why_and_is_faded():
+def test_a_rejected_recording_is_faded_and_gives_the_reason():
     html = spoken(0.0, "anger", ["anger", "neutral"], "not speech")._repr_html_()
     assert "uncertain" in html
     assert "not speech" in html

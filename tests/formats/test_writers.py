@@ -141,7 +141,7 @@ def test_a_suffix_of_no_format_is_refused(tmp_path):
         writer(tmp_path / "a.doc")
 
 
-def test_a_name_that_is_no_text_is_written_escaped_and_what_is_odd_is_said(tmp_path, capsys):
+def test_an_undecodable_name_is_escaped_and_audio_warnings_are_printed(tmp_path, capsys):
     odd = tmp_path / "bad\udcff.wav"
     clipped = io.BytesIO()
     soundfile.write(clipped, np.clip(read(DEMO[0]).wave * 30, -1, 1), 16_000, format="wav")
@@ -151,7 +151,7 @@ def test_a_name_that_is_no_text_is_written_escaped_and_what_is_odd_is_said(tmp_p
     assert "clipped" in capsys.readouterr().err
 
 
-def test_the_command_writes_what_is_not_there_yet(tmp_path):
+def test_the_command_writes_new_files_only(tmp_path):
     pause = np.zeros(16_000, np.float32)
     waves = [part for file in DEMO * 3 for part in (pause, read(file).wave)]
     soundfile.write(tmp_path / "long.wav", np.concatenate(waves), 16_000)

@@ -30,7 +30,7 @@ def folder(checkpoint, tmp_path):
     return tmp_path / "m"
 
 
-def test_a_saved_model_comes_back_bit_for_bit(checkpoint, folder):
+def test_a_loaded_model_is_bitwise_equal_to_the_saved_one(checkpoint, folder):
     again = load_checkpoint(folder)
     assert sorted(p.name for p in folder.iterdir()) == [
         "README.md", "config.json", "model.safetensors",
@@ -46,7 +46,7 @@ def test_a_saved_model_comes_back_bit_for_bit(checkpoint, folder):
     assert ours == theirs
 
 
-def test_what_float16_holds_exactly_is_stored_as_float16(folder):
+def test_tensors_exact_in_float16_are_stored_as_float16(folder):
     stored = load_file(folder / "model.safetensors")
     assert stored["encoder.conv1.weight"].dtype == torch.float16
     assert stored["sequence.classifier.weight"].dtype == torch.float32
@@ -64,7 +64,7 @@ def test_every_variant_round_trips(name, tmp_path):
     assert all(torch.equal(again[key], value) for key, value in model.state_dict().items())
 
 
-def test_nothing_is_written_over(checkpoint, folder):
+def test_no_file_is_overwritten(checkpoint, folder):
     before = (folder / "model.safetensors").read_bytes()
     with pytest.raises(AffektError, match="not empty"):
         save_checkpoint(checkpoint, folder, "# other")
@@ -112,6 +112,6 @@ def test_a_damaged_foreign_or_newer_folder_is_refused(folder, kind, reason):
     assert str(folder) in str(caught.value)
 
 
-def test_an_unknown_name_lists_what_there_is():
+def test_an_unknown_name_lists_the_bundled_models():
     with pytest.raises(CheckpointError, match="default"):
         affekt.load("defualt")

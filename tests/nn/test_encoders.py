@@ -34,7 +34,7 @@ def encoder(request):
     return VGGish(padding="log-mel" if "mel" in request.param else "wave").eval()
 
 
-def test_a_clips_vectors_are_the_same_alone_in_any_batch_and_in_any_order(encoder):
+def test_a_clips_embeddings_are_the_same_alone_in_any_batch_and_in_any_order(encoder):
     waves = [noise(n) for n in LENGTHS]
     spans = [uniform(n / 16_000, 0.24) for n in LENGTHS]
     with torch.inference_mode():
@@ -116,7 +116,7 @@ def test_whisper_equals_hugging_faces_encoder():
 
 @pytest.mark.parametrize("build", [lambda: Whisper(128, 2, pooling="mean+sd"), VGGish])
 @pytest.mark.parametrize("bfloat16", [False, True])
-def test_the_fast_copy_gives_the_same_and_leaves_the_original(build, bfloat16, monkeypatch):
+def test_the_fast_copy_has_the_same_outputs_and_leaves_the_original(build, bfloat16, monkeypatch):
     monkeypatch.setattr(fast_layers, "has_bfloat16", lambda: bfloat16)
     torch.manual_seed(0)
     encoder = build().eval()

@@ -8,7 +8,7 @@ from affekt.nn.bundled import bundled_models
 from affekt.nn.model_config import ModelConfig, read_model_config
 
 
-def test_a_model_of_an_earlier_version_is_read_under_the_names_of_today():
+def test_a_model_of_an_earlier_version_is_read_under_the_current_names():
     stored = json.loads((bundled_models()["default"] / "config.json").read_text())
     about = read_model_config(bundled_models()["default"])
     assert stored.keys() >= {"note"}
@@ -17,7 +17,7 @@ def test_a_model_of_an_earlier_version_is_read_under_the_names_of_today():
     assert about.license == stored["config"]["terms"]
 
 
-def test_a_stated_license_goes_before_that_of_the_corpora():
+def test_a_license_in_the_config_overrides_that_of_the_corpora():
     config = Config(license="for my lab only")
     values = {"labels": ["a"], "encoder_origin": "", "training": {"corpus": {"terms": "CC0"}}}
     assert ModelConfig(config=config, **values).license == "for my lab only"

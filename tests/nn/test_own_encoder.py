@@ -110,7 +110,7 @@ def test_it_is_built_with_its_options():
         (Broken, "not finite"),
     ],
 )
-def test_what_it_does_wrong_is_said_before_training(part, reason):
+def test_faults_are_reported_before_training(part, reason):
     with pytest.raises(AffektError, match=reason):
         own_encoder(settings(part))
 
@@ -148,7 +148,7 @@ def test_its_weights_come_from_a_file(tmp_path):
         build_encoder(settings(Good, dim=3).model_copy(update={"weights": weights}))
 
 
-def test_the_cache_and_the_statistics_know_its_code(monkeypatch):
+def test_cache_and_statistics_depend_on_its_code(monkeypatch):
     encoder = own_encoder(settings(Weightless))
     before = embedding_key(encoder)
     assert embedding_key(own_encoder(settings(Weightless))) == before
@@ -172,7 +172,7 @@ def folder(tmp_path):
     return tmp_path / "m", checkpoint
 
 
-def test_a_model_with_it_comes_back_bit_for_bit(folder):
+def test_a_loaded_model_with_it_is_bitwise_equal_to_the_saved_one(folder):
     place, checkpoint = folder
     again = load_checkpoint(place)
     for key, value in checkpoint.model.state_dict().items():
@@ -187,7 +187,7 @@ def renamed(place, name):
     (place / "config.json").write_text(json.dumps(about))
 
 
-def test_a_model_whose_module_is_not_trusted_or_not_there_is_refused(folder, tmp_path, monkeypatch):
+def test_a_model_whose_module_is_not_trusted_or_missing_is_refused(folder, tmp_path, monkeypatch):
     place, _ = folder
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stranger_module.py").write_text("open('was_run', 'w').close()")

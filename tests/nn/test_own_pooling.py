@@ -1,4 +1,4 @@
-"""A pooling of the user is tried before anything is trained with it."""
+"""A pooling of the user is checked before it is trained."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ class WrongDim(Maximum):
         self.dim = hidden + 1
 
 
-def test_it_stands_in_a_model():
+def test_it_is_used_in_a_model():
     config = Config.model_validate(
         {"stage2": {"pooling": f"{__name__}.Maximum", "hidden": 4}, "encoder": {"name": "vggish"}}
     )
@@ -59,7 +59,7 @@ def test_it_stands_in_a_model():
         (WrongDim, r"pooled has shape \(2, 8\), it must be \(2, 9\)"),
     ],
 )
-def test_what_it_does_wrong_is_said_before_training(part, reason):
+def test_faults_are_reported_before_training(part, reason):
     with pytest.raises(AffektError, match=reason):
         make_pooling(f"{__name__}:{part.__name__}", 8, 3)
 

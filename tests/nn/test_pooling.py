@@ -36,7 +36,7 @@ def test_mean_by_hand():
     assert vector[0].tolist() == pytest.approx([2.5 / 3, 2 / 3])
 
 
-def test_multi_head_keeps_the_heads_apart():
+def test_multi_head_concatenates_the_heads():
     pool = pooling("multi-head")
     with torch.no_grad():
         pool.score.weight.zero_()

@@ -71,7 +71,7 @@ def test_a_clip_is_the_same_alone_in_any_batch_and_in_any_order(cell, pooling):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "peephole"])
-def test_order_matters_and_both_directions_are_heard(cell):
+def test_the_output_depends_on_the_order_in_both_directions(cell):
     net = model(cell, "attention")
     clip = torch.randn(6, 8)
     lengths = torch.tensor([6])

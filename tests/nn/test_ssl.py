@@ -59,14 +59,14 @@ def whisper(tmp_path_factory):
     return folder
 
 
-def test_whisper_through_transformers_is_our_own_where_both_hear_the_same(whisper, tmp_path):
+def test_whisper_of_transformers_equals_our_own_on_the_same_samples(whisper, tmp_path):
     theirs = build_encoder(Encoder(name="ssl", weights=str(whisper), layer=2))
     assert theirs.dim == 128
     tensors = {k: v for k, v in theirs.model.state_dict().items() if not k.startswith("layer_norm")}
     save_file(tensors, tmp_path / "encoder.safetensors")
     ours = build_encoder(Encoder(weights=str(tmp_path / "encoder.safetensors"), layer=1))
     theirs.layer = 1
-    wave = torch.tensor(noise(29 * 16_000))  # ours hears no silence up to 30 s, theirs does
+    wave = torch.tensor(noise(29 * 16_000))  # theirs is padded to 30 s, ours is not
     span = torch.tensor([[2.4, 3.36], [4.8, 5.76]])
     with torch.inference_mode():
         embeddings, reference = ours([wave], [span]), theirs([wave], [span])
@@ -78,7 +78,7 @@ def noise(samples, seed=0):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_vectors_are_the_pooled_frames_of_the_chosen_layer(folder, name):
+def test_embeddings_are_the_pooled_frames_of_the_chosen_layer(folder, name):
     encoder = build_encoder(Encoder(name="ssl", weights=str(folder / name), layer=1))
     wave = torch.tensor(noise(32_000))
     theirs = MODELS[name][1].from_pretrained(folder / name).eval()
@@ -93,7 +93,7 @@ def test_vectors_are_the_pooled_frames_of_the_chosen_layer(folder, name):
 
 
 @pytest.mark.parametrize("mix", [False, True])
-def test_a_clip_has_the_same_vectors_in_any_company(folder, mix):
+def test_a_clip_has_the_same_embeddings_in_any_batch(folder, mix):
     settings = Encoder(name="ssl", weights=str(folder / "hubert"), layer=2, mix=mix)
     encoder = build_encoder(settings)
     waves = [noise(n, n) for n in (5_000, 30_000, 26 * 16_000, 17_000)]
@@ -124,7 +124,7 @@ def test_train_save_load_recognise(folder, whisper, manifest, tiny_config, tmp_p
     assert again.probabilities == before.probabilities
 
 
-def test_what_is_no_speech_encoder_is_refused(folder, tmp_path):
+def test_a_model_that_is_no_speech_encoder_is_refused(folder, tmp_path):
     with pytest.raises(CheckpointError, match="needs --encoder.weights"):
         build_encoder(Encoder(name="ssl"))
     with pytest.raises(CheckpointError, match="transformers cannot load it"):

@@ -11,7 +11,7 @@ from affekt.nn.training_info import CorpusInfo, TrainingInfo
 
 
 @pytest.mark.parametrize("name", ["default", "open"])
-def test_what_is_recorded_of_a_bundled_model_keeps_its_keys_and_values(name):
+def test_the_record_of_a_bundled_model_is_written_as_it_was_read(name):
     folder = bundled_models()[name]
     stored = json.loads((folder / "config.json").read_text())["training"]
     assert read_model_config(folder).training.to_json() == stored
@@ -23,7 +23,7 @@ def test_the_license_of_a_corpus_is_stored_under_terms():
     assert TrainingInfo.model_validate(info.to_json()) == info
 
 
-def test_only_what_was_set_is_written_and_unknown_fields_are_kept():
+def test_only_fields_that_were_set_are_written_and_unknown_ones_remain():
     info = TrainingInfo.model_validate({"seed": 3, "C": 0.1, "trees": 500})
     assert info.to_json() == {"seed": 3, "C": 0.1, "trees": 500}
     assert info.with_values(fold=2).to_json() == {"seed": 3, "fold": 2, "C": 0.1, "trees": 500}

@@ -35,7 +35,7 @@ def load(path):
     return weights.build_encoder(Encoder(name="vggish", weights=str(path)))
 
 
-def test_an_official_looking_checkpoint_is_loaded_and_named(tmp_path):
+def test_a_checkpoint_in_the_official_layout_is_loaded_and_named(tmp_path):
     path = official(tmp_path)
     encoder = load(path)
     assert path.name in encoder.origin
@@ -137,7 +137,7 @@ def nhwc_forward(variables, patch):
     return x
 
 
-def test_googles_layout_is_turned_into_ours():
+def test_googles_layout_is_converted_to_ours():
     shapes = {"conv1": (3, 3, 1, 64), "conv2": (3, 3, 64, 128), "conv3/conv3_1": (3, 3, 128, 256),
               "conv3/conv3_2": (3, 3, 256, 256), "conv4/conv4_1": (3, 3, 256, 512),
               "conv4/conv4_2": (3, 3, 512, 512), "fc1/fc1_1": (12288, 4096),

@@ -51,7 +51,7 @@ def bare(data, kind="audio/flac"):
     return {"content": data, "headers": {"Content-Type": kind}}
 
 
-def test_the_answer_is_what_predict_prints(client):
+def test_the_response_is_what_predict_prints(client):
     expected = load()(DEMO[0]).to_dict()
     for request in (form(LIVELY), bare(LIVELY)):
         answer = client.post("/v1/recognise", **request)
@@ -138,18 +138,18 @@ def test_recordings_of_jobs_are_deleted(client, state_folder):
 
 def test_concurrent_requests_give_the_results_of_single_ones(client, server):
     waves = [read(file).wave[: 16_000 * seconds] for file in DEMO for seconds in (1, 2, 3)]
-    sounds = []
+    clips = []
     for wave in waves:
-        sounds.append(io.BytesIO())
-        soundfile.write(sounds[-1], wave, 16_000, format="flac")
-    alone = [client.post("/v1/recognise", **form(s.getvalue())).json() for s in sounds]
-    together = [None] * len(sounds)
+        clips.append(io.BytesIO())
+        soundfile.write(clips[-1], wave, 16_000, format="flac")
+    alone = [client.post("/v1/recognise", **form(s.getvalue())).json() for s in clips]
+    together = [None] * len(clips)
 
     def ask(i):
         with httpx.Client(base_url=server, timeout=60) as own:
-            together[i] = own.post("/v1/recognise", **form(sounds[i].getvalue())).json()
+            together[i] = own.post("/v1/recognise", **form(clips[i].getvalue())).json()
 
-    threads = [threading.Thread(target=ask, args=[i]) for i in range(len(sounds))]
+    threads = [threading.Thread(target=ask, args=[i]) for i in range(len(clips))]
     for thread in threads:
         thread.start()
     for thread in threads:

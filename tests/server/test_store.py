@@ -86,7 +86,7 @@ def test_the_queue_is_limited_and_ended_jobs_expire(jobs, monkeypatch):
     jobs.complete(job, [])
     queued(jobs, "d")
     jobs.delete_expired()
-    assert jobs.get(first.id).status == "done"  # kept for an hour after its end
+    assert jobs.get(first.id).status == "done"  # stored for an hour after its end
     monkeypatch.setattr(store.time, "time", lambda: now + 8000)
     jobs.delete_expired()
     assert jobs.get(first.id) is None

@@ -41,7 +41,7 @@ def test_it_learns_speakers_unlike_the_training_data(base, clips, cache):
     assert adapted.notes() == []
 
 
-def test_the_base_stays_as_it_is(base, clips, cache):
+def test_the_base_model_is_not_changed(base, clips, cache):
     before = {name: t.clone() for name, t in base.model.state_dict().items()}
     adapted = adapt(base, clips, cache, "mine")
     for name, tensor in base.model.state_dict().items():
@@ -78,7 +78,7 @@ def test_one_speaker_and_few_clips_are_enough_and_new_classes_are_added(base, cl
     assert any("joke" in note for note in adapted.notes())
 
 
-def test_too_little_is_refused(base, clips, cache):
+def test_too_few_classes_or_clips_are_refused(base, clips, cache):
     with pytest.raises(CorpusError, match="two classes with two clips each; there are anger"):
         adapt(base, [c for c in clips if c.label == "anger"], cache, "mine")
     one = [c for c in clips if c.label == "anger"] + [c for c in clips if c.label == "neutral"][:1]

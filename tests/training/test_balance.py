@@ -110,7 +110,7 @@ def test_only_training_and_reports_of_the_plan_import_it():
             assert "balance import" not in path.read_text("utf-8"), path
 
 
-def test_the_papers_rule_by_rank_gives_its_own_plan_from_its_own_table():
+def test_the_papers_rule_by_rank_gives_its_plan_for_its_table():
     before = {"anger": 144, "disgust": 268, "fear": 93, "joy": 491, "sadness": 487, "surprise": 83}
     lengths = [(label, 0.96 * count + 0.02) for label, count in before.items()]
     assert counts(lengths, dict.fromkeys(before, 0.96)) == before

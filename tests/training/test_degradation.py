@@ -37,7 +37,7 @@ def test_colours_of_noise():
     assert slope("brown") == pytest.approx(-30, abs=1.5)
 
 
-def test_a_telephone_keeps_its_band_and_the_length():
+def test_a_telephone_line_passes_its_band_and_preserves_the_length():
     wave = (tone(100) + tone(1000) + tone(6000)) / 3
     narrow = d.telephone(wave)
     assert len(narrow) == len(wave)
@@ -46,7 +46,7 @@ def test_a_telephone_keeps_its_band_and_the_length():
     assert power(narrow, 6000) < power(wave, 6000) - 40
 
 
-def test_mu_law_errs_by_its_eighth_bit():
+def test_the_error_of_mu_law_is_that_of_8_bits():
     wave = tone(1000, 0.5) * 0.5
     error = d.telephone(wave)[800:-800] - d.band(wave, 300, 3400)[800:-800]
     assert 30 < 20 * np.log10(0.5 / np.abs(error).max()) < 50  # 8 bits, logarithmic
@@ -59,7 +59,7 @@ def test_opus_gives_the_same_length_and_about_the_same_tone():
         assert power(decoded, 500) == pytest.approx(0, abs=2)
 
 
-def test_a_room_rings_on_and_decays_by_60_db():
+def test_reverberation_decays_by_60_db():
     click = np.zeros(RATE, np.float32)
     click[0] = 1
     response = d.reverb(click, 0.4, rng(0))
@@ -74,7 +74,7 @@ def test_clipping_cuts_the_requested_share():
     assert np.mean(np.abs(clipped) >= np.abs(clipped).max() - 1e-6) == pytest.approx(0.1, abs=0.02)
 
 
-def test_speed_moves_pitch_and_length():
+def test_speed_changes_pitch_and_length():
     faster = d.speed(tone(1000), 1.25)
     assert len(faster) == pytest.approx(RATE / 1.25, abs=2)
     assert power(faster, 1250) == pytest.approx(0, abs=1)

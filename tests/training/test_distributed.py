@@ -1,4 +1,4 @@
-"""Two processes learn what one does."""
+"""Two processes train the same model as a single one."""
 
 import json
 import subprocess
@@ -81,7 +81,7 @@ def both(manifest, tiny_config, tmp_path_factory):
     return json.loads(json.dumps(alone)), two
 
 
-def test_gradients_of_shares_and_pieces_are_those_of_the_whole_batch(both):
+def test_gradients_of_shares_and_parts_sum_to_those_of_the_batch(both):
     alone, two = both
     expected = pytest.approx(alone["regression"][0], abs=1e-5)
     assert alone["regression"][1] == expected
@@ -89,7 +89,7 @@ def test_gradients_of_shares_and_pieces_are_those_of_the_whole_batch(both):
         assert process["regression"] == [expected, expected]
 
 
-def test_both_have_the_same_model_and_it_learned_as_one_process_does(both):
+def test_two_processes_train_the_model_of_a_single_one(both):
     alone, (first, second) = both
     assert first["weights"] == second["weights"]
     assert first["info"] == second["info"]

@@ -1,4 +1,4 @@
-"""Cached embeddings: known ones are served, changed input never finds stale ones."""
+"""Cached embeddings: stored ones are used, and none for changed input."""
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ class Cached(EmbeddingCache):
         return embeddings
 
 
-def test_the_cache_serves_what_is_known_and_nothing_stale(tmp_path, tiny_config):
+def test_the_cache_returns_stored_embeddings_and_nothing_stale(tmp_path, tiny_config):
     waves = [np.random.default_rng(i).standard_normal(20_000).astype(np.float32) for i in range(3)]
     spans = [uniform(1.25, 0.24)] * 3
     encoder = build_encoder(tiny_config.encoder).eval()
@@ -63,7 +63,7 @@ def test_every_switch_of_an_encoder_changes_its_key():
         assert embedding_key(vggish) != embedding_key(other)
 
 
-def test_a_damaged_cache_file_is_encoded_anew(tmp_path, tiny_config):
+def test_a_damaged_cache_file_is_replaced(tmp_path, tiny_config):
     encoder = build_encoder(tiny_config.encoder).eval()
     wave, spans = np.ones(20_000, np.float32), uniform(1.25, 0.24)
     cache = Cached(encoder, tmp_path)

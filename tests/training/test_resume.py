@@ -1,4 +1,4 @@
-"""A training that is killed goes on and ends with the same bits."""
+"""A killed training is resumed and ends with the same bits."""
 
 import hashlib
 import os
@@ -71,7 +71,7 @@ def test_a_killed_stage_resumes_with_the_same_bits_and_repeats_few_steps(tmp_pat
         assert random_after == after  # the next stage will not notice either
 
 
-def test_a_stage_that_is_done_is_not_run_again(tmp_path):
+def test_a_complete_stage_is_not_run_again(tmp_path):
     weights, history, _, after = learn(ResumeCheckpoints(tmp_path, EVERY))
     again, same_history, steps, random_after = learn(ResumeCheckpoints(tmp_path, EVERY))
     assert steps == []
@@ -150,7 +150,7 @@ def digest(model):
     return hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
 
 
-def test_killed_at_any_moment_it_loses_nothing(command, tmp_path):
+def test_a_training_killed_at_any_moment_is_resumed_with_the_same_result(command, tmp_path):
     """`make faults` kills it twenty times."""
     assert run([*command, "--out", str(tmp_path / "uninterrupted")]) == 0
     out, rng, killed = tmp_path / "out", random.Random(0), 0
@@ -179,7 +179,7 @@ def test_killed_at_any_moment_it_loses_nothing(command, tmp_path):
     assert not saved.exists()
 
 
-def test_a_full_disk_ends_it_with_a_sentence(command, tmp_path):
+def test_a_full_disk_is_an_error_of_one_sentence(command, tmp_path):
     out = tmp_path / "out"
 
     def small() -> None:

@@ -1,4 +1,4 @@
-"""A whole training: what is trained on what, refit, Ctrl-C, the same bits."""
+"""A complete training: clips of each part, refit, Ctrl-C, the same bits."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(clips, tiny_conf
     assert not same(weights(first), weights(other))
 
 
-def test_a_frozen_encoder_stays_and_a_tuned_one_moves(clips, tiny_config):
+def test_only_an_encoder_that_is_not_frozen_changes(clips, tiny_config):
     start = build_encoder(tiny_config.encoder).state_dict()
     assert same(start, train(clips, tiny_config, seed=0).model.encoder.state_dict())
     tuned = tiny_config.model_copy(
@@ -50,7 +50,7 @@ def test_a_frozen_encoder_stays_and_a_tuned_one_moves(clips, tiny_config):
     assert not same(start, train(clips, tuned, seed=0).model.encoder.state_dict())
 
 
-def test_end_to_end_the_encoder_learns_beneath_the_sequence_model(clips, tiny_config):
+def test_end_to_end_the_encoder_is_trained_with_the_sequence_model(clips, tiny_config):
     start = build_encoder(tiny_config.encoder).state_dict()
     config = tiny_config.model_dump()
     config["stage2"] |= {"end_to_end": True, "epochs": 2}
@@ -67,14 +67,14 @@ def test_it_learns(clips, tiny_config):
     assert trained.training_info().validation_UAR > 0.6
 
 
-def test_a_diverging_training_is_no_model(clips, tiny_config):
+def test_a_diverging_training_is_an_error(clips, tiny_config):
     config = tiny_config.model_dump()
     config["stage2"] |= {"learning_rate": 1e30}
     with pytest.raises(AffektError, match="stage 2.+lower the learning rate"):
         train(clips, Config.model_validate(config), seed=0)
 
 
-def test_weights_do_not_depend_on_what_the_cache_held(clips, tiny_config, tmp_path):
+def test_weights_do_not_depend_on_the_content_of_the_cache(clips, tiny_config, tmp_path):
     one, other = (TrainingContext(embedding_cache=tmp_path / name) for name in "ab")
     fresh = weights(train(clips, tiny_config, one, seed=0))
     train(clips[:20], tiny_config, other, seed=0)
@@ -83,7 +83,7 @@ def test_weights_do_not_depend_on_what_the_cache_held(clips, tiny_config, tmp_pa
 
 
 @pytest.mark.parametrize("scope", ["encoder", "both"])
-def test_classes_are_cut_by_the_plan_in_training_and_alike_elsewhere(clips, tiny_config, scope):
+def test_segments_depend_on_the_class_in_training_only(clips, tiny_config, scope):
     balance = tiny_config.balance.model_copy(update={"scope": scope})
     config = tiny_config.model_copy(update={"balance": balance})
     training, validation = inner_split(clips, 0.25, 0)
@@ -91,7 +91,7 @@ def test_classes_are_cut_by_the_plan_in_training_and_alike_elsewhere(clips, tiny
     split, plan, _ = prepare(run, np.random.default_rng(0))
     planned = [cut(c.seconds, plan[c.label]) for c in training]
     even = [uniform(c.seconds, 0.48) for c in training]
-    assert [len(s) for s in planned] != [len(s) for s in even]  # or nothing could be told apart
+    assert [len(s) for s in planned] != [len(s) for s in even]  # otherwise the two would be equal
     expected = [uniform(c.seconds, 0.48) for c in validation]
     for spans, right in (
         (split.training.stage1_spans, planned),
@@ -176,7 +176,7 @@ def test_ctrl_c_in_stage_2_keeps_its_best_epoch(clips, tiny_config):
     ("stage", "done"),
     [("stage 1", 1), ("stage 2", 1), ("encode", 5)],
 )
-def test_a_refit_cut_short_keeps_the_first_model(clips, tiny_config, stage, done):
+def test_an_interrupted_refit_returns_the_first_model(clips, tiny_config, stage, done):
     config = tiny_config.model_dump()
     config["protocol"] |= {"refit": False}
     first = train(clips, Config.model_validate(config), seed=0)
@@ -193,7 +193,7 @@ def test_a_refit_cut_short_keeps_the_first_model(clips, tiny_config, stage, done
 @pytest.mark.parametrize(
     ("stage", "done", "keep"), [("encode", 5, True), ("stage 1", 3, False), ("stage 2", 3, False)]
 )
-def test_ctrl_c_aborts_where_there_is_nothing_to_keep_or_nothing_is_to_be_kept(
+def test_ctrl_c_aborts_without_a_model_or_without_keep_interrupted(
     clips, tiny_config, stage, done, keep
 ):
     with pytest.raises(KeyboardInterrupt):

@@ -69,7 +69,7 @@ def test_ctrl_c_ends_the_stage_with_its_best_epoch():
     assert weight == after(2)
 
 
-def test_ctrl_c_is_heeded_between_two_steps_of_an_epoch():
+def test_ctrl_c_takes_effect_between_two_steps_of_an_epoch():
     weight, history = one_weight([-0.1, -0.9], steps=3, interrupt_at=[4])
     assert history.interrupted
     assert (history.epochs, len(history.loss)) == (1, 1)
@@ -90,7 +90,7 @@ def test_a_second_ctrl_c_aborts():
 
 
 @pytest.mark.parametrize("context", [TrainingContext()])
-def test_ctrl_c_aborts_where_interrupted_trainings_are_not_kept(context):
+def test_ctrl_c_aborts_without_keep_interrupted(context):
     with pytest.raises(KeyboardInterrupt):
         one_weight([-0.1, -0.9, -0.2], interrupt_at=[2], context=context)
 
