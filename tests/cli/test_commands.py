@@ -210,7 +210,7 @@ def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):
     assert trained.returncode == 0, trained.stderr
     card = (tmp_path / "model/README.md").read_text()
     assert "must not decide" in card
-    assert "unheard speakers" in card
+    assert "unseen speakers" in card
     stored = load_file(tmp_path / "model/model.safetensors")
     assert {t.dtype for t in stored.values()} == {torch.float16}
     texts = card + (tmp_path / "model/config.json").read_text()

@@ -122,7 +122,7 @@ def test_a_study_is_run_reported_and_not_run_again(manifest, tiny_config, tmp_pa
     again = affekt(*command, "--lang", "zh")
     assert again.returncode == 0
     assert (tmp_path / "s/default/metrics.json").stat().st_mtime_ns == stamp
-    assert "哪些差异成立" in (tmp_path / "s/report.html").read_text()
+    assert "显著性检验" in (tmp_path / "s/report.html").read_text()
     assert json.loads((tmp_path / "s/default/metrics.json").read_text())["system"] == "default"
 
     other = affekt(*command, "--protocol.seed", "7")
@@ -151,5 +151,5 @@ def test_a_study_on_the_folds_of_others(manifest, tmp_path):
 
 def test_a_page_says_where_nothing_can_be_significant():
     page = study_page([run(name, ["a"] * 4) for name in ("x", "y", "z")])
-    assert "With 2 speakers no p can lie below 0.5000" in page.html
-    assert "none corrected for 3 pairs below 1.000" in page.markdown
+    assert "The number of speakers (2) limits p to at least 0.5000, " in page.html
+    assert "at least 1.000 after correction for the number of pairs (3)" in page.markdown

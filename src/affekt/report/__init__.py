@@ -1,1 +1,1 @@
-"""What people look at: pictures, tables on the terminal, model cards."""
+"""Output for readers: console, figures, report pages and model cards."""

@@ -1,6 +1,6 @@
-"""Colours of the classes, the same in every picture, table and page.
+"""Colours of the classes in figures and pages.
 
-They are those of Okabe and Ito, which can be told apart with any colour vision.
+They are the colours of Okabe and Ito, which are distinguishable with any colour vision.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ SPARE = ("#000000", "#7F3C8D", "#11A579", "#A5AA99", "#66461F", "#E73F74")
 
 
 def colours(labels: Iterable[str]) -> dict[str, str]:
-    """A colour for each class; classes without one of their own take the spare ones in order."""
+    """A colour for each class; classes without a fixed one take the spare colours in order."""
     labels = list(labels)
     others = (label for label in labels if label not in COLOURS)
     spare = {label: SPARE[i % len(SPARE)] for i, label in enumerate(others)}

@@ -1,4 +1,4 @@
-"""Results on the terminal, as a person wants to see them."""
+"""Results and progress on the terminal."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -30,7 +30,7 @@ WIDTH = 30
 
 
 def prediction_view(prediction: Prediction) -> RenderableType:
-    """Label, probabilities, and the timeline with its attention."""
+    """Label and probabilities of a recording, and its timeline with attention."""
     style = STYLES.get(prediction.label, "bold")
     head = Text.assemble(
         (printable(prediction.file), "bold"),
@@ -57,7 +57,7 @@ def prediction_view(prediction: Prediction) -> RenderableType:
 
 
 def utterance_line(prediction: Prediction) -> Text:
-    """One utterance of a long recording: when, what, how sure."""
+    """An utterance of a long recording: its time, emotion and probability."""
     start, end = prediction.start, prediction.start + prediction.duration
     who = f"[{prediction.channel}] " if prediction.channel else ""
     line = Text(f"{who}{_clock(start)} - {_clock(end)}  ")
@@ -69,14 +69,14 @@ def utterance_line(prediction: Prediction) -> Text:
 
 
 def moment_line(segment: Segment) -> Text:
-    """The moment of live speech: when, what, how sure, as a bar."""
+    """A segment of live speech: its time, emotion and probability, also as a bar."""
     line = Text(f"{_clock(segment.end):>9}  ")
     if segment.label == UNCERTAIN:
         return line.append("-", "dim")
     style = STYLES.get(segment.label, "bold")
-    sure = segment.probabilities[segment.label]
-    line.append(f"{printable(segment.label):<10} {sure:4.0%} ", style)
-    return line.append("█" * round(sure * WIDTH), style)
+    probability = segment.probabilities[segment.label]
+    line.append(f"{printable(segment.label):<10} {probability:4.0%} ", style)
+    return line.append("█" * round(probability * WIDTH), style)
 
 
 def _clock(seconds: float) -> str:
@@ -85,24 +85,24 @@ def _clock(seconds: float) -> str:
 
 
 def _timeline(prediction: Prediction, most: int = 12) -> Table:
-    """One row for each stretch of segments with the same label, and their attention."""
+    """One row for each run of segments with the same label, with their attention."""
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right")
     segments, edges = prediction.segments, prediction.edges()
     highest = max(s.attention for s in segments)
-    stretches = [list(g) for _, g in groupby(range(len(segments)), lambda i: segments[i].label)]
-    for stretch in stretches[:most]:
-        label = segments[stretch[0]].label
-        marks = (BLOCKS[round(8 * segments[i].attention / highest)] for i in stretch[:WIDTH])
-        times = f"{edges[stretch[0]]:.2f} - {edges[stretch[-1] + 1]:.2f} s"
+    runs = [list(g) for _, g in groupby(range(len(segments)), lambda i: segments[i].label)]
+    for run in runs[:most]:
+        label = segments[run[0]].label
+        marks = (BLOCKS[round(8 * segments[i].attention / highest)] for i in run[:WIDTH])
+        times = f"{edges[run[0]]:.2f} - {edges[run[-1] + 1]:.2f} s"
         table.add_row(times, Text(printable(label), STYLES.get(label, "white")), "".join(marks))
-    if len(stretches) > most:
-        table.add_row("...", f"{len(stretches) - most} more: --json or --plot")
+    if len(runs) > most:
+        table.add_row("...", f"{len(runs) - most} more; see --json or --plot")
     return table
 
 
 def balance_table(rows: Sequence[ClassBalance]) -> Table:
-    """The plan and the counts before and after (the paper's Tables 1 and 2)."""
+    """The balance plan: segments of each class before and after (the paper's Tables 1 and 2)."""
     table = Table(box=None, header_style="bold")
     table.add_column("class")
     for name in ("clips", "segments before", "after"):
@@ -119,7 +119,7 @@ def balance_table(rows: Sequence[ClassBalance]) -> Table:
 
 
 def score_table(metrics: "RunResult") -> RenderableType:
-    """The scores of an evaluation with their intervals, beside the majority line."""
+    """The scores of an evaluation with their intervals, and those of majority and chance."""
     table = Table(box=None, header_style="bold")
     for name in ("score", "mean", "sd over seeds", "95 % over speakers"):
         table.add_column(name, justify="left" if name == "score" else "right")
@@ -131,7 +131,7 @@ def score_table(metrics: "RunResult") -> RenderableType:
 
 
 def score_cells(metrics: "RunResult", name: str) -> tuple[str, str, str]:
-    """Mean, deviation over seeds and interval over speakers; a dash where there is only one."""
+    """Mean, standard deviation over seeds and interval over speakers; "-" where undefined."""
     sd, interval = metrics.sd[name], metrics.ci95[name]
     return (
         f"{metrics.score(name):.3f}",
@@ -141,7 +141,11 @@ def score_cells(metrics: "RunResult", name: str) -> tuple[str, str, str]:
 
 
 def study_table(rows: "Sequence[tuple[str, RunResult]]") -> RenderableType:
-    """One line for each system, the best UAR first."""
+    """One row for each system, the highest UAR first.
+
+    Args:
+        rows: Title and result of each system.
+    """
     table = Table(box=None, header_style="bold")
     for name in ("system", "UAR", "sd over seeds", "95 % over speakers", "WA"):
         table.add_column(name, justify="left" if name == "system" else "right")
@@ -152,7 +156,7 @@ def study_table(rows: "Sequence[tuple[str, RunResult]]") -> RenderableType:
 
 
 def paper_table(table: "PaperTable") -> RenderableType:
-    """A table of the paper with ours beside it."""
+    """A table of the paper with our results."""
     shown = Table(box=None, header_style="bold", title=table.title, title_justify="left")
     for number, name in enumerate(table.head):
         shown.add_column(name, justify="right" if number else "left")
@@ -162,7 +166,7 @@ def paper_table(table: "PaperTable") -> RenderableType:
 
 
 def finding_list(findings: "Sequence[Finding]") -> RenderableType:
-    """What an audit found, the serious first."""
+    """The findings of an audit, serious ones first."""
     if not findings:
         return Text("nothing found", "green")
     lines: list[RenderableType] = []
@@ -174,7 +178,7 @@ def finding_list(findings: "Sequence[Finding]") -> RenderableType:
 
 
 class ProgressBars:
-    """Draws `Event`s: one bar for the folds, one for what is being done now."""
+    """Progress bars: one for folds or systems, one for the current stage."""
 
     def __init__(self, console: Console) -> None:
         self.progress = Progress(
@@ -196,19 +200,19 @@ class ProgressBars:
         self.progress.stop()
 
     def __call__(self, event: Event) -> None:
-        """Show an event; a new stage replaces the bar of the one before it."""
-        whole = event.stage in ("folds", "systems")
-        task, stage = self.tasks.get(whole, (None, ""))
+        """Show an event; a new stage replaces the bar of the previous one."""
+        outer = event.stage in ("folds", "systems")
+        task, stage = self.tasks.get(outer, (None, ""))
         if stage != event.stage:
             if task is not None:
                 self.progress.remove_task(task)
             task = self.progress.add_task(escape(event.stage), total=event.total, note="")
-            self.tasks[whole] = task, event.stage
+            self.tasks[outer] = task, event.stage
         self.progress.update(task, completed=event.done, total=event.total, note=event.note)
 
 
 class ProgressLines:
-    """For logs: one line for each stage that has ended, and for each fold."""
+    """Progress as lines for a log: one for each stage that has ended."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -221,7 +225,7 @@ class ProgressLines:
         self._flush()
 
     def __call__(self, event: Event) -> None:
-        """Note an event; print the one before it if its stage is over."""
+        """Take an event; print the previous one if its stage has ended."""
         if self.last is not None and self.last.stage != event.stage:
             self._flush()
         self.last = event

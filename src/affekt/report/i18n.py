@@ -1,40 +1,42 @@
-"""The words of reports, in English and Chinese."""
+"""Texts of the report of a study, in English and Chinese."""
 
 TEXT: dict[str, dict[str, str]] = {
     "en": {
         "title": "Emotion recognition study",
         "limits": (
-            "Emotion recognition errs, differs by culture and person, and must not decide "
-            "about people. A score holds for this corpus and protocol, not for everyday speech."
+            "Emotion recognition makes errors, differs between cultures and persons, and must not "
+            "be used to make decisions about people. A score holds for this corpus and protocol, "
+            "not for everyday speech."
         ),
         "corpus": "Corpus",
+        "size": "{clips} clips, {speakers} speakers",
         "clips": "clips",
         "speakers": "speakers",
-        "terms": "Terms",
+        "license": "License",
         "notes": "Notes",
         "scores": "Scores",
         "scores_note": (
-            "Mean ± standard deviation over seeds; in brackets 95 % intervals by bootstrap over "
-            "speakers. WA accuracy, UAR mean recall, MAP macro average precision."
+            "Mean ± standard deviation over seeds, and the 95 % interval by bootstrap over "
+            "speakers. WA is accuracy, UAR unweighted average recall, MAP macro-averaged precision."
         ),
         "system": "system",
-        "majority": "always the most frequent class (WA)",
-        "chance": "guessing (UAR)",
+        "majority": "majority class (WA)",
+        "chance": "chance (UAR)",
         "seeds": "seeds",
-        "tests": "Which differences hold",
+        "tests": "Significance tests",
         "tests_note": (
-            "Paired permutation test of the pooled UAR: all predictions for a speaker change "
-            "sides together. Corrected by Holm for the number of pairs; below 0.05 in bold."
+            "Paired permutation test of the pooled UAR; all predictions for a speaker are "
+            "exchanged together. Holm's correction for the number of pairs; p below 0.05 is bold."
         ),
-        "floor": (
-            "With {speakers} speakers no p can lie below {least:.4f}, and none corrected for "
-            "{pairs} pairs below {corrected:.3f}, however large the difference: compare fewer "
-            "systems."
+        "smallest_p": (
+            "The number of speakers ({speakers}) limits p to at least {least:.4f}, and to at least "
+            "{corrected:.3f} after correction for the number of pairs ({pairs}), however large the "
+            "difference: compare fewer systems."
         ),
         "pair": "systems",
         "difference": "difference in UAR",
-        "corrected": "p corrected",
-        "confusion": "Confusion matrix, folds and seeds pooled",
+        "corrected": "corrected p",
+        "confusion": "Confusion matrix, summed over folds and seeds",
         "by_class": "By class",
         "by_speaker": "By speaker",
         "by_gender": "By gender",
@@ -43,8 +45,8 @@ TEXT: dict[str, dict[str, str]] = {
         "precision": "precision",
         "speaker": "speaker",
         "gender": "gender",
-        "curves": "Learning curves: training loss, validation loss and validation UAR of each fold",
-        "balance": "Balance of the training part of the first fold",
+        "curves": "Learning curves of each training: loss, validation loss and validation UAR",
+        "balance": "Class balance in the training part of the first fold",
         "protocol": "Protocol",
         "settings": "Settings and versions",
         "interval": "95 %",
@@ -56,31 +58,32 @@ TEXT: dict[str, dict[str, str]] = {
             "不代表日常语音。"
         ),
         "corpus": "语料库",
-        "clips": "条语音",
-        "speakers": "位说话人",
-        "terms": "使用条款",
+        "size": "{clips} 条语音，{speakers} 位说话人",
+        "clips": "语音条数",
+        "speakers": "说话人数",
+        "license": "许可",
         "notes": "说明",
         "scores": "分数",
         "scores_note": (
-            "各随机种子的均值 ± 标准差；方括号内为按说话人自助重采样得到的 95 % 置信区间。"
-            "WA 为准确率，UAR 为未加权平均召回率，MAP 为宏平均精确率。"
+            "各随机种子的均值 ± 标准差，以及按说话人自助重采样得到的 95 % 置信区间。"
+            "WA 为加权准确率，UAR 为未加权平均召回率，MAP 为宏平均精确率。"
         ),
         "system": "系统",
         "majority": "始终预测多数类（WA）",
-        "chance": "随机猜测（UAR）",
+        "chance": "随机水平（UAR）",
         "seeds": "种子数",
-        "tests": "哪些差异成立",
+        "tests": "显著性检验",
         "tests_note": (
-            "对合并 UAR 的配对置换检验：同一说话人的全部预测一起交换。"
-            "按系统对的数目作 Holm 校正；小于 0.05 的以粗体显示。"
+            "对合并后的 UAR 作配对置换检验，同一说话人的全部预测一起交换。"
+            "按系统对的数目作 Holm 校正；小于 0.05 的 p 值以粗体显示。"
         ),
-        "floor": (
+        "smallest_p": (
             "只有 {speakers} 位说话人时，无论差异多大，p 值都不会低于 {least:.4f}，"
-            "按 {pairs} 对校正后不会低于 {corrected:.3f}：请减少参与比较的系统。"
+            "按 {pairs} 个系统对校正后不会低于 {corrected:.3f}：请减少参与比较的系统。"
         ),
         "pair": "系统对",
         "difference": "UAR 之差",
-        "corrected": "校正后的 p",
+        "corrected": "校正后的 p 值",
         "confusion": "混淆矩阵（合并各折与各种子）",
         "by_class": "按类别",
         "by_speaker": "按说话人",
@@ -90,8 +93,8 @@ TEXT: dict[str, dict[str, str]] = {
         "precision": "精确率",
         "speaker": "说话人",
         "gender": "性别",
-        "curves": "学习曲线：各折的训练损失、验证损失和验证 UAR",
-        "balance": "第一折训练部分的数据平衡",
+        "curves": "各次训练的学习曲线：训练损失、验证损失和验证 UAR",
+        "balance": "第一折训练部分的类别平衡",
         "protocol": "评估协议",
         "settings": "设置与版本",
         "interval": "95 %",

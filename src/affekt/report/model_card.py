@@ -1,8 +1,9 @@
-"""The model card: data, protocol, score, terms, and what the model must not be used for."""
+"""Model cards: training data, license, score, protocol and limits of a model."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..plural import counted
 from ..sanitise import printable
 from .console import score_cells
 
@@ -12,34 +13,42 @@ if TYPE_CHECKING:
 LIMITS = """\
 ## Limits
 
-Emotion recognition errs. It hears how something was said, not what is felt; people, cultures
-and languages differ in how they sound; acted speech differs from everyday speech. Use the
-result to search, sort and look closer. It must not decide about a person: not on hiring,
-grading, credit, policing, border control, health or employment."""
+Emotion recognition makes errors. The model judges how something was said, not what a person
+feels. People, cultures and languages differ in how they express emotion, and acted speech differs
+from everyday speech. Use the result to search and sort recordings and to look at them more closely.
+It must not decide about a person: not on hiring, grading, credit, policing, border control, health
+or employment."""
 
 
 def model_card(
     name: str,
-    note: str,
+    intended_use: str,
     labels: list[str],
     training: Mapping[str, Any],
     evaluation: "RunResult | None",
 ) -> str:
-    """Markdown of a model folder's README.md."""
+    """Model card of a trained model, in Markdown.
+
+    Args:
+        name: Name of the model.
+        intended_use: What the model is good for and what not.
+        labels: Its classes.
+        training: Record of its training.
+        evaluation: Evaluation of the same recipe; None without one.
+    """
     corpus = training["corpus"]
     counts = ", ".join(f"{cell(label)} {count}" for label, count in corpus["labels"].items())
     plan = ", ".join(f"{cell(label)}: {tier}" for label, tier in training["plan"].items())
     lines = [
         f"# {name}",
         "",
-        note,
+        intended_use,
         "",
         "| | |",
         "|---|---|",
         f"| classes | {cell(', '.join(labels))} |",
-        f"| trained on | {cell(corpus['name'])}: {corpus['clips']} clips, "
-        f"{corpus['speakers']} speakers ({counts}) |",
-        f"| terms of the data | {corpus['terms']} |",
+        f"| trained on | {_size(corpus)} ({counts}) |",
+        f"| license of the data | {corpus['terms']} |",
         f"| encoder | {training['encoder']} |",
         f"| balance plan | {plan} |",
         f"| epochs | stage 1: {training['stage1_epochs']}, stage 2: {training['stage2_epochs']} |",
@@ -57,41 +66,52 @@ def model_card(
 
 
 def _calibrated(training: Mapping[str, Any]) -> str:
-    """On whom the probabilities were calibrated."""
+    """On which speakers or corpora the probabilities were calibrated."""
     if not (runs := training.get("left_out")):
-        return "calibrated on validation speakers; on other voices and languages it is too high"
+        return "calibrated on validation speakers; too high for other speakers and languages"
     corpora = ", ".join(runs[0]["corpora"])
-    return f"calibrated on corpora left out of training in turn ({corpora})"
+    return f"calibrated on corpora that were left out of training in turn ({corpora})"
 
 
-def adapted_card(name: str, note: str, labels: list[str], training_info: Mapping[str, Any]) -> str:
-    """Markdown of the README.md of a model fitted to its user's recordings."""
-    corpus, low_high = training_info["corpus"], training_info["gain95"]
+def _size(corpus: Mapping[str, Any]) -> str:
+    """Name of a corpus with its numbers of clips and speakers."""
+    clips, speakers = counted(corpus["clips"], "clip"), counted(corpus["speakers"], "speaker")
+    return f"{cell(corpus['name'])}: {clips}, {speakers}"
+
+
+def adapted_card(
+    name: str, intended_use: str, labels: list[str], training_info: Mapping[str, Any]
+) -> str:
+    """Model card of an adapted model, in Markdown.
+
+    Args:
+        name: Name of the model.
+        intended_use: What the model is good for and what not.
+        labels: Its classes.
+        training_info: Record of the adaptation.
+    """
+    corpus, (low, high) = training_info["corpus"], training_info["gain95"]
     counts = ", ".join(f"{cell(label)} {count}" for label, count in corpus["labels"].items())
-    base, learned_from = (
-        training_info["adapted_from"]["name"],
-        training_info["adapted_from"]["corpus"].get("name"),
-    )
+    base = training_info["adapted_from"]["name"]
+    trained_on = training_info["adapted_from"]["corpus"].get("name")
     lines = [
         f"# {name}",
         "",
-        cell(note),
+        cell(intended_use),
         "",
         "| | |",
         "|---|---|",
         f"| classes | {cell(', '.join(labels))} |",
-        f"| adapted from | {cell(base)} (trained on {cell(str(learned_from))}) |",
-        f"| adapted to | {cell(corpus['name'])}: {corpus['clips']} clips, "
-        f"{corpus['speakers']} speakers ({counts}) |",
-        f"| terms of the data | {cell(corpus['terms'])}; and those of the model it comes from |",
+        f"| adapted from | {cell(base)} (trained on {cell(str(trained_on))}) |",
+        f"| adapted to | {_size(corpus)} ({counts}) |",
+        f"| license of the data | {cell(corpus['terms'])}; and that of the original model |",
         "",
         "## Score",
         "",
         f"UAR on held-out {training_info['held_out']}: {training_info['before_UAR']:.3f} before, "
-        f"{training_info['after_UAR']:.3f} after; the gain lies between {low_high[0]:+.3f} and "
-        f"{low_high[1]:+.3f} (95 %, bootstrap over {training_info['held_out']}). The final weights "
-        "know "
-        "all of the recordings.",
+        f"{training_info['after_UAR']:.3f} after; 95 % interval of the gain, by bootstrap over "
+        f"{training_info['held_out']}: {low:+.3f} to {high:+.3f}. The final weights were trained "
+        "on all recordings.",
         "",
         LIMITS,
         "",
@@ -100,33 +120,33 @@ def adapted_card(name: str, note: str, labels: list[str], training_info: Mapping
 
 
 def cell(text: str) -> str:
-    """Text of a user's inside a Markdown table."""
+    """Text of a user, made harmless for a Markdown table."""
     return printable(text).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _score(training: Mapping[str, Any], evaluation: "RunResult | None") -> list[str]:
     speakers = cell(", ".join(training["validation_speakers"]))
-    whom = f"the validation speakers ({speakers}), who"
+    validation = f"the validation speakers ({speakers}), who"
     if training["corpus"]["speakers"] == 1:
-        whom = f"other clips of the only speaker ({speakers}), which"
+        validation = f"other clips of the only speaker ({speakers}), which"
     optimistic = (
-        f"UAR {training['validation_UAR']:.3f} on {whom} also "
-        "chose the number of epochs: an optimistic figure, not a test."
+        f"UAR {training['validation_UAR']:.3f} on {validation} also "
+        "selected the number of epochs: an optimistic score, not a test."
     )
     if training["refit"]:
         optimistic += " The final weights were trained on them too, for that number of epochs."
     if training["interrupted"]:
         optimistic += " **Training was interrupted**: these are the best weights until then."
     if evaluation is None:
-        return [optimistic, "", "For a test on unheard speakers run `affekt evaluate`."]
+        return [optimistic, "", "For a test on unseen speakers run `affekt evaluate`."]
     rows = []
     for score in ("WA", "UAR", "macro_f1", "MAP"):
         rows.append(f"| {score} | {' | '.join(score_cells(evaluation, score))} |")
-    own = "the corpus' test speakers, whom this model has not heard either:"
+    tested = "the test speakers of the corpus, who are unseen by this model too:"
     if evaluation.corpus.clips == training["corpus"]["clips"]:
-        own = "unheard speakers of the same corpus (this model itself was trained on all of them):"
+        tested = "unseen speakers of the same corpus (this model was trained on all its speakers):"
     return [
-        f"Of the same recipe on {own}",
+        f"Score of the same recipe on {tested}",
         "",
         "| score | mean | sd over seeds | 95 % over speakers |",
         "|---|---|---|---|",

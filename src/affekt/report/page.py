@@ -1,4 +1,4 @@
-"""One page on one or several runs: HTML that needs nothing else, Markdown, and CSV."""
+"""Report on one or several runs as HTML, Markdown and CSV."""
 
 import base64
 import io
@@ -24,11 +24,11 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Page:
-    """A report in every form.
+    """A report in all formats.
 
     Attributes:
-        html: Self-contained.
-        markdown: Scores and tests, without pictures.
+        html: Self-contained page.
+        markdown: Scores, significance tests and protocols, without figures.
         csv: Scores.
     """
 
@@ -38,10 +38,14 @@ class Page:
 
 
 def study_page(runs: list[Run], language: str = "en") -> Page:
-    """Report on runs over the same corpus, the best UAR first.
+    """Report on runs over the same corpus, the highest UAR first.
+
+    Args:
+        runs: The runs.
+        language: ``en`` or ``zh``.
 
     Raises:
-        AffektError: The runs have not tested the same clips.
+        AffektError: The runs have different test clips.
     """
     runs = sorted(runs, key=lambda run: -run.metrics.UAR)
     comparisons = compare(runs)
@@ -55,7 +59,7 @@ def study_page(runs: list[Run], language: str = "en") -> Page:
         "majority": runs[0].metrics.majority,
         "chance": runs[0].metrics.chance_UAR,
         "comparisons": [_pair(c) for c in comparisons],
-        "floor": _floor(runs[0], len(comparisons), TEXT[language]["floor"]),
+        "smallest_p": _smallest_p(runs[0], len(comparisons), TEXT[language]["smallest_p"]),
         "runs": [_details(run) for run in runs],
     }
     html, markdown = (render(f"study.{kind}", content) for kind in ("html", "md"))
@@ -63,7 +67,7 @@ def study_page(runs: list[Run], language: str = "en") -> Page:
 
 
 def render(template: str, content: dict[str, Any]) -> str:
-    """Fill one of our templates; what stands in HTML is escaped."""
+    """Fill a template; values in HTML are escaped."""
     environment = Environment(
         loader=PackageLoader("affekt.report"),
         autoescape=select_autoescape(["html"]),
@@ -75,8 +79,8 @@ def render(template: str, content: dict[str, Any]) -> str:
     return environment.get_template(template).render(content)
 
 
-def _floor(run: Run, pairs: int, text: str) -> str:
-    """Why nothing is significant, where the speakers are too few for so many pairs."""
+def _smallest_p(run: Run, pairs: int, text: str) -> str:
+    """A note if no difference can be significant with so few speakers and so many pairs."""
     speakers = len(run.by_speaker)
     least = 2.0 ** (1 - speakers)
     corrected = min(1.0, pairs * least)
@@ -117,7 +121,7 @@ def _details(run: Run) -> dict[str, Any]:
 
 
 def embedded(figure: Figure) -> str:
-    """A picture inside the page."""
+    """A figure as a data URL."""
     file = io.BytesIO()
     charts.draw(figure, file, "png")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
@@ -144,7 +148,11 @@ def _csv(runs: list[Run]) -> str:
 
 
 def write_page(page: Page, place: Path) -> list[Path]:
-    """Write the page beside its Markdown and CSV; returns what was written."""
+    """Write the formats of a report, with the name of `place` and their own suffixes.
+
+    Returns:
+        Paths of the written files.
+    """
     from ..atomic import write
 
     forms = {".html": page.html, ".md": page.markdown, ".csv": page.csv}

@@ -1,6 +1,6 @@
-"""Pictures (extra ``train``): a recognised recording, a confusion matrix, a balance plan.
+"""Figures: confusion matrix, balance plan, learning curves; and how figures are written.
 
-User text is never read as mathematical markup.
+Text of users is never interpreted as mathematical markup.
 """
 
 import logging
@@ -20,7 +20,7 @@ from ...errors import AffektError
 from ...types import ClassBalance
 from ..colours import colours
 
-FONTS = [  # the first that has a character draws it
+FONTS = [  # a character is drawn with the first font that has it
     "DejaVu Sans",
     "Noto Sans CJK SC",
     "Noto Sans SC",
@@ -31,29 +31,29 @@ FONTS = [  # the first that has a character draws it
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure whole or not at all, in the format of its suffix (png, pdf, svg).
+    """Write a figure atomically, in the format of the suffix: png, pdf or svg.
 
     Raises:
-        AffektError: It cannot be written.
+        AffektError: The suffix is another one, or the file cannot be written.
     """
     kind = kind_of(path)
     write(path, lambda part: draw(figure, part, kind))
 
 
 def kind_of(path: Path) -> str:
-    """The format of a picture, by its suffix.
+    """The format of a figure, from the suffix of its file; png without one.
 
     Raises:
-        AffektError: None that is known.
+        AffektError: The suffix is not png, pdf or svg.
     """
     kind = path.suffix.lstrip(".").lower() or "png"
     if kind not in ("png", "pdf", "svg"):
-        raise AffektError(f"{path}: pictures are png, pdf or svg")
+        raise AffektError(f"{path}: the suffix of a figure is png, pdf or svg")
     return kind
 
 
 def draw(figure: Figure, target: Path | BinaryIO, kind: str) -> None:
-    """Draw with fonts that have the characters, where any has them."""
+    """Draw a figure to a file, with fonts that have the characters of its text."""
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     with rc_context({"font.family": FONTS}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
@@ -61,7 +61,7 @@ def draw(figure: Figure, target: Path | BinaryIO, kind: str) -> None:
 
 
 def confusion(labels: Sequence[str], counts: ArrayLike, title: str) -> Figure:
-    """Pooled confusion matrix: recall in percent, truth in rows (Figures 4 and 5)."""
+    """Confusion matrix in percent of the true class, which is in rows (Figures 4 and 5)."""
     matrix: NDArray[np.float64] = np.asarray(counts, dtype=float)
     share = 100 * matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     figure = Figure(
@@ -79,27 +79,27 @@ def confusion(labels: Sequence[str], counts: ArrayLike, title: str) -> Figure:
     ticks = range(len(labels))
     axes.set_xticks(ticks, labels, rotation=40, ha="right", parse_math=False)
     axes.set_yticks(ticks, labels, parse_math=False)
-    axes.set(xlabel="recognised as", ylabel="true emotion")
+    axes.set(xlabel="predicted class", ylabel="true class")
     axes.set_title(title, parse_math=False, fontsize=10)
     figure.colorbar(image, ax=axes, label="% of the true class", shrink=0.8)
     return figure
 
 
 def balance(rows: Sequence[ClassBalance], title: str) -> Figure:
-    """How each class is cut, and what that gives (the paper's Figures 2 and 3)."""
+    """Segments of each class under a balance plan (the paper's Figures 2 and 3)."""
     labels = [row.label for row in rows]
     colour, places = colours(labels), np.arange(len(rows))
     figure = Figure(figsize=(12, 1.6 + 0.75 * len(rows)), layout="constrained")
-    cuts, bars = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1.15, 1]})
-    cuts.barh(places, [r.median_seconds for r in rows], height=0.9, color="#EEEEEE")
+    segments, bars = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1.15, 1]})
+    segments.barh(places, [r.median_seconds for r in rows], height=0.9, color="#EEEEEE")
     for place, row in zip(places, rows, strict=True):
         for k, start in enumerate(row.starts):
             lane = place - 0.32 + 0.64 * (k % 4) / 3
-            cuts.barh(lane, SEGMENT, left=start, height=0.14, color=colour[row.label])
-    cuts.set_yticks(places, labels, parse_math=False)
-    cuts.invert_yaxis()
-    cuts.set_xlabel("time (s)")
-    cuts.set_title("segments of 0.96 s taken from the class's median clip", fontsize=10)
+            segments.barh(lane, SEGMENT, left=start, height=0.14, color=colour[row.label])
+    segments.set_yticks(places, labels, parse_math=False)
+    segments.invert_yaxis()
+    segments.set_xlabel("time (s)")
+    segments.set_title("segments of 0.96 s in the median clip of the class", fontsize=10)
     bars.barh(places - 0.2, [r.before for r in rows], height=0.38, color="#BBBBBB")
     bars.barh(places + 0.2, [r.after for r in rows], height=0.38, color=list(colour.values()))
     for place, row in zip(places, rows, strict=True):
@@ -113,7 +113,7 @@ def balance(rows: Sequence[ClassBalance], title: str) -> Figure:
 
 
 def learning(folds: Sequence[Mapping[str, Mapping[str, Sequence[float]]]]) -> Figure:
-    """Curves of every fold and seed: one row for each stage, one column for each quantity."""
+    """Learning curves of all trainings: one row for each stage, one column for each quantity."""
     stages = list(folds[0])
     quantities = list(folds[0][stages[0]])
     figure = Figure(figsize=(3.6 * len(quantities), 2.6 * len(stages)), layout="constrained")

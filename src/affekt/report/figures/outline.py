@@ -1,4 +1,4 @@
-"""Envelope and log-mel of a recording of any length, for its picture."""
+"""Envelope and log-mel of a recording of any length, for its figure."""
 
 import numpy as np
 import torch
@@ -9,37 +9,37 @@ from ...audio.segmentation import SAMPLE_RATE
 from ...nn.encoders.melspec import HOP, WINDOW, vggish_log_mel
 
 FRAMES_PER_SECOND = 100
-LOWEST, STEP = -4.7, 0.05  # of log-mel in 256 steps: log(0.01) to 8
+LOWEST, STEP = -4.7, 0.05  # log-mel is stored in 256 steps, from log(0.01) to 8
 
 
 class Outline:
     """Minimum, maximum and log-mel of every 10 ms.
 
-    Ten hours take 260 MB, a tenth of their samples.
+    Ten hours take 260 MB, a tenth of the samples.
     """
 
     def __init__(self) -> None:
-        self._left = np.empty(0, np.float32)
+        self._remaining = np.empty(0, np.float32)
         self._extremes: list[NDArray[np.float32]] = []
         self._mel: list[NDArray[np.uint8]] = []
 
     def push(self, block: Wave) -> None:
         """Add the next block ``(samples,)``, of any length."""
-        wave = np.concatenate([self._left, block])
+        wave = np.concatenate([self._remaining, block])
         frames = (len(wave) - (WINDOW - HOP)) // HOP
         if frames > 0:
-            self._take(wave, frames)
+            self._add(wave, frames)
             wave = wave[frames * HOP :]
-        self._left = wave
+        self._remaining = wave
 
     def close(self) -> float:
-        """Add what is left, once, and return the duration in seconds."""
-        seconds = sum(map(len, self._mel)) / FRAMES_PER_SECOND + len(self._left) / SAMPLE_RATE
+        """Add the remaining samples, once, and return the duration in seconds."""
+        seconds = sum(map(len, self._mel)) / FRAMES_PER_SECOND + len(self._remaining) / SAMPLE_RATE
         self.push(np.zeros(WINDOW, np.float32))
         self._extremes, self._mel = [np.concatenate(self._extremes)], [np.concatenate(self._mel)]
         return seconds
 
-    def _take(self, wave: Wave, frames: int) -> None:
+    def _add(self, wave: Wave, frames: int) -> None:
         each = wave[: frames * HOP].reshape(frames, HOP)
         self._extremes.append(np.stack([each.min(1), each.max(1)], axis=1))
         mel = vggish_log_mel(torch.from_numpy(wave[: (frames - 1) * HOP + WINDOW])).numpy()
@@ -51,9 +51,9 @@ class Outline:
         """Reduce an interval to columns; call `close` first.
 
         Args:
-            start: Seconds.
-            end: Seconds.
-            most: Largest number of columns.
+            start: Start of the interval in seconds.
+            end: End of the interval in seconds.
+            most: Maximum number of columns.
 
         Returns:
             Edges of the columns in seconds ``(columns + 1,)``, their minima and maxima

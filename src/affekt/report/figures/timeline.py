@@ -15,15 +15,15 @@ from ..colours import colours
 from .charts import draw
 from .outline import Outline
 
-ROWS = 8  # at most; then a row holds more time
-STEPS = (30, 60, 120, 300, 600, 1800, 3600, 7200)  # s in a row
-COLUMNS = 1500  # of waveform and log-mel in a row
+ROWS = 8  # maximum; for longer recordings a row covers more time
+STEPS = (30, 60, 120, 300, 600, 1800, 3600, 7200)  # seconds per row
+COLUMNS = 1500  # of waveform and log-mel per row
 HEIGHTS = (1.6, 1.6, 2.4, 1.0)  # inches of waveform, log-mel, emotion, attention
 FADED = 0.25  # opacity of utterances whose label is "uncertain"
 
 
 class Timeline(Figure):
-    """A figure that a notebook shows where it is the result of a cell."""
+    """A figure that a notebook displays."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -54,18 +54,18 @@ def recognition(predictions: Sequence[Prediction], outline: Outline | None = Non
     for number, part in enumerate(figure.subfigures(rows, 1, squeeze=False)[:, 0]):
         start = begin + number * row
         axes = part.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights})
-        here = [
+        inside = [
             p
             for p in predictions
             if p.segments and p.start < start + row and p.start + p.duration > start
         ]
         if outline:
-            _sound(axes[0], axes[1], outline, start, min(start + row, begin + duration))
+            _recording(axes[0], axes[1], outline, start, min(start + row, begin + duration))
             for label, shade in colour.items():
-                _speech(axes[0], here, label, shade)
+                _shade(axes[0], inside, label, shade)
         for uncertain in (False, True):
-            if some := [p for p in here if bool(p.rejection_reason) == uncertain]:
-                _emotion(axes[-2], axes[-1], some, colour, FADED if uncertain else 1.0)
+            if chosen := [p for p in inside if bool(p.rejection_reason) == uncertain]:
+                _emotion(axes[-2], axes[-1], chosen, colour, FADED if uncertain else 1.0)
         axes[-2].set(ylim=(0, 1), ylabel="probability")
         axes[-1].set(ylabel="attention", xlim=(start, start + row))
         axes[-1].set_ylim(bottom=0)
@@ -81,11 +81,20 @@ def _title(predictions: Sequence[Prediction]) -> str:
     name = Path(first.file).name + (f", channel {first.channel}" if first.channel else "")
     if len(predictions) > 1 or first.start > 0:
         return f"{name}: {len(predictions)} utterances (model {first.model})"
-    sure = f"probability {first.confidence:.0%} (model {first.model})"
-    return f"{name}: {first.label}, " + (first.rejection_reason or sure)
+    certain = f"probability {first.confidence:.0%} (model {first.model})"
+    return f"{name}: {first.label}, " + (first.rejection_reason or certain)
 
 
-def _sound(wave: Axes, mel: Axes, outline: Outline, start: float, end: float) -> None:
+def _recording(wave: Axes, mel: Axes, outline: Outline, start: float, end: float) -> None:
+    """Draw waveform and log-mel of an interval.
+
+    Args:
+        wave: Axes of the waveform.
+        mel: Axes of the log-mel.
+        outline: Outline of the recording.
+        start: Start of the interval in seconds.
+        end: End of the interval in seconds.
+    """
     edges, extremes, log = outline.columns(start, end, COLUMNS)
     low, high = extremes.T
     wave.fill_between(edges[:-1], low, high, color="#222222", lw=0.4, step="post")
@@ -99,10 +108,16 @@ def _sound(wave: Axes, mel: Axes, outline: Outline, start: float, end: float) ->
     mel.set(yticks=[], ylabel="log-mel")
 
 
-def _speech(wave: Axes, predictions: Sequence[Prediction], label: str, shade: str) -> None:
+def _shade(wave: Axes, predictions: Sequence[Prediction], label: str, shade: str) -> None:
     """Shade the waveform where a class is the most probable.
 
-    All segments of a class are one artist: one for each segment takes minutes for an hour.
+    All segments of a class are one artist; one for each segment would take minutes for an hour.
+
+    Args:
+        wave: Axes of the waveform.
+        predictions: Utterances.
+        label: The class.
+        shade: Its colour.
     """
     spans = [
         (left, right - left)
