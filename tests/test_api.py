@@ -198,7 +198,7 @@ def test_folds_of_others_are_scored_as_they_are_and_leaks_are_marked(manifest, t
     )
     assert (clean.title, clean.clips) == ("Shares (folds of clean)", 12)
     assert [f.test_speakers for f in clean.folds] == [["s1"]]
-    assert "1 folds of clean" in clean.protocol
+    assert "1 fold of clean" in clean.protocol
     assert affekt.audit(tmp_path / "clean") == []
     assert leaky.title == "Shares (folds of leaky, test speakers trained on)"
     assert "1 of 1 folds also train on their test speakers (6 in all)" in leaky.notes
