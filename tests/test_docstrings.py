@@ -1,29 +1,53 @@
-"""The examples in the docstrings of the public names run and give what they show."""
+"""Docstrings of the package: who calls a function with many parameters learns what each is."""
 
-import doctest
-import inspect
-
-import pytest
-from helpers import ROOT
+import ast
+from pathlib import Path
 
 import affekt
 
-
-def examples():
-    """Docstrings of the package, of its public names and of their methods, with examples."""
-    finder = doctest.DocTestFinder(recurse=True)
-    objects = [affekt, *(getattr(affekt, name) for name in affekt.__all__)]
-    for item in objects:
-        recurse = inspect.isclass(item)
-        finder._recurse = recurse
-        for test in finder.find(item, item.__name__, module=False, globs={"affekt": affekt}):
-            if test.examples:
-                yield pytest.param(test, id=test.name)
+ROOT = Path(affekt.__file__).parent
+MANY = 4
+ELSEWHERE = "see `"  # an implementation of an interface that documents its parameters
 
 
-@pytest.mark.parametrize("test", list(examples()))
-def test_an_example_gives_what_it_shows(test, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    messages = []
-    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=messages.append)
-    assert not messages, "".join(messages)
+def functions(path):
+    """The functions of a file, each with the docstring of its class if it is a constructor."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        own = node.body if isinstance(node, ast.ClassDef | ast.Module | ast.If) else []
+        for function in own:
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                text = ast.get_docstring(function) or ""
+                if function.name == "__init__":
+                    text += ast.get_docstring(node) or ""
+                yield function, text
+
+
+def undocumented(path):
+    for function, text in functions(path):
+        decorators = " ".join(ast.unparse(d) for d in function.decorator_list)
+        arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        names = [a.arg for a in arguments if a.arg not in ("self", "cls")]
+        # The help of commands and of the server's endpoints stands in annotations, too.
+        if len(names) < MANY or any(x in decorators for x in ("overload", "command", "router")):
+            continue
+        missing = [name for name in names if f"{name}:" not in text]
+        if missing and ELSEWHERE not in text.lower():
+            yield f"{path}:{function.lineno} {function.name}: {missing}"
+
+
+def test_functions_with_four_or_more_parameters_document_each():
+    found = [line for path in sorted(ROOT.rglob("*.py")) for line in undocumented(path)]
+    assert not found, "\n".join(found)
+
+
+def test_a_missing_parameter_is_found(tmp_path):
+    lines = [
+        "def f(a, b, c, d):",
+        '    """Do.',
+        "",
+        "    Args:",
+        *(f"        {x}: X." for x in "abd"),
+    ]
+    (tmp_path / "planted.py").write_text("\n".join([*lines, '    """', ""]))
+    [found] = undocumented(tmp_path / "planted.py")
+    assert found.endswith("planted.py:1 f: ['c']")
