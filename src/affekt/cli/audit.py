@@ -6,17 +6,17 @@ from .app import app, console, progress
 
 @app.command
 def audit(target: str) -> int:
-    """Look for what would make a score worthless; exit 1 if something serious is found.
+    """Look for leakage and other faults that invalidate a score; exit 1 if one is serious.
 
-    Speakers, sentences, recordings and near-duplicates in both train and test, oversampling
-    before the split, choices made on the test part, statistics taken from it, and classes
-    that speaker, length or level tell.
+    Checked are speakers, sentences, recordings and near-duplicates in both training and test part,
+    oversampling before the split, selection or normalisation on the test part, and classes that
+    can be predicted from speaker, length or level.
 
     Parameters
     ----------
     target:
-        A finished run, a table of folds (CSV with path, label, speaker, fold and if you like
-        part and text), or a corpus, whose usual folds are audited.
+        Folder of a finished run; table of folds (CSV with path, label, speaker, fold and,
+        optionally, part and text); or a corpus, whose usual folds are audited.
     """
     from ..report.console import finding_list
 

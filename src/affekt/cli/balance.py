@@ -1,4 +1,4 @@
-"""``affekt balance``: what lies in a corpus before anything is trained on it."""
+"""``affekt balance``: segments of each class before training."""
 
 from pathlib import Path
 
@@ -24,14 +24,15 @@ def balance(
     plot: Path | None = None,
     config: Settings = Config(),
 ) -> None:
-    """Show how densely each class would be cut for training, and what that gives.
+    """Show the balance plan of a corpus and the number of segments of each class.
 
     Parameters
     ----------
     plot:
-        Picture of the plan and the counts (the paper's Figures 2 and 3).
+        Write a figure of the plan and the numbers (the paper's Figures 2 and 3).
     """
     from ..corpora.registry import load_corpus
+    from ..report.console import balance_table
     from ..training.balance import summarise
     from ..training.clips import audio_warnings, load_clips
 
@@ -40,8 +41,6 @@ def balance(
     with progress() as report:
         clips = load_clips(corpus.examples, report)
     summary = summarise(chosen.balance.plan, [(c.label, c.seconds) for c in clips])
-    from ..report.console import balance_table
-
     console().print(f"balance plan {chosen.balance.plan}", highlight=False)
     console().print(balance_table(summary))
     say_audio_warnings(audio_warnings(clips))

@@ -1,4 +1,4 @@
-"""``affekt data``: which corpora are known, what one holds, how to get it."""
+"""``affekt data``: list, check and download corpora."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from .app import Source, app, console, progress, say
 if TYPE_CHECKING:
     from ..evaluation.audit.corpus_check import Check
 
-data = App(name="data", help="Which corpora are known, what one holds, how to get it.")
+data = App(name="data", help="List, check and download corpora.")
 app.command(data)
 
 
@@ -26,45 +26,45 @@ def list_() -> None:
 
 @data.command
 def check(source: Source) -> int:
-    """Look at a corpus before trusting a number from it; exit 1 if something is serious.
+    """Check a corpus for faults that invalidate a score; exit 1 if one is serious.
 
-    Counts against the official ones, unreadable and double recordings, silence, clipping,
-    sampling rates, classes by speaker, and how far the speaker, the length or the level of a
-    clip alone tell its class.
+    Checked are the number of clips against the published one, unreadable and repeated recordings,
+    silence, clipping, sampling rates, classes by speaker, and how well the speaker, the length or
+    the level of a clip alone predicts its class.
     """
     from ..corpora.registry import load_corpus
-    from ..evaluation.audit.corpus_check import check as look
+    from ..evaluation.audit.corpus_check import check as check_corpus
     from ..report.corpora import check_view
 
     corpus = load_corpus(source)
     with progress() as report:
-        found: Check = look(corpus, report)
+        found: Check = check_corpus(corpus, report)
     console().print(check_view(found))
     return 1 if found.serious else 0
 
 
 @data.command
 def get(name: str, *, out: Path = Path()) -> None:
-    """Fetch a corpus that its owner offers freely, or say how to ask for it.
+    """Download a corpus if its owner offers it freely; otherwise print how to obtain it.
 
     Parameters
     ----------
     name:
-        As in affekt data list.
+        Name of the corpus in affekt data list.
     out:
-        Folder to fetch into. A broken download goes on where it ended.
+        Folder of the download. An interrupted download resumes.
     """
     from ..corpora.download import get as fetch
     from ..corpora.registry import CORPORA
 
     if name not in CORPORA:
-        raise CorpusError(f"{name}: not a known corpus; known are {', '.join(CORPORA)}")
+        raise CorpusError(f"{name}: not a known corpus; choose one of {', '.join(CORPORA)}")
     known = CORPORA[name]
-    say(f"terms: {known.license}")
+    say(f"license: {known.license}")
     if not known.downloads:
-        raise CorpusError(f"{name}: cannot be fetched by a program. {known.obtain}")
+        raise CorpusError(f"{name}: cannot be downloaded by a program. {known.obtain}")
     for download in known.downloads:
-        say(f"from {download.url}" + ("" if download.md5 else " (its owner states no checksum)"))
+        say(f"from {download.url}" + ("" if download.md5 else " (no checksum published)"))
         with progress() as report:
             path = fetch(download, out, report)
-        print(f"{path}: unpack it, then use {name}:FOLDER")
+        print(f"{path}: unpack it, then give the corpus as {name}:FOLDER")

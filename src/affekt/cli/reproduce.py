@@ -22,22 +22,23 @@ def reproduce(
     cache: Cache = None,
     config: Settings = Config(),
 ) -> None:
-    """The paper's tables and figures beside ours, soundly and under its protocol. It resumes.
+    """Compute the paper's tables and figures, under our protocol and under the paper's.
 
-    All of it takes many hours on a CPU; --systems vggish-attention-balance,mfcc is a part, and
-    --seeds 1 a third. Official weights: --weights vggish-10086976.pth.
+    All systems take many hours on a CPU; --systems vggish-attention-balance,mfcc runs two of them,
+    and --seeds 1 takes a third of the time. An interrupted reproduction resumes. For the official
+    weights set --weights vggish-10086976.pth.
 
     Parameters
     ----------
     corpus:
-        Which of the paper's two.
+        Corpus of the paper.
     root:
         Folder of the corpus in its owner's layout.
     out:
         Folder of the runs, and of reproduction.html, .md, tables and figures.
     systems:
-        Names with commas between them; unless given, all of the paper's tables and, beside them,
-        ComParE, our default encoder and the probes.
+        Comma-separated names; by default the systems of the paper's tables, and compare-svm,
+        default, length and majority.
     """
     from ..corpora.registry import load_corpus
     from ..evaluation.study import chosen_systems
@@ -51,16 +52,19 @@ def reproduce(
     overrides = config.model_dump(exclude_unset=True)
     encoder = {"name": "vggish"} | overrides.get("encoder", {})
     if encoder["name"] != "vggish" or config.labels:
-        raise AffektError("the paper's encoder is VGGish and its classes are fixed; use study")
+        raise AffektError("encoder and classes are those of the paper; for others use affekt study")
     chosen = read_config(recipe, overrides | {"encoder": encoder})
     known = systems_of(corpus)
     names = chosen_systems(systems) if systems else known
     if unknown := [name for name in names if name not in known]:
-        raise AffektError(f"not of this study: {', '.join(unknown)}; it has {', '.join(known)}")
-    source = load_corpus(f"{corpus}:{root}", chosen.labels)
+        raise AffektError(
+            f"--systems {', '.join(unknown)}: not in this reproduction; choose from "
+            f"{', '.join(known)}"
+        )
+    examples = load_corpus(f"{corpus}:{root}", chosen.labels)
     embeddings = cache or cache_folder() / "vectors"
     with progress() as report:
-        found = run(source, names, chosen, out, embeddings, workers, report)
+        found = run(examples, names, chosen, out, embeddings, workers, report)
     results = load_results(corpus, found)
     say_notes(results.ours[names[0]].metrics)
     for table in tables(results):

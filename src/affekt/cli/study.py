@@ -16,11 +16,11 @@ Language = Annotated[
 Systems = Annotated[
     str,
     Parameter(
-        help=f"Names with commas between them: {', '.join(SYSTEMS)}. Unless given, all that are "
-        'fast; "all" takes hours.'
+        help=f"Comma-separated names: {', '.join(SYSTEMS)}, or the dotted path of your own. By "
+        'default all fast systems; "all" takes hours.'
     ),
 ]
-Workers = Annotated[int, Parameter(help="Processes, each with folds of its own.")]
+Workers = Annotated[int, Parameter(help="Number of processes; each runs complete folds.")]
 
 
 @app.command
@@ -36,12 +36,12 @@ def study(
     lang: Language = "en",
     config: Settings = Config(),
 ) -> None:
-    """Score several systems on the same folds and report on them. Run again, it goes on.
+    """Evaluate several systems on the same folds and write a report; an interrupted study resumes.
 
     Parameters
     ----------
     out:
-        Folder of the study: a folder for each system, and report.html, .md and .csv.
+        Folder of the study; it holds a folder for each system, and report.html, .md and .csv.
     folds:
         Folds of others, in place of folds by speaker; see affekt evaluate --folds.
     """
@@ -53,11 +53,11 @@ def study(
     from ..report.page import study_page, write_page
 
     chosen = settings(recipe, config)
-    names = {name: configured(name, chosen) for name in chosen_systems(systems)}
+    settings_of = {name: configured(name, chosen) for name in chosen_systems(systems)}
     corpus = corpus_with_folds(source, chosen.labels, folds=folds)
     embeddings = cache or cache_folder() / "vectors"
     with progress() as report:
-        folders = run_study(corpus, names, out, embeddings, workers, report)
+        folders = run_study(corpus, settings_of, out, embeddings, workers, report)
     runs = [load_run(folder) for folder in folders]
     console().print(study_table([(run.title, run.metrics) for run in runs]))
     say_notes(runs[0].metrics)
@@ -71,20 +71,20 @@ def report(
     html: Path = Path("report.html"),
     lang: Language = "en",
 ) -> None:
-    """Report on finished runs over the same corpus: scores, tests, confusions, curves.
+    """Report on finished runs over the same corpus: scores, significance tests, confusion matrices.
 
     Parameters
     ----------
     runs:
-        Folders that evaluate or study wrote.
+        Folders of finished runs of affekt evaluate or affekt study.
     html:
-        Where to write the page; Markdown and CSV are written beside it.
+        File of the page; Markdown and CSV are written to the same folder.
     """
     from ..evaluation.results import load_run
     from ..report.page import study_page, write_page
 
     if not runs:
-        raise AffektError("report needs a run: affekt report runs/mine")
+        raise AffektError("report needs the folder of a run: affekt report runs/mine")
     page = study_page([load_run(run) for run in runs], lang)
     for path in write_page(page, html):
         say(f"written: {path}")

@@ -23,11 +23,10 @@ from ...config import Config
 from ...errors import CheckpointError
 from ...nn.emotion_model import rms_normalised
 from ...nn.encoders.melspec import HOP, WINDOW, vggish_log_mel
-from ...progress import Report
-from ...training.clips import Clip
-from .functionals import grid_search, margins_to_probabilities
+from .functionals import Grid, grid_search, margins_to_probabilities
 from .network import NetworkSystem, Schedule, scaled
 from .rasta import deltas
+from .system import TrainingPart
 
 FRAMES, SHIFT, SIDE = 64, 30, 227
 
@@ -78,30 +77,19 @@ class AlexNetSystem(NetworkSystem):
         if config.baselines.alexnet:  # a wrong file is an error before any training
             load_imagenet(AlexNet(2), Path(config.baselines.alexnet))
 
-    def fit(
-        self,
-        clips: Sequence[Clip],
-        seed: int,
-        report: Report,
-        held_out: Sequence[Clip] | None = None,
-    ) -> None:
-        """Fine-tune on single segments, then fit the SVM on all training clips; see `System`."""
-        super().fit(clips, seed, report, held_out)
+    def train(self, part: TrainingPart) -> None:
+        """Fine-tune on single segments, then fit the SVM on all training clips."""
+        super().train(part)
         if self.averaging == "embeddings":
-            embeddings = self._embeddings([c.recording for c in clips])
+            embeddings = self._embeddings([c.recording for c in part.clips])
             svm = SVC(kernel="linear", class_weight="balanced")
-            search = grid_search(
-                svm, [{"svc__C": [1e-5, 1e-4, 1e-3, 1e-2]}], embeddings, clips, seed
-            )
+            grid: Grid = [{"svc__C": [1e-5, 1e-4, 1e-3, 1e-2]}]
+            search = grid_search(svm, grid, embeddings, part.clips, part.seed)
             self.svm = search.best_estimator_
             self.training_info["C"] = search.best_params_["svc__C"]
 
     def initialise(
-        self,
-        clips: Sequence[Clip],
-        segments: Sequence[Tensor],
-        rng: np.random.Generator,
-        report: Report,
+        self, part: TrainingPart, segments: Sequence[Tensor], rng: np.random.Generator
     ) -> str:
         """Start from ImageNet weights if the settings name a file; see `NetworkSystem`."""
         self.network = AlexNet(len(self.labels))

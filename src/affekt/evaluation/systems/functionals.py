@@ -32,7 +32,7 @@ from ...plural import counted
 from ...progress import Event, Report, silent
 from ...training.clips import Clip
 from .features import FeatureCache
-from .system import ConfiguredSystem
+from .system import ConfiguredSystem, TrainingPart
 
 INNER_FOLDS = 3
 TREES = 500
@@ -73,16 +73,10 @@ class Functionals(ConfiguredSystem):
         self.features = features
         self.classifier = classifier
 
-    def fit(
-        self,
-        clips: Sequence[Clip],
-        seed: int,
-        report: Report,
-        held_out: Sequence[Clip] | None = None,
-    ) -> None:
-        """Select the settings inside the training part and train; see `System`."""
-        vectors = self._vectors([c.recording for c in clips], report)
-        search = grid_search(*self.classifier(seed), vectors, clips, seed)
+    def train(self, part: TrainingPart) -> None:
+        """Select the settings inside the training part and train."""
+        vectors = self._vectors([c.recording for c in part.clips], part.report)
+        search = grid_search(*self.classifier(part.seed), vectors, part.clips, part.seed)
         self.model: Pipeline = search.best_estimator_
         self.labels = [str(c) for c in self.model.classes_]
         self.training_info = {

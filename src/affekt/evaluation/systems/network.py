@@ -18,7 +18,7 @@ from ...training.clips import Clip, inner_split, speakers
 from ...training.context import TrainingContext
 from ...training.targets import Score
 from ...training.trainer import History, Stage, Trainer, autocast
-from .system import ConfiguredSystem
+from .system import ConfiguredSystem, TrainingPart
 
 MEAN, SD = -2.0, 2.0  # of log-mel, approximately
 
@@ -76,40 +76,30 @@ class NetworkSystem(ConfiguredSystem):
         raise NotImplementedError
 
     def initialise(
-        self,
-        clips: Sequence[Clip],
-        segments: Sequence[Tensor],
-        rng: np.random.Generator,
-        report: Report,
+        self, part: TrainingPart, segments: Sequence[Tensor], rng: np.random.Generator
     ) -> str:
         """Build `network` with its initial weights.
 
         Args:
-            clips: Clips to train on.
-            segments: Their segments.
+            part: The training part, with the clips to train on.
+            segments: Segments of these clips.
             rng: Random numbers of the training.
-            report: Called with each step.
 
         Returns:
             Where the weights come from.
         """
         raise NotImplementedError
 
-    def fit(
-        self,
-        clips: Sequence[Clip],
-        seed: int,
-        report: Report,
-        held_out: Sequence[Clip] | None = None,
-    ) -> None:
-        """Train on single segments; see `System`."""
-        self.labels = sorted({c.label for c in clips})
-        inner, validation = inner_split(clips, self.config.protocol.validation, seed, held_out)
+    def train(self, part: TrainingPart) -> None:
+        """Train on single segments."""
+        self.labels = sorted({c.label for c in part.clips})
+        share = self.config.protocol.validation
+        inner, validation = inner_split(part.clips, share, part.seed, part.held_out)
         training = self._segmented(inner)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(part.seed)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            weights = self.initialise(inner, training.segments, rng, report)
+            torch.manual_seed(part.seed)
+            weights = self.initialise(part._replace(clips=inner), training.segments, rng)
             history = train_network(
                 self.stage,
                 self.network,
@@ -119,7 +109,7 @@ class NetworkSystem(ConfiguredSystem):
                 self.schedule,
                 precision=self.config.precision,
                 rng=rng,
-                report=report,
+                report=part.report,
             )
         self.training_info = {
             "encoder": weights,

@@ -11,11 +11,9 @@ from ...config import Config
 from ...inference.recognizer import Recognizer
 from ...nn.checkpoint import Checkpoint
 from ...nn.encoders.weights import build_encoder
-from ...progress import Report
-from ...training.clips import Clip
 from ...training.context import TrainingContext
 from ...training.run import train
-from .system import ConfiguredSystem
+from .system import ConfiguredSystem, TrainingPart
 
 
 class PaperSystem(ConfiguredSystem):
@@ -32,20 +30,14 @@ class PaperSystem(ConfiguredSystem):
         if config.encoder.weights:  # a wrong file is an error before any training
             build_encoder(config.encoder)
 
-    def fit(
-        self,
-        clips: Sequence[Clip],
-        seed: int,
-        report: Report,
-        held_out: Sequence[Clip] | None = None,
-    ) -> None:
-        """Train both stages; see `System`."""
+    def train(self, part: TrainingPart) -> None:
+        """Train both stages."""
         trained = train(
-            clips,
+            part.clips,
             self.config,
-            TrainingContext(report, embedding_cache=self.cache),
-            seed=seed,
-            held_out=held_out,
+            TrainingContext(part.report, embedding_cache=self.cache),
+            seed=part.seed,
+            held_out=part.held_out,
         )
         self.labels, self.training_info = trained.labels, trained.training_info().to_json()
         self._recognizer = Recognizer(

@@ -9,24 +9,16 @@ from sklearn.tree import DecisionTreeClassifier
 
 from ...audio.recording import Recording
 from ...nn.emotion_model import prepare
-from ...progress import Report
 from ...training.balance import cut, make_plan
-from ...training.clips import Clip
-from .system import ConfiguredSystem
+from .system import ConfiguredSystem, TrainingPart
 
 
 class Majority(ConfiguredSystem):
     """Predicts the most frequent class of the training part for every clip; see `System`."""
 
-    def fit(
-        self,
-        clips: Sequence[Clip],
-        seed: int,
-        report: Report,
-        held_out: Sequence[Clip] | None = None,
-    ) -> None:
-        """Count the clips of each class; see `System`."""
-        counts = Counter(c.label for c in clips)
+    def train(self, part: TrainingPart) -> None:
+        """Count the clips of each class."""
+        counts = Counter(c.label for c in part.clips)
         self.labels = sorted(counts)
         self.shares = np.array([counts[label] for label in self.labels]) / counts.total()
 
@@ -43,15 +35,10 @@ class Length(ConfiguredSystem):
     as stage 2 then is.
     """
 
-    def fit(
-        self,
-        clips: Sequence[Clip],
-        seed: int,
-        report: Report,
-        held_out: Sequence[Clip] | None = None,
-    ) -> None:
-        """Train a small decision tree; see `System`."""
-        tree = DecisionTreeClassifier(max_depth=4, class_weight="balanced", random_state=seed)
+    def train(self, part: TrainingPart) -> None:
+        """Train a small decision tree."""
+        clips = part.clips
+        tree = DecisionTreeClassifier(max_depth=4, class_weight="balanced", random_state=part.seed)
         counts = self._counts([c.recording for c in clips])
         if self.config.balance.scope == "both":
             plan = make_plan(self.config.balance.plan, [(c.label, c.seconds) for c in clips])

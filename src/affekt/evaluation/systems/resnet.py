@@ -21,9 +21,9 @@ from ...corpora.splits import anonymous
 from ...errors import CheckpointError
 from ...nn.emotion_model import prepare
 from ...nn.encoders.vggish import patches
-from ...progress import Report
-from ...training.clips import Clip, speakers
+from ...training.clips import speakers
 from .network import NetworkSystem, Schedule, SegmentedClips, scaled, train_network
+from .system import TrainingPart
 
 WIDTHS = (16, 32, 64)
 BLOCKS = 3  # blocks of two convolutions at each width: 1 + 3 * 3 * 2 + 1 = 20 layers
@@ -110,31 +110,22 @@ class ResNetSystem(NetworkSystem):
             load_speaker_network(ResNet20(1), Path(config.baselines.resnet))
 
     def initialise(
-        self,
-        clips: Sequence[Clip],
-        segments: Sequence[Tensor],
-        rng: np.random.Generator,
-        report: Report,
+        self, part: TrainingPart, segments: Sequence[Tensor], rng: np.random.Generator
     ) -> str:
         """Start from speaker identification, then add adapters; see `NetworkSystem`."""
-        weights = self._identify_speakers(clips, segments, rng, report)
+        weights = self._identify_speakers(part, segments, rng)
         self.network.adapt(len(self.labels))
         return weights
 
     def _identify_speakers(
-        self,
-        clips: Sequence[Clip],
-        segments: Sequence[Tensor],
-        rng: np.random.Generator,
-        report: Report,
+        self, part: TrainingPart, segments: Sequence[Tensor], rng: np.random.Generator
     ) -> str:
         """Load the network from a file, or train it to identify the training speakers.
 
         Args:
-            clips: Clips to train on.
-            segments: Their segments.
+            part: The training part, with the clips to train on.
+            segments: Segments of these clips.
             rng: Random numbers of the training.
-            report: Called with each step.
 
         Returns:
             Where the weights come from.
@@ -142,12 +133,13 @@ class ResNetSystem(NetworkSystem):
         if weights := self.config.baselines.resnet:
             self.network = ResNet20(1)
             return load_speaker_network(self.network, Path(weights))
-        names = speakers(clips)
-        if len(names) < 2 or anonymous([c.example for c in clips]):
+        examples = [c.example for c in part.clips]
+        names = speakers(part.clips)
+        if len(names) < 2 or anonymous(examples):
             self.network = ResNet20(1)
             return "random start, since no speakers are known"
         self.network = ResNet20(len(names))
-        targets = torch.tensor([names.index(c.example.speaker) for c in clips])
+        targets = torch.tensor([names.index(e.speaker) for e in examples])
         train_network(
             "ResNet (speakers)",
             self.network,
@@ -157,7 +149,7 @@ class ResNetSystem(NetworkSystem):
             SPEAKERS,
             precision=self.config.precision,
             rng=rng,
-            report=report,
+            report=part.report,
         )
         return f"speaker training on {len(names)} training speakers"
 

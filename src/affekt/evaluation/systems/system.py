@@ -1,7 +1,7 @@
 """The interface of an evaluated system, and the check of its predictions."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +53,17 @@ class System(Protocol):
         ...
 
 
+class TrainingPart(NamedTuple):
+    """The arguments of `System.fit`."""
+
+    clips: Sequence[Clip]
+    seed: int
+    report: Report
+    held_out: Sequence[Clip] | None
+
+
 class ConfiguredSystem:
-    """Base of the package's own systems: the attributes that `System` asks for.
+    """Base of the systems of this package; see `System`.
 
     Args:
         config: Settings.
@@ -64,6 +73,27 @@ class ConfiguredSystem:
         self.config = config
         self.labels: list[str] = []
         self.training_info: dict[str, Any] = {}
+
+    def train(self, part: TrainingPart) -> None:
+        """Train, and set `labels` and `training_info`."""
+        raise NotImplementedError
+
+    def fit(
+        self,
+        clips: Sequence[Clip],
+        seed: int,
+        report: Report,
+        held_out: Sequence[Clip] | None = None,
+    ) -> None:
+        """Train; see `System.fit`.
+
+        Args:
+            clips: The training part.
+            seed: Seed of the training.
+            report: Called with each step.
+            held_out: Clips on which a network selects its epoch.
+        """
+        self.train(TrainingPart(clips, seed, report, held_out))
 
 
 def predict(system: System, recordings: Sequence[Recording]) -> NDArray[np.float64]:
