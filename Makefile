@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test lint docs clean results study ablation bundled-models across unheard benchmark faults
+.PHONY: demo test lint docs clean results study ablation bundled-models across unseen benchmark faults
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -72,7 +72,7 @@ bundled-models: $(VENV)/dev.stamp across
 	$(BIN)/affekt train $(POOL) --pool tess:$(CORPORA)/tess --recipe recipes/default.toml \
 	    --calibrate-on runs/across/plain --out models/default
 
-# Each corpus left out of the pool in turn: what the default model may do on unheard ones.
+# Each corpus left out of the pool in turn: what the default model may do on unseen ones.
 ACROSS = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $(LEAVE_OUT) --train-only tess:$(CORPORA)/tess \
     --recipe recipes/default.toml
 
@@ -83,8 +83,8 @@ across: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/calibration.py runs/across/plain runs/across/source \
 	    > results/calibration.md
 
-unheard: $(VENV)/dev.stamp
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/unheard.py $(CORPORA) > results/unheard.md
+unseen: $(VENV)/dev.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/unseen.py $(CORPORA) > results/unseen.md
 
 SPOKEN = $(wildcard $(CORPORA)/emodb/wav/0*.wav)
 

@@ -1,6 +1,6 @@
 """Scores of the default recipe on unseen corpora, and on degraded recordings of them.
 
-python benchmarks/unheard.py CORPORA [--seeds N --workers N] > results/unheard.md
+python benchmarks/unseen.py CORPORA [--seeds N --workers N] > results/unseen.md
 
 Each of five corpora in turn is left out of training, and all of it is tested on four classes:
 without normalisation ("plain"), with statistics of its own unlabelled clips ("source"; 1 to all of
