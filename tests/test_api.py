@@ -201,7 +201,7 @@ def test_folds_of_others_are_scored_as_they_are_and_leaks_are_marked(manifest, t
     assert "1 fold of clean" in clean.protocol
     assert affekt.audit(tmp_path / "clean") == []
     assert leaky.title == "Shares (folds of leaky, test speakers trained on)"
-    assert "1 of 1 folds also train on their test speakers (6 in all)" in leaky.notes
+    assert "folds that also train on test speakers: 1 of 1 (6 speakers)" in leaky.notes
     assert leaky.protocol.startswith("NOT a score on unseen speakers")
     assert {f.kind for f in affekt.audit(tmp_path / "leaky")} == {"speaker"}
     predictions = pd.read_parquet(tmp_path / "leaky/predictions.parquet")

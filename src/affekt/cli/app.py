@@ -13,7 +13,6 @@ from cyclopts import App, Parameter
 from .. import __version__
 from ..config import Config
 from ..plural import counted
-from ..recipe import settings_with
 from ..sanitise import printable
 
 if TYPE_CHECKING:
@@ -73,11 +72,6 @@ def say_audio_warnings(warnings: Mapping[str, list[str]]) -> None:
         name, texts = next(iter(warnings.items()))
         number = counted(len(warnings), "recording")
         say(f"{number} with warnings, the first {name}: {'; '.join(texts)}")
-
-
-def settings(recipe: Path | None, config: Config) -> Config:
-    """Settings of a recipe, overridden by those of the command line."""
-    return settings_with(recipe, config)
 
 
 def console(stderr: bool = False) -> "Console":

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..config import Config
+from ..recipe import settings_with
 from .app import (
     Recipe,
     Settings,
@@ -12,7 +13,6 @@ from .app import (
     progress,
     save,
     say_audio_warnings,
-    settings,
 )
 
 
@@ -36,7 +36,7 @@ def balance(
     from ..training.balance import summarise
     from ..training.clips import audio_warnings, load_clips
 
-    chosen = settings(recipe, config)
+    chosen = settings_with(recipe, config)
     corpus = load_corpus(source, chosen.labels).training()
     with progress() as report:
         clips = load_clips(corpus.examples, report)

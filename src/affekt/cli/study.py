@@ -8,7 +8,8 @@ from cyclopts import Parameter
 from ..config import Config
 from ..errors import AffektError
 from ..evaluation.systems.registry import SYSTEMS, configured
-from .app import Cache, Recipe, Settings, Source, app, console, progress, say, say_notes, settings
+from ..recipe import settings_with
+from .app import Cache, Recipe, Settings, Source, app, console, progress, say, say_notes
 
 Language = Annotated[
     Literal["en", "zh"], Parameter(name="--lang", help="Language of the page: English or Chinese.")
@@ -52,7 +53,7 @@ def study(
     from ..report.console import study_table
     from ..report.page import study_page, write_page
 
-    chosen = settings(recipe, config)
+    chosen = settings_with(recipe, config)
     settings_of = {name: configured(name, chosen) for name in chosen_systems(systems)}
     corpus = corpus_with_folds(source, chosen.labels, folds=folds)
     embeddings = cache or cache_folder() / "vectors"

@@ -9,7 +9,8 @@ from cyclopts import Parameter
 from ..config import Config
 from ..errors import AffektError
 from ..progress import silent
-from .app import Cache, Recipe, Settings, Source, app, progress, say, settings
+from ..recipe import settings_with
+from .app import Cache, Recipe, Settings, Source, app, progress, say
 
 
 @app.command
@@ -58,7 +59,7 @@ def train(
     from ..training.output import train_to_folder
     from ..training.resume import ResumeCheckpoints
 
-    chosen = settings(recipe, config)
+    chosen = settings_with(recipe, config)
     if chosen.protocol.paper_protocol:
         raise AffektError("protocol.paper_protocol needs a test fold; use affekt evaluate")
     if checkpoint_every < 1 or gradient_accumulation_steps < 1:

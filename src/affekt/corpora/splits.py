@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import CorpusError
+from ..plural import counted
 from ..types import Example
 
 CANDIDATES = 8  # random validation sets, of which the best stratified one is used
@@ -135,8 +136,8 @@ def fold_notes(examples: Sequence[Example], folds: Sequence[Fold]) -> list[str]:
     if leaking := [fold for fold in folds if fold.trained_test_speakers]:
         shared = len({s for fold in leaking for s in fold.trained_test_speakers})
         notes.append(
-            f"{len(leaking)} of {len(folds)} folds also train on their test speakers ({shared} in "
-            "all)"
+            f"folds that also train on test speakers: {len(leaking)} of {len(folds)} "
+            f"({counted(shared, 'speaker')})"
         )
     for number, fold in enumerate(folds, 1):
         training = (*fold.train, *fold.val)

@@ -212,9 +212,9 @@ def load(
 
     Args:
         model: Name or folder.
-        hop: Seconds between the points of a timeline, at most: as many sequences of segments at
-            the model's own hop are read, one a little later than the other, as that takes. Label
-            and probabilities of a recording do not depend on it.
+        hop: Largest distance between two points of the timeline in seconds. The model's own hop is
+            kept; further sequences of segments, each shifted in time, give the points between. The
+            label and the probabilities of a recording do not depend on it.
         device: Where the encoder runs: "cpu", or as torch names it, "cuda" for instance.
         trust_own_parts: Import the encoder or pooling outside the package that the model names; a
             module that is imported already needs no trust.
