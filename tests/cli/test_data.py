@@ -5,9 +5,12 @@ from helpers import affekt
 
 def test_the_list_and_corpora_without_a_download():
     done = affekt("data", "list")
+    assert done.returncode == 0, done.stderr
     assert "baum1s" in done.stdout
     assert "https://zenodo.org/records/1188976" in done.stdout
     done = affekt("data", "get", "iemocap")
     assert done.returncode == 2
     assert "https://sail.usc.edu/iemocap/" in done.stderr
-    assert affekt("data", "get", "nothing").returncode == 2
+    done = affekt("data", "get", "nothing")
+    assert done.returncode == 2
+    assert "nothing: not a known corpus; choose one of " in done.stderr

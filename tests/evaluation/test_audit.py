@@ -18,9 +18,9 @@ LABELS = ("anger", "neutral", "sadness")
 
 
 @pytest.fixture(scope="module")
-def sounds(tmp_path_factory):
+def recordings(tmp_path_factory):
     """Six speakers, three classes, two takes of irregular speech-like noise."""
-    folder = tmp_path_factory.mktemp("sounds")
+    folder = tmp_path_factory.mktemp("recordings")
     rng = np.random.default_rng(0)
     for speaker in SPEAKERS:
         for label in LABELS:
@@ -32,7 +32,7 @@ def sounds(tmp_path_factory):
     return folder
 
 
-def clean(folder):
+def clean():
     """Three folds of two speakers, as rows of a table."""
     rows = []
     for fold in range(3):
@@ -60,51 +60,51 @@ def kinds(findings, severity="serious"):
     return {f.kind for f in findings if f.severity == severity}
 
 
-def test_a_clean_split_has_nothing(sounds):
-    assert audited(sounds, clean(sounds)) == []
+def test_a_clean_split_has_nothing(recordings):
+    assert audited(recordings, clean()) == []
 
 
-def test_a_speaker_on_both_sides_is_found(sounds):
-    rows = clean(sounds)
+def test_a_speaker_on_both_sides_is_found(recordings):
+    rows = clean()
     moved = next(r for r in rows if r["part"] == "test" and r["fold"] == "0")
     moved["part"] = "train"
-    [finding] = audited(sounds, rows)
+    [finding] = audited(recordings, rows)
     assert (finding.kind, finding.severity) == ("speaker", "serious")
     assert finding.text == "test speakers in the training part: 1, in 1 of 3 folds"
     assert finding.evidence == ["fold 0: s1"]
 
 
-def test_a_recording_on_both_sides_and_oversampling_before_the_split_are_found(sounds):
-    rows = clean(sounds)
+def test_a_recording_on_both_sides_and_oversampling_before_the_split_are_found(recordings):
+    rows = clean()
     tested = next(r for r in rows if r["part"] == "test" and r["fold"] == "1")
     rows.append({**tested, "part": "train"})
-    found = kinds(audited(sounds, rows))
+    found = kinds(audited(recordings, rows))
     assert found == {"recording", "oversampling", "speaker"}
 
 
-def test_oversampling_inside_training_is_only_a_note(sounds):
-    rows = clean(sounds)
+def test_oversampling_inside_training_is_only_a_note(recordings):
+    rows = clean()
     rows.append(dict(next(r for r in rows if r["part"] == "train" and r["fold"] == "0")))
-    findings = audited(sounds, rows)
+    findings = audited(recordings, rows)
     assert kinds(findings) == set()
     assert kinds(findings, "note") == {"oversampling"}
 
 
-def test_a_choice_on_the_test_part_is_found(sounds):
-    rows = clean(sounds)
+def test_a_choice_on_the_test_part_is_found(recordings):
+    rows = clean()
     rows += [{**r, "part": "val"} for r in rows if r["part"] == "test" and r["fold"] == "2"]
-    findings = audited(sounds, rows)
+    findings = audited(recordings, rows)
     [choice] = [f for f in findings if f.kind == "choice"]
     assert (choice.severity, choice.text) == (
         "serious", "test recordings in the validation part: 12, in 1 of 3 folds"
     )  # fmt: skip
 
 
-def test_a_sentence_on_both_sides_is_noted(sounds):
-    rows = clean(sounds)
+def test_a_sentence_on_both_sides_is_noted(recordings):
+    rows = clean()
     for row in rows:
         row["text"] = row["path"].rsplit("_")[-1]  # the take: spoken by everybody
-    [finding] = audited(sounds, rows)
+    [finding] = audited(recordings, rows)
     assert (finding.kind, finding.severity) == ("text", "note")
     assert finding.text == (
         "test clips whose sentence is also in the training part: 36, in 3 of 3 folds"
@@ -113,9 +113,9 @@ def test_a_sentence_on_both_sides_is_noted(sounds):
 
 
 @pytest.mark.parametrize("change", ["louder", "later", "coded", "noisy"])
-def test_a_near_duplicate_is_found_whatever_its_name(sounds, tmp_path, change):
-    rows = clean(sounds)
-    wave, _ = soundfile.read(sounds / "s1_anger_0.wav")
+def test_a_near_duplicate_is_found_whatever_its_name(recordings, tmp_path, change):
+    rows = clean()
+    wave, _ = soundfile.read(recordings / "s1_anger_0.wav")
     place, form = tmp_path / "new.wav", {}
     if change == "louder":
         wave = np.clip(wave * 2, -1, 1)
@@ -128,38 +128,38 @@ def test_a_near_duplicate_is_found_whatever_its_name(sounds, tmp_path, change):
     soundfile.write(place, wave, RATE, **form)
     new = {"path": str(place), "label": "anger", "speaker": "s6", "text": "other"}
     rows += [{**new, "fold": "0", "part": "train"}]
-    findings = audited(sounds, rows, f"{change}.csv")
+    findings = audited(recordings, rows, f"{change}.csv")
     assert kinds(findings) == {"near-duplicate"}
     assert any("s1_anger_0.wav" in case for f in findings for case in f.evidence)
 
 
-def test_different_takes_are_no_duplicates(sounds):
-    paths = sorted(sounds.glob("*.wav"))
+def test_different_takes_are_no_duplicates(recordings):
+    paths = sorted(recordings.glob("*.wav"))
     assert (
         matching_pairs([coarse_log_mel(soundfile.read(p, dtype="float32")[0]) for p in paths]) == []
     )
 
 
-def test_a_label_predicted_by_length_or_level_or_speaker_is_found(sounds, tmp_path):
+def test_a_label_predicted_by_length_or_level_is_found(tmp_path):
     for name, seconds, gain in (("length", (1.0, 2.0, 3.0), (1, 1, 1)),
                                 ("level", (1.3, 1.3, 1.3), (1, 0.1, 0.01))):  # fmt: skip
         folder = tmp_path / name
         folder.mkdir()
-        for row in clean(sounds)[:36]:
+        for row in clean()[:36]:
             which = LABELS.index(row["label"])
             take = int(row["path"][-5])
             wave = voice(row["label"], row["speaker"], take, seconds[which]) * gain[which]
             soundfile.write(folder / row["path"], wave, RATE, subtype="FLOAT")
-        findings = audited(folder, clean(folder))
+        findings = audited(folder, clean())
         assert any(f.text.startswith(f"the {name} of a clip alone predicts") for f in findings)
 
 
-def test_one_row_a_clip_with_the_fold_that_tests_it(sounds):
+def test_one_row_a_clip_with_the_fold_that_tests_it(recordings):
     rows = [{k: r[k] for k in ("path", "label", "speaker", "fold")}
-            for r in clean(sounds) if r["part"] == "test"]  # fmt: skip
-    assert audited(sounds, rows) == []
+            for r in clean() if r["part"] == "test"]  # fmt: skip
+    assert audited(recordings, rows) == []
     rows[0]["fold"] = "1"  # its speaker is tested in fold 0
-    assert kinds(audited(sounds, rows)) == {"speaker"}
+    assert kinds(audited(recordings, rows)) == {"speaker"}
 
 
 def test_our_own_run_and_folds_have_nothing(manifest, tiny_config, tmp_path):
@@ -211,14 +211,14 @@ def test_a_fault_of_every_training_is_one_finding():
     assert unrecorded.text == "training speakers are not recorded in 10 of 10 trainings"
 
 
-def test_the_command_exits_1_on_something_serious(sounds):
-    rows = clean(sounds)
+def test_the_command_exits_1_on_something_serious(recordings):
+    rows = clean()
     next(r for r in rows if r["part"] == "test")["part"] = "train"
-    audited(sounds, rows, "bad.csv")
-    done = affekt("audit", sounds / "bad.csv")
+    audited(recordings, rows, "bad.csv")
+    done = affekt("audit", recordings / "bad.csv")
     assert done.returncode == 1
     assert "serious  speaker: test speakers in the training part: 1, in 1 of 3 folds" in done.stdout
-    assert affekt("audit", sounds / "nothing.csv").returncode == 2
+    assert affekt("audit", recordings / "nothing.csv").returncode == 2
 
 
 def test_emodbs_usual_folds_have_nothing_serious(emodb):

@@ -54,9 +54,9 @@ def test_a_label_predicted_by_something_else_is_found(planted, what, tmp_path):
     assert (len(one_class_speakers(found.corpus.examples)) == 4) == (what == "the speaker")
 
 
-def test_broken_double_and_odd_clips_are_found(tmp_path):
+def test_unreadable_repeated_and_silent_clips_are_found(tmp_path):
     loaded = corpus(tmp_path)
-    (tmp_path / "s1_anger_0.wav").write_bytes(b"no sound")
+    (tmp_path / "s1_anger_0.wav").write_bytes(b"no audio")
     double = (tmp_path / "s1_neutral_0.wav").read_bytes()
     (tmp_path / "s2_anger_0.wav").write_bytes(double)  # the same samples, another label
     soundfile.write(tmp_path / "s1_anger_1.wav", np.zeros(8_000), 8_000)
@@ -71,7 +71,7 @@ def test_broken_double_and_odd_clips_are_found(tmp_path):
     ]
 
 
-def test_a_part_of_a_published_corpus_is_no_whole(tmp_path):
+def test_missing_clips_of_a_published_corpus_are_counted(tmp_path):
     for stem in ("03a01Wa", "08b02Na"):
         soundfile.write(tmp_path / f"{stem}.wav", voice("anger", "s1", 0, 1.3), RATE)
     found = check(load_corpus(f"emodb:{tmp_path}"))

@@ -38,7 +38,7 @@ class Watched(PaperSystem):
         self.seen.append(
             {
                 "speakers": {c.example.speaker for c in clips},
-                "facts": self.training_info,
+                "training_info": self.training_info,
                 "weights": self._recognizer._model.state_dict(),
             }
         )
@@ -87,7 +87,7 @@ def test_no_test_speaker_is_trained_on_or_chooses(outcome, corpus):
         test = set(group["test_speakers"])
         assert test.isdisjoint(record["speakers"])
         assert test | record["speakers"] == set(corpus.speakers)
-        validation = set(record["facts"]["validation_speakers"])
+        validation = set(record["training_info"]["validation_speakers"])
         assert validation < record["speakers"]
         assert set(table.loc[table["fold"] == fold, "speaker"]) == test
 
@@ -105,10 +105,11 @@ def test_test_labels_change_neither_the_chosen_epoch_nor_a_weight(
     again = []
     run(dataclasses.replace(corpus, examples=wrong), tiny_config, tmp_path / "out", again)
     for key in ("stage1_epochs", "stage2_epochs", "validation_speakers", "plan"):
-        assert again[0]["facts"][key] == seen[0]["facts"][key]
+        assert again[0]["training_info"][key] == seen[0]["training_info"][key]
     for name, value in seen[0]["weights"].items():
         assert torch.equal(again[0]["weights"][name], value)
-    assert again[1]["facts"] != seen[1]["facts"]  # where they are trained on, they matter
+    # In the second fold these clips are trained on.
+    assert again[1]["training_info"] != seen[1]["training_info"]
 
 
 def test_a_corpus_with_test_speakers_of_its_own_is_tested_on_them(corpus, tiny_config, tmp_path):
@@ -121,7 +122,7 @@ def test_a_corpus_with_test_speakers_of_its_own_is_tested_on_them(corpus, tiny_c
     own = dataclasses.replace(corpus, examples=marked)
     metrics = run(own, tiny_config, tmp_path / "out", seen)
     assert [fold["test_speakers"] for fold in metrics["folds"]] == [[test]]
-    assert seen[0]["facts"]["validation_speakers"] == [val]
+    assert seen[0]["training_info"]["validation_speakers"] == [val]
     assert seen[0]["speakers"] == set(own.training().speakers)
     assert "the test speakers of the corpus" in metrics["protocol"]
     assert metrics["clips"] == len(own.examples) - len(own.training().examples)
@@ -136,9 +137,9 @@ def test_under_the_papers_protocol_the_test_fold_chooses_and_the_result_says_so(
     metrics = run(corpus, config, tmp_path / "out", seen)
     for group, record in zip(metrics["folds"], seen, strict=True):
         test = set(group["test_speakers"])
-        assert set(record["facts"]["validation_speakers"]) == test  # they choose the epoch
+        assert set(record["training_info"]["validation_speakers"]) == test  # they choose the epoch
         assert record["speakers"] == set(corpus.speakers) - test  # and are not trained on
-        assert not record["facts"]["refit"]
+        assert not record["training_info"]["refit"]
     assert metrics["title"] == "(paper_protocol)"
     assert "NOT a score on unseen speakers" in metrics["protocol"]
     assert "paper_protocol" in metrics["notes"][0]  # which the command prints
@@ -267,10 +268,10 @@ def test_where_nobody_knows_who_speaks_the_protocol_says_so(corpus, tiny_config,
     assert not any("one class only" in note for note in metrics["notes"])
 
 
-def test_a_class_that_no_validation_speaker_speaks_is_told(corpus, tiny_config, tmp_path):
+def test_a_class_that_no_validation_speaker_has_is_noted(corpus, tiny_config, tmp_path):
     rare = corpus.speakers[-1]
     few = tuple(u for u in corpus.examples if u.label != "anger" or u.speaker == rare)
     metrics = run(dataclasses.replace(corpus, examples=few), tiny_config, tmp_path / "o", [])
-    lacks = [fact.get("validation_lacks") for fact in metrics["runs"]]
+    lacks = [info.get("validation_lacks") for info in metrics["runs"]]
     assert lacks.count(["anger"]) == 2  # in the third fold nobody speaks it
     assert "in 2 of 3 trainings the validation speakers lack a class" in metrics["notes"]

@@ -42,13 +42,15 @@ def accuracy(system, test):
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_a_fast_systemlearns_what_is_there(name, parts, tiny_config, tmp_path, monkeypatch):
+def test_a_fast_system_predicts_unseen_speakers(name, parts, tiny_config, tmp_path, monkeypatch):
     monkeypatch.setattr(functionals, "TREES", 50)
     training, test = parts
     system = Maker(name, tiny_config, tmp_path)()
     system.fit(training, 0, silent)
     score = accuracy(system, test)
-    if name in ("majority", "length"):  # nothing but chance is there for them
+    if name == "majority":
+        assert score == pytest.approx(1 / 3)
+    elif name == "length":  # durations do not depend on the class
         assert score < 0.6
     else:
         assert score > 0.6
@@ -59,7 +61,7 @@ def test_a_fast_systemlearns_what_is_there(name, parts, tiny_config, tmp_path, m
 
 
 @pytest.mark.parametrize("name", ["alexnet", "alexnet-softmax", "resnet"])
-def test_a_slow_systemruns_through(name, parts, tiny_config, monkeypatch):
+def test_a_slow_system_runs(name, parts, tiny_config, monkeypatch):
     for place, schedule in (
         (alexnet.AlexNetSystem, "schedule"), (resnet.ResNetSystem, "schedule"),
         (resnet, "SPEAKERS"),
@@ -86,7 +88,7 @@ def test_a_variant_learns_too(name, parts, tiny_config):
     assert config != tiny_config
 
 
-def test_a_run_records_the_settings_that_the_systemsets(tiny_config):
+def test_a_run_records_the_settings_that_the_system_sets(tiny_config):
     with pytest.raises(
         AffektError, match="weights are for whisper, but vggish-mean-balance uses vggish"
     ):
@@ -113,7 +115,7 @@ def test_a_title_says_what_was_run(tiny_config):
     assert "no balance" in title("default", configured("default-unbalanced", tiny_config))
 
 
-def test_an_unknown_systemis_refused_with_the_nearest(tiny_config):
+def test_an_unknown_system_is_refused_with_the_nearest(tiny_config):
     with pytest.raises(AffektError, match="did you mean egemaps-svm"):
         configured("egemaps_svm", tiny_config)
 
@@ -125,7 +127,7 @@ def test_opensmiles_sets_have_their_published_length(name, length, parts):
     assert np.isfinite(vector).all()
 
 
-def test_features_are_kept_and_a_damaged_file_is_made_anew(tmp_path, parts):
+def test_features_are_cached_and_a_damaged_file_is_replaced(tmp_path, parts):
     wave = parts[0][0].recording.wave
     features = FeatureCache("egemaps", tmp_path)
     first = features(wave)
@@ -184,9 +186,10 @@ def test_an_adapter_that_starts_at_zero_changes_nothing():
     before = network.blocks(torch.relu(network.stem(x)))
     network.adapt(3)
     assert torch.equal(network.blocks(torch.relu(network.stem(x))), before)
-    learning = {n for n, p in network.named_parameters() if p.requires_grad}
-    assert learning
-    assert all("adapter" in n or "norm" in n or n.startswith("last") for n in learning)
+    trained = {n for n, p in network.named_parameters() if p.requires_grad}
+    frozen = {n for n, p in network.named_parameters() if not p.requires_grad}
+    assert {n.split(".")[-2] for n in trained} == {"adapter", "norm", "last"}
+    assert {n.split(".")[-2] for n in frozen} == {"conv", "shortcut"}
     convolutions = [m for m in network.modules() if isinstance(m, resnet.Adapted)]
     assert len(convolutions) + 1 == 20  # and the last layer
 
@@ -243,22 +246,22 @@ def test_a_probe_that_learns_from_balanced_segments_learns_lengths_that_no_test_
     plan = make_plan("paper-like", [(c.label, c.seconds) for c in rare])
     balanced = np.array([[len(cut(c.seconds, plan[c.label]))] for c in rare])
     labels = [c.label for c in rare]
-    told = np.mean(misled.tree.predict(balanced) == labels)
-    even = np.mean(fair.tree.predict(fair._counts([c.recording for c in rare])) == labels)
-    assert told > even + 0.1  # in training the length tells the class
-    assert accuracy(misled, test) < 0.6  # and nothing at test
+    misled_score = np.mean(misled.tree.predict(balanced) == labels)
+    fair_score = np.mean(fair.tree.predict(fair._counts([c.recording for c in rare])) == labels)
+    assert misled_score > fair_score + 0.1  # in training the length predicts the class
+    assert accuracy(misled, test) < 0.6  # but not at test
     assert accuracy(fair, test) < 0.6
 
 
 def test_inner_folds_mix_classes_where_speakers_do_not():
-    truth = ["a"] * 6 + ["b"] * 6 + ["a", "b"] * 3
+    targets = ["a"] * 6 + ["b"] * 6 + ["a", "b"] * 3
     alone = [f"s{i // 3}" for i in range(12)] + ["s9"] * 6
     for seed in range(5):
-        for part, _ in functionals.inner_folds(truth, alone, seed).split(truth, truth, alone):
-            assert {truth[i] for i in part} == {"a", "b"}
+        for part, _ in functionals.inner_folds(targets, alone, seed).split(targets, targets, alone):
+            assert {targets[i] for i in part} == {"a", "b"}
     mixed = ["x", "y", "z"] * 6
-    assert type(functionals.inner_folds(truth, mixed, 0)).__name__ == "GroupKFold"
-    assert functionals.inner_folds(truth, ["x"] * 18, 0).get_n_splits() == 3
+    assert type(functionals.inner_folds(targets, mixed, 0)).__name__ == "GroupKFold"
+    assert functionals.inner_folds(targets, ["x"] * 18, 0).get_n_splits() == 3
     assert functionals.inner_folds(["a", "a", "b", "b"], ["x"] * 4, 0).get_n_splits() == 2
     with pytest.raises(AffektError, match="2 training speakers, and 6 clips of"):
         functionals.inner_folds(["a"] * 6 + ["b"] * 6, ["s"] * 6 + ["t"] * 6, 0)

@@ -148,9 +148,9 @@ def known_system(name: str) -> SystemEntry:
     if is_dotted_path(name):
         return SystemEntry(split_path(name)[1], partial(_own, name))
     near = difflib.get_close_matches(name, SYSTEMS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(SYSTEMS)}"
+    hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(SYSTEMS)}."
     raise AffektError(
-        f"no system {name!r}; {hint}; or give the dotted path of your own (my_package:MySystem)"
+        f"no system {name!r}; {hint} A system of your own is given as my_package:MySystem"
     )
 
 
