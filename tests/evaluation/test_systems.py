@@ -204,8 +204,9 @@ def test_alexnet_takes_torchvisions_file_and_refuses_others(tmp_path):
     assert not network.features[0].weight.any()
     assert torch.equal(network.classifier[6].weight, last)
     (tmp_path / "broken.pth").write_bytes(b"PK")
-    with pytest.raises(AffektError, match="not torchvision's AlexNet"):
+    with pytest.raises(AffektError, match="not torchvision's AlexNet") as caught:
         alexnet.load_imagenet(network, tmp_path / "broken.pth")
+    assert caught.value.__cause__ is not None  # printed under AFFEKT_DEBUG
 
 
 def test_three_channels_are_cut_every_30_frames():
@@ -227,8 +228,9 @@ def test_alexnet_and_resnet_start_from_weights_that_are_given(parts, tiny_config
     assert not network.stem.adapter.weight.any()
     assert network.last.out_features == 3
     (tmp_path / "other.safetensors").write_bytes(b"no")
-    with pytest.raises(CheckpointError, match="not a ResNet-20"):
+    with pytest.raises(CheckpointError, match="not a ResNet-20") as caught:
         resnet.load_speaker_network(network, tmp_path / "other.safetensors")
+    assert caught.value.__cause__ is not None  # printed under AFFEKT_DEBUG
     for section in ("alexnet", "resnet"):
         starts = tiny_config.baselines.model_copy(update={section: str(tmp_path / "missing")})
         config = tiny_config.model_copy(update={"baselines": starts})

@@ -38,7 +38,7 @@ def recognition(predictions: Sequence[Prediction], outline: Outline | None = Non
 
     Args:
         predictions: One prediction, or one for each utterance.
-        outline: Outline of the whole recording; without it, waveform and log-mel are left out.
+        outline: Outline of the recording; without it, waveform and log-mel are not drawn.
     """
     ends = (end for p in predictions for end in (p.start + p.duration, p.file_duration or 0.0))
     begin = 0.0 if outline else predictions[0].start
