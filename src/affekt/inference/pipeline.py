@@ -20,13 +20,15 @@ from ..audio.decoding import Decoder, Source, split_channels
 from ..audio.prefetch import prefetch
 from ..audio.recording import Recording, RecordingBlocks
 from ..errors import AudioError
+from ..nn.encoders.batching import batches
 from ..nn.speech_gate import UNCERTAIN
 from ..types import Prediction
 from .classifier import Classifier
 from .normalisation import NormalisationStatistics
 from .utterances import PREFETCHED, Blocks, Decoded, Options, recognise_utterances
 
-TOGETHER = 48.0  # s of short recordings encoded together
+TOGETHER = 48.0  # s of short recordings that are divided into batches of similar length
+BATCH = 10.0  # s of audio encoded at a time on one core; more fall out of its cache
 T = TypeVar("T")
 
 Sources = Iterable[tuple[str, Callable[[], Source | Recording]]]  # name, or "", and its opener
@@ -216,13 +218,21 @@ def _parallel(
             future = None
             if isinstance(batch, list):
                 _show(options, batch)
-                future = pool.submit(work, [recording for _, recording in batch])
+                future = pool.submit(_in_batches, work, [recording for _, recording in batch])
             pending.append((batch, future))
             if len(pending) > threads:
                 first, done = pending.popleft()
                 yield first, done.result() if done else []
         for first, done in pending:
             yield first, done.result() if done else []
+
+
+def _in_batches(work: Callable[[list[Recording]], list[T]], recordings: list[Recording]) -> list[T]:
+    """Results of recordings in their order, computed in batches that suit one core."""
+    results: dict[int, T] = {}
+    for batch in batches([len(r.wave) for r in recordings], BATCH):
+        results |= zip(batch, work([recordings[i] for i in batch]), strict=True)
+    return [results[i] for i in range(len(recordings))]
 
 
 def _together(opened: Iterable[tuple[int, Opened]]) -> Iterator[Batch]:

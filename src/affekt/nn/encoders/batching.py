@@ -11,7 +11,7 @@ from .protocol import SegmentEncoder
 
 WINDOW = 24.0  # s; longer clips are encoded window by window
 MARGIN = 1.0  # s of context on either side of a window
-BATCH = 10.0  # s of audio encoded at a time; more does not fit the processor's cache
+BATCH = 16.0  # s of audio encoded at a time; more does not fit the caches of two cores
 
 
 def encode(
@@ -25,19 +25,34 @@ def encode(
         spans: ``(segments, 2)`` of each clip, in frames.
 
     Yields:
-        The clip's index and its embeddings ``(segments, dim)``, in order of length.
+        The index of each clip and its embeddings ``(segments, dim)``.
+    """
+    short = [i for i, wave in enumerate(waves) if len(wave) <= WINDOW * SAMPLE_RATE]
+    for batch in batches([len(waves[i]) for i in short], BATCH):
+        yield from _encode_batch(encoder, waves, spans, [short[k] for k in batch])
+    for i, wave in enumerate(waves):
+        if len(wave) > WINDOW * SAMPLE_RATE:
+            yield i, _encode_long(encoder, wave, spans[i])
+
+
+def batches(lengths: Sequence[int], seconds: float) -> Iterator[list[int]]:
+    """Divide clips into batches of similar length, so that little is padded.
+
+    Args:
+        lengths: Samples of each clip.
+        seconds: Duration of a padded batch, at most; a longer clip is a batch of its own.
+
+    Yields:
+        Indices of the clips of a batch, in order of length.
     """
     batch: list[int] = []
-    for i in sorted(range(len(waves)), key=lambda i: len(waves[i])):
-        if len(waves[i]) > WINDOW * SAMPLE_RATE:
-            yield i, _encode_long(encoder, waves[i], spans[i])
-            continue
-        if batch and (len(batch) + 1) * len(waves[i]) > BATCH * SAMPLE_RATE:
-            yield from _encode_batch(encoder, waves, spans, batch)
+    for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if batch and (len(batch) + 1) * lengths[i] > seconds * SAMPLE_RATE:
+            yield batch
             batch = []
         batch.append(i)
     if batch:
-        yield from _encode_batch(encoder, waves, spans, batch)
+        yield batch
 
 
 @torch.inference_mode()
