@@ -24,10 +24,10 @@ CORPORA ?= $(or $(AFFEKT_CORPORA),../shared/corpora)
 EVALUATE = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate emodb:$(CORPORA)/emodb
 
 results: $(VENV)/dev.stamp
-	$(EVALUATE) --recipe recipes/emodb.toml --out runs/emodb/auto-attention
-	$(EVALUATE) --recipe recipes/emodb.toml --balance.plan none --out runs/emodb/none-attention
-	$(EVALUATE) --recipe recipes/emodb.toml --stage2.pooling mean --out runs/emodb/auto-mean
-	$(EVALUATE) --recipe recipes/emodb.toml --balance.plan none --stage2.pooling mean \
+	$(EVALUATE) --out runs/emodb/auto-attention
+	$(EVALUATE) --balance.plan none --out runs/emodb/none-attention
+	$(EVALUATE) --stage2.pooling mean --out runs/emodb/auto-mean
+	$(EVALUATE) --balance.plan none --stage2.pooling mean \
 	    --out runs/emodb/none-mean
 	$(EVALUATE) --recipe recipes/vggish.toml --out runs/emodb/vggish-random-start
 
