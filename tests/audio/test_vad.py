@@ -104,10 +104,10 @@ def test_a_decoder_gives_the_recording_at_once_or_block_by_block(tmp_path):
     soundfile.write(tmp_path / "a.wav", wave, 22_050, subtype="FLOAT")
     whole = decoding.read(tmp_path / "a.wav")
     decoder = decoding.Decoder(tmp_path / "a.wav")
-    assert decoder.whole(1.0) is None
+    assert decoder.read(1.0) is None
     assert np.array_equal(np.concatenate(list(decoder)), whole.wave)
     assert decoder.sampling_rate == 22_050
     assert decoder.promised == pytest.approx(len(wave) / 22_050)
-    again = decoding.Decoder(tmp_path / "a.wav").whole(10.0)
+    again = decoding.Decoder(tmp_path / "a.wav").read(10.0)
     assert np.array_equal(again.wave, whole.wave)
     assert again.warnings == whole.warnings

@@ -80,7 +80,7 @@ class Decoder:
         """Duration of the blocks that were decoded so far."""
         return self._taken / SAMPLE_RATE
 
-    def whole(self, most: float = math.inf) -> Recording | None:
+    def read(self, most: float = math.inf) -> Recording | None:
         """The decoded recording; None if it is longer than `most` seconds.
 
         In that case iterating over the decoder still begins with the first block.
@@ -190,7 +190,7 @@ def split_channels(source: Source, name: str = "") -> list[Decoder]:
     if not isinstance(source, str | os.PathLike | bytes):
         source = source.read()
     first = Decoder(source, 0, name)
-    first.whole(0)
+    first.read(0)
     return [first, *(Decoder(source, c, name) for c in range(1, first.channels))]
 
 
@@ -200,7 +200,7 @@ def read(source: Source) -> Recording:
     Raises:
         AudioError: As `Decoder`.
     """
-    return cast(Recording, Decoder(source).whole())
+    return cast(Recording, Decoder(source).read())
 
 
 class _Bytes(io.BytesIO):

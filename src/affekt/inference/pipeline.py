@@ -158,12 +158,12 @@ def combine(predictions: list[Prediction]) -> Prediction:
 def _open(name: str, source: Source | Recording, options: Options) -> Recording | Sequence[Blocks]:
     """Decode a short recording, or open the channels of a long one."""
     if isinstance(source, Recording):
-        short = source.seconds <= options.whole_seconds and not options.split
+        short = source.seconds <= options.short_seconds and not options.split
         return source if short else [RecordingBlocks(source)]
     if options.split:
         return split_channels(source, name)
     decoder = Decoder(source, name=name)
-    return decoder.whole(options.whole_seconds) or [decoder]
+    return decoder.read(options.short_seconds) or [decoder]
 
 
 def _opened(sources: Sources, options: Options) -> Iterator[tuple[int, Opened]]:

@@ -197,7 +197,7 @@ class Recognizer(Classifier):
             AudioError: It cannot be read as a recording.
             AffektError: The statistics are of another encoder.
         """
-        options = Options(statistics=statistics, learn=learn, whole_seconds=0)
+        options = Options(statistics=statistics, learn=learn, short_seconds=0)
         yield from recognise_file(self, source, options)
 
 

@@ -49,7 +49,7 @@ class Options(NamedTuple):
         split: Recognise each channel separately, utterance by utterance.
         statistics: Normalisation statistics of the speaker or domain.
         learn: Update the statistics with each utterance before it is classified.
-        whole_seconds: A longer recording is recognised utterance by utterance.
+        short_seconds: A longer recording is recognised utterance by utterance.
         observe: Called with every decoded block before it is encoded, in the thread that asks for
             predictions; an exception that it raises ends the recognition.
     """
@@ -57,7 +57,7 @@ class Options(NamedTuple):
     split: bool = False
     statistics: NormalisationStatistics | None = None
     learn: bool = False
-    whole_seconds: float = LONG
+    short_seconds: float = LONG
     observe: Observer | None = None
 
 

@@ -64,7 +64,7 @@ def _check_readable(path: Path, name: str, decoding: Semaphore) -> None:
     if not path.stat().st_size:
         raise AudioError(f"{name}: the file is empty")
     with decoding:
-        Decoder(path, name=name).whole(0)
+        Decoder(path, name=name).read(0)
 
 
 @router.get(
