@@ -253,7 +253,7 @@ def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
     from .corpora.fold_table import read_folds
     from .corpora.manifest import SUFFIXES, read_table
     from .corpora.registry import load_corpus as load
-    from .evaluation.audit.leakage import audit_folds, audit_run
+    from .evaluation.audit.leakage import audit_folds, audit_run, folds_to_audit
     from .run_result import load_run_result
 
     if isinstance(target, str | Path):
@@ -262,7 +262,7 @@ def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
             return audit_run(load_run_result(path))
         if path.suffix.lower() in SUFFIXES and "fold" in read_table(path)[0]:
             return audit_folds(read_folds(path), report)
-    return audit_folds(load(target).test_folds(), report)
+    return audit_folds(folds_to_audit(load(target)), report)
 
 
 def adapt(

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 from helpers import RATE, SPEAKERS, affekt, settings, voice
 
+from affekt.api import audit
 from affekt.corpora.fold_table import read_folds
 from affekt.corpora.registry import load_corpus
 from affekt.evaluation.audit.leakage import audit_folds, audit_run
@@ -224,3 +225,33 @@ def test_the_command_exits_1_on_something_serious(recordings):
 def test_emodbs_usual_folds_have_nothing_serious(emodb):
     folds = load_corpus(f"emodb:{emodb}").test_folds()
     assert kinds(audit_folds(folds)) == set()
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ({"s1": "val", "s2": "test", "s3": "test"}, "test speakers in the training part: 1"),
+        ({"s2": "val"}, "validation speakers in the training part: 1"),
+    ],
+)
+def test_a_split_that_shares_a_speaker_is_a_finding_and_no_error(recordings, parts, text):
+    rows = [r for r in clean() if r["fold"] == "0"]
+    rows = [
+        {"path": r["path"], "label": r["label"], "speaker": r["speaker"],
+         "split": parts.get(r["speaker"], "train")}
+        for r in rows
+    ]  # fmt: skip
+    assert kinds(manifest_audit(recordings / "split.csv", rows)) == set()
+    next(r for r in rows if r["speaker"] == "s2")["split"] = "train"
+    findings = manifest_audit(recordings / "split.csv", rows)
+    assert text in [f.text.partition(",")[0] for f in findings]
+    done = affekt("audit", recordings / "split.csv")
+    assert (done.returncode, text in done.stdout) == (1, True)
+
+
+def manifest_audit(path, rows):
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0].keys())
+        table.writeheader()
+        table.writerows(rows)
+    return audit(path)

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from ...audio import decoding
 from ...audio.recording import Recording
+from ...corpora.corpus import Corpus
 from ...corpora.splits import Fold, one_class_speakers
 from ...errors import AudioError
 from ...plural import counted
@@ -88,6 +89,19 @@ def summarised(cases: Iterable[Case], places: str) -> list[Finding]:
     ]
 
 
+def folds_to_audit(corpus: Corpus) -> list[Fold]:
+    """The folds of a corpus, with the faults that an evaluation would refuse.
+
+    Examples stand in the part that they are marked for, also where a speaker is in several parts.
+    """
+    parts: dict[str, list[Example]] = {"train": [], "val": [], "test": []}
+    for example in corpus.examples:
+        parts[example.split or "train"].append(example)
+    if parts["test"] or _common(parts["train"], parts["val"], "speaker"):
+        return [Fold(**parts)]
+    return corpus.test_folds()
+
+
 def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]:
     """Audit folds: their speakers, sentences and recordings, and what else predicts the class.
 
@@ -154,6 +168,9 @@ def _shared(folds: Sequence[Fold]) -> Iterator[Case]:
         if both := _common(training, fold.test, "speaker"):
             what = "test speakers in the training part"
             yield Case("speaker", "serious", what, where, both)
+        if both := _common(fold.train, fold.val, "speaker"):
+            what = "validation speakers in the training part"
+            yield Case("choice", "serious", what, where, both)
         if both := _common(fold.train, fold.test, "path"):
             what = "test recordings in the training part"
             yield Case("recording", "serious", what, where, both)
