@@ -39,8 +39,12 @@ async def serve_stream(
     """
     utterances: list[dict[str, Any]] = []
     try:
-        stream = Stream(
-            recognizer, rate, hop=hop, ended=lambda p: utterances.append({"utterance": p.to_dict()})
+        stream = await run_in_threadpool(  # loads the voice activity detector
+            Stream,
+            recognizer,
+            rate,
+            hop=hop,
+            ended=lambda p: utterances.append({"utterance": p.to_dict()}),
         )
         if hop < SHORTEST_HOP:
             raise ValueError(f"hop is {hop} s; the server needs at least {SHORTEST_HOP} s")

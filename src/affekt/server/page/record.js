@@ -59,9 +59,14 @@ export class Recorder {
     });
   }
 
+  /** Whether the server receives the stream. */
+  get connected() {
+    return this.socket.readyState === WebSocket.OPEN;
+  }
+
   addBlock(block) {
     this.blocks.push(block);
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(block);
+    if (this.connected) this.socket.send(block);
   }
 
   get seconds() {
@@ -72,7 +77,7 @@ export class Recorder {
   async stop() {
     this.stream.getTracks().forEach((track) => track.stop());
     await this.context.suspend();
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send("end");
+    if (this.connected) this.socket.send("end");
     const timeout = new Promise((resolve) => setTimeout(resolve, DRAIN));
     await Promise.race([this.closed, timeout]);
     this.socket.onclose = this.socket.onmessage = null;
