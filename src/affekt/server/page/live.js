@@ -25,7 +25,7 @@ export function initRecording(page) {
 
   const show = () => {
     const last = segments.at(-1);
-    const label = last ? describe(last) : t(recorder.connected ? "listening" : "connecting");
+    const label = last && recorder.live ? describe(last) : t(recorder.state);
     find("live-text").textContent = t("live", { seconds: recorder.seconds.toFixed(1), label });
     const to = Math.max(last?.end ?? 0, WINDOW);
     const start = segments[0]?.start ?? 0;

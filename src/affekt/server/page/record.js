@@ -60,13 +60,18 @@ export class Recorder {
   }
 
   /** Whether the server receives the stream. */
-  get connected() {
+  get live() {
     return this.socket.readyState === WebSocket.OPEN;
+  }
+
+  /** What happens, by the state of the live stream: without it, recording continues. */
+  get state() {
+    return ["connecting", "listening", "recording", "recording"][this.socket.readyState];
   }
 
   addBlock(block) {
     this.blocks.push(block);
-    if (this.connected) this.socket.send(block);
+    if (this.live) this.socket.send(block);
   }
 
   get seconds() {
@@ -77,7 +82,7 @@ export class Recorder {
   async stop() {
     this.stream.getTracks().forEach((track) => track.stop());
     await this.context.suspend();
-    if (this.connected) this.socket.send("end");
+    if (this.live) this.socket.send("end");
     const timeout = new Promise((resolve) => setTimeout(resolve, DRAIN));
     await Promise.race([this.closed, timeout]);
     this.socket.onclose = this.socket.onmessage = null;
