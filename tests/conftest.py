@@ -5,6 +5,7 @@ Tests marked by the fixture `emodb` need real speech: $AFFEKT_CORPORA or ../shar
 
 import csv
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from affekt.config import Config
 from affekt.nn.encoders.whisper import Whisper
 
 torch.set_num_threads(1)
+# A shell starts background commands with SIGINT ignored; tests of Ctrl-C need it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

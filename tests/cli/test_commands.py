@@ -235,13 +235,16 @@ def test_ctrl_c_leaves_a_model_that_predict_loads(manifest, tiny_config, tmp_pat
         [*map(str, command)], stderr=subprocess.PIPE, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    deadline = time.monotonic() + 120
-    for line in process.stderr:
-        if "stage 1" in line or time.monotonic() > deadline:
-            break
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 120
+        for line in process.stderr:
+            if "stage 1" in line or time.monotonic() > deadline:
+                break
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, rest
     assert "best epoch so far" in rest
     assert "interrupted" in (tmp_path / "model/README.md").read_text()
