@@ -32,6 +32,7 @@ DEMO = ROOT / "demo"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
 REFUSED = "Failed to load resource"  # how Chromium logs any answer of 4xx
+LIVE = re.compile(r"^[2-9]\.\d s: (uncertain|\w+ \d+\s%)$")  # not "listening"
 expect.set_options(timeout=20_000)
 
 
@@ -218,9 +219,8 @@ def test_corrections_survive_and_export_as_a_manifest(visit, tmp_path):
 def test_recording_shows_live_results(visit):
     page = visit()
     page.click("#record")
-    live = re.compile(r"^[2-9]\.\d s: (uncertain|\w+ \d+\s%)$")  # not "listening"
     result, problem = page.locator("#live-text"), page.locator("#record-problem")
-    expect(result.filter(has_text=live).or_(problem.filter(has_text="."))).to_be_visible()
+    expect(result.filter(has_text=LIVE).or_(problem.filter(has_text="."))).to_be_visible()
     expect(problem).to_be_empty()
     assert painted(page, "#live-bands") > 1
     page.click("#record")
@@ -230,6 +230,20 @@ def test_recording_shows_live_results(visit):
     )
     expect(page.locator("#record-problem")).to_be_empty()
     assert float(page.locator("#axis").get_attribute("aria-valuemax")) > 2
+
+
+def test_recording_before_the_models_are_known_uses_the_default(visit):
+    waiting = []
+    page = visit(
+        prepare=lambda page: page.route("**/v1/models", lambda route: waiting.append(route))
+    )
+    page.click("#record")
+    result, problem = page.locator("#live-text"), page.locator("#record-problem")
+    expect(result.filter(has_text=LIVE).or_(problem.filter(has_text="."))).to_be_visible()
+    expect(problem).to_be_empty()
+    waiting[0].continue_()
+    page.click("#record")
+    expect(page.locator("#summaries .result")).to_have_count(1)
 
 
 def test_recording_continues_without_the_live_stream(visit):

@@ -61,9 +61,13 @@ export const resultPath = (id, format) => `${jobPath(id)}?format=${format}`;
 
 export const result = async (id, format) => (await ask(resultPath(id, format))).blob();
 
-/** Opens a live stream. Browsers cannot add headers to it: the token goes as a subprotocol. */
+/**
+ * Opens a live stream, of the first model where `model` is empty. Browsers cannot add headers to it:
+ * the token goes as a subprotocol.
+ */
 export function streamSocket(model, rate) {
-  const query = new URLSearchParams({ model, rate: String(rate), samples: "float32" });
+  const query = new URLSearchParams({ rate: String(rate), samples: "float32" });
+  if (model) query.set("model", model);
   const url = new URL(`v1/stream?${query}`, document.baseURI);
   url.protocol = url.protocol.replace("http", "ws");
   return new WebSocket(url, token.get() ? ["affekt", `token.${token.get()}`] : ["affekt"]);
