@@ -241,7 +241,7 @@ def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
 
     Args:
         target: Folder of a finished run; a table of folds (path, label, speaker, fold and, if
-            known, part and text); or a corpus, whose usual folds are audited.
+            known, part and text); or a corpus, whose official split or usual folds are audited.
         report: Called with each step.
 
     Returns:

@@ -31,9 +31,7 @@ SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
 SUFFIXES |= {".m4a", ".mp4", ".avi", ".webm", ".mkv", ".mov"}
 MAX_HOURS = 12.0
 BLOCK = 1 << 14  # frames decoded at a time; a damaged block is lost completely
-UNKNOWN_SIZE = (
-    0x7F000000  # bytes; the size that piped WAV and AIFF state (sox: 0x7FFFF000), or more
-)
+UNKNOWN_SIZE = 0x7F000000  # bytes; piped WAV and AIFF state this or more (sox: 0x7FFFF000)
 DELAY = 0.1  # s that a codec may add to the duration in the header
 
 

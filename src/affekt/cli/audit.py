@@ -8,15 +8,15 @@ from .app import app, console, progress
 def audit(target: str) -> int:
     """Look for leakage and other faults that invalidate a score; exit 1 if one is serious.
 
-    Checked are speakers, sentences, recordings and near-duplicates in both training and test part,
-    oversampling before the split, selection or normalisation on the test part, and classes that
-    can be predicted from speaker, length or level.
+    It finds speakers, sentences, recordings and near-duplicates that are in both training and test
+    part, oversampling before the split, selection or normalisation on the test part, and classes
+    that can be predicted from speaker, length or level.
 
     Parameters
     ----------
     target:
         Folder of a finished run; table of folds (CSV with path, label, speaker, fold and,
-        optionally, part and text); or a corpus, whose usual folds are audited.
+        optionally, part and text); or a corpus, whose official split or usual folds are audited.
     """
     from ..report.console import finding_list
 

@@ -28,9 +28,9 @@ def list_() -> None:
 def check(source: Source) -> int:
     """Check a corpus for faults that invalidate a score; exit 1 if one is serious.
 
-    Checked are the number of clips against the published one, unreadable and repeated recordings,
-    silence, clipping, sampling rates, classes by speaker, and how well the speaker, the length or
-    the level of a clip alone predicts its class.
+    It compares the number of clips with the published one, lists unreadable and repeated
+    recordings, silence, clipping, sampling rates and classes by speaker, and measures how well the
+    speaker, the length or the level of a clip alone predicts its class.
     """
     from ..corpora.registry import load_corpus
     from ..evaluation.audit.corpus_check import check as check_corpus

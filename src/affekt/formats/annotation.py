@@ -92,9 +92,8 @@ def elan(predictions: Sequence[Prediction]) -> str:
             annotation.set("ANNOTATION_ID", f"a{number // 2}")
             annotation.set("TIME_SLOT_REF1", ids[0])
             annotation.set("TIME_SLOT_REF2", ids[1])
-            ET.SubElement(annotation, "ANNOTATION_VALUE").text = printable(
-                span.text, "?"
-            )  # XML cannot hold control characters
+            text = printable(span.text, "?")  # XML cannot hold control characters
+            ET.SubElement(annotation, "ANNOTATION_VALUE").text = text
     ET.SubElement(
         root, "LINGUISTIC_TYPE", LINGUISTIC_TYPE_ID="default-lt", TIME_ALIGNABLE="true",
         GRAPHIC_REFERENCES="false",

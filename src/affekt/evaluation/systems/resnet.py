@@ -120,16 +120,7 @@ class ResNetSystem(NetworkSystem):
     def _identify_speakers(
         self, part: TrainingPart, segments: Sequence[Tensor], rng: np.random.Generator
     ) -> str:
-        """Load the network from a file, or train it to identify the training speakers.
-
-        Args:
-            part: The training part, with the clips to train on.
-            segments: Segments of these clips.
-            rng: Random numbers of the training.
-
-        Returns:
-            Where the weights come from.
-        """
+        """Load the network from a file, or train it on the training speakers; see `initialise`."""
         if weights := self.config.baselines.resnet:
             self.network = ResNet20(1)
             return load_speaker_network(self.network, Path(weights))

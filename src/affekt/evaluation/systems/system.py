@@ -85,14 +85,7 @@ class ConfiguredSystem:
         report: Report,
         held_out: Sequence[Clip] | None = None,
     ) -> None:
-        """Train; see `System.fit`.
-
-        Args:
-            clips: The training part.
-            seed: Seed of the training.
-            report: Called with each step.
-            held_out: Clips on which a network selects its epoch.
-        """
+        """Train; see `System.fit`."""
         self.train(TrainingPart(clips, seed, report, held_out))
 
 
