@@ -7,7 +7,7 @@ ignored.
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,39 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
         CorpusError: The table cannot be read, a column or a value is missing, a split is unknown,
             or a path is listed twice or does not exist. The message has line numbers and counts.
     """
+    examples, absent = [], []
+    first_line: dict[Path, int] = {}
+    for line, example in listed(path, speaker_needed=speaker_needed, closed_test=closed_test):
+        if example.split not in SPLITS:
+            raise CorpusError(
+                f"{path}, line {line}: unknown split {example.split!r}; use train, val or test"
+            )
+        file = Path(example.path)
+        first = first_line.setdefault(file.resolve(), line)
+        if first != line:
+            raise CorpusError(f"{path}, line {line}: {example.id} is listed on line {first} too")
+        if not file.is_file():
+            absent.append(example.id)
+        examples.append(example)
+    if absent:
+        files = counted(len(examples), "file")
+        raise CorpusError(f"{path}: {len(absent)} of {files} missing, the first {absent[0]}")
+    return examples
+
+
+def listed(
+    path: Path, *, speaker_needed: bool = True, closed_test: bool = False
+) -> Iterator[tuple[int, Example]]:
+    """The rows of a manifest with their line numbers; split, repetition and file are unchecked.
+
+    Args:
+        path: The file.
+        speaker_needed: Whether a row without a speaker is an error.
+        closed_test: Whether rows of the test part may lack a label.
+
+    Raises:
+        CorpusError: The table cannot be read, or a column or a value is missing.
+    """
     columns, rows = read_table(path)
     name = {
         column: next((n for n in names if n in columns), "") for column, names in COLUMNS.items()
@@ -50,39 +83,24 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
         raise CorpusError(
             f"{path}: no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}"
         )
-    examples, absent = [], []
-    first_line: dict[Path, int] = {}
     for line, row in rows:
         value = {column: _text(row.get(own)) for column, own in name.items()}
-        closed = closed_test and value["split"].lower() == "test"
+        split = value["split"].lower()
+        closed = closed_test and split == "test"
         if empty := [c for c in required if not value[c] and not (closed and c == "label")]:
             raise CorpusError(f"{path}, line {line}: {', '.join(empty)} is empty")
-        if value["split"].lower() not in SPLITS:
-            raise CorpusError(
-                f"{path}, line {line}: unknown split {value['split']!r}; use train, val or test"
-            )
-        file = path.parent / value["path"]
-        first = first_line.setdefault(file.resolve(), line)
-        if first != line:
-            raise CorpusError(f"{path}, line {line}: {value['path']} is listed on line {first} too")
-        if not file.is_file():
-            absent.append(value["path"])
-        examples.append(
+        yield (
+            line,
             Example(
                 value["path"],
-                str(file),
+                str(path.parent / value["path"]),
                 value["label"],
                 value["speaker"],
                 value["gender"],
-                value["split"].lower(),
+                split,
                 value["text"],
-            )
+            ),
         )
-    if absent:
-        raise CorpusError(
-            f"{path}: {len(absent)} of {counted(len(rows), 'file')} missing, the first {absent[0]}"
-        )
-    return examples
 
 
 def _text(value: object) -> str:
