@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .corpora.corpus import Corpus
     from .corpora.own_layout import Layout
     from .corpora.registry import Source
-    from .evaluation.audit.leakage import Finding
+    from .evaluation.audit.findings import Finding
     from .evaluation.systems.system import System
     from .inference.embedding import Level
     from .inference.recognizer import Recognizer
@@ -250,19 +250,25 @@ def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
     Raises:
         AffektError: `target` is none of these.
     """
+    from .corpora.corpus import Corpus
     from .corpora.fold_table import read_folds
     from .corpora.manifest import SUFFIXES, read_table
+    from .corpora.registry import UNSTATED
     from .corpora.registry import load_corpus as load
-    from .evaluation.audit.leakage import audit_folds, audit_run, folds_to_audit
+    from .evaluation.audit.leakage import audit_corpus, audit_folds, audit_run
+    from .evaluation.audit.split_audit import read_manifest
     from .run_result import load_run_result
 
-    if isinstance(target, str | Path):
+    if not isinstance(target, Corpus):
         path = Path(target)
         if (path / "metrics.json").is_file():
             return audit_run(load_run_result(path))
-        if path.suffix.lower() in SUFFIXES and "fold" in read_table(path)[0]:
-            return audit_folds(read_folds(path), report)
-    return audit_folds(folds_to_audit(load(target)), report)
+        if path.suffix.lower() in SUFFIXES:
+            if "fold" in read_table(path)[0]:
+                return audit_folds(read_folds(path), report)
+            examples, findings = read_manifest(path)
+            return findings + audit_corpus(Corpus(path.stem, examples, UNSTATED), report)
+    return audit_corpus(load(target), report)
 
 
 def adapt(

@@ -167,7 +167,7 @@ def test_our_own_run_and_folds_have_nothing(manifest, tiny_config, tmp_path):
     run = affekt("evaluate", manifest, "--out", tmp_path / "run", *settings(tiny_config))
     assert run.returncode == 0, run.stderr
     done = affekt("audit", tmp_path / "run")
-    assert (done.returncode, done.stdout.strip()) == (0, "nothing found")
+    assert (done.returncode, done.stdout.strip()) == (0, "nothing found in the checks made")
 
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     test = metrics["folds"][0]["test_speakers"][0]
@@ -218,7 +218,9 @@ def test_the_command_exits_1_on_something_serious(recordings):
     audited(recordings, rows, "bad.csv")
     done = affekt("audit", recordings / "bad.csv")
     assert done.returncode == 1
-    assert "serious  speaker: test speakers in the training part: 1, in 1 of 3 folds" in done.stdout
+    assert (
+        "serious     speaker: test speakers in the training part: 1, in 1 of 3 folds" in done.stdout
+    )
     assert affekt("audit", recordings / "nothing.csv").returncode == 2
 
 
@@ -255,3 +257,59 @@ def manifest_audit(path, rows):
         table.writeheader()
         table.writerows(rows)
     return audit(path)
+
+
+def marked(split=""):
+    """Rows of a manifest: s1 val, s2 and s3 test, the others train; or all in one part."""
+    parts = {"s1": "val", "s2": "test", "s3": "test"}
+    return [
+        {"path": r["path"], "label": r["label"], "speaker": r["speaker"],
+         "split": split or parts.get(r["speaker"], "train")}
+        for r in clean() if r["fold"] == "0"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "text", "evidence"),
+    [
+        (marked("train"), "no row to test", "no mark 0, train 36, val 0, test 0"),
+        (marked("test"), "no row to train on", "no mark 0, train 0, val 0, test 36"),
+        (marked("val"), "no row to train on", "no mark 0, train 0, val 36, test 0"),
+        ([r for r in marked() if r["split"] != "train"], "no row to train on", "val 6, test 12"),
+        ([r | {"split": r["split"].replace("train", "Trian")} for r in marked()],
+         "rows with an unknown split: 18 of 36",
+         "split 'trian': 18 (s4_anger_0.wav, s4_anger_1.wav, s4_neutral_0.wav and 15 more)"),
+        ([r for r in marked() if r["split"] == "test" or r["label"] != "anger"],
+         "classes that are tested and not trained on: 1 of 3", "anger: 4 test rows"),
+        ([*marked(), {"path": "gone.wav", "label": "anger", "speaker": "s1", "split": "val"}],
+         "rows whose file does not exist: 1 of 37", "split 'val': 1 (gone.wav)"),
+        ([*marked(), {"path": "./s1_anger_0.wav", "label": "anger", "speaker": "s4",
+                      "split": "train"}],
+         "files with several splits: 1, in 2 rows",
+         "line 2: s1_anger_0.wav 'val', line 38: ./s1_anger_0.wav 'train'"),
+        ([*marked(), {"path": "link.wav", "label": "sadness", "speaker": "s1", "split": "val"}],
+         "files with several labels: 1, in 2 rows",
+         "line 2: s1_anger_0.wav 'anger', line 38: link.wav 'sadness'"),
+        ([*marked()[:-1], marked()[-1] | {"speaker": ""}], "rows without a speaker: 1 of 36",
+         "s6_sadness_1.wav"),
+    ],
+)  # fmt: skip
+def test_a_dangling_or_contradictory_split_is_a_finding(recordings, rows, text, evidence):
+    link = recordings / "link.wav"
+    if not link.exists():
+        link.symlink_to("s1_anger_0.wav")
+    findings = manifest_audit(recordings / "split.csv", rows)
+    [found] = [f for f in findings if f.text.startswith(text)]
+    assert found.severity == "serious"
+    assert evidence in found.evidence[0]
+
+
+def test_a_sound_split_has_nothing_and_a_missing_mark_is_noted(recordings):
+    assert kinds(manifest_audit(recordings / "split.csv", marked())) == set()
+    findings = manifest_audit(
+        recordings / "split.csv",
+        [r | {"split": r["split"].replace("train", "")} for r in marked()],
+    )
+    assert ("note", "rows without a split, which are trained on: 18 of 36") in [
+        (f.severity, f.text) for f in findings
+    ]

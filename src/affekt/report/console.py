@@ -17,13 +17,16 @@ from ..sanitise import printable
 from ..types import ClassBalance, Prediction, Segment
 
 if TYPE_CHECKING:
-    from ..evaluation.audit.leakage import Finding
+    from ..evaluation.audit.findings import Finding
     from ..paper.tables import Table as PaperTable
     from ..run_result import RunResult
 
 STYLES = {
     "anger": "red", "disgust": "green", "fear": "magenta", "happiness": "yellow",
     "sadness": "blue", "surprise": "bright_yellow", "boredom": "cyan",
+}  # fmt: skip
+FINDING_STYLES = {
+    "serious": "bold red", "suspicion": "magenta", "note": "yellow", "unchecked": "cyan",
 }  # fmt: skip
 BLOCKS = " ▁▂▃▄▅▆▇█"
 WIDTH = 30
@@ -166,14 +169,16 @@ def paper_table(table: "PaperTable") -> RenderableType:
 
 
 def finding_list(findings: "Sequence[Finding]") -> RenderableType:
-    """The findings of an audit, serious ones first."""
-    if not findings:
-        return Text("nothing found", "green")
+    """The findings of an audit, serious ones first, then the checks that could not be made."""
+    order = list(FINDING_STYLES)
     lines: list[RenderableType] = []
-    for f in sorted(findings, key=lambda f: f.severity != "serious"):
-        style = "bold red" if f.severity == "serious" else "yellow"
-        lines.append(Text.assemble((f"{f.severity:8}", style), f" {f.kind}: {printable(f.text)}"))
-        lines += [Text(f"           {printable(case)}", "dim") for case in f.evidence]
+    for f in sorted(findings, key=lambda f: order.index(f.severity)):
+        name = "not checked" if f.severity == "unchecked" else f.severity
+        head = (f"{name:11}", FINDING_STYLES[f.severity])
+        lines.append(Text.assemble(head, f" {f.kind}: {printable(f.text)}"))
+        lines += [Text(f"{'':14}{printable(case)}", "dim") for case in f.evidence]
+    if all(f.severity == "unchecked" for f in findings):
+        lines.insert(0, Text("nothing found in the checks made", "green"))
     return Group(*lines)
 
 

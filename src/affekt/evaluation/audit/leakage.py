@@ -3,8 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 from ...audio import decoding
 from ...audio.recording import Recording
@@ -15,91 +13,38 @@ from ...plural import counted
 from ...progress import Event, Report, silent
 from ...run_result import RunResult
 from ...types import Example
-from .corpus_check import abridged, confounded, probes, rms_level
+from .corpus_check import confounded, probes, rms_level
+from .findings import EVIDENCE, Case, Finding, Severity, summarised, unchecked
 from .near_duplicates import coarse_log_mel, matching_pairs
+from .split_audit import split_findings
 
-EVIDENCE = 5  # lines of evidence of a finding
 TRAINING_RECORDS = {  # of a run: what a test speaker must not be in, and the kind of finding
     "training_speakers": ("speaker", "test speakers in the training part"),
     "validation_speakers": ("choice", "test speakers among the validation speakers"),
     "statistics_from": ("statistics", "test speakers in the normalisation statistics"),
 }
 
-Severity = Literal["serious", "note"]
 
+def audit_corpus(corpus: Corpus, report: Report = silent) -> list[Finding]:
+    """Audit the official split of a corpus, or its usual folds.
 
-@dataclass(frozen=True)
-class Finding:
-    """One fault, or one thing to know, over all folds or trainings.
-
-    Folds are numbered from 0, as in ``metrics.json`` and ``predictions.parquet``.
-
-    Attributes:
-        kind: Short name.
-        severity: ``serious`` invalidates the score.
-        text: What was found, and how often.
-        evidence: Some of the cases.
-    """
-
-    kind: str
-    severity: Severity
-    text: str
-    evidence: Sequence[str] = ()
-
-
-class Case(NamedTuple):
-    """A fault in one fold or training.
-
-    Attributes:
-        kind: As of `Finding`.
-        severity: As of `Finding`.
-        what: What is counted, in the plural.
-        where: Name of the fold or training.
-        names: Names of what is counted.
-        shown: What to show as evidence; `names` unless given.
-    """
-
-    kind: str
-    severity: Severity
-    what: str
-    where: str
-    names: Sequence[str]
-    shown: Sequence[str] = ()
-
-
-def summarised(cases: Iterable[Case], places: str) -> list[Finding]:
-    """One finding for each kind of case, with the number of folds or trainings that have it.
+    Examples are in the part that they are marked for, also where a speaker is in several parts.
 
     Args:
-        cases: Cases in the order of folds or trainings.
-        places: Number of all folds or trainings with its noun: "10 folds".
-    """
-    groups: dict[tuple[str, Severity, str], list[Case]] = defaultdict(list)
-    for case in cases:
-        groups[case.kind, case.severity, case.what].append(case)
-    return [
-        Finding(
-            kind,
-            severity,
-            f"{what}: {len({name for case in group for name in case.names})}, "
-            f"in {len(group)} of {places}",
-            [f"{case.where}: {abridged(case.shown or case.names)}" for case in group[:EVIDENCE]],
-        )
-        for (kind, severity, what), group in groups.items()
-    ]
-
-
-def folds_to_audit(corpus: Corpus) -> list[Fold]:
-    """The folds of a corpus, with the faults that an evaluation would refuse.
-
-    Examples stand in the part that they are marked for, also where a speaker is in several parts.
+        corpus: A corpus; its split may have any fault.
+        report: Called after each recording that is decoded.
     """
     parts: dict[str, list[Example]] = {"train": [], "val": [], "test": []}
     for example in corpus.examples:
         parts[example.split or "train"].append(example)
-    if parts["test"] or _common(parts["train"], parts["val"], "speaker"):
-        return [Fold(**parts)]
-    return corpus.test_folds()
+    folds = [Fold(**parts)]
+    if not parts["test"] and not _common(parts["train"], parts["val"], "speaker"):
+        speakers = len(corpus.speakers)
+        if speakers < 2:
+            reason = "only one speaker, so there are no folds"
+            return [unchecked("speaker", "speakers and recordings in both parts", reason)]
+        folds = corpus.test_folds(speakers if speakers < corpus.folds else None)
+    return split_findings(corpus.examples) + audit_folds(folds, report)
 
 
 def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]:
