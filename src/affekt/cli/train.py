@@ -69,6 +69,9 @@ def train(
         process_group() as distributed,
         progress() if distributed.is_main else nullcontext(silent) as report,
     ):
+        if distributed.is_main:
+            for note in corpus.training().notes:
+                say(f"note: {note}")
         context = TrainingContext(
             report,
             distributed,

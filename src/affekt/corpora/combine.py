@@ -2,6 +2,10 @@
 
 Scores cover the classes that all tested corpora have. Training also uses the other classes; a
 corpus gives no information on classes that it does not have (`affekt.training.targets`).
+
+The official split of each corpus holds: rows marked ``test`` are never trained on, rows marked
+``val`` are validation data where their corpus is trained on, and of a tested corpus with rows
+marked ``test`` these alone are tested. Notes count what is left out.
 """
 
 from collections import Counter
@@ -15,6 +19,7 @@ from ..types import Example
 from .corpus import Corpus
 from .fold_table import with_fold_table
 from .registry import Source, load_corpus
+from .splits import official
 
 
 def pool(sources: Sequence[Source], label_map: Mapping[str, str]) -> Corpus:
@@ -25,7 +30,7 @@ def pool(sources: Sequence[Source], label_map: Mapping[str, str]) -> Corpus:
     """
     if len(sources) == 1:
         return load_corpus(sources[0], label_map)
-    corpora = [_named(c) for c in _load(sources, label_map)]
+    corpora = _load(sources, label_map)
     return _concatenated(corpora, [e for c in corpora for e in c.examples])
 
 
@@ -33,15 +38,17 @@ def across(source: Source, test: Source, label_map: Mapping[str, str]) -> Corpus
     """Train on one corpus and test on another, on the classes that both have.
 
     Returns:
-        One corpus, in which the examples of `test` are the official test part.
+        One corpus, in which the tested examples of `test` are the official test part.
 
     Raises:
-        CorpusError: As of `load_corpus`, or fewer than two classes in common.
+        CorpusError: As of `load_corpus`, fewer than two classes in common, or all examples of
+            `source` are marked test.
     """
     training, tested = _load([source, test], label_map)
+    training, tested = _for_training(training), _for_test(tested)
     joined = _joined([training, tested])
     examples = tuple(
-        replace(e, split="" if e.corpus == training.name else "test") for e in joined.examples
+        e if e.corpus == training.name else replace(e, split="test") for e in joined.examples
     )
     train_only = tuple(e for e in joined.train_only if e.corpus == training.name)
     name = f"{training.name} to {tested.name}"
@@ -63,17 +70,17 @@ def with_training_corpora(
     """
     tested, *further = _load([source, *train_only], label_map)
     groups = (tuple(f"{tested.name}/{s}" for s in group) for group in tested.predefined_folds)
-    joined = _joined([tested], further)
-    examples = tuple(
-        replace(e, split=own.split) for e, own in zip(joined.examples, tested.examples, strict=True)
-    )
-    return replace(joined, examples=examples, folds=tested.folds, predefined_folds=tuple(groups))
+    joined = _joined([tested], [_for_training(c) for c in further])
+    return replace(joined, folds=tested.folds, predefined_folds=tuple(groups))
 
 
 def leave_one_corpus_out(
     sources: Sequence[Source], label_map: Mapping[str, str], train_only: Sequence[Source] = ()
 ) -> Corpus:
     """Test each corpus with a model trained on the others, one fold for each corpus.
+
+    Nothing of a corpus is trained on in its own fold, also where only its rows marked ``test`` are
+    tested.
 
     Args:
         sources: Corpora to test.
@@ -84,12 +91,27 @@ def leave_one_corpus_out(
         CorpusError: As of `load_corpus`, or fewer than two classes in common.
     """
     corpora = _load([*sources, *train_only], label_map)
-    tested = corpora[: len(sources)]
-    groups = tuple(tuple(f"{c.name}/{s}" for s in c.speakers) for c in tested)
-    joined = _joined(tested, corpora[len(sources) :])
-    present = set(joined.speakers)
-    predefined_folds = tuple(tuple(s for s in group if s in present) for group in groups)
-    return replace(joined, folds=len(tested), predefined_folds=predefined_folds)
+    tested, further = corpora[: len(sources)], corpora[len(sources) :]
+    joined = _joined(tested, [_for_training(c) for c in further])
+    notes = [
+        f"{c.name}: tested on its {counted(number, 'clip')} marked test, which no fold trains on"
+        for c in tested
+        if (number := sum(e.speaker in official(c.examples, "test") for e in c.examples))
+    ]
+    joined = replace(
+        joined,
+        notes=(*joined.notes, *notes),
+        folds=len(tested),
+        train_only=tuple(e for e in joined.train_only if e.split != "test"),
+        by_corpus=True,
+    )
+    for fold in joined.test_folds():
+        if not (fold.train or fold.val):
+            raise CorpusError(
+                f"{fold.test[0].corpus}: all clips of the other corpora are marked test; there is "
+                "nothing to train on"
+            )
+    return joined
 
 
 def corpus_with_folds(
@@ -128,7 +150,10 @@ def corpus_with_folds(
 
 
 def _load(sources: Sequence[Source], label_map: Mapping[str, str]) -> list[Corpus]:
-    """Load corpora with different names; a label is renamed in each corpus that has it."""
+    """Load corpora of different names, with ids and speakers that differ too.
+
+    A label is renamed in each corpus that has it.
+    """
     loaded = [load_corpus(source) for source in sources]
     labels = {label for corpus in loaded for label in corpus.labels}
     if unknown := sorted(label_map.keys() - labels):
@@ -137,7 +162,7 @@ def _load(sources: Sequence[Source], label_map: Mapping[str, str]) -> list[Corpu
     if repeated := [name for name, times in names.items() if times > 1]:
         raise CorpusError(f"{repeated[0]}: given twice; list each corpus once")
     return [
-        load_corpus(corpus, {k: v for k, v in label_map.items() if k in corpus.labels})
+        _named(load_corpus(corpus, {k: v for k, v in label_map.items() if k in corpus.labels}))
         for corpus in loaded
     ]
 
@@ -157,11 +182,34 @@ def _joined(tested: Sequence[Corpus], further: Sequence[Corpus] = ()) -> Corpus:
             f"{c.name}: {counted(n, 'clip')} of {label} not tested"
             for label, n in sorted(other.items())
         ]
-    examples = [e for c in tested for e in _named(c).examples]
+    examples = [e for c in tested for e in c.examples]
     train_only = [e for e in examples if e.label not in common]
-    train_only += [e for c in further for e in _named(c).examples]
+    train_only += [e for c in further for e in c.examples]
     joined = _concatenated([*tested, *further], [e for e in examples if e.label in common])
     return replace(joined, notes=(*joined.notes, *notes), train_only=tuple(train_only))
+
+
+def _for_training(corpus: Corpus) -> Corpus:
+    """The corpus without its official test part, which a note counts.
+
+    Raises:
+        CorpusError: All of it is the test part.
+    """
+    training = corpus.training()
+    if not training.examples:
+        raise CorpusError(f"{corpus.name}: all clips are marked test; there is nothing to train on")
+    return training
+
+
+def _for_test(corpus: Corpus) -> Corpus:
+    """The official test part of a corpus; all of it where it has none."""
+    test = official(corpus.examples, "test")
+    if not test:
+        return corpus
+    examples = tuple(e for e in corpus.examples if e.speaker in test)
+    left_out = counted(len(corpus.examples) - len(examples), "clip")
+    note = f"{left_out} not marked test left out"
+    return replace(corpus, examples=examples, notes=(*corpus.notes, note))
 
 
 def _concatenated(corpora: Sequence[Corpus], examples: Sequence[Example]) -> Corpus:
@@ -172,10 +220,10 @@ def _concatenated(corpora: Sequence[Corpus], examples: Sequence[Example]) -> Cor
 
 
 def _named(corpus: Corpus) -> Corpus:
-    """Prefix ids and speakers with the name of the corpus; drop its official split."""
+    """Prefix ids and speakers with the name of the corpus."""
     name = corpus.name
     examples = (
-        replace(e, id=f"{name}/{e.id}", speaker=f"{name}/{e.speaker}", split="", corpus=name)
+        replace(e, id=f"{name}/{e.id}", speaker=f"{name}/{e.speaker}", corpus=name)
         for e in corpus.examples
     )
     return replace(corpus, examples=tuple(examples))

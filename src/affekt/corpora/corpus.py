@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import CorpusError
+from ..plural import counted
 from ..types import Example
-from .splits import Fold, FoldTable, official, speaker_folds
+from .splits import Fold, FoldTable, corpus_folds, marked_fold, official, speaker_folds
 
 FOLDS = 5  # for corpora without a usual number of folds
 
@@ -26,6 +27,7 @@ class Corpus:
         train_only: Examples for training that are never tested: of further corpora, and of classes
             that not all tested corpora have.
         fold_table: Folds of a table, in place of folds by speaker.
+        by_corpus: Whether each of several corpora is tested in turn, in place of folds by speaker.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Corpus:
     predefined_folds: tuple[tuple[str, ...], ...] = ()
     train_only: tuple[Example, ...] = ()
     fold_table: FoldTable | None = None
+    by_corpus: bool = False
 
     @property
     def labels(self) -> list[str]:
@@ -48,16 +51,23 @@ class Corpus:
         return sorted({e.speaker for e in self.examples})
 
     def training(self) -> "Corpus":
-        """The corpus without its official test part.
+        """The corpus without its official test part; a note counts what is left out.
 
         Raises:
             CorpusError: A test speaker is in another part too.
         """
         test = official(self.examples, "test")
-        return replace(self, examples=tuple(e for e in self.examples if e.speaker not in test))
+        left_out = Counter(e.corpus for e in self.examples if e.speaker in test)
+        several = len({e.corpus for e in self.examples}) > 1
+        notes = [
+            (f"{name}: " if several else "") + f"{counted(number, 'clip')} marked test left out"
+            for name, number in left_out.items()
+        ]
+        examples = tuple(e for e in self.examples if e.speaker not in test)
+        return replace(self, examples=examples, notes=(*self.notes, *notes))
 
     def test_folds(self, number: int | None = None) -> list[Fold]:
-        """The folds of an evaluation: those of the fold table, otherwise folds by speaker.
+        """The folds of an evaluation: of the fold table, by corpus, otherwise by speaker.
 
         Args:
             number: Number of folds by speaker; by default the usual one.
@@ -72,15 +82,21 @@ class Corpus:
             )
         if self.fold_table:
             return list(self.fold_table.folds)
+        if self.by_corpus:
+            return corpus_folds(self.examples)
         groups = speaker_folds(self.examples, number or self.folds, self.predefined_folds)
-        validation = official(self.examples, "val")
         folds = []
         for group in groups:
-            rest = [e for e in self.examples if e.speaker not in group]
-            train = tuple(e for e in rest if e.speaker not in validation)
-            val = tuple(e for e in rest if e.speaker in validation)
-            folds.append(Fold(train, val, tuple(e for e in self.examples if e.speaker in group)))
+            test = [e for e in self.examples if e.speaker in group]
+            folds.append(marked_fold([e for e in self.examples if e.speaker not in group], test))
         return folds
+
+    def further_training(self, fold: Fold) -> list[Example]:
+        """Examples of `train_only` that a fold trains on: of no speaker or corpus that it tests."""
+        tested = {e.corpus if self.by_corpus else e.speaker for e in fold.test}
+        return [
+            e for e in self.train_only if (e.corpus if self.by_corpus else e.speaker) not in tested
+        ]
 
     def description(self) -> dict[str, Any]:
         """Name, sizes, license and digest, as results and models store them."""
@@ -99,4 +115,8 @@ class Corpus:
         rows: list[Any] = sorted((e.id, e.label, e.speaker, e.split) for e in examples)
         if self.fold_table:
             rows += [[sorted(e.id for e in part) for part in f] for f in self.fold_table.folds]
+        if self.train_only:
+            rows.append(sorted(e.id for e in self.train_only))
+        if self.by_corpus:
+            rows.append("by corpus")
         return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]

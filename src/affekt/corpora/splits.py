@@ -129,6 +129,31 @@ def _stratified(examples: Sequence[Example], speakers: list[str], folds: int) ->
     return [sorted(group) for group in groups]
 
 
+def marked_fold(training: Sequence[Example], test: Sequence[Example]) -> Fold:
+    """A fold whose training part is divided by the official split."""
+    validation = official(training, "val")
+    train = tuple(e for e in training if e.speaker not in validation)
+    return Fold(train, tuple(e for e in training if e.speaker in validation), tuple(test))
+
+
+def corpus_folds(examples: Sequence[Example]) -> list[Fold]:
+    """One fold for each corpus, which trains on the others.
+
+    Of a corpus with an official test part only this part is tested; no fold trains on it. Nothing
+    of the tested corpus is trained on.
+
+    Raises:
+        CorpusError: A speaker of an official part is in another part too.
+    """
+    test = official(examples, "test")
+    folds = []
+    for name in dict.fromkeys(e.corpus for e in examples):
+        own = [e for e in examples if e.corpus == name]
+        others = [e for e in examples if e.corpus != name and e.speaker not in test]
+        folds.append(marked_fold(others, [e for e in own if e.speaker in test] or own))
+    return folds
+
+
 def fold_notes(examples: Sequence[Example], folds: Sequence[Fold]) -> list[str]:
     """Caveats of scores on these folds: shared speakers, missing classes, speakers of one class."""
     notes = []
@@ -170,10 +195,10 @@ def one_class_speakers(examples: Sequence[Example]) -> list[str]:
 def inner_validation(examples: Sequence[Example], share: float, seed: int) -> set[str]:
     """Choose the validation speakers among the training speakers.
 
-    They are those of the official ``val`` part, if that leaves other speakers to train on.
-    Otherwise several random sets of speakers are drawn, and the one whose classes and genders are
-    distributed most like the whole is used. A set that holds all examples of a class is used only
-    if every set drawn does.
+    They are those of the official ``val`` part, if that leaves other speakers to train on. Where no
+    corpus, or only some, have such a part, several random sets of speakers of the other corpora are
+    drawn, and the one with which classes and genders are distributed most like the whole is used. A
+    set that holds all examples of a class is used only if every set drawn does.
 
     Args:
         examples: The training part.
@@ -183,12 +208,17 @@ def inner_validation(examples: Sequence[Example], share: float, seed: int) -> se
     Raises:
         CorpusError: There is only one training speaker.
     """
-    speakers = sorted({e.speaker for e in examples})
+    speakers = {e.speaker for e in examples}
     if len(speakers) < 2:
         raise CorpusError(
             f"training needs at least 2 speakers, one of them for validation; got {len(speakers)}"
         )
-    if (validation := official(examples, "val")) and len(validation) < len(speakers):
+    validation = official(examples, "val")
+    if validation == speakers:
+        validation = set()
+    marked = {e.corpus for e in examples if e.speaker in validation}
+    unmarked = [e for e in examples if e.corpus not in marked]
+    if not unmarked:
         return validation
     strata = Counter((e.label, e.gender) for e in examples)
     labels = {e.label for e in examples}
@@ -203,12 +233,12 @@ def inner_validation(examples: Sequence[Example], share: float, seed: int) -> se
         return len(lost), distance
 
     rng = np.random.default_rng(seed)
-    groups = [_drawn(examples, share, rng) for _ in range(CANDIDATES)]
+    groups = [validation | _drawn(unmarked, share, rng) for _ in range(CANDIDATES)]
     return min(groups, key=misfit)
 
 
 def _drawn(examples: Sequence[Example], share: float, rng: np.random.Generator) -> set[str]:
-    """Draw a share of the speakers of each corpus: at least one, but never all."""
+    """Draw a share of the speakers of each corpus: at least one, but not all of them."""
     corpora: dict[str, set[str]] = {}
     for e in examples:
         corpora.setdefault(e.corpus, set()).add(e.speaker)
@@ -216,7 +246,7 @@ def _drawn(examples: Sequence[Example], share: float, rng: np.random.Generator) 
     for speakers in corpora.values():
         size = min(max(1, round(share * len(speakers))), len(speakers) - 1)
         drawn |= set(rng.choice(sorted(speakers), size, replace=False).tolist())
-    return drawn
+    return drawn or {min(e.speaker for e in examples)}
 
 
 def anonymous(examples: Sequence[Example]) -> bool:

@@ -54,8 +54,7 @@ def jobs_of(corpus: Corpus, protocol: Protocol) -> list[Job]:
     jobs = []
     for seed in range(protocol.seed, protocol.seed + protocol.seeds):
         for number, fold in enumerate(corpus.test_folds(protocol.folds)):
-            tested = set(fold.test_speakers)
-            further = [e for e in corpus.train_only if e.speaker not in tested]
+            further = corpus.further_training(fold)
             validation = frozenset(e.id for e in fold.val) if corpus.fold_table else None
             train = frozenset(e.id for e in (*fold.train, *fold.val, *further))
             test = frozenset(e.id for e in fold.test)

@@ -96,6 +96,8 @@ def protocol(corpus: Corpus, config: Config, folds: Sequence[Fold]) -> str:
     where = f"{counted(len(folds), 'fold')} by {'clip' if unknown else 'speaker'}"
     if corpus.fold_table:
         where = f"{counted(len(folds), 'fold')} of {corpus.fold_table.name}"
+    elif corpus.by_corpus:
+        where = f"{counted(len(folds), 'fold')}, each of which tests one corpus"
     elif any(e.split == "test" for e in corpus.examples):
         where = f"one fold, the test {who} of the corpus"
     share = f"{config.protocol.validation:.0%}"
@@ -103,8 +105,10 @@ def protocol(corpus: Corpus, config: Config, folds: Sequence[Fold]) -> str:
         f"for networks on validation {who} ({share} of the training part), for other systems by "
         "cross-validation"
     )
-    if any(fold.val for fold in folds):
+    if any(fold.val for fold in folds) or any(e.split == "val" for e in corpus.train_only):
         validation = f"on the validation {who} of the corpus where they are in training"
+        if len({e.corpus for e in (*corpus.examples, *corpus.train_only)}) > 1:
+            validation = f"on the validation {who} of the corpora that have them, on others drawn"
     elif any(single_speaker([*fold.train, *fold.val]) for fold in folds):
         validation = f"on some clips ({share}) where there is only one training speaker"
     kind = OWN_STATISTICS if config.protocol.test_normalisation != "none" else PROTOCOL

@@ -109,6 +109,8 @@ class TrainingInfo(Record):
     audio_warnings: dict[str, int] | None = None
     """Number of recordings with each warning."""
     corpus: CorpusInfo | None = None
+    notes: list[str] | None = None
+    """What was left out of the corpus, and why."""
     config: dict[str, Any] | None = None
     """Settings, as they were written."""
     versions: dict[str, str] | None = None

@@ -48,6 +48,7 @@ def model_card(
         "|---|---|",
         f"| classes | {cell(', '.join(labels))} |",
         f"| trained on | {_size(corpus)} ({counts}) |",
+        *_left_out(training),
         f"| license of the data | {corpus['terms']} |",
         f"| encoder | {training['encoder']} |",
         f"| balance plan | {plan} |",
@@ -79,6 +80,12 @@ def _size(corpus: Mapping[str, Any]) -> str:
     return f"{cell(corpus['name'])}: {clips}, {speakers}"
 
 
+def _left_out(training: Mapping[str, Any]) -> list[str]:
+    """Row on what was left out of the corpus; none where nothing was."""
+    notes = training.get("notes")
+    return [f"| left out | {cell('; '.join(notes))} |"] if notes else []
+
+
 def adapted_card(
     name: str, intended_use: str, labels: list[str], training_info: Mapping[str, Any]
 ) -> str:
@@ -104,6 +111,7 @@ def adapted_card(
         f"| classes | {cell(', '.join(labels))} |",
         f"| adapted from | {cell(base)} (trained on {cell(str(trained_on))}) |",
         f"| adapted to | {_size(corpus)} ({counts}) |",
+        *_left_out(training_info),
         f"| license of the data | {cell(corpus['terms'])}; and that of the original model |",
         "",
         "## Score",

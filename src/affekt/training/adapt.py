@@ -53,7 +53,7 @@ class Adapted:
 
     def notes(self) -> list[str]:
         """Limits of the scores, as sentences."""
-        notes = []
+        notes = list(self.checkpoint.training.notes or ())
         if self.gain[0] <= 0:
             notes.append("no gain can be shown on these recordings; more of them may show one")
         if self.held_out == "clips":

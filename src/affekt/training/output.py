@@ -92,7 +92,9 @@ def adapt_to_folder(
         note = f"{old.name} adapted to {corpus.name}; for recordings like these only."
         config = old.config.model_copy(update={"license": license, "intended_use": note})
         info = _adaptation_info(adapted, old).with_values(
-            audio_warnings=_warning_counts(clips), **provenance(training.description(), old.config)
+            audio_warnings=_warning_counts(clips),
+            notes=list(training.notes),
+            **provenance(training.description(), old.config),
         )
         new = replace(adapted.checkpoint, config=config, intended_use=note, training=info)
         save_checkpoint(new, place, adapted_card(place.name, note, new.labels, info.to_json()))
@@ -137,7 +139,7 @@ def _train(
         trained.model.temperatures[int(run.known_source)] *= run.temperature
     _round_to_float16(trained.model)
     info = trained.training_info().with_values(
-        seed=seed, audio_warnings=_warning_counts(clips), **origin
+        seed=seed, audio_warnings=_warning_counts(clips), notes=list(training.notes), **origin
     )
     if left_out:
         info = info.with_values(left_out=list(left_out))
