@@ -23,12 +23,8 @@ from ..types import Notice
 from .recording import Recording, make_recording
 from .resampling import Resampler, Wave
 from .segmentation import SAMPLE_RATE
+from .source import Source, open_source, read_source
 
-Source = str | os.PathLike[str] | bytes | BinaryIO
-
-# Suffixes of recordings that libsndfile or PyAV opens.
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
-SUFFIXES |= {".m4a", ".mp4", ".avi", ".webm", ".mkv", ".mov"}
 MAX_HOURS = 12.0
 BLOCK = 1 << 14  # frames decoded at a time; a damaged block is lost completely
 UNKNOWN_SIZE = 0x7F000000  # bytes; piped WAV and AIFF state this or more (sox: 0x7FFFF000)
@@ -56,7 +52,7 @@ class Decoder:
     """
 
     def __init__(self, source: Source, channel: int | None = None, name: str = "") -> None:
-        given, self._file = _named(source)
+        given, self._file = open_source(source)
         self.name = name or given
         self.channel = channel
         self.sampling_rate: float = SAMPLE_RATE
@@ -185,11 +181,11 @@ def split_channels(source: Source, name: str = "") -> list[Decoder]:
     Raises:
         AudioError: As `Decoder`.
     """
-    if not isinstance(source, str | os.PathLike | bytes):
-        source = source.read()
-    first = Decoder(source, 0, name)
+    given, content = read_source(source)
+    name = name or given
+    first = Decoder(content, 0, name)
     first.read(0)
-    return [first, *(Decoder(source, c, name) for c in range(1, first.channels))]
+    return [first, *(Decoder(content, c, name) for c in range(1, first.channels))]
 
 
 def read(source: Source) -> Recording:
@@ -199,41 +195,6 @@ def read(source: Source) -> Recording:
         AudioError: As `Decoder`.
     """
     return cast(Recording, Decoder(source).read())
-
-
-class _Bytes(io.BytesIO):
-    """Bytes for libsndfile, which seeks before the start where a header is damaged."""
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        try:
-            return super().seek(offset, whence)
-        except ValueError:
-            return -1
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """A path as text; bytes that are not Unicode are escaped."""
-    return os.fspath(path).encode("utf-8", "backslashreplace").decode()
-
-
-def _named(source: Source) -> tuple[str, str | io.BytesIO]:
-    if isinstance(source, bytes):
-        return "<bytes>", _Bytes(source)
-    if not isinstance(source, str | os.PathLike):
-        data = source.read()
-        if not isinstance(data, bytes):
-            raise ValueError("a file opened as text; open it with mode 'rb'")
-        return str(getattr(source, "name", "<stream>")), _Bytes(data)
-    name = os.fspath(source)
-    try:
-        with Path(name).open("rb") as file:
-            empty = not file.read(1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise AudioError(f"{name}: cannot be opened: {reason}") from error
-    if empty:
-        raise AudioError(f"{name}: the file is empty")
-    return shown(name), name
 
 
 def _blocks(sound: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:

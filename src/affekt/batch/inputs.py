@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..atomic import write
-from ..audio.decoding import SUFFIXES, shown
+from ..audio.source import SUFFIXES, shown
 from ..corpora.manifest import COLUMNS
 from ..errors import AffektError
 

@@ -96,12 +96,12 @@ def _statistics(folder: Path, out: Path, base: str, *, neutral: bool) -> int:
         base: Model whose encoder is used.
         neutral: Whether the recordings are neutral speech.
     """
-    from ..audio import decoding
+    from ..audio import decoding, source
     from ..inference.recognizer import load
 
     if out.exists():
         raise AffektError(f"{out}: exists; choose another name")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in decoding.SUFFIXES)
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in source.SUFFIXES)
     if not files:
         raise AffektError(f"{folder}: no recordings here")
     recognizer = load(base)

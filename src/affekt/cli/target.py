@@ -23,7 +23,7 @@ class Target:
     """
 
     def __init__(self, out: Path, files: Sequence[str]) -> None:
-        from ..audio.decoding import shown
+        from ..audio.source import shown
         from ..formats.writers import writer
 
         self._write, self.each = writer(out)
@@ -44,7 +44,7 @@ class Target:
 
     def drop(self, file: str) -> None:
         """Drop the file of a recording that could not be read."""
-        from ..audio.decoding import shown
+        from ..audio.source import shown
 
         if self.each:
             self.predictions.pop(self.path_of[shown(file)], None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ..audio.decoding import SUFFIXES
+from ..audio.source import SUFFIXES
 from ..errors import CorpusError
 from ..plural import counted
 from ..types import Example

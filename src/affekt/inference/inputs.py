@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from ..audio.decoding import Source, read
+from ..audio.decoding import read
 from ..audio.recording import Recording, from_array
+from ..audio.source import Source
 
 OneRecording = Source | Recording | NDArray[Any] | torch.Tensor | Mapping[str, Any]
 Errors = Literal["raise", "return"]

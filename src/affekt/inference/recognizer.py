@@ -9,7 +9,7 @@ from typing import Any, Literal, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.decoding import Source
+from ..audio.source import Source
 from ..errors import AudioError, RenamedWarning
 from ..nn.bundled import model_folder
 from ..nn.checkpoint import load_checkpoint
