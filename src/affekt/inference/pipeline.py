@@ -16,9 +16,10 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from ..audio.decoding import Decoder, Source, split_channels
+from ..audio.decoding import Decoder, split_channels
 from ..audio.prefetch import prefetch
 from ..audio.recording import Recording, RecordingBlocks
+from ..audio.source import Source
 from ..errors import AudioError
 from ..nn.encoders.batching import batches
 from ..nn.speech_gate import UNCERTAIN
