@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from .cli import app, complain
 from .cli.aliases import replace_old_names
 from .config import explain
-from .errors import AffektError, RenamedWarning
+from .errors import AffektError, DamagedFileWarning, RenamedWarning
 from .extras import optional_import
 
 
@@ -87,8 +87,8 @@ def _show_warning(
     category: type[Warning],
     *where: object,
 ) -> None:
-    """Print a warning about an old name as one line; others as Python does."""
-    if issubclass(category, RenamedWarning):
+    """Print a warning of affekt as one line; others as Python does."""
+    if issubclass(category, RenamedWarning | DamagedFileWarning):
         complain(message)
     else:
         show(message, category, *where)

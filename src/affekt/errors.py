@@ -1,4 +1,4 @@
-"""Errors that a user can correct, and the warning about old names.
+"""Errors that a user can correct, and the warnings about old names and damaged files.
 
 Every message says what was wrong, where, and what to do. A wrong argument of a function is a
 `ValueError`; these classes are for files, settings and the installation.
@@ -31,3 +31,7 @@ class MissingExtraError(AffektError):
 
 class RenamedWarning(FutureWarning):
     """An old name was used. It works for one release; the message gives the new name."""
+
+
+class DamagedFileWarning(UserWarning):
+    """A damaged file of an earlier download was found; it is downloaded again and replaced."""

@@ -9,6 +9,7 @@ import pytest
 from affekt import CorpusError
 from affekt.corpora.download import get
 from affekt.corpora.published import Download
+from affekt.errors import DamagedFileWarning
 
 CONTENT = bytes(range(256)) * 9000
 
@@ -53,9 +54,27 @@ def test_an_interrupted_download_is_resumed(server, tmp_path):
     path = get(good, tmp_path)
     assert path.read_bytes() == CONTENT
     assert server.starts == [0, 768_000]
+    assert get(good, tmp_path) == path
+    assert server.starts == [0, 768_000]
     with pytest.raises(CorpusError, match="exists already"):
-        get(good, tmp_path)
+        get(Download(url), tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["corpus.zip"]
+
+
+@pytest.mark.parametrize("name", ["corpus.zip", "corpus.zip.part"])
+@pytest.mark.parametrize("content", [b"wrong", CONTENT[:-1] + b"?", CONTENT + b"more"])
+def test_a_damaged_file_is_fetched_again_and_said(server, tmp_path, name, content):
+    Server.interrupted = True
+    (tmp_path / name).write_bytes(content)
+    url = f"http://127.0.0.1:{server.server_port}/corpus.zip"
+    good = Download(url, hashlib.md5(CONTENT).hexdigest())
+    if name.endswith(".part") and len(content) >= len(CONTENT):  # not the beginning of the file
+        path = get(good, tmp_path)
+    else:
+        with pytest.warns(DamagedFileWarning, match=rf"{name}: damaged .* downloaded again"):
+            path = get(good, tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert [p.name for p in tmp_path.iterdir()] == ["corpus.zip"]
 
 
 def test_a_wrong_checksum_leaves_nothing(server, tmp_path):

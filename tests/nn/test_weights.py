@@ -1,6 +1,7 @@
 import contextlib
 import hashlib
-import shutil
+import struct
+import warnings
 
 import numpy as np
 import pytest
@@ -9,12 +10,18 @@ from helpers import ROOT
 from numpy.lib.stride_tricks import sliding_window_view
 
 from affekt.config import Encoder
-from affekt.errors import CheckpointError
+from affekt.errors import CheckpointError, DamagedFileWarning
 from affekt.nn.encoders import weights
 from affekt.nn.encoders.tf_checkpoint import read_tf_checkpoint
 from affekt.nn.encoders.vggish import VGGish, patches
 
 DATA = ROOT / "tests/data"
+TINY = {
+    "vggish/conv1/weights": (3, 3, 1, 2),
+    "vggish/conv1/biases": (2,),
+    "vggish/fc2/weights": (5, 3),
+    "vggish/fc2/biases": (3,),
+}
 
 
 def official(folder, change=None, name=None):
@@ -87,13 +94,8 @@ def test_a_truncated_or_foreign_file_is_refused(tmp_path, suffix):
 
 
 def test_a_tensorflow_checkpoint_is_read_without_tensorflow():
-    tensors = read_tf_checkpoint(DATA / "tiny.ckpt")
-    assert {name: tuple(t.shape) for name, t in tensors.items()} == {
-        "vggish/conv1/weights": (3, 3, 1, 2),
-        "vggish/conv1/biases": (2,),
-        "vggish/fc2/weights": (5, 3),
-        "vggish/fc2/biases": (3,),
-    }
+    tensors = read_tf_checkpoint(DATA / "tiny.ckpt", TINY)
+    assert {name: tuple(t.shape) for name, t in tensors.items()} == TINY
     for tensor in tensors.values():
         expected = (torch.arange(tensor.numel()) % 251 / 251).reshape(tensor.shape)
         assert torch.equal(tensor, expected)
@@ -107,10 +109,68 @@ def test_a_damaged_tensorflow_checkpoint_raises_nothing_but_value_error(tmp_path
         damaged[at] ^= 0xFF
         path.write_bytes(damaged)
         with contextlib.suppress(ValueError):
-            read_tf_checkpoint(path)
+            read_tf_checkpoint(path, TINY)
     path.write_bytes(data[:-1])
     with pytest.raises(ValueError, match="truncated"):
-        read_tf_checkpoint(path)
+        read_tf_checkpoint(path, TINY)
+
+
+def varint(value):
+    low, rest = value & 0x7F, value >> 7
+    return bytes([low | 0x80]) + varint(rest) if rest else bytes([low])
+
+
+def message(*fields):
+    """A protocol buffer of byte strings and integers by number."""
+    return b"".join(
+        varint(number << 3) + varint(value)
+        if isinstance(value, int)
+        else varint(number << 3 | 2) + varint(len(value)) + value
+        for number, value in fields
+    )
+
+
+def block(entries):
+    rows = (b"\0" + varint(len(key)) + varint(len(value)) + key + value for key, value in entries)
+    return b"".join(rows) + struct.pack("<II", 0, 1)
+
+
+def checkpoint(variables):
+    """A V1 checkpoint of a table: name: (shape, number of the values' field, values)."""
+    meta = [
+        (1, message((1, name), (2, message(*((2, message((1, n))) for n in shape)))))
+        for name, (shape, _, _) in variables.items()
+    ]
+    entries = [(b"", message((1, message(*meta))))]
+    for name, (_, number, values) in variables.items():
+        entries.append((name, message((2, message((1, name), (3, message((number, values))))))))
+    data = block(entries) + b"\0" * 5
+    index = block([(b"z", varint(0) + varint(len(data) - 5))])
+    handle = varint(len(data)) + varint(len(index))
+    footer = (varint(0) + varint(0) + handle).ljust(40, b"\0")
+    return data + index + b"\0" * 5 + footer + struct.pack("<Q", 0xDB4775248B80FB57)
+
+
+def test_variables_that_nobody_wants_are_skipped(tmp_path):
+    """A step counter of int64, a slot in float64, a slot in two slices."""
+    path = tmp_path / "trained.ckpt"
+    floats = np.arange(6, dtype="<f4")
+    path.write_bytes(
+        checkpoint(
+            {
+                b"beta1_power": ((), 6, np.float64(0.9).tobytes()),
+                b"global_step": ((), 10, varint(7)),
+                b"vggish/fc2/weights": ((2, 3), 5, floats.tobytes()),
+                b"vggish/fc2/weights/Adam": ((2, 3), 5, floats[:3].tobytes()),
+            }
+        )
+    )
+    tensors = read_tf_checkpoint(path, ["vggish/fc2/weights"])
+    assert {name: t.tolist() for name, t in tensors.items()} == {
+        "vggish/fc2/weights": [[0, 1, 2], [3, 4, 5]]
+    }
+    with pytest.raises(ValueError, match="global_step: 0 values for shape"):
+        read_tf_checkpoint(path, ["global_step"])
 
 
 def nhwc_forward(variables, patch):
@@ -164,10 +224,25 @@ def test_a_download_that_is_not_the_official_file_is_refused(tmp_path, monkeypat
     monkeypatch.setattr(weights, "VGGISH_URL", official(tmp_path).as_uri())
     with pytest.raises(CheckpointError, match="invalid hash"):
         weights.download()
-    assert not list((tmp_path / "cache").glob("*.pth"))
-    shutil.copy(official(tmp_path), tmp_path / "cache" / weights.VGGISH_FILE)
-    with pytest.raises(CheckpointError, match="its name says 10086976"):
-        weights.build_encoder(Encoder(name="vggish", weights="download"))
+    assert not list((tmp_path / "cache").glob("*"))
+
+
+def test_a_damaged_download_in_the_cache_is_replaced_and_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFEKT_CACHE", str(tmp_path / "cache"))
+    good = official(tmp_path)
+    monkeypatch.setattr(weights, "VGGISH_URL", good.as_uri())
+    monkeypatch.setattr(weights, "VGGISH_HASH", good.stem.removeprefix("vggish-"))
+    monkeypatch.setattr(weights, "VGGISH_FILE", good.name)
+    (tmp_path / "cache").mkdir()
+    damaged = tmp_path / "cache" / good.name
+    damaged.write_bytes(good.read_bytes()[:-1])
+    with pytest.warns(DamagedFileWarning, match="damaged .* downloaded again"):
+        encoder = weights.build_encoder(Encoder(name="vggish", weights="download"))
+    assert encoder.origin.startswith(good.name)
+    assert damaged.read_bytes() == good.read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert weights.download() == damaged
 
 
 def test_whisper_weights_are_cut_after_the_layer(tiny_weights):

@@ -6,6 +6,7 @@ Without a file the weights are random, and `SegmentEncoder.origin` says so.
 import os
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -16,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...config import Encoder as EncoderConfig
-from ...errors import CheckpointError
+from ...errors import CheckpointError, DamagedFileWarning
 from ...own_parts import is_dotted_path
 from ...plural import counted
 from .hashing import file_hash
@@ -29,8 +30,19 @@ from .whisper import Whisper
 
 BUNDLED = Path(str(resources.files("affekt") / "models/whisper-base.safetensors"))
 LAYERS = 3  # of the bundled encoder
-VGGISH_FILE = "vggish-10086976.pth"  # sha256 starts with 10086976
+VGGISH_HASH = "10086976"  # start of the file's sha256
+VGGISH_FILE = f"vggish-{VGGISH_HASH}.pth"
 VGGISH_URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1/{VGGISH_FILE}"
+LAYERS_OF_VGGISH = {  # Google's names of the layers
+    "features.0": "conv1", "features.3": "conv2", "features.6": "conv3/conv3_1",
+    "features.8": "conv3/conv3_2", "features.11": "conv4/conv4_1", "features.13": "conv4/conv4_2",
+    "embeddings.0": "fc1/fc1_1", "embeddings.2": "fc1/fc1_2", "embeddings.4": "fc2",
+}  # fmt: skip
+TENSORFLOW = {  # name of each tensor in Google's checkpoint
+    f"{ours}.{kind}": f"vggish/{theirs}/{variable}"
+    for ours, theirs in LAYERS_OF_VGGISH.items()
+    for kind, variable in (("weight", "weights"), ("bias", "biases"))
+}
 
 
 def build_encoder(config: EncoderConfig) -> SegmentEncoder:
@@ -66,20 +78,25 @@ def download() -> Path:
     """Download Google's VGGish weights as torchvggish publishes them (288 MB), and verify them.
 
     Returns:
-        Their path in `cache_folder`; a file that is there already is not downloaded again.
+        Their path in `cache_folder`. A file that is there already is not downloaded again, unless
+        it is damaged; a `DamagedFileWarning` then says so.
 
     Raises:
         CheckpointError: The download failed.
     """
     path = cache_folder() / VGGISH_FILE
-    if not path.exists():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(VGGISH_URL, str(path), hash_prefix="10086976")
-        except (OSError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{VGGISH_URL}: {error}; download it elsewhere and pass --encoder.weights FILE"
-            ) from error
+    if path.exists():
+        if file_hash(path).startswith(VGGISH_HASH):
+            return path
+        text = f"{path}: damaged (its sha256 is another one); it is downloaded again"
+        warnings.warn(text, DamagedFileWarning, stacklevel=2)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(VGGISH_URL, str(path), hash_prefix=VGGISH_HASH)
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{VGGISH_URL}: {error}; download it elsewhere and pass --encoder.weights FILE"
+        ) from error
     return path
 
 
@@ -128,7 +145,7 @@ def _load_vggish(encoder: SegmentEncoder, weights: str | Path) -> None:
         if path.suffix == ".pth":
             tensors = torch.load(path, map_location="cpu", weights_only=True)
         else:
-            tensors = _from_tensorflow(read_tf_checkpoint(path))
+            tensors = _from_tensorflow(read_tf_checkpoint(path, TENSORFLOW.values()))
     except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).split("\n")[0]
         raise CheckpointError(f"{path}: not a VGGish checkpoint, or damaged ({reason})") from error
@@ -148,17 +165,9 @@ def _load_own(encoder: SegmentEncoder, path: Path) -> None:
 
 def _from_tensorflow(variables: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Convert Google's names and layouts to ours: HWIO to OIHW, (in, out) to (out, in)."""
-    convolutions = ["conv1", "conv2", "conv3/conv3_1", "conv3/conv3_2", "conv4/conv4_1"]
-    names = dict(zip((0, 3, 6, 8, 11, 13), [*convolutions, "conv4/conv4_2"], strict=True))
-    tensors = {}
-    for index, name in names.items():
-        weights = variables[f"vggish/{name}/weights"]
-        tensors[f"features.{index}.weight"] = weights.permute(3, 2, 0, 1)
-        tensors[f"features.{index}.bias"] = variables[f"vggish/{name}/biases"]
-    for index, name in {0: "fc1/fc1_1", 2: "fc1/fc1_2", 4: "fc2"}.items():
-        tensors[f"embeddings.{index}.weight"] = variables[f"vggish/{name}/weights"].T
-        tensors[f"embeddings.{index}.bias"] = variables[f"vggish/{name}/biases"]
-    return tensors
+    orders = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}  # by number of axes
+    tensors = {ours: variables[theirs] for ours, theirs in TENSORFLOW.items()}
+    return {name: tensor.permute(orders[tensor.ndim]) for name, tensor in tensors.items()}
 
 
 def _fill(encoder: nn.Module, tensors: object, path: Path) -> None:
