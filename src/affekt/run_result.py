@@ -93,7 +93,7 @@ class RunResult(Record):
         per_class: Scores of each class.
         per_speaker: Scores of each test speaker.
         confusion: Confusion matrix.
-        majority: Accuracy of always predicting the most frequent class of the training part.
+        majority: Accuracy of always predicting the most frequent class of the test clips.
         system: Name of the system.
         title: What tables call it, with its marks.
         protocol: How the score came about, as a sentence.

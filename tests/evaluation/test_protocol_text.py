@@ -72,6 +72,14 @@ def test_titles_are_marked():
     assert marked_title("X", [{}], config().protocol, corpus()) == "X"
 
 
+def test_one_training_speaker_selects_the_epoch_unless_the_test_fold_does():
+    examples = [e for e in EXAMPLES if e.speaker != "s3"]
+    folds = [Fold(examples[:2], [], examples[2:])]
+    note = "fold 1: one training speaker, whose clips also select the epoch"
+    assert note in notes(corpus(tuple(examples)), folds, [{}], False)
+    assert note not in notes(corpus(tuple(examples)), folds, [{}], True)
+
+
 def test_notes_count_the_trainings_that_lack_a_class():
     info = [{"validation_lacks": ["a"]}, {"validation_lacks": ["b"]}, {"training_lacks": ["b"]}]
     assert notes(corpus(), FOLDS, info, True) == [

@@ -14,6 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 from affekt import AffektError
 from affekt.corpora.registry import load_corpus
 from affekt.evaluation.audit.leakage import audit_run
+from affekt.evaluation.protocol_text import TEST_FOLD_SELECTS
 from affekt.evaluation.runner import evaluate
 from affekt.evaluation.systems.paper import PaperSystem
 from affekt.evaluation.systems.registry import Maker
@@ -142,7 +143,7 @@ def test_under_the_papers_protocol_the_test_fold_chooses_and_the_result_says_so(
         assert not record["training_info"]["refit"]
     assert metrics["title"] == "(paper_protocol)"
     assert "NOT a score on unseen speakers" in metrics["protocol"]
-    assert "paper_protocol" in metrics["notes"][0]  # which the command prints
+    assert metrics["notes"] == [TEST_FOLD_SELECTS]  # which the command prints
     assert "NOT a score" not in outcome[1]["protocol"]
     [finding] = {f.kind for f in audit_run(metrics)}
     assert finding == "choice"

@@ -1,5 +1,6 @@
 """The page of a study, also with hostile names, and the commands study and report."""
 
+import itertools
 import json
 import re
 from html.parser import HTMLParser
@@ -9,9 +10,13 @@ import pytest
 from helpers import affekt, settings
 
 from affekt import AffektError
+from affekt.audio.segmentation import to_seconds
 from affekt.evaluation.results import Run, by_gender, compare, load_run
+from affekt.report.figures import charts
 from affekt.report.page import study_page
 from affekt.run_result import RunResult, load_run_result
+from affekt.training.balance import TIERS, cut
+from affekt.types import ClassBalance
 
 HOSTILE = '<script>alert("x")</script>|=1'
 
@@ -155,3 +160,15 @@ def test_a_page_says_where_nothing_can_be_significant():
     page = study_page([run(name, ["a"] * 4) for name in ("x", "y", "z")])
     assert "The number of speakers (2) limits p to at least 0.5000, " in page.html
     assert "at least 1.000 after correction for the number of pairs (3)" in page.markdown
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_each_segment_of_the_balance_figure_has_its_own_bar(tier):
+    starts = tuple(to_seconds(cut(5.0, tier))[:, 0].tolist())
+    row = ClassBalance("fear", "", 1, 1, len(starts), 5.0, starts)
+    duration, *bars = charts.balance([row], "").axes[0].patches
+    assert duration.get_width() == 5.0
+    assert sorted(bar.get_x() for bar in bars) == pytest.approx(sorted(starts))
+    for one, other in itertools.combinations(bars, 2):
+        if abs(one.get_y() - other.get_y()) < one.get_height():  # in the same lane
+            assert abs(one.get_x() - other.get_x()) > 1.0

@@ -154,8 +154,13 @@ def corpus_folds(examples: Sequence[Example]) -> list[Fold]:
     return folds
 
 
-def fold_notes(examples: Sequence[Example], folds: Sequence[Fold]) -> list[str]:
-    """Caveats of scores on these folds: shared speakers, missing classes, speakers of one class."""
+def fold_notes(
+    examples: Sequence[Example], folds: Sequence[Fold], *, inner_validation: bool = True
+) -> list[str]:
+    """Caveats of scores on these folds: shared speakers, missing classes, speakers of one class.
+
+    `inner_validation` says whether epochs are selected inside the training part.
+    """
     notes = []
     labels = {e.label for e in examples}
     if leaking := [fold for fold in folds if fold.trained_test_speakers]:
@@ -167,7 +172,7 @@ def fold_notes(examples: Sequence[Example], folds: Sequence[Fold]) -> list[str]:
     for number, fold in enumerate(folds, 1):
         training = (*fold.train, *fold.val)
         trained, tested = {e.label for e in training}, {e.label for e in fold.test}
-        if single_speaker(training):
+        if inner_validation and single_speaker(training):
             notes.append(f"fold {number}: one training speaker, whose clips also select the epoch")
         if lost := sorted(labels - trained):
             notes.append(f"fold {number}: no training example of {', '.join(lost)}")

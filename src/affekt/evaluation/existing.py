@@ -40,8 +40,8 @@ SEEN = (
 )
 PROTOCOL = (
     "{what}, scored on {clips} clips without training; the most probable of the classes that both "
-    "have is taken for every clip, rejected ones too; majority: the most frequent class of these "
-    "clips; intervals: 95 % percentile bootstrap over {who}."
+    "have is taken for every clip, rejected ones too; intervals: 95 % percentile bootstrap over "
+    "{who}."
 )
 
 
@@ -197,9 +197,7 @@ def _write(
         accepted=_accepted(labels, table),
         left_out=left_out,
     )
-    counts = Counter(e.label for e in corpus.examples)
     metrics |= {
-        "majority": round(counts.most_common(1)[0][1] / counts.total(), 4),
         "system": found.name,
         "title": f"{found.name} {MARK}",
         "protocol": _protocol(corpus, found),

@@ -100,7 +100,8 @@ class Experiment(NamedTuple):
             "training_speakers": speakers(training),
         }
         training_info |= system.training_info
-        training_info |= _lacking(training, set(training_info.get("validation_speakers", ())))
+        if held_out is None:
+            training_info |= _lacking(training, set(training_info.get("validation_speakers", ())))
         return rows, _checked(training_info, type(system).__name__)
 
 

@@ -82,7 +82,8 @@ def notes(
         paper_protocol: Whether networks select their epoch on the test fold.
     """
     result = [TEST_FOLD_SELECTS] if paper_protocol else []
-    result += [*corpus.notes, *fold_notes(corpus.examples, folds)]
+    inner = not paper_protocol
+    result += [*corpus.notes, *fold_notes(corpus.examples, folds, inner_validation=inner)]
     for key, text in LACKING.items():
         if number := sum(bool(info.get(key)) for info in training_info):
             result.append(f"in {number} of {counted(len(training_info), 'training')} {text}")

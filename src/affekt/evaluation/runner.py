@@ -1,6 +1,5 @@
 """Score a system on unseen speakers: folds x seeds, then metrics.json and predictions.parquet."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from ..atomic import write
 from ..config import Config
 from ..corpora.corpus import Corpus
-from ..corpora.splits import Fold
 from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores, standard_deviation
 from ..progress import Report, silent
 from ..provenance import provenance
@@ -68,7 +66,6 @@ def evaluate(
     table, training_info = done.collect(jobs)
     write(out / "predictions.parquet", partial(table.to_parquet, index=False))
     metrics = measure(table, corpus.labels)
-    metrics["majority"] = round(_majority(folds), 4)
     metrics["system"] = system
     metrics["title"] = marked_title(title, training_info, config.protocol, corpus)
     metrics["protocol"] = protocol(corpus, config, folds)
@@ -92,6 +89,7 @@ def measure(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     first = table[table["seed"] == table["seed"].min()]
     return {
         **rounded({name: pooled[name].mean() for name in SCORES}),
+        "majority": round(float(total.sum(1).max() / total.sum()), 4),
         "chance_UAR": round(1 / len(labels), 4),
         "sd": {name: standard_deviation(pooled[name]) for name in SCORES},
         "ci95": intervals(confusions),
@@ -129,14 +127,3 @@ def _fold_scores(rows: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     speakers, confusions = _confusions(rows, labels)
     values = scores(confusions.sum(0))
     return {"test_speakers": speakers} | rounded({n: v.mean() for n, v in values.items()})
-
-
-def _majority(folds: Sequence[Fold]) -> float:
-    """Accuracy of always predicting the most frequent class of the training part."""
-    hits = clips = 0
-    for fold in folds:
-        training = Counter(e.label for e in (*fold.train, *fold.val))
-        test = Counter(e.label for e in fold.test)
-        hits += test[training.most_common(1)[0][0]]
-        clips += test.total()
-    return hits / clips

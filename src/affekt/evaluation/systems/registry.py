@@ -120,7 +120,7 @@ SYSTEMS: dict[str, SystemEntry] = {
     "egemaps-forest": SystemEntry("eGeMAPS + random forest", _functionals("egemaps", "forest")),
     "resnet": SystemEntry("ResNet-20 with adapters [33]", _resnet, opt_in=True),
     "compare-svm": SystemEntry("ComParE 2016 + SVM", _functionals("compare", "svm")),
-    "majority": SystemEntry("majority", _majority),
+    "majority": SystemEntry("majority class of the training part", _majority),
     "length": SystemEntry("number of segments only", _length),
 }
 

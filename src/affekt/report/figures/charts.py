@@ -20,6 +20,7 @@ from ...errors import AffektError
 from ...types import ClassBalance
 from ..colours import colours
 
+LANES = 5  # bars of one lane do not touch even at the smallest hop, 0.24 s
 FONTS = [  # a character is drawn with the first font that has it
     "DejaVu Sans",
     "Noto Sans CJK SC",
@@ -94,7 +95,7 @@ def balance(rows: Sequence[ClassBalance], title: str) -> Figure:
     segments.barh(places, [r.median_seconds for r in rows], height=0.9, color="#EEEEEE")
     for place, row in zip(places, rows, strict=True):
         for k, start in enumerate(row.starts):
-            lane = place - 0.32 + 0.64 * (k % 4) / 3
+            lane = place - 0.32 + 0.64 * (k % LANES) / (LANES - 1)
             segments.barh(lane, SEGMENT, left=start, height=0.14, color=colour[row.label])
     segments.set_yticks(places, labels, parse_math=False)
     segments.invert_yaxis()
