@@ -137,7 +137,7 @@ def test_integers_are_scaled_by_their_range():
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "not a recording"),
+        (b"", "is empty"),
         (b"%PDF-1.7 no audio", "not a recording"),
         (encoded(np.zeros((0, 1))), "has no samples"),
         (encoded(np.array([[0.1], [np.nan], [0.1]]), subtype="FLOAT"), "NaN, infinite"),

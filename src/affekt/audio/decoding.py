@@ -52,8 +52,7 @@ class Decoder:
     """
 
     def __init__(self, source: Source, channel: int | None = None, name: str = "") -> None:
-        given, self._file = open_source(source)
-        self.name = name or given
+        self.name, self._file = open_source(source, name)
         self.channel = channel
         self.sampling_rate: float = SAMPLE_RATE
         self.channels = 1
@@ -181,8 +180,7 @@ def split_channels(source: Source, name: str = "") -> list[Decoder]:
     Raises:
         AudioError: As `Decoder`.
     """
-    given, content = read_source(source)
-    name = name or given
+    name, content = read_source(source, name)
     first = Decoder(content, 0, name)
     first.read(0)
     return [first, *(Decoder(content, c, name) for c in range(1, first.channels))]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import AudioError
+from .kind import mistake
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -27,60 +28,71 @@ class _Bytes(io.BytesIO):
             return -1
 
 
-def open_source(source: Source) -> tuple[str, str | io.BytesIO]:
+def open_source(source: Source, name: str = "") -> tuple[str, str | io.BytesIO]:
     """Name of a source, and its path or an open file of its bytes.
 
+    Args:
+        source: A path, the bytes of a file, or an open binary file.
+        name: What results and errors call it; by default the path, ``<bytes>`` or ``<stream>``.
+
     Raises:
-        AudioError: As `read_source`.
-        ValueError: As `read_source`.
+        AudioError: It cannot be opened, or is not a recording but what is mistaken for one.
+        ValueError: A file opened as text.
     """
-    name, content = read_source(source)
-    return name, _Bytes(content) if isinstance(content, bytes) else content
+    name, content = read_source(source, name)
+    if isinstance(content, bytes):
+        data = _Bytes(content)
+        reason = mistake(data)
+        data.seek(0)
+    else:
+        with Path(content).open("rb") as file:
+            reason = mistake(file)
+    if reason:
+        raise AudioError(f"{name}: {reason}")
+    return name, data if isinstance(content, bytes) else content
 
 
-def read_source(source: Source) -> tuple[str, str | bytes]:
+def read_source(source: Source, name: str = "") -> tuple[str, str | bytes]:
     """Name of a source, and its path, or its bytes where it can be read only once.
 
+    Args:
+        source: As of `open_source`.
+        name: As of `open_source`.
+
     Raises:
-        AudioError: It cannot be opened, or is empty.
+        AudioError: It cannot be opened.
         ValueError: A file opened as text.
     """
     if isinstance(source, bytes):
-        return "<bytes>", source
-    if isinstance(source, str | os.PathLike):
-        return _read_path(os.fspath(source))
-    name = str(getattr(source, "name", "<stream>"))
-    return name, _all(source, name)
-
-
-def _read_path(path: str) -> tuple[str, str | bytes]:
-    name = shown(path)
+        return name or "<bytes>", source
+    if not isinstance(source, str | os.PathLike):
+        name = name or str(getattr(source, "name", "<stream>"))
+        return name, _all(source, name)
+    path, name = os.fspath(source), name or shown(source)
     try:
         with Path(path).open("rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return name, _all(file, name)
-            empty = not file.read(1)
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            return name, path if regular else _all(file, name)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise AudioError(f"{name}: cannot be opened: {reason}") from error
-    if empty:
-        raise AudioError(f"{name}: the file is empty")
-    return name, path
 
 
 def _all(file: BinaryIO, name: str) -> bytes:
     """All bytes of a pipe or an open file.
 
     Raises:
-        AudioError: There are none, or more than `MAX_PIPE`.
+        AudioError: There are more than `MAX_PIPE`, or it is a terminal.
         ValueError: A file opened as text.
     """
+    parts, size = list[bytes](), 0
     if isinstance(file, io.TextIOBase):
         raise ValueError(f"{name}: a file opened as text; open it with mode 'rb'")
-    parts, size = list[bytes](), 0
+    if getattr(file, "isatty", bool)():
+        raise AudioError(f"{name}: is a terminal; pipe a recording into it")
     while part := file.read(BLOCK):
         if not isinstance(part, bytes):
-            raise ValueError(f"{name}: a file opened as text; open it with mode 'rb'")
+            raise ValueError(f"{name}: reads {type(part).__name__}; open it with mode 'rb'")
         parts.append(part)
         size += len(part)
         if size > MAX_PIPE:

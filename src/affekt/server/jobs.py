@@ -10,7 +10,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from ..audio.decoding import Decoder
-from ..errors import AudioError
 from .access import check_access
 from .errors import error_responses
 from .recognise import FILES, Format, ModelName, as_file
@@ -61,8 +60,6 @@ async def submit(
 
 def _check_readable(path: Path, name: str, decoding: Semaphore) -> None:
     """Raise `AudioError` if the beginning of the upload cannot be decoded."""
-    if not path.stat().st_size:
-        raise AudioError(f"{name}: the file is empty")
     with decoding:
         Decoder(path, name=name).read(0)
 
