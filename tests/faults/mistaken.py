@@ -163,7 +163,9 @@ REFUSED: dict[str, tuple[Maker, str]] = {
         _file("fffd.mp3", lambda: recording("MP3").decode("utf-8", "replace").encode()),
         "replaced bytes by U+FFFD",
     ),
-    "raw-pcm": (_file("call.pcm", lambda: (WAVE * 32767).astype("<i2").tobytes()), "not a recording"),
+    "raw-pcm": (
+        _file("call.pcm", lambda: (WAVE * 32767).astype("<i2").tobytes()), "not a recording"
+    ),
     "dangling-link": (dangling_link, "cannot be opened"),
 }  # fmt: skip
 
