@@ -252,9 +252,9 @@ def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
     """
     from .corpora.corpus import Corpus
     from .corpora.fold_table import read_folds
-    from .corpora.manifest import SUFFIXES, read_table
     from .corpora.registry import UNSTATED
     from .corpora.registry import load_corpus as load
+    from .corpora.tables import SUFFIXES, read_table
     from .evaluation.audit.leakage import audit_corpus, audit_folds, audit_run
     from .evaluation.audit.split_audit import read_manifest
     from .run_result import load_run_result

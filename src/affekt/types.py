@@ -18,12 +18,22 @@ OLD_KEYS = {  # of `Prediction.to_dict`: old name: new name
 ANONYMOUS = "\N{BULLET}clip "  # before the id of a clip whose speaker is unknown
 
 
+def part_name(start: float, end: float | None) -> str:
+    """The name of a part of a file, in seconds; "" for all of it."""
+    if not start and end is None:
+        return ""
+    return "#t=" + ",".join(
+        f"{t:.6f}".rstrip("0").rstrip(".") for t in (start, end) if t is not None
+    )
+
+
 @dataclass(frozen=True)
 class Example:
-    """One labelled recording of a corpus.
+    """One labelled recording of a corpus: a file, or a part of it.
 
     Attributes:
-        id: Name within the corpus: the path below the folder of the corpus.
+        id: Name within the corpus: the path below the folder of the corpus, and of a part its
+            times, as in ``call.wav#t=1.5,3``.
         path: Audio file.
         label: Emotion, as the corpus or the user's label map names it.
         speaker: Name of the speaker.
@@ -31,6 +41,9 @@ class Example:
         split: Official part ("train", "val", "test"), or "".
         text: Transcript, or the code of the sentence in the corpus, or "".
         corpus: Name of its corpus where several are combined, or "".
+        start: Start of the part in the file, in seconds.
+        end: End of the part in seconds; None for the end of the file.
+        where: File and line of the label, for errors, or "".
     """
 
     id: str
@@ -41,11 +54,29 @@ class Example:
     split: str = ""
     text: str = ""
     corpus: str = ""
+    start: float = 0.0
+    end: float | None = None
+    where: str = field(default="", compare=False, repr=False)
 
     @property
     def anonymous(self) -> bool:
-        """Whether the speaker is unknown; the clip then counts as a speaker of its own."""
+        """Whether the speaker is unknown; the file then counts as a speaker of its own."""
         return ANONYMOUS in self.speaker
+
+    @property
+    def part(self) -> str:
+        """The part of the file, as in ``#t=1.5,3`` (a media fragment of W3C); "" for all of it."""
+        return part_name(self.start, self.end)
+
+    @property
+    def file(self) -> str:
+        """Name of the file within the corpus: `id` without the part."""
+        return self.id.removesuffix(self.part)
+
+    @property
+    def recording(self) -> str:
+        """The file with the part: what no other example may have."""
+        return self.path + self.part
 
 
 @dataclass(frozen=True)

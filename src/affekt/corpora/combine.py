@@ -18,7 +18,7 @@ from ..plural import counted
 from ..types import Example
 from .corpus import Corpus
 from .fold_table import with_fold_table
-from .registry import Source, load_corpus
+from .registry import Source, load_corpus, read_corpus
 from .splits import official
 
 
@@ -154,7 +154,7 @@ def _load(sources: Sequence[Source], label_map: Mapping[str, str]) -> list[Corpu
 
     A label is renamed in each corpus that has it.
     """
-    loaded = [load_corpus(source) for source in sources]
+    loaded = [read_corpus(source) for source in sources]
     labels = {label for corpus in loaded for label in corpus.labels}
     if unknown := sorted(label_map.keys() - labels):
         raise CorpusError(f"no corpus has the labels to rename: {', '.join(unknown)}")

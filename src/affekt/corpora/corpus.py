@@ -110,9 +110,9 @@ class Corpus:
         }
 
     def digest(self) -> str:
-        """Hash of ids, labels, speakers, splits and fold table; the audio is not part of it."""
+        """Hash of ids, parts, labels, speakers, splits and fold table, without the audio."""
         examples = [*self.examples, *self.train_only]
-        rows: list[Any] = sorted((e.id, e.label, e.speaker, e.split) for e in examples)
+        rows: list[Any] = sorted((e.file + e.part, e.label, e.speaker, e.split) for e in examples)
         if self.fold_table:
             rows += [[sorted(e.id for e in part) for part in f] for f in self.fold_table.folds]
         if self.train_only:

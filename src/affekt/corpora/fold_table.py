@@ -11,10 +11,10 @@ from typing import NamedTuple
 from ..errors import CorpusError
 from ..plural import counted
 from ..types import Example
-from . import manifest
 from .corpus import Corpus
 from .matching import match_paths
 from .splits import Fold, FoldTable
+from .tables import Row, read_table
 
 PARTS = {"train": "train", "val": "val", "valid": "val", "dev": "val", "test": "test"}
 EMOBOX_FILE = re.compile(r"_(train|valid|test)_fold_?(\d+)\.jsonl?$")
@@ -27,7 +27,7 @@ class _Row(NamedTuple):
     path: str
     fold: str
     part: str  # train, val, test; "" where the table has no parts
-    cells: manifest.Row
+    cells: Row
 
 
 def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
@@ -75,7 +75,7 @@ def read_folds(path: Path) -> list[Fold]:
     Raises:
         CorpusError: The table lacks a column, or a file does not exist.
     """
-    columns, _ = manifest.read_table(path)
+    columns, _ = read_table(path)
     if missing := [c for c in ("path", "label", "speaker", "fold") if c not in columns]:
         raise CorpusError(f"{path}: no column {', '.join(missing)}; a table of folds has them")
     pairs = []
@@ -92,7 +92,7 @@ def read_folds(path: Path) -> list[Fold]:
 
 
 def _table(path: Path) -> Iterator[_Row]:
-    columns, rows = manifest.read_table(path)
+    columns, rows = read_table(path)
     if missing := [c for c in ("path", "fold") if c not in columns]:
         raise CorpusError(f"{path}: no column {', '.join(missing)}; a table of folds has them")
     for line, cells in rows:
@@ -128,7 +128,7 @@ def _emobox(folder: Path) -> Iterator[_Row]:
             raise CorpusError(f"{file}: not a fold table of EmoBox ({error!r})") from error
 
 
-def _records(file: Path) -> list[manifest.Row]:
+def _records(file: Path) -> list[Row]:
     text = file.read_text("utf-8")
     if file.suffix == ".jsonl":
         return [json.loads(line) for line in text.splitlines() if line.strip()]

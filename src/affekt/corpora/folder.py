@@ -2,17 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import CorpusError
 from ..extras import optional_import
 from ..plural import counted
-from ..types import ANONYMOUS, Example
+from ..types import ANONYMOUS, Example, part_name
 from . import manifest
+from .parts import part_fault, seconds
 from .published import LoadedExamples, recordings
+from .tables import SUFFIXES
 
 SPLITS = {"train": "train", "dev": "val", "test": "test"}  # audformat's names: ours
 UNKNOWN = (
-    "speakers are unknown: every clip counts as a speaker of its own, and scores are "
+    "speakers are unknown: every {unit} counts as a speaker of its own, and scores are "
     "not on unseen speakers"
 )
 
@@ -28,16 +31,16 @@ def load(root: Path) -> LoadedExamples:
         CorpusError: The folder has none of these forms.
     """
     if (root / "db.yaml").is_file():
-        examples = _audformat(root)
-    elif tables := [p for p in sorted(root.glob("metadata.*")) if p.suffix in manifest.SUFFIXES]:
-        examples = manifest.load(tables[0], speaker_needed=False)
-    else:
-        examples = [_by_folders(root, path) for path in recordings(root)]
-    return with_speakers(examples)
+        return with_speakers(_audformat(root))
+    if tables := [p for p in sorted(root.glob("metadata.*")) if p.suffix.lower() in SUFFIXES]:
+        examples, notes = manifest.load(tables[0], speaker_needed=False)
+        loaded = with_speakers(examples)
+        return LoadedExamples(loaded.examples, notes + loaded.notes)
+    return with_speakers([_by_folders(root, path) for path in recordings(root)])
 
 
 def with_speakers(examples: list[Example]) -> LoadedExamples:
-    """Make each clip a speaker of its own if no speaker is known, and add a note.
+    """Make each file a speaker of its own if no speaker is known, and add a note.
 
     Raises:
         CorpusError: Only some examples have a speaker.
@@ -50,7 +53,10 @@ def with_speakers(examples: list[Example]) -> LoadedExamples:
             f"no speaker for {len(without)} of {counted(len(examples), 'clip')}, the first "
             f"{without[0].id}; name the speaker of every clip or of none"
         )
-    return LoadedExamples([replace(e, speaker=ANONYMOUS + e.id) for e in examples], [UNKNOWN])
+    files = {e.path: e.file for e in reversed(examples)}
+    speakers = [replace(e, speaker=ANONYMOUS + files[e.path]) for e in examples]
+    unit = "file" if any(e.part for e in examples) else "clip"
+    return LoadedExamples(speakers, [UNKNOWN.format(unit=unit)])
 
 
 def _by_folders(root: Path, path: Path) -> Example:
@@ -71,24 +77,31 @@ def _audformat(root: Path) -> list[Example]:
     scheme = next((s for s in ("emotion", "label") if len(database.get(s))), None)
     if scheme is None:
         raise CorpusError(f"{root}: db.yaml has no labels of a scheme named emotion or label")
-    frame = database.get(scheme, ["speaker", "gender"])
-    if audformat.index_type(frame) != audformat.define.IndexType.FILEWISE:
-        raise CorpusError(
-            f"{root}: labels refer to parts of files; write one file for each labelled part"
-        )
+    frame = audformat.utils.to_segmented_index(database.get(scheme, ["speaker", "gender"]))
     split = {
-        file: SPLITS[database.splits[name].type]
+        part: SPLITS[database.splits[name].type]
         for name in database.splits
-        for file in database.get(scheme, splits=[name]).index
         if database.splits[name].type in SPLITS
+        for part in map(
+            _part, audformat.utils.to_segmented_index(database.get(scheme, splits=[name])).index
+        )
     }
     examples = []
-    for file, row in frame.astype(object).where(frame.notna(), "").iterrows():
+    for index, row in frame.astype(object).where(frame.notna(), "").iterrows():
+        file, start, end = part = _part(index)
         relative = Path(file).relative_to(root) if Path(file).is_absolute() else Path(file)
+        id = relative.as_posix() + part_name(start, end)
+        if fault := part_fault(start, end):
+            raise CorpusError(f"{root}: {id}: {fault}")
         values = (str(row[scheme]), str(row["speaker"]), str(row["gender"]))
-        examples.append(
-            Example(relative.as_posix(), str(root / relative), *values, split.get(file, ""))
-        )
+        place = str(root / relative)
+        examples.append(Example(id, place, *values, split.get(part, ""), start=start, end=end))
     if absent := [e.id for e in examples if not Path(e.path).is_file()]:
         raise CorpusError(f"{root}: {counted(len(absent), 'file')} missing, the first {absent[0]}")
     return examples
+
+
+def _part(index: tuple[str, Any, Any]) -> tuple[str, float, float | None]:
+    """File, start and end in seconds of a row of a segmented index."""
+    file, start, end = index
+    return file, seconds(start) or 0.0, seconds(end)

@@ -1,22 +1,24 @@
-"""Manifests: tables with the columns path, label, speaker, and optionally gender, split, text.
+"""Manifests: tables with path, label, speaker, and optionally gender, split, text, start, end.
 
 A manifest is a CSV, TSV, JSON lines or Parquet file. Paths are relative to it. A split is train,
-val or test; without splits, folds and validation sets are chosen by speaker. Other columns are
-ignored.
+val or test; without splits, folds and validation sets are chosen by speaker. Rows with ``start``
+and ``end``, in seconds, label a part of a file. Other columns are ignored.
 """
 
-import csv
-import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path, PureWindowsPath
+from typing import Any, NamedTuple
 
 from ..errors import CorpusError
-from ..extras import optional_import
 from ..plural import counted
-from ..types import Example
+from ..types import Example, part_name
+from .parts import part_fault, seconds
+from .published import LoadedExamples
+from .tables import Row, find_column, read_table
 
-SUFFIXES = {".csv", ".tsv", ".jsonl", ".parquet"}
 COLUMNS = {  # our name: accepted names, among them those of Hugging Face and audformat
     "path": ("path", "file_name", "file"),
     "label": ("label", "emotion"),
@@ -24,12 +26,16 @@ COLUMNS = {  # our name: accepted names, among them those of Hugging Face and au
     "gender": ("gender", "sex"),
     "split": ("split",),
     "text": ("text", "sentence", "transcription"),
+    "start": ("start",),
+    "end": ("end",),
 }
 SPLITS = ("", "train", "val", "test")
-Row = Mapping[str, Any]
+MISSING = {"nan", "NaN", "<NA>", "None", "null", "NULL", "N/A", "n/a", "#N/A", "NaT"}
+WHOLE = re.compile(r"^(-?\d+)\.0+$")  # pandas writes whole numbers so where a cell is empty
+SHOWN = 5  # lines that an error lists
 
 
-def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) -> list[Example]:
+def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) -> LoadedExamples:
     """Load the examples that a manifest lists; no row is dropped.
 
     Args:
@@ -42,23 +48,30 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
             or a path is listed twice or does not exist. The message has line numbers and counts.
     """
     examples, absent = [], []
-    first_line: dict[Path, int] = {}
-    for line, example in listed(path, speaker_needed=speaker_needed, closed_test=closed_test):
+    first_line: dict[tuple[Path, str], int] = {}
+    spelling: dict[Path, str] = {}  # one path for each file, so that its parts are of one file
+    rows = list(_rows(path, speaker_needed=speaker_needed, closed_test=closed_test))
+    for line, example, _ in rows:
         if example.split not in SPLITS:
             raise CorpusError(
-                f"{path}, line {line}: unknown split {example.split!r}; use train, val or test"
+                f"{example.where}: unknown split {example.split!r}; use train, val or test"
             )
         file = Path(example.path)
-        first = first_line.setdefault(file.resolve(), line)
+        first = first_line.setdefault((file.resolve(), example.part), line)
         if first != line:
-            raise CorpusError(f"{path}, line {line}: {example.id} is listed on line {first} too")
+            raise CorpusError(f"{example.where}: {example.id} is listed on line {first} too")
         if not file.is_file():
-            absent.append(example.id)
-        examples.append(example)
+            absent.append(example.file)
+        same = spelling.setdefault(file.resolve(), example.path)
+        examples.append(example if same == example.path else replace(example, path=same))
     if absent:
         files = counted(len(examples), "file")
-        raise CorpusError(f"{path}: {len(absent)} of {files} missing, the first {absent[0]}")
-    return examples
+        windows = PureWindowsPath(absent[0])
+        hint = "; make paths relative to the table" if windows.drive else ""
+        raise CorpusError(f"{path}: {len(absent)} of {files} missing, the first {absent[0]}{hint}")
+    blanks = sum(row.blanks for row in rows)
+    note = f"{path.name}: blanks around the label ignored in {counted(blanks, 'row')}"
+    return LoadedExamples(examples, [note] if blanks else [])
 
 
 def listed(
@@ -72,70 +85,136 @@ def listed(
         closed_test: Whether rows of the test part may lack a label.
 
     Raises:
-        CorpusError: The table cannot be read, or a column or a value is missing.
+        CorpusError: The table cannot be read, a column or a value is missing, or the times of a
+            part are wrong.
     """
+    for line, example, _ in _rows(path, speaker_needed=speaker_needed, closed_test=closed_test):
+        yield line, example
+
+
+class _Row(NamedTuple):
+    """One row of a manifest.
+
+    Attributes:
+        line: Its line in the file.
+        example: Its content.
+        blanks: Whether there are blanks around the label.
+    """
+
+    line: int
+    example: Example
+    blanks: bool
+
+
+def _rows(path: Path, *, speaker_needed: bool, closed_test: bool) -> Iterator[_Row]:
     columns, rows = read_table(path)
-    name = {
-        column: next((n for n in names if n in columns), "") for column, names in COLUMNS.items()
-    }
+    names = {c: name for c in COLUMNS if (name := find_column(path, columns, COLUMNS[c]))}
     required = ("path", "label", "speaker") if speaker_needed else ("path", "label")
-    if missing := [c for c in required if not name[c]]:
+    if missing := [c for c in required if c not in names]:
         raise CorpusError(
             f"{path}: no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}"
         )
+    if ("start" in names) != ("end" in names):
+        raise CorpusError(f"{path}: of start and end only one; parts of files need both columns")
+    _refuse_two_labels(path, columns, rows)
+    empty: dict[str, list[int]] = defaultdict(list)
     for line, row in rows:
-        value = {column: _text(row.get(own)) for column, own in name.items()}
-        split = value["split"].lower()
-        closed = closed_test and split == "test"
-        if empty := [c for c in required if not value[c] and not (closed and c == "label")]:
-            raise CorpusError(f"{path}, line {line}: {', '.join(empty)} is empty")
-        yield (
-            line,
-            Example(
-                value["path"],
-                str(path.parent / value["path"]),
-                value["label"],
-                value["speaker"],
-                value["gender"],
-                split,
-                value["text"],
-            ),
-        )
+        value = {column: text(row.get(name)) for column, name in names.items()}
+        split = value.get("split", "").lower()
+        for column in required:
+            if not value[column] and not (closed_test and split == "test" and column == "label"):
+                empty[column].append(line)
+    if empty:
+        raise CorpusError(f"{path}, {'; '.join(_empty(c, own) for c, own in empty.items())}")
+    for line, row in rows:
+        yield _row(path, line, row, names)
 
 
-def _text(value: object) -> str:
-    """A cell as text; missing values (None, NaN) as empty text."""
-    return "" if value is None or value != value else str(value).strip()
+def _row(path: Path, line: int, row: Row, names: dict[str, str]) -> _Row:
+    """Read one row.
+
+    Args:
+        path: The manifest.
+        line: Line of the row.
+        row: The row.
+        names: Columns of the table by our names.
+    """
+    where = f"{path}, line {line}"
+    cells = {column: row.get(name) for column, name in names.items()}
+    value = {column: text(cells.get(column)) for column in COLUMNS}
+    start, end = times(where, cells.get("start"), cells.get("end"))
+    file = local_path(path.parent, value["path"])
+    example = Example(
+        file + part_name(start, end),
+        str(path.parent / file),
+        value["label"],
+        value["speaker"],
+        value["gender"],
+        value["split"].lower(),
+        value["text"],
+        start=start,
+        end=end,
+        where=where,
+    )
+    label = cells["label"]
+    return _Row(line, example, isinstance(label, str) and label != label.strip())
 
 
-def read_table(path: Path) -> tuple[list[str], list[tuple[int, Row]]]:
-    """Read a table.
+def text(value: Any) -> str:
+    """A cell as text; missing values (None, NaN, "nan") as empty text, 1.0 as "1"."""
+    if value is None or value != value:
+        return ""
+    stripped = WHOLE.sub(r"\1", str(value).strip())
+    return "" if stripped in MISSING else stripped
 
-    Returns:
-        The names of its columns, and its rows with their line numbers.
+
+def times(where: str, start: Any, end: Any) -> tuple[float, float | None]:
+    """Start and end of a part in seconds; without an end, it is that of the file.
+
+    Args:
+        where: File and line, for errors.
+        start: Cell with the start; see `seconds`.
+        end: Cell with the end.
 
     Raises:
-        CorpusError: It cannot be read.
+        CorpusError: One is not a time, or they are no part of a file.
     """
-    kind = path.suffix.lower()
     try:
-        if kind == ".parquet":
-            return _parquet(path)
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if kind == ".jsonl":
-                lines = [(n, json.loads(line)) for n, line in enumerate(file, 1) if line.strip()]
-                if not all(isinstance(row, dict) for _, row in lines):
-                    raise ValueError("a line is not an object")
-                return list(dict.fromkeys(key for _, row in lines for key in row)), lines
-            reader = csv.DictReader(file, delimiter="\t" if kind == ".tsv" else ",")
-            columns = list(reader.fieldnames or [])
-            return columns, [(reader.line_num, row) for row in reader]
-    except (OSError, ValueError, csv.Error) as error:
-        raise CorpusError(f"{path}: cannot be read as {kind[1:].upper()}: {error}") from error
+        first, last = seconds(start) or 0.0, seconds(end)
+    except ValueError as error:
+        raise CorpusError(
+            f"{where}: start {start!r} or end {end!r} is not a time in seconds; rename the columns "
+            "if they are not the times of a part"
+        ) from error
+    if fault := part_fault(first, last):
+        raise CorpusError(f"{where}: {fault}")
+    return first, last
 
 
-def _parquet(path: Path) -> tuple[list[str], list[tuple[int, Row]]]:
-    with optional_import(f"{path}: a Parquet file"):
-        import pyarrow.parquet
-    table = pyarrow.parquet.read_table(path)
-    return table.column_names, list(enumerate(table.to_pylist(), 1))
+def local_path(folder: Path, path: str) -> str:
+    """A path of a table; with slashes in place of backslashes if there is no such file."""
+    if "\\" in path and not (folder / path).exists():
+        return path.replace("\\", "/")
+    return path
+
+
+def _empty(column: str, lines: Sequence[int]) -> str:
+    shown = ", ".join(map(str, lines[:SHOWN]))
+    more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    return f"line{'s' if len(lines) > 1 else ''} {shown}{more}: {column} is empty"
+
+
+def _refuse_two_labels(path: Path, columns: Sequence[str], rows: Sequence[tuple[int, Row]]) -> None:
+    """Refuse two columns of labels that differ, such as numbers and names.
+
+    Raises:
+        CorpusError: There are two.
+    """
+    found = (find_column(path, columns, [name]) for name in COLUMNS["label"])
+    names = [name for name in found if name]
+    for line, row in rows:
+        if len({text(row.get(name)) for name in names}) > 1:
+            raise CorpusError(
+                f"{path}, line {line}: the columns {' and '.join(names)} differ; delete or rename "
+                "the one that is not the label"
+            )

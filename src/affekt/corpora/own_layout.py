@@ -11,6 +11,7 @@ from ..errors import AffektError, CorpusError
 from ..own_parts import NAME, import_part
 from ..types import Example
 from .corpus import Corpus
+from .parts import part_fault
 from .published import LoadedExamples, PublishedCorpus
 
 SOURCES = (  # my_package.layouts:load:FOLDER, my_package.layouts.load:FOLDER
@@ -89,6 +90,8 @@ def _check(examples: Any, name: str) -> None:
     for example in examples:
         if lacking := [k for k in ("id", "label", "speaker") if not getattr(example, k)]:
             raise CorpusError(f"the layout {name}: {example.path} has no {', '.join(lacking)}")
+        if fault := part_fault(example.start, example.end):
+            raise CorpusError(f"the layout {name}: {example.id}: {fault}")
         if not Path(example.path).is_file():
             raise CorpusError(f"the layout {name}: {example.path} does not exist")
     ids = Counter(example.id for example in examples)

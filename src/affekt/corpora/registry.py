@@ -6,7 +6,9 @@ the user.
 """
 
 import difflib
-from collections import Counter
+import re
+import shlex
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +35,7 @@ from .layouts import (
 )
 from .own_layout import load_layout, split_source
 from .published import PublishedCorpus
+from .tables import SPREADSHEETS, SUFFIXES
 
 CORPORA: dict[str, PublishedCorpus] = {
     "ased": ased.CORPUS,
@@ -51,6 +54,7 @@ CORPORA: dict[str, PublishedCorpus] = {
     "turev": turev.CORPUS,
     "urdu": urdu.CORPUS,
 }
+NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 UNSTATED = "not stated: those of the recordings"
 
 Source = str | Path | Corpus
@@ -65,14 +69,25 @@ def load_corpus(source: Source, label_map: Mapping[str, str] | None = None) -> C
         label_map: New names by label; "" drops the class.
 
     Raises:
-        CorpusError: No such source, or its contents do not have the expected form.
+        CorpusError: No such source, its contents do not have the expected form, or labels are
+            numbers or differ only in case or blanks.
         AffektError: The module of a layout outside the package cannot be imported.
     """
-    corpus = source if isinstance(source, Corpus) else _read(str(source))
+    corpus = source if isinstance(source, Corpus) else read_corpus(source)
     name = corpus.name if isinstance(source, Corpus) else str(source)
+    examples = _renamed(name, corpus.examples, label_map or {})
+    _check_labels(name, examples)
+    return replace(corpus, examples=examples)
+
+
+def read_corpus(source: Source) -> Corpus:
+    """Read a corpus with the labels of the source, which `load_corpus` checks after renaming."""
+    if isinstance(source, Corpus):
+        return source
+    corpus = _read(str(source))
     if not corpus.examples:
-        raise CorpusError(f"{name}: no recordings found")
-    return replace(corpus, examples=_renamed(name, corpus.examples, label_map or {}))
+        raise CorpusError(f"{source}: no recordings found")
+    return corpus
 
 
 def _read(source: str) -> Corpus:
@@ -82,8 +97,9 @@ def _read(source: str) -> Corpus:
     if own := split_source(source):
         return load_layout(own[0], Path(own[1]))
     path = Path(source)
-    if path.suffix.lower() in manifest.SUFFIXES:
-        return Corpus(path.stem, tuple(manifest.load(path)), UNSTATED)
+    if path.suffix.lower() in SUFFIXES | SPREADSHEETS:
+        examples, notes = manifest.load(path)
+        return Corpus(path.stem, tuple(examples), UNSTATED, tuple(notes))
     if path.is_dir():
         loaded = folder.load(path)
         return Corpus(path.resolve().name, tuple(loaded.examples), UNSTATED, tuple(loaded.notes))
@@ -121,7 +137,31 @@ def _renamed(
             f"it has {', '.join(sorted(known))}"
         )
     renamed = (replace(e, label=label_map.get(e.label, e.label)) for e in examples)
-    labelled = tuple(e for e in renamed if e.label)
-    if len({e.label for e in labelled}) < 2:
+    return tuple(e for e in renamed if e.label)
+
+
+def _check_labels(source: str, examples: tuple[Example, ...]) -> None:
+    """Refuse labels that do not name classes.
+
+    Raises:
+        CorpusError: Labels are numbers, differ only in case or blanks, or are all the same.
+    """
+    counts = Counter(e.label for e in examples)
+    if numbers := sorted(label for label in counts if NUMBER.fullmatch(label)):
+        options = " ".join(f"--labels.{number} NAME" for number in numbers)
+        raise CorpusError(
+            f"{source}: labels are numbers ({', '.join(numbers)}); name the emotions in the table, "
+            f"or by {options}"
+        )
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(counts):
+        spellings[" ".join(label.casefold().split())].append(label)
+    if several := [own for own in spellings.values() if len(own) > 1]:
+        shown = "; ".join(", ".join(f"{c!r} ({counts[c]})" for c in own) for own in several)
+        other, same = sorted(several[0], key=counts.__getitem__)[-2:]
+        raise CorpusError(
+            f"{source}: labels differ only in case or blanks: {shown}; give each class one name, "
+            f"in the table or by --labels.{shlex.quote(other)} {shlex.quote(same)}"
+        )
+    if len(counts) < 2:
         raise CorpusError(f"{source}: only one class; give at least two")
-    return labelled

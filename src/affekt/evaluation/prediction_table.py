@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..corpora import manifest
 from ..corpora.corpus import Corpus
 from ..corpora.matching import match_paths
+from ..corpora.tables import Row, read_table
 from ..errors import AffektError, CorpusError
 from ..nn.speech_gate import UNCERTAIN
 from ..types import Example
@@ -58,7 +58,7 @@ def read_predictions(file: Path, corpus: Corpus) -> Predictions:
         AffektError: A column is missing; a clip has no row or two; a row names no clip of the
             corpus or a class that is not there.
     """
-    columns, rows = manifest.read_table(file)
+    columns, rows = read_table(file)
     path, label = _column(file, columns, PATH), _column(file, columns, LABEL)
     labels = [c.removeprefix(PROBABILITY) for c in columns if c.startswith(PROBABILITY)]
     classes = labels or corpus.labels
@@ -107,7 +107,7 @@ def _number(where: str, value: Any) -> int:
 
 
 def _probabilities(
-    where: str, row: manifest.Row, predicted: str, classes: Sequence[str], given: bool
+    where: str, row: Row, predicted: str, classes: Sequence[str], given: bool
 ) -> NDArray[np.float64]:
     """Probabilities ``(classes,)`` of one row.
 

@@ -1,12 +1,13 @@
 """Labelled clips with their audio, and the inner split into training and validation."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..audio import decoding
 from ..audio.recording import Recording
+from ..corpora.parts import overlap_groups, read_examples, refuse_conflicts
 from ..corpora.splits import inner_validation
 from ..errors import AudioError, CorpusError
 from ..plural import counted
@@ -33,24 +34,27 @@ class Clip:
 
 
 def load_clips(examples: Sequence[Example], report: Report = silent) -> list[Clip]:
-    """Decode the recording of every example.
+    """Decode the recording of every example, each file once.
 
     Raises:
         AudioError: Recordings cannot be read; the message has their number and the first error.
+        CorpusError: Parts of a file overlap and differ in label, speaker or split.
     """
-    clips, broken = [], []
-    for done, example in enumerate(examples, 1):
-        try:
-            clips.append(Clip(example, decoding.read(example.path)))
-        except AudioError as error:
-            broken.append(str(error))
+    refuse_conflicts(examples)
+    recordings: dict[int, Recording] = {}
+    broken = []
+    for done, (index, found) in enumerate(read_examples(examples), 1):
+        if isinstance(found, AudioError):
+            broken.append(str(found))
+        else:
+            recordings[index] = found
         report(Event("read recordings", done, len(examples)))
     if broken:
         raise AudioError(
             f"cannot read {len(broken)} of {counted(len(examples), 'recording')}, the first: "
             f"{broken[0]}"
         )
-    return clips
+    return [Clip(example, recordings[index]) for index, example in enumerate(examples)]
 
 
 def inner_split(
@@ -85,8 +89,11 @@ def inner_split(
 def _split_by_clip(clips: Sequence[Clip], share: float, seed: int) -> tuple[list[Clip], list[Clip]]:
     rng = np.random.default_rng(seed)
     inner, validation = [], []
-    for label in sorted({c.label for c in clips}):
-        own = [c for c in clips if c.label == label]
+    units: dict[str, dict[int, list[Clip]]] = defaultdict(lambda: defaultdict(list))
+    for clip, group in zip(clips, overlap_groups([c.example for c in clips]), strict=True):
+        units[clip.label][group].append(clip)
+    for label in sorted(units):
+        own = list(units[label].values())
         if len(own) < 2:
             raise CorpusError(
                 f"one training speaker with one clip of {label}: validation needs a second "
@@ -94,8 +101,8 @@ def _split_by_clip(clips: Sequence[Clip], share: float, seed: int) -> tuple[list
             )
         order = rng.permutation(len(own))
         number = min(max(1, round(share * len(own))), len(own) - 1)
-        validation += [own[i] for i in order[:number]]
-        inner += [own[i] for i in order[number:]]
+        validation += [clip for i in order[:number] for clip in own[i]]
+        inner += [clip for i in order[number:] for clip in own[i]]
     return inner, validation
 
 

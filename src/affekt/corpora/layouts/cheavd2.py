@@ -38,7 +38,7 @@ def load(root: Path) -> LoadedExamples:
             f"{root}: no manifest.csv; write one with the columns path, label, split (train, val) "
             "and, where known, speaker"
         )
-    rows = manifest.load(root / "manifest.csv", speaker_needed=False, closed_test=True)
+    rows, notes = manifest.load(root / "manifest.csv", speaker_needed=False, closed_test=True)
     labelled = {e.label for e in rows if e.label or e.split != "test"}
     unknown = sorted(label for label in labelled if label.lower() not in EMOTIONS)
     if unknown:
@@ -57,7 +57,7 @@ def load(root: Path) -> LoadedExamples:
         for e in rows
         if e.split in split
     ]
-    notes = ["the official validation part is the test part here, as in the paper"]
+    notes = [*notes, "the official validation part is the test part here, as in the paper"]
     if test_rows:
         left_out = counted(test_rows, "clip")
         notes.append(f"{left_out} of the official test part left out: labels not public")
