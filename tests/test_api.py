@@ -171,6 +171,8 @@ def test_options_that_exclude_each_other_are_refused(manifest, tmp_path):
         ({"test": manifest, "train_only": [manifest]}, "train-only goes with"),
         ({"model": "open", "predictions": manifest}, "nothing is trained"),
         ({"model": "open", "system": "majority"}, "nothing is trained"),
+        ({"model": "open", "config": FAST}, "augment.speeds has no effect on a model"),
+        ({"system": "majority", "config": FAST}, "augment.speeds has no effect on majority"),
     ):
         with pytest.raises(affekt.AffektError, match=message):
             affekt.evaluate(manifest, tmp_path / "run", **options)
@@ -211,5 +213,6 @@ def test_folds_of_others_are_scored_as_they_are_and_leaks_are_marked(manifest, t
 def test_an_audit_takes_a_corpus_or_a_run(manifest, tmp_path):
     corpus = affekt.load_corpus(manifest)
     assert affekt.audit(corpus) == affekt.audit(manifest)
-    affekt.evaluate(corpus, tmp_path / "run", system="majority", config=FAST)
+    config = {"protocol": {"folds": 2, "seeds": 1}}
+    affekt.evaluate(corpus, tmp_path / "run", system="majority", config=config)
     assert all(finding.severity for finding in affekt.audit(tmp_path / "run"))

@@ -32,8 +32,8 @@ SHOWN = [  # runs whose scores stand in the READMEs
 ]  # fmt: skip
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "results").glob("*.md")]
 QUICK = ["--stage1.epochs", "1", "--stage2.epochs", "1"]
-ONE_SEED = [*QUICK, "--protocol.seeds", "1"]
-QUICK_FOLDS = [*ONE_SEED, "--protocol.folds", "2"]
+ONE_SEED = ["--protocol.seeds", "1"]
+TWO_FOLDS = [*ONE_SEED, "--protocol.folds", "2"]
 
 
 def blocks(page, language):
@@ -178,9 +178,10 @@ def shortened(arguments):
     if command == "train":
         return [*arguments, *QUICK]
     if command in ("evaluate", "study") and not {"--model", "--predictions"} & {*arguments}:
-        return [*arguments, *(ONE_SEED if "--folds" in arguments else QUICK_FOLDS)]
+        quick = [] if "--system" in arguments else QUICK  # only networks have epochs
+        return [*arguments, *quick, *(ONE_SEED if "--folds" in arguments else TWO_FOLDS)]
     if command == "reproduce":  # networks of this size take their time
-        return [*arguments, "--systems", "mfcc,majority", *QUICK_FOLDS]
+        return [*arguments, "--systems", "mfcc,majority", *TWO_FOLDS]
     return arguments
 
 

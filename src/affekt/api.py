@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .errors import AffektError, AudioError
 from .own_parts import dotted_path
 from .progress import Report, silent
-from .recipe import Settings, settings_with
+from .recipe import Settings, given_settings, settings_with
 
 if TYPE_CHECKING:
     from .corpora.corpus import Corpus
@@ -200,28 +200,32 @@ def evaluate(
         AffektError: A setting, a corpus or a part of your own is wrong, or `out` holds something
             else.
     """
+    from .config import Config
     from .corpora.combine import corpus_with_folds
     from .evaluation import existing
     from .evaluation.runner import evaluate as run
+    from .evaluation.systems import registry
     from .evaluation.systems.own import require_system
-    from .evaluation.systems.registry import Maker, configured, title
 
     own = not isinstance(system, str | type)
     name = system if isinstance(system, str) else dotted_path(type(system) if own else system)
-    settings = configured(name, settings_with(recipe, config, encoder, pooling))
-    corpus = corpus_with_folds(source, settings.labels, test, leave_out, train_only, folds)
+    chosen = settings_with(recipe, config, encoder, pooling)
+    given = Config.model_validate(given_settings(config, encoder, pooling))
     if model is not None or predictions is not None:
         if any((model and predictions, test, leave_out, train_only, folds, system != "default")):
             raise AffektError(
                 "with a model or predictions nothing is trained: give one of them, and no system, "
                 "test, leave-out, train-only or folds"
             )
+        registry.require_effect(given, registry.RECORDED, "a model or predictions as they are")
+        corpus = corpus_with_folds(source, chosen.labels)
         if model is None:
-            return existing.evaluate_predictions(
-                corpus, Path(str(predictions)), settings, Path(out)
-            )
-        return existing.evaluate_model(corpus, model, settings, Path(out), report=report)
-    make: Callable[[], System] = Maker(name, settings, _embeddings(cache))
+            return existing.evaluate_predictions(corpus, Path(str(predictions)), chosen, Path(out))
+        return existing.evaluate_model(corpus, model, chosen, Path(out), report=report)
+    registry.require_effect(given, registry.used_by(name, chosen), name)
+    settings = registry.configured(name, chosen)
+    corpus = corpus_with_folds(source, settings.labels, test, leave_out, train_only, folds)
+    make: Callable[[], System] = registry.Maker(name, settings, _embeddings(cache))
     if own:
         make = partial(copy.deepcopy, require_system(system, name))
     return run(
@@ -230,7 +234,7 @@ def evaluate(
         settings,
         Path(out),
         system=name,
-        title=title(name, settings),
+        title=registry.title(name, settings),
         workers=workers,
         report=report,
     )

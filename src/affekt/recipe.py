@@ -87,6 +87,15 @@ def settings_with(
     Raises:
         AffektError: A key or value is not allowed.
     """
+    return read_config(Path(recipe) if recipe else None, given_settings(config, encoder, pooling))
+
+
+def given_settings(
+    config: Settings = None,
+    encoder: "str | type[SegmentEncoder] | SegmentEncoder | None" = None,
+    pooling: "str | type[Pooling] | None" = None,
+) -> dict[str, Any]:
+    """Settings apart from those of a recipe, as nested dictionaries; see `settings_with`."""
     values = config.model_dump(exclude_unset=True) if isinstance(config, Config) else config
     overrides = dict(values or {})
     if encoder is not None:
@@ -95,7 +104,7 @@ def settings_with(
     if pooling is not None:
         name = pooling if isinstance(pooling, str) else dotted_path(pooling)
         overrides["stage2"] = {**overrides.get("stage2", {}), "pooling": name}
-    return read_config(Path(recipe) if recipe else None, overrides)
+    return overrides
 
 
 def _encoder(encoder: "type[SegmentEncoder] | SegmentEncoder") -> dict[str, Any]:

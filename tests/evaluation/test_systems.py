@@ -7,13 +7,20 @@ from safetensors.torch import save_file
 from scipy.signal import freqz
 
 from affekt import AffektError
-from affekt.config import Config, Encoder
+from affekt.config import Config, Encoder, all_keys
 from affekt.corpora.registry import load_corpus
 from affekt.errors import CheckpointError
 from affekt.evaluation.systems import alexnet, functionals, rasta, resnet
 from affekt.evaluation.systems.features import FeatureCache
 from affekt.evaluation.systems.functionals import margins_to_probabilities
-from affekt.evaluation.systems.registry import SYSTEMS, Maker, configured, title
+from affekt.evaluation.systems.registry import (
+    SYSTEMS,
+    Maker,
+    configured,
+    require_effect,
+    title,
+    used_by,
+)
 from affekt.progress import silent
 from affekt.training.balance import cut, make_plan
 from affekt.training.clips import load_clips
@@ -62,13 +69,10 @@ def test_a_fast_system_predicts_unseen_speakers(name, parts, tiny_config, tmp_pa
 
 @pytest.mark.parametrize("name", ["alexnet", "alexnet-softmax", "resnet"])
 def test_a_slow_system_runs(name, parts, tiny_config, monkeypatch):
-    for place, schedule in (
-        (alexnet.AlexNetSystem, "schedule"), (resnet.ResNetSystem, "schedule"),
-        (resnet, "SPEAKERS"),
-    ):  # fmt: skip
-        monkeypatch.setattr(place, schedule, getattr(place, schedule)._replace(epochs=1))
+    monkeypatch.setattr(resnet, "SPEAKERS", resnet.SPEAKERS._replace(epochs=1))
     training, test = parts
-    config = tiny_config.model_copy(update={"precision": "bfloat16"})
+    stage1 = tiny_config.stage1.model_copy(update={"epochs": 1})
+    config = tiny_config.model_copy(update={"precision": "bfloat16", "stage1": stage1})
     system = Maker(name, config, None)()
     system.fit(training[::4], 0, silent)
     accuracy(system, test[::6])  # checks that the probabilities sum to 1
@@ -106,11 +110,68 @@ def test_a_run_records_the_settings_that_the_system_sets(tiny_config):
     assert config.stage1.learning_rate == 1e-5
 
 
+OTHER = {  # a value of each setting that no system has by default
+    "audio.normalisation": "none", "segments.hop": 0.5, "balance.plan": "paper-like",
+    "balance.scope": "both", "augment.speeds": (1.2,), "augment.degraded": 2,
+    "encoder.name": "ssl", "encoder.options": {"width": 1}, "encoder.weights": "x.safetensors",
+    "encoder.layer": 2, "encoder.pooling": "mean", "encoder.mix": True,
+    "encoder.padding": "log-mel", "encoder.final_relu": True, "stage1.freeze": False,
+    "stage1.epochs": 1, "stage1.patience": 9, "stage1.batch_size": 5, "stage1.learning_rate": 0.5,
+    "stage1.head_learning_rate": 0.5, "stage2.cell": "none", "stage2.pooling": "a.b:C",
+    "stage2.order": 5, "stage2.hidden": 7, "stage2.dropout": 0.1, "stage2.epochs": 1,
+    "stage2.patience": 9, "stage2.batch_size": 5, "stage2.learning_rate": 0.5,
+    "stage2.end_to_end": True, "stage2.max_grad_norm": 1.0, "protocol.folds": 7,
+    "protocol.validation": 0.3, "protocol.refit": False, "protocol.seeds": 9, "protocol.seed": 9,
+    "protocol.paper_protocol": True, "protocol.test_normalisation": "fold",
+    "baselines.alexnet": "x.pth", "baselines.resnet": "x.safetensors", "precision": "bfloat16",
+    "labels": {"a": "b"}, "intended_use": "x", "license": "x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*SYSTEMS, "my_package:System"])
+def test_every_option_is_applied_or_refused(name):
+    """Refused by its name; applied also where the system has a default of its own."""
+    assert list(OTHER) == all_keys()
+    applied = []
+    for key, chosen in OTHER.items():
+        section, _, setting = key.partition(".")
+        given = Config.model_validate({section: {setting: chosen} if setting else chosen})
+        try:
+            require_effect(given, used_by(name, given), name)
+            config = configured(name, given)
+        except AffektError as error:
+            assert key in str(error)
+            continue
+        found = getattr(config, section)
+        assert (getattr(found, setting) if setting else found) == chosen
+        applied.append(key)
+    assert {"protocol.seeds", "labels"} <= set(applied)
+    if name == "my_package:System":
+        assert applied == [key for key in all_keys() if key != "protocol.test_normalisation"]
+    if name.startswith(("vggish", "alexnet", "resnet")):
+        assert {"stage1.epochs", "stage1.learning_rate", "precision"} < set(applied)
+
+
+def test_a_study_takes_an_option_that_one_of_its_systems_uses(tiny_config):
+    given = Config.model_validate({"stage2": {"hidden": 7}})
+    assert configured("mfcc", given) == configured("mfcc", Config())
+    assert configured("default", given).stage2.hidden == 7
+    with pytest.raises(AffektError, match=r"stage2\.hidden has no effect on mfcc, majority"):
+        require_effect(given, used_by("mfcc", given) | used_by("majority", given), "mfcc, majority")
+    with pytest.raises(AffektError, match=r"stage2\.pooling is mean in vggish-mean, not bilinear"):
+        configured("vggish-mean", Config.model_validate({"stage2": {"pooling": "bilinear"}}))
+    with pytest.raises(AffektError, match=r"stage1\.epochs is 0; AlexNet needs"):
+        Maker("alexnet", Config.model_validate({"stage1": {"epochs": 0}}), None)()
+
+
 def test_a_title_says_what_was_run(tiny_config):
     assert title("default", tiny_config) == "Whisper layer 2 + LSTM + attention, balance auto"
     both = configured("default-both", tiny_config)
     assert title("default-both", both).endswith("stage 2 balanced too")
-    assert title("vggish-mean", Config()) == "VGGish + LSTM"
+    assert title("vggish-mean", configured("vggish-mean", Config())) == "VGGish + LSTM"
+    own = Config.model_validate({"stage2": {"cell": "peephole"}, "stage1": {"freeze": True}})
+    named = title("vggish-mean", configured("vggish-mean", own))
+    assert named == "VGGish + LSTM, peephole cell, frozen encoder"
     assert "peephole LSTM" in title("default", configured("default-peephole", tiny_config))
     assert "no balance" in title("default", configured("default-unbalanced", tiny_config))
 

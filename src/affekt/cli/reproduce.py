@@ -42,18 +42,24 @@ def reproduce(
     """
     from ..corpora.registry import load_corpus
     from ..evaluation.study import chosen_systems
+    from ..evaluation.systems.registry import require_effect
     from ..nn.encoders.weights import cache_folder
     from ..paper.experiments import reproduce as run
-    from ..paper.experiments import systems_of
+    from ..paper.experiments import systems_of, used_in_paper
     from ..paper.report import load_results, write_reproduction
     from ..paper.tables import tables
     from ..report.console import paper_table
 
     overrides = config.model_dump(exclude_unset=True)
     encoder = {"name": "vggish"} | overrides.get("encoder", {})
-    if encoder["name"] != "vggish" or config.labels:
-        raise AffektError("encoder and classes are those of the paper; for others use affekt study")
     chosen = read_config(recipe, overrides | {"encoder": encoder})
+    plan = chosen.balance.plan if "plan" in chosen.balance.model_fields_set else corpus
+    if (chosen.encoder.name, plan) != ("vggish", corpus) or chosen.labels:
+        raise AffektError(
+            "encoder, balance plan and classes are those of the paper; for others use affekt study"
+        )
+    if chosen.protocol.paper_protocol:
+        raise AffektError("reproduce runs both protocols; leave protocol.paper_protocol out")
     known = systems_of(corpus)
     names = chosen_systems(systems) if systems else known
     if unknown := [name for name in names if name not in known]:
@@ -61,6 +67,7 @@ def reproduce(
             f"--systems {', '.join(unknown)}: not in this reproduction; choose from "
             f"{', '.join(known)}"
         )
+    require_effect(config, used_in_paper(names, chosen), ", ".join(names))
     examples = load_corpus(f"{corpus}:{root}", chosen.labels)
     embeddings = cache or cache_folder() / "vectors"
     with progress() as report:

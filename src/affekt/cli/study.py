@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from ..config import Config
 from ..errors import AffektError
-from ..evaluation.systems.registry import SYSTEMS, configured
+from ..evaluation.systems.registry import SYSTEMS, configured, require_effect, used_by
 from ..recipe import settings_with
 from .app import Cache, Recipe, Settings, Source, app, console, progress, say, say_notes
 
@@ -54,7 +54,10 @@ def study(
     from ..report.page import study_page, write_page
 
     chosen = settings_with(recipe, config)
-    settings_of = {name: configured(name, chosen) for name in chosen_systems(systems)}
+    names = chosen_systems(systems)
+    used = set[str]().union(*(used_by(name, chosen) for name in names))
+    require_effect(config, used, ", ".join(names))
+    settings_of = {name: configured(name, chosen) for name in names}
     corpus = corpus_with_folds(source, chosen.labels, folds=folds)
     embeddings = cache or cache_folder() / "vectors"
     with progress() as report:

@@ -1,5 +1,6 @@
 """The paper's experiments on its corpora, under our protocol and under the paper's."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ from ..corpora.corpus import Corpus
 from ..corpora.splits import speaker_folds
 from ..errors import AffektError
 from ..evaluation.study import is_finished, run_study
-from ..evaluation.systems.registry import configured
+from ..evaluation.systems.registry import configured, known_system, used_by
 from ..progress import Report
 from ..training.balance import summarise
 from ..training.clips import load_clips
@@ -62,10 +63,25 @@ def paper_settings(name: str, system: str, config: Config, *, paper_protocol: bo
     if system in TABLES_3_AND_4:
         values["encoder"] = encoder | {"name": "vggish"}
     values["protocol"] = values.get("protocol", {}) | {"paper_protocol": paper_protocol}
-    own = configured(system, Config.model_validate(values))
-    if own.balance.plan == "none":
-        return own
-    return own.model_copy(update={"balance": own.balance.model_copy(update={"plan": name})})
+    if known_system(system).only.get("balance.plan") != ("none",):
+        values["balance"] = values.get("balance", {}) | {"plan": name}
+    return configured(system, Config.model_validate(values))
+
+
+def used_in_paper(systems: Collection[str], config: Config) -> set[str]:
+    """Keys of the settings that have an effect on one of the systems in a reproduction.
+
+    Args:
+        systems: Names of the systems.
+        config: Settings of the user; the section ``encoder`` is that of VGGish.
+    """
+    used: set[str] = set()
+    for name in systems:
+        keys = used_by(name, config)
+        if name not in TABLES_3_AND_4:
+            keys = {key for key in keys if not key.startswith("encoder.")}
+        used |= keys
+    return used
 
 
 def reproduce(

@@ -24,7 +24,7 @@ from ...errors import CheckpointError
 from ...nn.emotion_model import rms_normalised
 from ...nn.encoders.melspec import HOP, WINDOW, vggish_log_mel
 from .functionals import Grid, grid_search, margins_to_probabilities
-from .network import NetworkSystem, Schedule, scaled
+from .network import NetworkSystem, scaled
 from .rasta import deltas
 from .system import TrainingPart
 
@@ -68,7 +68,6 @@ class AlexNetSystem(NetworkSystem):
     """
 
     name = stage = "AlexNet"
-    schedule = Schedule(epochs=10, patience=3, batch_size=32, learning_rate=1e-4)
     network: AlexNet
 
     def __init__(self, config: Config, averaging: str) -> None:

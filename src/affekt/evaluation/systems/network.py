@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...audio.recording import Recording
+from ...config import Config
+from ...errors import AffektError
 from ...metrics import uar
 from ...progress import Report
 from ...training.clips import Clip, inner_split, speakers
@@ -55,17 +57,31 @@ class SegmentedClips:
 class NetworkSystem(ConfiguredSystem):
     """Base of the networks on segments; see `System`.
 
+    Args:
+        config: Settings; ``stage1`` says how the network is trained.
+
     Attributes:
         name: Name of the network in the record of its training.
         stage: Name of its training in progress reports.
         schedule: How it is trained.
         network: The network, from what `network_input` returns to logits ``(segments, classes)``.
+
+    Raises:
+        AffektError: ``stage1.epochs`` is 0.
     """
 
     name: str
     stage: str
-    schedule: Schedule
     network: nn.Module
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        stage1 = config.stage1
+        if not stage1.epochs:
+            raise AffektError(f"stage1.epochs is 0; {self.name} needs at least 1")
+        self.schedule = Schedule(
+            stage1.epochs, stage1.patience, stage1.batch_size, stage1.learning_rate
+        )
 
     def segments(self, recordings: Sequence[Recording]) -> list[Tensor]:
         """Segments ``(segments, channels, bands, frames)`` of each recording."""

@@ -1,13 +1,13 @@
 """The systems of the study by name: the paper's, those that it compares with, and others."""
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...config import Config
+from ...config import ENCODERS_WITH, Config, Frozen, all_keys
 from ...errors import AffektError
 from ...own_parts import is_dotted_path, split_path
 
@@ -15,6 +15,42 @@ if TYPE_CHECKING:  # --help lists the names and must not import torch
     from .system import System
 
 FINE_TUNING = 1e-5  # learning rate of VGGish from the official weights
+RECORDED = ("labels", "intended_use", "license")
+EVERY = (*RECORDED, "protocol.folds", "protocol.seeds", "protocol.seed")
+CLASSICAL = ("audio.normalisation",)
+NETWORK = (
+    "audio.normalisation",
+    "precision",
+    "protocol.validation",
+    "protocol.paper_protocol",
+    "stage1.epochs",
+    "stage1.patience",
+    "stage1.batch_size",
+    "stage1.learning_rate",
+)
+EMOTION_MODEL = (
+    "audio", "segments", "balance", "augment", "encoder", "stage1", "stage2", "protocol",
+    "precision",
+)  # fmt: skip
+BALANCED = ("auto", "paper-like", "baum1s", "cheavd2")
+VGGISH = {  # from a random start, as in recipes/vggish.toml
+    "augment.speeds": (),
+    "stage1.freeze": False,
+    "stage1.epochs": 12,
+    "stage1.patience": 3,
+    "stage1.batch_size": 16,
+    "stage1.learning_rate": 1e-4,
+    "stage1.head_learning_rate": 1e-4,
+    "stage2.learning_rate": 1e-3,
+    "protocol.refit": False,
+}
+ALEXNET = {
+    "stage1.epochs": 10,
+    "stage1.patience": 3,
+    "stage1.batch_size": 32,
+    "stage1.learning_rate": 1e-4,
+}
+RESNET = ALEXNET | {"stage1.epochs": 40, "stage1.patience": 8, "stage1.learning_rate": 1e-3}
 
 Make = Callable[[Config, Path | None], "System"]
 
@@ -26,13 +62,17 @@ class SystemEntry:
     Attributes:
         title: Name in tables; "" for a description of the settings.
         make: From settings and a cache folder to an untrained system.
-        settings: Settings that the system fixes.
+        uses: Settings that have an effect on it: keys such as ``stage1.epochs``, or sections.
+        defaults: Its own defaults; what the user sets replaces them.
+        only: Values of a setting that make it this system, the default first; others are refused.
         opt_in: Run only if named: it takes hours on a CPU, or is a variant of another system.
     """
 
     title: str
     make: Make
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    uses: Collection[str]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    only: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     opt_in: bool = False
 
 
@@ -40,19 +80,6 @@ def _paper(config: Config, cache: Path | None) -> "System":
     from .paper import PaperSystem
 
     return PaperSystem(config, cache)
-
-
-def _vggish(plan: str, pooling: str) -> dict[str, Any]:
-    """Settings of VGGish from a random start, as in recipes/vggish.toml."""
-    training = {"freeze": False, "epochs": 12, "patience": 3, "batch_size": 16}
-    return {
-        "balance": {"plan": plan},
-        "augment": {"speeds": ()},
-        "encoder": {"name": "vggish"},
-        "stage1": {**training, "learning_rate": 1e-4, "head_learning_rate": 1e-4},
-        "stage2": {"learning_rate": 1e-3, "pooling": pooling},
-        "protocol": {"refit": False},
-    }
 
 
 def _functionals(features: str, classifier: str) -> Make:
@@ -99,41 +126,63 @@ def _own(path: str, config: Config, cache: Path | None) -> "System":
     return own_system(path, config)
 
 
+def _vggish(title: str, pooling: str, *plans: str) -> SystemEntry:
+    only = {
+        "encoder.name": ("vggish",),
+        "stage2.cell": ("lstm", "peephole"),
+        "stage2.pooling": (pooling,),
+        "balance.plan": plans,
+    }
+    return SystemEntry(title, _paper, EMOTION_MODEL, VGGISH, only, opt_in=True)
+
+
+def _classical(title: str, features: str, classifier: str) -> SystemEntry:
+    return SystemEntry(title, _functionals(features, classifier), CLASSICAL)
+
+
+def _variant(key: str, value: Any) -> SystemEntry:
+    return SystemEntry("", _paper, EMOTION_MODEL, only={key: (value,)}, opt_in=True)
+
+
+IMAGENET = (*NETWORK, "baselines.alexnet")
 SYSTEMS: dict[str, SystemEntry] = {
-    "default": SystemEntry("", _paper),
-    "vggish-mean": SystemEntry("VGGish + LSTM", _paper, _vggish("none", "mean"), opt_in=True),
-    "vggish-attention": SystemEntry(
-        "VGGish + LSTM + attention", _paper, _vggish("none", "attention"), opt_in=True
+    "default": SystemEntry("", _paper, EMOTION_MODEL),
+    "vggish-mean": _vggish("VGGish + LSTM", "mean", "none"),
+    "vggish-attention": _vggish("VGGish + LSTM + attention", "attention", "none"),
+    "vggish-mean-balance": _vggish("VGGish + LSTM, balance", "mean", *BALANCED),
+    "vggish-attention-balance": _vggish(
+        "VGGish + LSTM + attention, balance", "attention", *BALANCED
     ),
-    "vggish-mean-balance": SystemEntry(
-        "VGGish + LSTM, balance", _paper, _vggish("auto", "mean"), opt_in=True
+    "mfcc": _classical("MFCC + RASTA-PLP, SVM [27]", "mfcc-rasta-plp", "svm"),
+    "alexnet": SystemEntry(
+        "AlexNet + SVM [22]", _alexnet("embeddings"), IMAGENET, ALEXNET, opt_in=True
     ),
-    "vggish-attention-balance": SystemEntry(
-        "VGGish + LSTM + attention, balance", _paper, _vggish("auto", "attention"), opt_in=True
+    "alexnet-softmax": SystemEntry(
+        "AlexNet, transfer [32]", _alexnet("softmax"), IMAGENET, ALEXNET, opt_in=True
     ),
-    "mfcc": SystemEntry("MFCC + RASTA-PLP, SVM [27]", _functionals("mfcc-rasta-plp", "svm")),
-    "alexnet": SystemEntry("AlexNet + SVM [22]", _alexnet("embeddings"), opt_in=True),
-    "alexnet-softmax": SystemEntry("AlexNet, transfer [32]", _alexnet("softmax"), opt_in=True),
-    "gemaps-svm": SystemEntry("GeMAPS + SVM [28]", _functionals("gemaps", "svm")),
-    "gemaps-forest": SystemEntry("GeMAPS + random forest [31]", _functionals("gemaps", "forest")),
-    "egemaps-svm": SystemEntry("eGeMAPS + SVM", _functionals("egemaps", "svm")),
-    "egemaps-forest": SystemEntry("eGeMAPS + random forest", _functionals("egemaps", "forest")),
-    "resnet": SystemEntry("ResNet-20 with adapters [33]", _resnet, opt_in=True),
-    "compare-svm": SystemEntry("ComParE 2016 + SVM", _functionals("compare", "svm")),
-    "majority": SystemEntry("majority class of the training part", _majority),
-    "length": SystemEntry("number of segments only", _length),
+    "gemaps-svm": _classical("GeMAPS + SVM [28]", "gemaps", "svm"),
+    "gemaps-forest": _classical("GeMAPS + random forest [31]", "gemaps", "forest"),
+    "egemaps-svm": _classical("eGeMAPS + SVM", "egemaps", "svm"),
+    "egemaps-forest": _classical("eGeMAPS + random forest", "egemaps", "forest"),
+    "resnet": SystemEntry(
+        "ResNet-20 with adapters [33]",
+        _resnet,
+        (*NETWORK, "segments", "baselines.resnet"),
+        RESNET,
+        opt_in=True,
+    ),
+    "compare-svm": _classical("ComParE 2016 + SVM", "compare", "svm"),
+    "majority": SystemEntry("majority class of the training part", _majority, ()),
+    "length": SystemEntry("number of segments only", _length, ("segments", "balance")),
 }
 
 POOLINGS = ("mean", "multi-head", "statistics", "bilinear", "covariance", "higher-order")
+SYSTEMS |= {f"default-{pooling}": _variant("stage2.pooling", pooling) for pooling in POOLINGS}
 SYSTEMS |= {
-    f"default-{pooling}": SystemEntry("", _paper, {"stage2": {"pooling": pooling}}, opt_in=True)
-    for pooling in POOLINGS
-}
-SYSTEMS |= {
-    "default-unbalanced": SystemEntry("", _paper, {"balance": {"plan": "none"}}, opt_in=True),
-    "default-both": SystemEntry("", _paper, {"balance": {"scope": "both"}}, opt_in=True),
-    "default-peephole": SystemEntry("", _paper, {"stage2": {"cell": "peephole"}}, opt_in=True),
-    "end-to-end": SystemEntry("", _paper, {"stage2": {"end_to_end": True}}, opt_in=True),
+    "default-unbalanced": _variant("balance.plan", "none"),
+    "default-both": _variant("balance.scope", "both"),
+    "default-peephole": _variant("stage2.cell", "peephole"),
+    "end-to-end": _variant("stage2.end_to_end", True),
 }
 
 
@@ -146,7 +195,8 @@ def known_system(name: str) -> SystemEntry:
     if name in SYSTEMS:
         return SYSTEMS[name]
     if is_dotted_path(name):
-        return SystemEntry(split_path(name)[1], partial(_own, name))
+        uses = [key for key in all_keys() if key != "protocol.test_normalisation"]
+        return SystemEntry(split_path(name)[1], partial(_own, name), uses)
     near = difflib.get_close_matches(name, SYSTEMS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(SYSTEMS)}."
     raise AffektError(
@@ -154,43 +204,106 @@ def known_system(name: str) -> SystemEntry:
     )
 
 
+def require_effect(given: Config, used: Collection[str], evaluated: str) -> None:
+    """Check that every option of the user has an effect.
+
+    Args:
+        given: Settings that the user set by option, not by a recipe.
+        used: Keys of the settings that have an effect.
+        evaluated: What is evaluated, for the message.
+
+    Raises:
+        AffektError: A setting has no effect.
+    """
+    defaults = _flat(Config(), exclude_unset=False)
+    for key, setting in _flat(given).items():
+        if setting != defaults[key] and key not in used:
+            raise AffektError(f"{key} has no effect on {evaluated}; leave it out")
+
+
+def used_by(name: str, config: Config) -> set[str]:
+    """Keys of the settings that have an effect on a system.
+
+    Raises:
+        AffektError: There is no such system.
+    """
+    entry = known_system(name)
+    keys = {key for key in all_keys() if {key, key.partition(".")[0]} & {*entry.uses, *EVERY}}
+    if entry.make is _paper:
+        encoder = entry.only.get("encoder.name", [config.encoder.name])[0]
+        lacking = {key for key, names in ENCODERS_WITH.items() if encoder not in names}
+        if not is_dotted_path(encoder):
+            lacking.add("options")
+        keys -= {f"encoder.{key}" for key in lacking}
+    return keys
+
+
+def _flat(config: Config, *, exclude_unset: bool = True) -> dict[str, Any]:
+    """Settings by their dotted keys."""
+    result: dict[str, Any] = {}
+    for name, settings in config.model_dump(exclude_unset=exclude_unset).items():
+        if isinstance(getattr(config, name), Frozen):
+            result |= {f"{name}.{key}": setting for key, setting in settings.items()}
+        else:
+            result[name] = settings
+    return result
+
+
 def configured(name: str, config: Config) -> Config:
     """Settings that a system is run with, and that its result records.
 
-    If the system fixes another encoder than that of the config, the settings of the config's
-    encoder are dropped.
+    What the user sets replaces the defaults of the system. Settings without an effect on it are
+    left out.
 
     Args:
         name: Name of the system.
         config: Settings of the user.
 
     Raises:
-        AffektError: There is no such system; or the config has weights for another encoder, or
-            sets ``protocol.test_normalisation`` for a system that does not standardise embeddings.
+        AffektError: There is no such system; a setting has a value that belongs to another system;
+            the config has weights for another encoder, or sets ``protocol.test_normalisation`` for
+            a VGGish that is fine-tuned.
     """
-    tuned = config.encoder.name == "vggish" and not config.stage1.freeze
-    normalised = config.protocol.test_normalisation != "none"
-    if normalised and (known_system(name).make is not _paper or tuned):
+    entry = known_system(name)
+    given = _flat(config)
+    for key, allowed in entry.only.items():
+        if key in given and given[key] not in allowed:
+            raise AffektError(
+                f"{key} is {' or '.join(map(str, allowed))} in {name}, not {given[key]}; choose "
+                "another system for it"
+            )
+    encoder = config.encoder
+    fixed = entry.only.get("encoder.name", [encoder.name])[0]
+    if encoder.weights and fixed != encoder.name:
+        raise AffektError(
+            f"encoder.weights are for {encoder.name}, but {name} uses {fixed}; run it separately, "
+            f"with --encoder.name {fixed} and weights for it"
+        )
+    used = used_by(name, config)
+    values = dict(entry.defaults) | {key: allowed[0] for key, allowed in entry.only.items()}
+    if fixed == "vggish" and entry.defaults and encoder.weights not in (None, "random"):
+        values["stage1.learning_rate"] = FINE_TUNING
+    values |= {key: given[key] for key in given if key in used}
+    result = Config.model_validate(_nested(values))
+    tuned = result.encoder.name == "vggish" and not result.stage1.freeze
+    if tuned and result.protocol.test_normalisation != "none":
         raise AffektError(
             f"{name}: protocol.test_normalisation needs a system that standardises embeddings, "
             "such as default"
         )
-    values = config.model_dump(exclude_unset=True)
-    settings = known_system(name).settings
-    given = config.encoder
-    if settings.get("encoder", {}).get("name", given.name) != given.name:
-        if given.weights:
-            other = settings["encoder"]["name"]
-            raise AffektError(
-                f"encoder.weights are for {given.name}, but {name} uses {other}; run it "
-                f"separately, with --encoder.name {other} and weights for it"
-            )
-        values.pop("encoder", None)
-    for section, fixed in settings.items():
-        values[section] = {**values.get(section, {}), **fixed}
-    if given.name == "vggish" and given.weights not in (None, "random") and "stage1" in settings:
-        values["stage1"]["learning_rate"] = FINE_TUNING
-    return Config.model_validate(values)
+    return result
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as nested dictionaries, from dotted keys."""
+    result: dict[str, Any] = {}
+    for key, setting in values.items():
+        section, _, name = key.partition(".")
+        if name:
+            result.setdefault(section, {})[name] = setting
+        else:
+            result[section] = setting
+    return result
 
 
 def title(name: str, config: Config) -> str:
@@ -204,9 +317,15 @@ def title(name: str, config: Config) -> str:
         AffektError: No such system.
     """
     encoder, balance, stage2 = config.encoder, config.balance, config.stage2
+    entry = known_system(name)
     both = ["stage 2 balanced too"] if balance.plan != "none" and balance.scope == "both" else []
-    if fixed := known_system(name).title:
-        return ", ".join([fixed, *both])
+    if entry.title and entry.make is not _paper:
+        return ", ".join([entry.title, *both])
+    end = ["end to end"] if stage2.end_to_end else []
+    if entry.title:
+        peephole = ["peephole cell"] if stage2.cell == "peephole" else []
+        frozen = ["frozen encoder"] if config.stage1.freeze else []
+        return ", ".join([entry.title, *peephole, *frozen, *both, *end])
     title = {"whisper": "Whisper", "vggish": "VGGish"}.get(encoder.name) or Path(
         encoder.weights or encoder.name
     ).name
@@ -218,10 +337,7 @@ def title(name: str, config: Config) -> str:
     plan = "no balance" if balance.plan == "none" else f"balance {balance.plan}"
     own_pooling = is_dotted_path(stage2.pooling)
     pooling = split_path(stage2.pooling)[1] if own_pooling else stage2.pooling
-    parts = [f"{title} + {cell}{pooling}", plan, *both]
-    if stage2.end_to_end:
-        parts.append("end to end")
-    return ", ".join(parts)
+    return ", ".join([f"{title} + {cell}{pooling}", plan, *both, *end])
 
 
 @dataclass(frozen=True)

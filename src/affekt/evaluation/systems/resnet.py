@@ -101,7 +101,6 @@ class ResNetSystem(NetworkSystem):
 
     name = "ResNet"
     stage = "ResNet (emotion)"
-    schedule = Schedule(epochs=40, patience=8, batch_size=32, learning_rate=1e-3)
     network: ResNet20
 
     def __init__(self, config: Config) -> None:
