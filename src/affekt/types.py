@@ -102,8 +102,8 @@ class Notice(str):
     """A warning: a sentence for people, with a code for programs.
 
     Attributes:
-        code: ``silent``, ``clipped``, ``short``, ``peaks`` or ``long`` of the audio, ``truncated``
-            or ``damaged`` of the file.
+        code: ``silent``, ``clipped``, ``short``, ``peaks`` or ``long`` of the audio; ``truncated``,
+            ``damaged``, ``gaps``, ``tracks`` or ``antiphase`` of the file.
     """
 
     code: str
@@ -121,7 +121,7 @@ class Notice(str):
     @property
     def of_file(self) -> bool:
         """Whether it is about the whole file, not about one utterance of it."""
-        return self.code in ("truncated", "damaged")
+        return self.code in ("truncated", "damaged", "gaps", "tracks", "antiphase")
 
 
 @dataclass(frozen=True)

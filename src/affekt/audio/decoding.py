@@ -1,8 +1,8 @@
 """Any recording to a mono 16 kHz float32 wave.
 
-libsndfile reads wav, flac, ogg, opus, mp3, aiff and more; other formats go to PyAV (extra
-``media``). Files are decoded block by block, so that memory does not depend on the size of the
-file.
+libsndfile reads wav, flac, ogg, opus, mp3, aiff and more. Other formats go to PyAV (extra
+``media``), and so do files of which libsndfile would lose a part: joined and damaged ones. Files
+are decoded block by block, so that memory does not depend on the size of the file.
 """
 
 import io
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -20,14 +21,17 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError, TooLongError
 from ..types import Notice
+from . import ogg, wav
 from .recording import Recording, make_recording
-from .resampling import Resampler, Wave
+from .resampling import Block, Resampler, Wave
 from .segmentation import SAMPLE_RATE
 from .source import Source, open_source, read_source
 
 MAX_HOURS = 12.0
 BLOCK = 1 << 14  # frames decoded at a time; a damaged block is lost completely
 UNKNOWN_SIZE = 0x7F000000  # bytes; piped WAV and AIFF state this or more (sox: 0x7FFFF000)
+NO_LENGTH = 1 << 62  # samples; libsndfile states more where it does not know
+INSTALL = "pip install 'affekt[media]'"
 DELAY = 0.1  # s that a codec may add to the duration in the header
 
 
@@ -38,6 +42,8 @@ class Decoder:
         source: A path, the bytes of a file, or an open binary file.
         channel: The channel to decode, from 0 on; by default the mean of all.
         name: What results and errors call it; by default the path, ``<bytes>`` or ``<stream>``.
+        track: The audio track, from 1 on; by default that which the container marks as default,
+            else the first.
 
     Attributes:
         name: The name in results and errors.
@@ -51,9 +57,15 @@ class Decoder:
             or infinite samples.
     """
 
-    def __init__(self, source: Source, channel: int | None = None, name: str = "") -> None:
+    def __init__(
+        self,
+        source: Source,
+        channel: int | None = None,
+        name: str = "",
+        track: int | None = None,
+    ) -> None:
         self.name, self._file = open_source(source, name)
-        self.channel = channel
+        self.channel, self.track = channel, track
         self.sampling_rate: float = SAMPLE_RATE
         self.channels = 1
         self.promised = 0.0
@@ -90,83 +102,90 @@ class Decoder:
         return make_recording(self.name, wave, self.sampling_rate, self.warnings)
 
     def _decoded(self) -> Iterator[Wave]:
-        file = self._file
-        # Names need not be UTF-8, but libsndfile gets them so unless they are bytes.
-        target = os.fsencode(file) if isinstance(file, str) and os.name == "posix" else file
+        # Not buffered: libsndfile reads the same file, and where it stops is of interest.
+        named = self._file
+        with Path(named).open("rb", 0) if isinstance(named, str) else named as file:
+            yield from self._waves(self._blocks(file))
+
+    def _blocks(self, file: BinaryIO) -> Iterator[Block]:
+        """Blocks of libsndfile; of PyAV from where libsndfile stops too early."""
+        position, fault = 0.0, ogg.fault(file)
+        if self.track not in (None, 1) or (fault and _media()):
+            yield from self._by_pyav(file, fault)
+            return
         try:
-            with soundfile.SoundFile(target) as sound:
-                self.channels = sound.channels
-                yield from self._waves(sound.samplerate, _blocks(sound), _promised(sound))
+            with _Sound(file) as sound:
+                self.sampling_rate, self.channels = sound.samplerate, sound.channels
+                self.promised = sound.promised
+                for block in sound.to_end():
+                    yield Block(sound.samplerate, block)
+                    position += len(block) / sound.samplerate
+                if sound.format in ("MP3", "FLAC") and file.tell() < file.seek(0, io.SEEK_END):
+                    fault = ogg.JOINED
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
-            if isinstance(file, io.BytesIO):
-                file.seek(0)
-                yield from self._media(file, str(error))
-                return
-            with Path(file).open("rb") as stream:
-                yield from self._media(stream, str(error))
+            fault = str(error)
+        if fault:
+            yield from self._by_pyav(file, fault, position)
 
-    def _media(self, file: BinaryIO, reason: str) -> Iterator[Wave]:
-        """Decode a format that libsndfile does not read."""
-        try:
-            import av
-        except ModuleNotFoundError as error:
-            raise AudioError(
-                f"{self.name}: not a format that libsndfile reads ({reason}); "
-                "for video and m4a: pip install 'affekt[media]'"
-            ) from error
-        try:
-            # An open file and no protocols: a playlist must not make us fetch other files.
-            with av.open(
-                file, "r", metadata_errors="replace", options={"protocol_whitelist": ""}
-            ) as container:
-                if not container.streams.audio:
-                    raise AudioError(f"{self.name}: has no audio track")
-                stream = container.streams.audio[0]
-                if stream.codec_context is None:
-                    raise AudioError(f"{self.name}: there is no decoder for its audio")
-                # Only the sample format changes here: FFmpeg's own downmix weighs channels. Packed:
-                # PyAV reads beyond the planes of 8 channels or more.
-                to_float = av.AudioResampler(format="flt")
-                blocks = (
-                    out.to_ndarray().reshape(-1, out.layout.nb_channels).astype(np.float32)
-                    for frame in container.decode(stream)
-                    for out in to_float.resample(frame)
-                )
-                self.channels = stream.codec_context.channels
-                seconds = float((stream.duration or 0) * (stream.time_base or 0))
-                seconds = seconds or (container.duration or 0) / av.time_base
-                yield from self._waves(stream.rate, blocks, round(seconds * stream.rate))
-        except (av.FFmpegError, ValueError, EOFError) as error:
-            detail = getattr(error, "strerror", None) or error
-            raise AudioError(f"{self.name}: not a recording, or damaged ({detail})") from error
-
-    def _waves(
-        self, rate: float, blocks: Iterable[NDArray[np.floating]], promised: int
-    ) -> Iterator[Wave]:
-        """Blocks at 16 kHz, of one channel; missing audio is noted in `warnings`.
+    def _by_pyav(self, file: BinaryIO, fault: str, position: float = 0.0) -> Iterator[Block]:
+        """Decode with PyAV.
 
         Args:
-            rate: Sampling rate of the file in Hz.
-            blocks: ``(samples, channels)``.
-            promised: Samples of a channel that the header states, or 0.
+            file: The file.
+            fault: Why libsndfile does not read it, or not to its end.
+            position: Seconds that libsndfile decoded.
+
+        Raises:
+            AudioError: Nothing can be decoded.
         """
-        self.sampling_rate, self.promised = rate, promised / max(rate, 1)
-        resampler = Resampler(self.name, rate, self.channel)
-        too_long = TooLongError(
-            f"{self.name}: longer than {MAX_HOURS:.0f} hours; cut it into parts"
-        )
-        if promised > MAX_HOURS * 3600 * rate:
-            raise too_long
-        for block in _until_damage(blocks, self.warnings):
-            yield resampler.push(block)
-            if resampler.taken > MAX_HOURS * 3600 * rate:
-                raise too_long
-        if not resampler.taken:
+        media = _media()
+        if not media and not position:
+            raise AudioError(
+                f"{self.name}: not a format that libsndfile reads ({fault}); for video and m4a: "
+                f"{INSTALL}"
+            )
+        if not media:
+            text = f"damaged: {fault}; {INSTALL} decodes the rest"
+            self.warnings.append(Notice("damaged", text))
+            return
+        file.seek(0)
+        try:
+            damaged = fault == ogg.DAMAGED or (position > 0 and fault != ogg.JOINED)
+            with media.Media(self.name, file, self.track, damaged) as track:
+                if not position:
+                    self.sampling_rate, self.channels = track.rate, track.channels
+                    self.promised = track.promised
+                yield from _from(position, track)
+                self.warnings += track.warnings
+        except AudioError:
+            if not position:
+                raise
+            text = f"damaged: decoding stopped early ({fault})"
+            self.warnings.append(Notice("damaged", text))
+
+    def _waves(self, blocks: Iterable[Block]) -> Iterator[Wave]:
+        """Blocks at 16 kHz, of one channel; missing audio is noted in `warnings`."""
+        resampler: Resampler | None = None
+        seconds = 0.0  # before those of the resampler
+        for rate, samples in blocks:
+            if not resampler or rate != resampler.sampling_rate:
+                if resampler:
+                    yield resampler.close()
+                    seconds += resampler.seconds
+                resampler = Resampler(self.name, rate, self.channel)
+            longest = max(self.promised, seconds + resampler.seconds + len(samples) / rate)
+            if longest > MAX_HOURS * 3600:
+                raise TooLongError(
+                    f"{self.name}: longer than {MAX_HOURS:.0f} hours; cut it into parts"
+                )
+            yield resampler.push(samples)
+        if not resampler or not seconds + resampler.seconds:
             raise AudioError(f"{self.name}: has no samples")
         yield resampler.close()
-        if resampler.taken < 0.99 * promised - DELAY * rate:
-            found, header = resampler.taken / rate, promised / rate
-            text = f"truncated: {found:.2f} s of the {header:.2f} s that its header states"
+        self.warnings += resampler.warnings()
+        seconds += resampler.seconds
+        if seconds < 0.99 * self.promised - DELAY:
+            text = f"truncated: {seconds:.2f} s of the {self.promised:.2f} s that its header states"
             self.warnings.append(Notice("truncated", text))
 
 
@@ -195,34 +214,60 @@ def read(source: Source) -> Recording:
     return cast(Recording, Decoder(source).read())
 
 
-def _blocks(sound: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
-    while len(block := sound.read(BLOCK, dtype="float32", always_2d=True)):
-        yield block
+class _Sound(soundfile.SoundFile):  # type: ignore[misc]  # it is not typed
+    """An open file of libsndfile, read without seeking.
 
-
-def _promised(sound: soundfile.SoundFile) -> int:
-    """Samples of a channel that the header states; 0 if it does not.
-
-    libsndfile corrects the length of a truncated WAV or AIFF and notes the stated one in its log.
+    Seeking after each block, as the base class does, fails at the end of a FLAC file without a
+    length.
     """
-    cut = re.search(r"(?:data|SSND) *: (\d+) \(should be (\d+)\)", sound.extra_info)
-    if cut and int(cut[1]) < UNKNOWN_SIZE:
-        return round(sound.frames * int(cut[1]) / max(int(cut[2]), 1))
-    return sound.frames if not cut and sound.frames < 2**62 else 0
 
+    def __init__(self, file: BinaryIO) -> None:
+        size = wav.missing_size(file)
+        file.seek(0)
+        plain = isinstance(file, io.FileIO) and os.name == "posix" and not size
+        target = wav.Patched(file, *size) if size else file
+        super().__init__(file.fileno() if plain else target, closefd=False)
 
-def _until_damage(
-    blocks: Iterable[NDArray[np.floating]], warnings: list[Notice]
-) -> Iterator[NDArray[np.floating]]:
-    """Blocks up to the first error, which becomes a warning; raised if there is no block."""
-    decoded = False
-    try:
-        for block in blocks:
+    def seekable(self) -> bool:
+        """Whether to seek after each block."""
+        return False
+
+    @property
+    def promised(self) -> float:
+        """Duration in seconds that the header states; 0 if it does not.
+
+        libsndfile corrects the length of a truncated WAV or AIFF and notes the stated one in its
+        log.
+        """
+        cut = re.search(r"(?:data|SSND) *: (\d+) \(should be (\d+)\)", self.extra_info)
+        if cut and int(cut[1]) < UNKNOWN_SIZE:
+            return self.frames * int(cut[1]) / max(int(cut[2]), 1) / self.samplerate
+        return self.frames / self.samplerate if not cut and self.frames < NO_LENGTH else 0.0
+
+    def to_end(self) -> Iterator[NDArray[np.float32]]:
+        """Blocks ``(samples, channels)``."""
+        # What follows a FLAC stream is an error to its decoder; MP3 may only guess its length.
+        left = self.frames if self.format != "MP3" else NO_LENGTH
+        while left and len(block := self.read(min(BLOCK, left), dtype="float32", always_2d=True)):
             yield block
-            decoded = True
-    except AudioError:
-        raise
-    except Exception as error:  # whatever decoders raise: PyAV's errors share no builtin base
-        if not decoded:
-            raise
-        warnings.append(Notice("damaged", f"damaged: decoding stopped early ({error})"))
+            left -= len(block)
+
+
+def _media() -> ModuleType | None:
+    """The module that decodes with PyAV, if that is installed."""
+    try:
+        import av  # noqa: F401  # it may be missing also where `media` is imported already
+
+        from . import media
+    except ModuleNotFoundError:
+        return None
+    return media
+
+
+def _from(position: float, blocks: Iterable[Block]) -> Iterator[Block]:
+    """What comes after a position in seconds."""
+    for rate, samples in blocks:
+        skipped = min(len(samples), round(position * rate))
+        position -= skipped / rate
+        if skipped < len(samples):
+            yield Block(rate, samples[skipped:])

@@ -1,16 +1,33 @@
 """Samples of any sampling rate, type and number of channels to a mono 16 kHz wave."""
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AudioError
+from ..types import Notice
 from .segmentation import SAMPLE_RATE
 
 Wave = NDArray[np.float32]  # (samples,): mono, 16 kHz
 
 SAMPLING_RATES = (1_000, 768_000)  # Hz, lowest and highest
+CANCELLED = 0.1  # energy of the channels' mean, of what unrelated channels would have
 MAX_PEAK = 1e10  # more than 32-bit integers stored as floats reach
+
+
+class Block(NamedTuple):
+    """Consecutive samples.
+
+    Attributes:
+        rate: Sampling rate in Hz.
+        samples: ``(samples, channels)``.
+    """
+
+    rate: float
+    samples: NDArray[np.floating]
 
 
 class Resampler:
@@ -33,6 +50,7 @@ class Resampler:
             )
         self.name, self.sampling_rate, self.channel = name, sampling_rate, channel
         self.taken = 0  # samples of each channel so far
+        self._energy = self._mean_energy = 0.0  # of the channels, and of their mean
         self._stream = None
         if sampling_rate != SAMPLE_RATE:
             self._stream = soxr.ResampleStream(sampling_rate, SAMPLE_RATE, 1, dtype="float32")
@@ -43,16 +61,20 @@ class Resampler:
         Raises:
             AudioError: A sample is NaN, infinite or larger than `MAX_PEAK`.
         """
+        channels = block.shape[1]
         if self.channel is None:
             mono = block.mean(axis=1, dtype=np.float64)
-        else:
-            mono = block[:, self.channel]
+        else:  # a later part of the file may have fewer channels
+            mono = block[:, min(self.channel, channels - 1)]
         if not (np.abs(mono) < MAX_PEAK).all():
             at = (self.taken + int(np.argmin(np.abs(mono) < MAX_PEAK))) / self.sampling_rate
             raise AudioError(
                 f"{self.name}: has NaN, infinite or absurd samples, the first at {at:.2f} s"
             )
         self.taken += len(mono)
+        if self.channel is None and channels > 1:
+            self._energy += float(np.einsum("ij,ij->", block, block)) / channels**2
+            self._mean_energy += float(mono @ mono)
         wave = mono.astype(np.float32)
         return self._stream.resample_chunk(wave) if self._stream else wave
 
@@ -60,6 +82,20 @@ class Resampler:
         """The last samples of the wave."""
         rest = np.empty(0, np.float32)
         return self._stream.resample_chunk(rest, last=True) if self._stream else rest
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the samples so far."""
+        return self.taken / self.sampling_rate
+
+    def warnings(self) -> Iterator[Notice]:
+        """A warning if the channels cancel each other in their mean."""
+        if self._mean_energy < CANCELLED * self._energy:
+            text = (
+                "antiphase: the channels cancel each other, and little is left of their mean; "
+                "recognise each (--channels split) or turn the sign of one"
+            )
+            yield Notice("antiphase", text)
 
 
 def channels_of(samples: ArrayLike) -> NDArray[np.floating]:

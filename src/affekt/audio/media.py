@@ -1,0 +1,278 @@
+"""Decoding with PyAV: what libsndfile does not read, or would not read to its end.
+
+Packets are decoded one by one, so that an undecodable one costs its own time only. Blocks follow
+the time stamps of the container: where it has no audio, there is silence.
+"""
+
+import re
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple
+
+import av
+import numpy as np
+from av.stream import Disposition
+from numpy.typing import NDArray
+
+from ..errors import AudioError
+from ..plural import counted
+from ..sanitise import printable
+from ..types import Notice
+from .resampling import Block
+
+JITTER = 0.1  # s between time stamps and samples that mean nothing
+LONGEST_GAP = 600.0  # s of a gap that the duration in the header does not confirm
+CONFIRMED = 0.5  # s of audio that must follow a jump of the time stamps; else a stamp was damaged
+RETRIES = 20  # errors of the container in a row
+SILENCE = 1 << 14  # samples of a block of silence
+NAME = 40  # characters of a track's title
+# Containers with time stamps of their own. FFmpeg computes those of others from the packets.
+TIMED = {"mov", "matroska", "mpegts", "mpeg", "flv", "asf", "ogg", "nut", "rm", "flac"}
+FROM_ZERO = {"mov", "matroska"}  # whose time begins at 0, not at the first packet
+# Containers whose header states a duration. FFmpeg guesses that of others from the bit rate.
+STATED = {"mov", "matroska", "flv", "asf", "avi", "flac", "wav", "w64", "aiff", "caf", "wv", "tta"}
+TAG = re.compile(rb"ID3[\2-\4]|APETAGEX|LYRICSBEGIN|TAG.{125}$", re.DOTALL)
+
+
+class _Frame(NamedTuple):
+    """A decoded frame.
+
+    Attributes:
+        rate: Sampling rate in Hz.
+        samples: ``(samples, channels)``.
+        time: Its time stamp in seconds, if it has one.
+        lost: Seconds of undecodable data before it; only without time stamps.
+        damaged: Whether undecodable data come before it.
+    """
+
+    rate: int
+    samples: NDArray[np.float32]
+    time: float | None
+    lost: float
+    damaged: bool
+
+    @property
+    def seconds(self) -> float:
+        """Its duration."""
+        return len(self.samples) / self.rate
+
+
+class Media:
+    """The audio track of an open file; iterating gives its blocks.
+
+    Args:
+        name: Name of the recording in errors.
+        file: An open file.
+        track: The audio track, from 1 on; by default that which the container marks as default,
+            else the first.
+        damaged: Whether the file is known to be damaged.
+
+    Attributes:
+        rate: Sampling rate in Hz.
+        channels: Number of channels.
+        promised: Duration in seconds that the header states, or 0.
+        warnings: Other tracks, gaps and damage; complete after the last block.
+
+    Raises:
+        AudioError: Not audio, or no such track, or there is no decoder for it.
+    """
+
+    def __init__(
+        self, name: str, file: BinaryIO, track: int | None = None, damaged: bool = False
+    ) -> None:
+        self.name = name
+        self.warnings: list[Notice] = []
+        try:
+            # An open file and no protocols: a playlist must not make us fetch other files.
+            self._container = av.open(
+                file, "r", metadata_errors="replace", options={"protocol_whitelist": ""}
+            )
+        except (av.FFmpegError, ValueError, EOFError) as error:
+            raise AudioError(f"{name}: not a recording, or damaged ({_reason(error)})") from error
+        try:
+            self._stream = self._choose(track)
+        except AudioError:
+            self._container.close()
+            raise
+        formats = set(self._container.format.name.split(","))
+        self._timed = bool(formats & TIMED)
+        self.rate: float = self._stream.rate
+        self.channels: int = self._stream.codec_context.channels
+        self.promised = self._stated() if formats & STATED else 0.0
+        start = (self._container.start_time or 0) / av.time_base
+        self._origin = min(start, 0.0) if formats & FROM_ZERO and start < LONGEST_GAP else start
+        self._damaged = damaged
+        self._layout: tuple[Any, ...] = ()
+
+    def __enter__(self) -> "Media":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Block]:
+        """Blocks, with silence where the container has no audio."""
+        places, first, silent, position = 0, 0.0, 0.0, 0.0
+        for gap, frame in self._placed():
+            if frame.damaged or (gap and position):
+                first = first if places else position
+                places, silent = places + 1, silent + gap
+            yield from _silence(gap, frame.rate)
+            yield Block(frame.rate, frame.samples)
+            position += gap + frame.seconds
+        if places and self._damaged:
+            text = (
+                f"damaged: {counted(places, 'part')} cannot be decoded, {silent:.2f} s in all, the "
+                f"first at {first:.2f} s; silence stands there"
+            )
+            self.warnings.append(Notice("damaged", text))
+        elif places:
+            text = (
+                f"gaps: no audio for {silent:.2f} s in all, in {counted(places, 'place')}, the "
+                f"first at {first:.2f} s; silence stands there"
+            )
+            self.warnings.append(Notice("gaps", text))
+
+    def _choose(self, track: int | None) -> av.AudioStream:
+        """The stream of a track, by default the default one."""
+        streams = self._container.streams.audio
+        if not streams:
+            raise AudioError(f"{self.name}: has no audio track")
+        names = [f"{i}{_described(stream)}" for i, stream in enumerate(streams, 1)]
+        if track is None:
+            known = [i for i, s in enumerate(streams) if s.codec_context is not None] or [0]
+            default = [i for i in known if streams[i].disposition & Disposition.default]
+            index = (default or known)[0]
+            if len(streams) > 1:
+                others = ", ".join(name for i, name in enumerate(names) if i != index)
+                text = (
+                    f"tracks: audio track {names[index]} is used, of {len(streams)}; choose "
+                    f"another with --track: {others}"
+                )
+                self.warnings.append(Notice("tracks", text))
+        elif not 1 <= track <= len(streams):
+            raise AudioError(
+                f"{self.name}: has no audio track {track}; its tracks: {', '.join(names)}"
+            )
+        else:
+            index = track - 1
+        if streams[index].codec_context is None:
+            raise AudioError(f"{self.name}: there is no decoder for its audio track {index + 1}")
+        return streams[index]
+
+    def _stated(self) -> float:
+        """Duration of the track in seconds that the header states, or 0."""
+        stream, seconds = self._stream, (self._container.duration or 0) / av.time_base
+        tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
+        if tag:
+            return float(tag[1]) * 3600 + float(tag[2]) * 60 + float(tag[3])
+        if stream.duration and stream.time_base:
+            # Matroska states none of a track; then FFmpeg guesses it from the bit rate.
+            matroska = "matroska" in self._container.format.name
+            return 0.0 if matroska else float(stream.duration * stream.time_base)
+        return seconds if len(self._container.streams) == 1 else 0.0
+
+    def _placed(self) -> Iterator[tuple[float, _Frame]]:
+        """Frames, each with the seconds of silence before it."""
+        clock = gap = before = 0.0  # time stamp of the next frame; of the frame after the gap
+        held: list[_Frame] = []  # frames after a gap that is not confirmed yet
+        for frame in self._frames():
+            time = clock if frame.time is None else frame.time
+            if held and abs(time - clock) > JITTER:  # the stamp of the gap was damaged
+                yield from ((0.0, one) for one in held)
+                clock, held = clock - gap, []
+            jump = time - clock
+            if jump > JITTER and not held and self._credible(jump, time):
+                gap, before, clock, held = jump, clock, time + frame.seconds, [frame]
+                continue
+            # Other jumps are of the clock: joined parts, or absurd.
+            clock = frame.seconds + (time if abs(jump) > JITTER else clock)
+            if not held:
+                yield frame.lost, frame
+                continue
+            held.append(frame)
+            if clock - before - gap > CONFIRMED:
+                yield from zip((gap, *[0.0] * len(held)), held, strict=False)
+                held = []
+        yield from zip((gap, *[0.0] * len(held)), held, strict=False)
+
+    def _credible(self, gap: float, end: float) -> bool:
+        return gap <= LONGEST_GAP or end <= self.promised
+
+    def _frames(self) -> Iterator[_Frame]:
+        """Decoded frames, without those that cannot be decoded."""
+        size = seconds = lost = 0.0  # bytes and seconds decoded; seconds lost before a frame
+        damaged = False
+        for packet in self._packets():
+            try:
+                frames = self._stream.codec_context.decode(packet)
+            except av.FFmpegError:
+                if packet is not None and not TAG.search(bytes(packet)):
+                    damaged = self._damaged = True
+                    if not self._timed and seconds:
+                        lost += packet.size * seconds / size
+                continue
+            size += packet.size if packet is not None else 0
+            for frame in frames:
+                samples = self._samples(frame)
+                if not len(samples):
+                    continue
+                time = None
+                if self._timed and frame.pts is not None and frame.time_base:
+                    time = float(frame.pts * frame.time_base) - self._origin
+                yield _Frame(frame.sample_rate, samples, time, min(lost, LONGEST_GAP), damaged)
+                seconds += len(samples) / frame.sample_rate
+                lost, damaged = 0.0, False
+
+    def _packets(self) -> Iterator["av.Packet[av.AudioStream] | None"]:
+        """Packets of the track, and None at the end."""
+        errors = 0
+        while errors < RETRIES:
+            try:
+                for packet in self._container.demux(self._stream):
+                    if packet.size:
+                        errors = 0
+                        yield packet
+                break
+            except av.FFmpegError:
+                errors += 1
+                self._damaged = True
+        yield None
+
+    def _samples(self, frame: av.AudioFrame) -> NDArray[np.float32]:
+        """Samples ``(samples, channels)`` of a frame."""
+        layout = (frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate)
+        if layout != self._layout:
+            # Only the sample format changes here: FFmpeg's own downmix weighs channels. Packed:
+            # PyAV reads beyond the planes of 8 channels or more.
+            self._layout, self._to_float = layout, av.AudioResampler(format="flt")
+        frame_pts, frame.pts = frame.pts, None
+        parts = [out.to_ndarray() for out in self._to_float.resample(frame)]
+        frame.pts = frame_pts
+        whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return whole.reshape(-1, frame.layout.nb_channels).astype(np.float32, copy=False)
+
+
+def _silence(seconds: float, rate: float) -> Iterator[Block]:
+    """Blocks of silence."""
+    left = round(seconds * rate)
+    while left:
+        size = min(left, SILENCE)
+        yield Block(rate, np.zeros((size, 1), np.float32))
+        left -= size
+
+
+def _described(stream: av.AudioStream) -> str:
+    """Language and title of a track in parentheses; nothing if it has none."""
+    texts = [printable(stream.metadata.get(key, ""))[:NAME] for key in ("language", "title")]
+    texts = [text for text in texts if text not in ("", "und")]
+    return f" ({', '.join(texts)})" if texts else ""
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
