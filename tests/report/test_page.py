@@ -113,6 +113,35 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         load_run(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m, t: m.update(UAR=0.9), "UAR is 0.9, from the predictions 0.5"),
+        (lambda m, t: m["ci95"].update(WA=[0.8, 0.9]), r"ci95.WA\[0\] is 0.8"),
+        (lambda m, t: m["per_class"]["a"].update(recall=0.7), "per_class.a.recall is 0.7"),
+        (lambda m, t: m["confusion"].update(counts=[[4, 0], [0, 4]]), "confusion.counts"),
+        (lambda m, t: m["folds"][0]["test_speakers"].append("s9"), "folds.*test_speakers is"),
+        (
+            lambda m, t: t.__delitem__("prob_a") or t.__setitem__("seed", [0] * 3 + [1] * 5),
+            "the seeds have different test clips",
+        ),
+        (lambda m, t: t.__setitem__("utterance", "u0"), "6 predictions of a clip that has one"),
+        (lambda m, t: t.__setitem__(f"prob_{HOSTILE}", 0.7), "8 predictions of a class that is"),
+    ],
+)
+def test_a_score_that_the_predictions_do_not_give_is_refused(tmp_path, change, message):
+    made = run("run", ["a"] * 4)
+    metrics, table = made.metrics.to_json(), made.table.copy()
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    table.to_parquet(tmp_path / "predictions.parquet")
+    assert load_run(tmp_path).metrics.UAR == 0.5
+    change(metrics, table)
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    table.to_parquet(tmp_path / "predictions.parquet")
+    with pytest.raises(AffektError, match=f"does not hold the scores .*{message}"):
+        load_run(tmp_path)
+
+
 def test_a_study_is_run_reported_and_not_run_again(manifest, tiny_config, tmp_path):
     command = [
         "study", manifest, "--out", tmp_path / "s", "--systems", "default,length,majority",

@@ -20,7 +20,6 @@ from ..corpora.splits import anonymous, official
 from ..errors import AffektError
 from ..export.onnx_model import OnnxModel
 from ..inference.recognizer import load
-from ..metrics import SCORES, confusion_by_speaker, rounded, scores
 from ..nn.bundled import model_folder
 from ..nn.model_config import read_model_config
 from ..nn.training_info import TrainingInfo
@@ -30,7 +29,7 @@ from ..run_result import FILE, ExistingModel, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
 from .folds import among
 from .prediction_table import Predictions, read_predictions
-from .runner import measure
+from .runner import measure, rejection_scores
 
 BATCH = 32  # recordings that are encoded together
 MARK = "(existing model, not trained here)"
@@ -193,9 +192,8 @@ def _write(
     existing = ExistingModel(
         name=found.name,
         unseen_speakers=found.unseen_speakers,
-        coverage=round(float(table["accepted"].mean()), 4),
-        accepted=_accepted(labels, table),
         left_out=left_out,
+        **rejection_scores(table, labels),
     )
     metrics |= {
         "system": found.name,
@@ -226,16 +224,6 @@ def _table(labels: Sequence[str], found: Predictions) -> pd.DataFrame:
     }
     columns = dict(zip([f"prob_{label}" for label in labels], probabilities.T, strict=True))
     return pd.DataFrame(rows | columns)
-
-
-def _accepted(labels: Sequence[str], table: pd.DataFrame) -> dict[str, float] | None:
-    """Scores on the clips that were not rejected; None where all or none were."""
-    rows = table[table["accepted"]]
-    if len(rows) in (0, len(table)):
-        return None
-    by_speaker = confusion_by_speaker(labels, rows["label"], rows["predicted"], rows["speaker"])
-    values = scores(np.sum(list(by_speaker.values()), axis=0))
-    return rounded({name: values[name] for name in SCORES})
 
 
 def _protocol(corpus: Corpus, found: Predictions) -> str:

@@ -1,6 +1,8 @@
 """Finished runs, read from metrics.json and predictions.parquet, and their comparison."""
 
+import json
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -13,8 +15,14 @@ from numpy.typing import NDArray
 
 from ..errors import AffektError
 from ..metrics import SCORES, confusion_by_speaker, intervals, scores
+from ..plural import counted
 from ..run_result import RunResult, load_run_result
+from .runner import measure, rejection_scores
 from .significance import holm, permutation_test
+
+COLUMNS = {"utterance", "speaker", "fold", "seed", "label", "predicted"}  # of predictions.parquet
+TOLERANCE = 1.5e-4  # of scores rounded to 4 digits
+INTERVAL_TOLERANCE = 0.01  # of bootstrap intervals, whose draws may differ between numpy versions
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,23 @@ class Comparison(NamedTuple):
 
 
 def load_run(folder: Path) -> Run:
-    """Read the folder of a finished run.
+    """Read the folder of a finished run, whose scores must be those of its predictions.
+
+    Raises:
+        AffektError: The folder does not hold a finished run, or metrics.json was changed.
+    """
+    run = read_run(folder)
+    if differences := score_differences(run.metrics, run.table):
+        more = f"; {len(differences) - 1} more" if len(differences) > 1 else ""
+        raise AffektError(
+            f"{folder}: metrics.json does not hold the scores of predictions.parquet "
+            f"({differences[0]}{more}); see affekt audit {folder}, and evaluate again"
+        )
+    return run
+
+
+def read_run(folder: Path) -> Run:
+    """Read the folder of a finished run; its scores are unchecked.
 
     Raises:
         AffektError: The folder does not hold a finished run.
@@ -77,12 +101,73 @@ def load_run(folder: Path) -> Run:
     try:
         metrics = load_run_result(folder)
         table = pd.read_parquet(folder / "predictions.parquet")
-        missing = {"utterance", "speaker", "seed", "label", "predicted"} - set(table.columns)
-        if missing:
+        needed = COLUMNS | ({"accepted"} if metrics.existing else set())
+        if missing := needed - set(table.columns):
             raise ValueError(f"predictions.parquet lacks {', '.join(sorted(missing))}")
     except (AffektError, OSError, ValueError) as error:
         raise AffektError(f"{folder}: not a finished run of affekt evaluate ({error})") from error
     return Run(folder.resolve().name, metrics, table)
+
+
+def score_differences(metrics: RunResult, table: pd.DataFrame) -> list[str]:
+    """Name each value of metrics.json that the predictions do not give.
+
+    Args:
+        metrics: Content of ``metrics.json``.
+        table: Content of ``predictions.parquet``.
+
+    Returns:
+        Sentences on what differs; an empty list if all scores follow from the predictions. Where
+        the table contradicts itself, only that.
+    """
+    if faults := _table_faults(table, metrics.confusion.labels):
+        return faults
+    stored, computed = metrics.to_json(), measure(table, metrics.confusion.labels)
+    if metrics.existing:
+        stored |= {key: stored["existing"].get(key) for key in ("coverage", "accepted")}
+        computed |= rejection_scores(table, metrics.confusion.labels)
+    return list(_differences(stored, json.loads(json.dumps(computed))))
+
+
+def _table_faults(table: pd.DataFrame, labels: Sequence[str]) -> list[str]:
+    """Contradictions inside a table of predictions."""
+    faults = []
+    if not len(table):
+        faults.append("predictions.parquet has no rows")
+    if unknown := sorted({*table["label"], *table["predicted"]} - {*labels}):
+        faults.append(f"predictions of other classes: {', '.join(map(str, unknown))}")
+    if repeated := int(table.duplicated(["utterance", "seed"]).sum()):
+        faults.append(f"{counted(repeated, 'prediction')} of a clip that has one already")
+    elif len({frozenset(rows["utterance"]) for _, rows in table.groupby("seed")}) > 1:
+        faults.append("the seeds have different test clips")
+    columns = [f"prob_{label}" for label in labels]
+    if not faults and {*columns} <= {*table.columns}:
+        highest = table[columns].max(axis=1)
+        chosen = table[columns].to_numpy()[range(len(table)), table["predicted"].map(labels.index)]
+        if wrong := int((chosen < highest - TOLERANCE).sum()):
+            faults.append(
+                f"{counted(wrong, 'prediction')} of a class that is not the most probable"
+            )
+    return faults
+
+
+def _differences(stored: Any, computed: Any, key: str = "") -> Iterator[str]:
+    """Compare values under the keys of `computed`; scores are rounded to 4 digits."""
+    if isinstance(stored, dict) and isinstance(computed, dict):
+        for name in computed if key in ("", "ci95") else {**computed, **stored}:
+            inner = f"{key}.{name}" if key else name
+            yield from _differences(stored.get(name), computed.get(name), inner)
+    elif isinstance(stored, list) and isinstance(computed, list) and len(stored) == len(computed):
+        for number, (one, other) in enumerate(zip(stored, computed, strict=True)):
+            yield from _differences(one, other, f"{key}[{number}]")
+    elif not _equal(stored, computed, INTERVAL_TOLERANCE if "ci95" in key else TOLERANCE):
+        yield f"{key} is {stored}, from the predictions {computed}"
+
+
+def _equal(one: Any, other: Any, tolerance: float) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= tolerance
+    return bool(one == other)
 
 
 def compare(runs: list[Run]) -> list[Comparison]:

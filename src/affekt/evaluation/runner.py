@@ -111,6 +111,24 @@ def measure(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def rejection_scores(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
+    """Share of the clips that an existing model accepted, and the scores on these clips.
+
+    Args:
+        table: Predictions with the column ``accepted``.
+        labels: Classes.
+
+    Returns:
+        As ``coverage`` and ``accepted`` of `affekt.run_result.ExistingModel`.
+    """
+    rows = table[table["accepted"]]
+    accepted = None
+    if len(rows) not in (0, len(table)):
+        matrices = confusion_by_speaker(labels, rows["label"], rows["predicted"], rows["speaker"])
+        accepted = rounded(scores(np.sum(list(matrices.values()), axis=0)))
+    return {"coverage": round(float(table["accepted"].mean()), 4), "accepted": accepted}
+
+
 def _confusions(
     table: pd.DataFrame, labels: Sequence[str]
 ) -> tuple[list[str], NDArray[np.float64]]:
