@@ -20,6 +20,7 @@ from helpers import DEMO, affekt
 from affekt import AffektError
 from affekt.__main__ import run
 from affekt.audio.decoding import read
+from affekt.audio.listing import LeftOut
 from affekt.batch import inputs, job
 from affekt.batch.inputs import PART, find_recordings, read_part, write_inputs
 from affekt.inference.recognizer import load
@@ -114,14 +115,10 @@ def test_a_job_killed_at_any_moment_is_resumed_with_the_same_result(archive, sco
     """`make faults` kills it twenty times."""
     out, rng = tmp_path / "out", random.Random(0)
     command = [sys.executable, "-W", "ignore", "-m", "affekt", "batch", str(archive),
-               "--out", str(out), "--workers", "1"]  # fmt: skip
+               "--out", str(out), "--workers", "1", "--resume"]  # fmt: skip
     killed, complete = 0, set()
     for _ in range(int(os.environ.get("AFFEKT_KILLS", "1"))):
-        resume = ["--resume"] if (out / "job.json").exists() else []
-        if not resume and out.exists():
-            for path in sorted(out.rglob("*"), reverse=True):
-                path.unlink() if path.is_file() else path.rmdir()
-        process = subprocess.Popen([*command, *resume], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         if not killed:  # at first while it recognises, then at any moment
             while not (out / "job.json").exists():
                 time.sleep(0.05)
@@ -136,11 +133,7 @@ def test_a_job_killed_at_any_moment_is_resumed_with_the_same_result(archive, sco
         }
         assert complete <= done.items()  # no part is computed twice
         complete = set(done.items())
-    if not (out / "job.json").exists():
-        command[command.index("--out") + 1] = str(out := tmp_path / "again")
-    done = subprocess.run(
-        [*command, *(["--resume"] if (out / "job.json").exists() else [])], capture_output=True
-    )
+    done = subprocess.run(command, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert killed
     assert_same(out, scored)
@@ -155,18 +148,32 @@ def damaged(out, tmp_path):
     return copy
 
 
-def test_pipes_and_undecodable_names_become_rows_with_an_error(tmp_path, capsys):
-    archive = tmp_path / "archive"
+def test_a_job_that_never_began_starts_with_resume_and_leaves_nothing_out_silently(
+    tmp_path, capsys
+):
+    archive, out = tmp_path / os.fsdecode(b"archive\xff"), tmp_path / "out"
     archive.mkdir()
     os.mkfifo(archive / "pipe.wav")
-    for name in ("good.flac", "bad\udcff.flac"):
+    for name in ("good.flac", os.fsdecode(b"bad\xff.flac"), "call"):
         (archive / name).write_bytes(DEMO[0].read_bytes())
-    assert run(["batch", str(archive), "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
-    rows = pq.read_table(tmp_path / "out/files").to_pylist()
+    for name in ("notes.txt", "._good.flac", ".DS_Store", "raw.pcm"):
+        (archive / name).write_bytes(b"\x80 no audio")
+    out.mkdir()
+    for name in ("inputs.parquet", ".x.json"):  # of a start that was killed
+        (out / name).write_bytes(b"")
+    command = ["batch", str(archive), "--out", str(out), "--workers", "1", "--resume"]
+    assert run(command) == 0
+    assert "2 files left out, not recordings: 1 .txt, 1 .pcm" in capsys.readouterr().err
+    rows = pq.read_table(out / "files").to_pylist()
     assert {Path(r["file"]).name: bool(r["error"]) for r in rows} == {
-        "good.flac": False, "bad\\udcff.flac": True, "pipe.wav": True,
+        "good.flac": False, "bad\\udcff.flac": False, "call": False, "pipe.wav": True,
     }  # fmt: skip
     assert "not a regular file" in next(r["error"] for r in rows if r["file"].endswith("pipe.wav"))
+    assert run(command) == 0
+    assert "0 of them to be recognised" in capsys.readouterr().err
+    (out / "job.json").unlink()
+    assert run(command) == 2
+    assert "not empty" in capsys.readouterr().err
 
 
 def test_verify_finds_faults(scored, tmp_path, capsys):
@@ -199,7 +206,6 @@ def test_verify_finds_faults(scored, tmp_path, capsys):
         (["nothing"], "no recordings"),
         (["x.csv"], "cannot be read"),
         ([], "needs a source"),
-        (["demo", "--resume"], "no job"),
         (["demo", "--model", "nope"], "no such model"),
         (["demo", "--workers", "0"], "at least one worker"),
     ],
@@ -217,27 +223,31 @@ def test_a_job_with_another_source_or_model_is_not_resumed(archive, scored, caps
     assert "model was" in capsys.readouterr().err
 
 
+def found_in(source):
+    return list(find_recordings(str(source), LeftOut()))
+
+
 def test_sources(archive, tmp_path):
-    found = [f[0].removeprefix(f"{archive}/") for f in find_recordings(f"{archive}/deep/00*.flac")]
+    found = [f[0].removeprefix(f"{archive}/") for f in found_in(f"{archive}/deep/00*.flac")]
     assert found == [f"deep/00{i}.flac" for i in range(10)]
     with (tmp_path / "m.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerows([["path", "label"], ["a, b.wav", "x"], ["file:///c.wav", ""]])
-    assert [f[:2] for f in find_recordings(str(tmp_path / "m.csv"))] == [
+    assert [f[:2] for f in found_in(tmp_path / "m.csv")] == [
         ("a, b.wav", str(tmp_path / "a, b.wav")), ("file:///c.wav", "file:///c.wav")
     ]  # fmt: skip
     pq.write_table(pa.table({"file": ["d.wav"]}), tmp_path / "m.parquet")
-    assert next(find_recordings(str(tmp_path / "m.parquet")))[1] == str(tmp_path / "d.wav")
-    assert len(list(find_recordings(f"file://{archive}"))) == 3 * PART // 2 + 4
+    assert found_in(tmp_path / "m.parquet")[0][1] == str(tmp_path / "d.wav")
+    assert len(found_in(f"file://{archive}")) == 3 * PART // 2 + 4
     (tmp_path / "n.csv").write_text("x\n1\n")
     with pytest.raises(AffektError, match="no column path"):
-        list(find_recordings(str(tmp_path / "n.csv")))
+        found_in(tmp_path / "n.csv")
 
 
 def test_a_list_of_any_length_is_read_in_parts(tmp_path, monkeypatch):
     many = ((f"{i}.wav", f"/x/{i}.wav", -1, 0) for i in range(3 * PART + 1))
-    monkeypatch.setattr(inputs, "find_recordings", lambda source: many)
-    assert write_inputs("x", tmp_path / "l.parquet") == 3 * PART + 1
+    monkeypatch.setattr(inputs, "find_recordings", lambda source, left_out: many)
+    assert write_inputs("x", tmp_path / "l.parquet", LeftOut()) == 3 * PART + 1
     assert inputs.number_of_parts(tmp_path / "l.parquet") == 4
     [last] = read_part(tmp_path / "l.parquet", 3)
     assert (last.index, last.file) == (3 * PART, f"{3 * PART}.wav")

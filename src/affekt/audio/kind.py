@@ -3,7 +3,8 @@
 import re
 from typing import BinaryIO
 
-HEAD = 1 << 16  # bytes of a file that are looked at
+MAGIC = 600  # bytes by which a recording is recognised
+HEAD = 1 << 16  # bytes by which something else is recognised
 # Beginnings of recordings; "." is any byte.
 RECORDINGS = (
     rb"RIFF....(WAVE|AVI )", rb"RIFX....WAVE", rb"(RF64|BW64)....WAVE", rb"riff\x2e\x91\xcf\x11",
@@ -45,7 +46,7 @@ OTHER = [(re.compile(pattern, re.DOTALL), what, advice) for pattern, what, advic
 
 
 def is_recording(head: bytes) -> bool:
-    """Whether a file with this beginning is a recording of a known format."""
+    """Whether a file whose first `MAGIC` bytes these are is a recording of a known format."""
     return RECORDING.match(head) is not None
 
 

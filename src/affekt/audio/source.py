@@ -11,9 +11,6 @@ from .kind import mistake
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
-# Suffixes of recordings that libsndfile or PyAV opens.
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
-SUFFIXES |= {".m4a", ".mp4", ".avi", ".webm", ".mkv", ".mov"}
 MAX_PIPE = 1 << 32  # bytes of a pipe or an open file, which are held in memory
 BLOCK = 1 << 20  # bytes read from it at a time
 

@@ -5,9 +5,12 @@ held in memory, and a resumed job has the same inputs.
 """
 
 import csv
+import os
+import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,13 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..atomic import write
-from ..audio.source import SUFFIXES, shown
+from ..audio.kind import MAGIC
+from ..audio.listing import LeftOut, below_pattern, is_hidden, is_taken, read_head
+from ..audio.source import shown
 from ..corpora.manifest import COLUMNS
 from ..errors import AffektError
 
 PART = 64  # recordings in a part
 SCHEMA = pa.schema([
-    ("index", pa.int64()), ("file", pa.string()), ("location", pa.string()),
+    ("index", pa.int64()), ("file", pa.string()), ("location", pa.binary()),
     ("offset", pa.int64()), ("size", pa.int64()),
 ])  # fmt: skip
 
@@ -53,7 +58,7 @@ class Input:
         """
         if self.offset < 0 and "://" not in self.location:
             if Path(self.location).exists() and not Path(self.location).is_file():
-                raise OSError(f"{self.location}: not a regular file")  # a pipe would block
+                raise OSError(f"{self.file}: not a regular file")  # a pipe would block
             return self.location
         with fsspec.open(self.location, "rb") as file:
             if self.offset >= 0:
@@ -65,8 +70,12 @@ class Input:
 Found = tuple[str, str, int, int]  # file, location, offset, size, as in `Input`
 
 
-def find_recordings(source: str) -> Iterator[Found]:
+def find_recordings(source: str, left_out: LeftOut) -> Iterator[Found]:
     """Find the recordings of a source, in a fixed order.
+
+    Args:
+        source: Folder, glob, table, tar or URL.
+        left_out: Where files that are not recordings are counted.
 
     Raises:
         AffektError: The source does not exist or cannot be read.
@@ -74,43 +83,52 @@ def find_recordings(source: str) -> Iterator[Found]:
     path = Path(source)
     try:
         if source.endswith(".tar"):
-            yield from _shard(source)
+            yield from _shard(source, left_out)
         elif path.suffix in (".csv", ".tsv", ".parquet") and "*" not in source:
             yield from _manifest(path)
         else:
-            yield from _files(source)
+            yield from _files(source, left_out)
     except (OSError, ValueError, tarfile.TarError, pa.ArrowException) as error:
-        raise AffektError(f"{source}: cannot be read: {error}") from error
+        raise AffektError(f"{shown(source)}: cannot be read: {error}") from error
 
 
-def _files(source: str) -> Iterator[Found]:
+def _files(source: str, left_out: LeftOut) -> Iterator[Found]:
     """Recordings and tar shards of a folder or glob."""
-    system, path = fsspec.core.url_to_fs(source)
-    pattern = any(c in path for c in "*?[") and not system.exists(path)
-    names = sorted(system.glob(path) if pattern else system.find(path))
-    for name in names:
-        suffix = Path(name).suffix.lower()
-        name = shown(name)
-        location = name if "file" in system.protocol else system.unstrip_protocol(name)
-        if suffix == ".tar":
-            yield from _shard(location)
-        elif suffix in SUFFIXES:
-            yield location, location, -1, 0
+    system, root = fsspec.core.url_to_fs(source)
+    local = "file" in system.protocol
+    matches = [root]
+    if re.search(r"[*?[]", root) and not system.exists(root):
+        matches = sorted(system.glob(root))
+    for name in (name for match in matches for name in sorted(system.find(match))):
+        relative = below_pattern(name, root)
+        location = name if local else system.unstrip_protocol(name)
+        head = partial(read_head, Path(name)) if local else partial(system.cat_file, name, 0, MAGIC)
+        if name.lower().endswith(".tar") and not is_hidden(relative):
+            yield from _shard(location, left_out)
+        elif is_taken(relative, head, left_out):
+            yield shown(location), location, -1, 0
 
 
-def _shard(location: str) -> Iterator[Found]:
+def _shard(location: str, left_out: LeftOut) -> Iterator[Found]:
     """Recordings in an uncompressed tar, in the layout of webdataset."""
     with fsspec.open(location, "rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
         for member in tar:
-            if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                yield f"{location}::{member.name}", location, member.offset_data, member.size
+            if member.isfile() and is_taken(member.name, partial(_member, tar, member), left_out):
+                name = shown(f"{location}::{member.name}")
+                yield name, location, member.offset_data, member.size
+
+
+def _member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """The first bytes of a file in a tar."""
+    file = tar.extractfile(member)
+    return file.read(MAGIC) if file else b""
 
 
 def _manifest(path: Path) -> Iterator[Found]:
     """Recordings of a table; relative paths are relative to the table."""
     for name in _paths(path):
         location = name if "://" in name else str(path.parent / name)
-        yield name, location, -1, 0
+        yield shown(name), location, -1, 0
 
 
 def _paths(path: Path) -> Iterator[str]:
@@ -120,7 +138,7 @@ def _paths(path: Path) -> Iterator[str]:
         for batch in table.iter_batches(columns=[column]):
             yield from map(str, batch.column(0).to_pylist())
         return
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
         column = _path_column(path, rows.fieldnames or [])
         for row in rows:
@@ -134,8 +152,13 @@ def _path_column(path: Path, columns: Iterable[str]) -> str:
     raise AffektError(f"{path}: no column {' or '.join(COLUMNS['path'])}")
 
 
-def write_inputs(source: str, target: Path) -> int:
+def write_inputs(source: str, target: Path, left_out: LeftOut) -> int:
     """Write the list of the recordings of a source.
+
+    Args:
+        source: Folder, glob, table, tar or URL.
+        target: The list.
+        left_out: Where files that are not recordings are counted.
 
     Returns:
         Number of recordings.
@@ -143,17 +166,21 @@ def write_inputs(source: str, target: Path) -> int:
     Raises:
         AffektError: There are none, or the list cannot be written.
     """
-    found, number = find_recordings(source), 0
+    found, number = find_recordings(source, left_out), 0
 
     def fill(part: Path) -> None:
         nonlocal number
         with pq.ParquetWriter(part, SCHEMA) as writer:
             while rows := list(islice(found, PART)):
-                columns = [range(number, number + len(rows)), *zip(*rows, strict=True)]
-                writer.write_table(pa.table([list(c) for c in columns], schema=SCHEMA))
+                files, locations, offsets, sizes = map(list, zip(*rows, strict=True))
+                indices = list(range(number, number + len(rows)))
+                # A path need not be Unicode; bytes are.
+                columns = [indices, files, [os.fsencode(x) for x in locations], offsets, sizes]
+                writer.write_table(pa.table(columns, schema=SCHEMA))
                 number += len(rows)
         if not number:
-            raise AffektError(f"{source}: no recordings found ({', '.join(sorted(SUFFIXES))})")
+            note = left_out.note()
+            raise AffektError(f"{shown(source)}: no recordings found" + (note and f"; {note}"))
 
     write(target, fill)
     return number
@@ -167,4 +194,4 @@ def number_of_parts(target: Path) -> int:
 def read_part(target: Path, part: int) -> list[Input]:
     """Read the recordings of one part of a list."""
     rows = pq.ParquetFile(target).read_row_group(part).to_pylist()
-    return [Input(**row) for row in rows]
+    return [Input(**row | {"location": os.fsdecode(row["location"])}) for row in rows]

@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 
 from .. import __version__
 from ..atomic import new_folder, write
+from ..audio.listing import LeftOut
+from ..audio.source import shown
 from ..errors import AffektError
 from ..nn.encoders.hashing import file_hash
 from ..plural import counted
@@ -31,6 +33,7 @@ class Job:
         files: Number of recordings.
         parts: Number of parts.
         affekt: Version that started the job.
+        left_out: Note about files of the source that are not recordings, or "".
     """
 
     source: str
@@ -40,6 +43,7 @@ class Job:
     files: int
     parts: int
     affekt: str = __version__
+    left_out: str = ""
 
 
 def hash_model(folder: Path) -> str:
@@ -51,7 +55,7 @@ def start_job(out: Path, source: str, model: str, model_hash: str, hop: float) -
     """Start a job in an empty folder and write the list of its recordings.
 
     Args:
-        out: New or empty folder.
+        out: New or empty folder, or one in which a start was killed.
         source: See `Job`.
         model: See `Job`.
         model_hash: See `Job`.
@@ -60,11 +64,29 @@ def start_job(out: Path, source: str, model: str, model_hash: str, hop: float) -
     Raises:
         AffektError: The folder is not empty, or there are no recordings.
     """
+    _clear(out)
     new_folder(out)
-    files = write_inputs(source, out / LIST)
-    job = Job(source, model, model_hash, hop, files, number_of_parts(out / LIST))
+    left_out = LeftOut()
+    files = write_inputs(source, out / LIST, left_out)
+    parts = number_of_parts(out / LIST)
+    job = Job(shown(source), model, model_hash, hop, files, parts, left_out=left_out.note())
     write(out / JOB, json.dumps(asdict(job), indent=2, ensure_ascii=False) + "\n")
     return job
+
+
+def _clear(out: Path) -> None:
+    """Delete what a job leaves that was killed before it had begun: its list, temporary files."""
+    left = list(out.iterdir()) if out.is_dir() else []
+    if all(
+        p.name == LIST or (p.name[0] == "." and p.suffix in (".parquet", ".json")) for p in left
+    ):
+        for path in left:
+            path.unlink()
+
+
+def has_begun(out: Path) -> bool:
+    """Whether a folder contains a job, be it complete or not."""
+    return (out / JOB).exists()
 
 
 def load_job(out: Path) -> Job:
@@ -93,7 +115,7 @@ def resume_job(out: Path, source: str, model_hash: str, hop: float) -> Job:
     """
     job = load_job(out)
     stored = {"source": job.source, "model": job.model_hash, "hop": job.hop}
-    current = {"source": source, "model": model_hash, "hop": hop}
+    current = {"source": shown(source), "model": model_hash, "hop": hop}
     check_same_run(out, stored, current, "job")
     return job
 

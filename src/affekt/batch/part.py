@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..atomic import write
+from ..audio.source import shown
 from ..errors import AudioError
 from ..inference.pipeline import combine, recognise_files
 from ..inference.recognizer import Recognizer
@@ -86,7 +87,7 @@ def _results(recognizer: Recognizer, inputs: Sequence[Input]) -> list[RecordingR
     sources = [(one.file, one.open) for one in inputs]
     for index, result in recognise_files(recognizer, sources):
         if isinstance(result, AudioError):
-            results[index] = RecordingResult(error=str(result))
+            results[index] = RecordingResult(error=shown(str(result)))
         else:
             results[index] = RecordingResult([*results[index].predictions, result])
     return results

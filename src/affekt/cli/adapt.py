@@ -96,14 +96,16 @@ def _statistics(folder: Path, out: Path, base: str, *, neutral: bool) -> int:
         base: Model whose encoder is used.
         neutral: Whether the recordings are neutral speech.
     """
-    from ..audio import decoding, source
+    from ..audio import decoding
+    from ..audio.listing import LeftOut, expand
     from ..inference.recognizer import load
 
     if out.exists():
         raise AffektError(f"{out}: exists; choose another name")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in source.SUFFIXES)
-    if not files:
-        raise AffektError(f"{folder}: no recordings here")
+    left_out = LeftOut()
+    files = expand([str(folder)], left_out)
+    if note := left_out.note():
+        say(note)
     recognizer = load(base)
     statistics = replace(recognizer.statistics_of([]), neutral=neutral)
     unread = 0

@@ -47,7 +47,7 @@ def batch(
     hop:
         Largest distance between two points of the timeline, in seconds.
     resume:
-        Resume an interrupted job.
+        Resume the job in OUT if one has begun there; otherwise start it.
     verify:
         Only check that OUT is complete: one row for each input, all by the same model.
     """
@@ -65,10 +65,12 @@ def batch(
         )
     folder = model_folder(model)
     name, model_hash = load_checkpoint(folder).name, jobs.hash_model(folder)
-    if resume:
+    if resume and jobs.has_begun(out):
         job = jobs.resume_job(out, source, model_hash, hop)
     else:
         job = jobs.start_job(out, source, name, model_hash, hop)
+    if job.left_out:
+        say(job.left_out)
     parts = jobs.missing_parts(out, job)
     say(
         f"{counted(job.files, 'recording')} in {counted(job.parts, 'part')}, {len(parts)} of them "

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ..audio.source import SUFFIXES
+from ..audio.listing import LeftOut, recordings_below
+from ..audio.source import shown
 from ..errors import CorpusError
 from ..plural import counted
 from ..types import Example
@@ -97,22 +98,22 @@ def by_name(
                 "manifest"
             )
         label, speaker, gender, text = name
-        id = relative.as_posix()
+        id = shown(relative.as_posix())
         examples.append(Example(id, str(path), label, speaker, gender, text=text))
     return examples
 
 
-def recordings(root: Path) -> list[Path]:
-    """List the audio and video files below `root`, sorted, without hidden ones.
+def recordings(root: Path, left_out: LeftOut | None = None) -> list[Path]:
+    """List the recordings below a folder, sorted.
+
+    Args:
+        root: The folder.
+        left_out: Where files that are not recordings are counted.
 
     Raises:
         CorpusError: There are none, or two differ only in their suffix.
     """
-    paths = sorted(
-        p
-        for p in root.rglob("*")
-        if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
-    )
+    paths = recordings_below(root, left_out or LeftOut())
     if not paths:
         raise CorpusError(f"{root}: no recordings below it")
     refuse_duplicates((p.relative_to(root).with_suffix("").as_posix(), p) for p in paths)
