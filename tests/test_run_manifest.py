@@ -1,11 +1,12 @@
 """A resumable run continues only with the data, settings and code that it was started with."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from affekt import AffektError
-from affekt.run_manifest import RUN, start_or_resume
+from affekt.run_manifest import RUN, check_same_run, differences, start_or_resume
 
 IDENTITY = {"corpus": {"name": "a", "clips": 3}, "config": {"stage2": {"epochs": 40}, "x": [1, 2]}}
 
@@ -37,6 +38,34 @@ def test_a_message_names_what_differs(tmp_path):
         "delete the folder to start again, or choose another --out"
     )
     assert json.loads((tmp_path / RUN).read_text()) == IDENTITY
+
+
+def test_what_an_earlier_version_did_not_record_is_unknown():
+    old = {"corpus": {"name": "a"}, "versions": {"affekt": "0.1.0"}}
+    new = {
+        "corpus": {"name": "a", "audio": "1"},
+        "versions": {"affekt": "0.2.0", "code": "1"},
+        "hashes": {"encoder.weights": "1"},
+        "recordings": {"a.wav": "1"},
+    }
+    assert differences(old, new) == [
+        "the content of its audio, weights and code is unknown: affekt 0.1.0 did not record it",
+        "versions.affekt was 0.1.0, now 0.2.0",
+    ]
+    assert differences(new, new) == []
+    edited = new | {"versions": {"affekt": "0.2.0", "code": "2"}}
+    assert differences(new, edited) == ["the source code of affekt changed"]
+    other = new | {"recordings": {"a.wav": "2", "b.wav": "1"}, "hashes": {"encoder.weights": "2"}}
+    assert differences(new, other) == [
+        "audio changed: 1 of 2 recordings, the first a.wav",
+        "audio added: 1 of 2 recordings, the first b.wav",
+        "the content of encoder.weights changed",
+    ]
+    no_list = {k: v for k, v in new.items() if k != "recordings"}
+    silent = new | {"corpus": {"name": "a", "audio": "2"}}
+    assert differences(no_list, silent) == ["the audio changed"]
+    with pytest.raises(AffektError, match=r"or install affekt 0\.1\.0 to finish it"):
+        check_same_run(Path("out"), old, new, "run")
 
 
 def test_long_messages_are_cut(tmp_path):

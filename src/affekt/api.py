@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import AffektError, AudioError
-from .own_parts import dotted_path
+from .own_parts import dotted_path, hash_instance
 from .progress import Report, silent
 from .recipe import Settings, given_settings, settings_with
 
@@ -226,8 +226,10 @@ def evaluate(
     settings = registry.configured(name, chosen)
     corpus = corpus_with_folds(source, settings.labels, test, leave_out, train_only, folds)
     make: Callable[[], System] = registry.Maker(name, settings, _embeddings(cache))
+    instance = ""
     if own:
         make = partial(copy.deepcopy, require_system(system, name))
+        instance = hash_instance(system)
     return run(
         corpus,
         make,
@@ -237,6 +239,7 @@ def evaluate(
         title=registry.title(name, settings),
         workers=workers,
         report=report,
+        instance=instance,
     )
 
 

@@ -8,9 +8,11 @@ Naming a part in a recipe or an option runs its module. A model folder may come 
 that the parts named in its ``config.json`` are imported only with consent, see `require_trust`.
 """
 
+import ast
 import difflib
 import json
 import os
+import pickle
 import re
 import sys
 from collections.abc import Iterable
@@ -18,6 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from .content import hash_files, hash_value
 from .errors import AffektError, CheckpointError
 
 NAME = r"[^\W\d]\w*"
@@ -103,6 +106,64 @@ def import_part(path: str, what: str) -> Any:
             raise AffektError(f"{what} = {path!r}: {module_name} has no {name!r}{hint}")
         part = getattr(part, name)
     return part
+
+
+def hash_sources(path: str, what: str) -> str:
+    """Hash the source files of a part: of its package or module, and of what that imports nearby.
+
+    Nearby are modules in the folder of the package or module, unless it is an installed one.
+
+    Args:
+        path: Dotted path of the part.
+        what: The setting or option that names it, for messages.
+
+    Returns:
+        16 hexadecimal digits; "" for a part of an interactive session, which has no file.
+
+    Raises:
+        AffektError: As of `import_part`.
+    """
+    import_part(path, what)
+    module = sys.modules[split_path(path)[0]]
+    if not (file := getattr(module, "__file__", None)):
+        return ""
+    inside = module.__name__.count(".") + (Path(file).name == "__init__.py")
+    root = Path(file).resolve().parents[inside]
+    top = module.__name__.partition(".")[0] if inside else Path(file).stem
+    installed = "site-packages" in root.parts
+    files = list(_module_files(root, top))
+    for source in files:  # grows while it is read
+        names = () if installed else sorted(_imported(source))
+        files += [f for name in names for f in _module_files(root, name) if f not in files]
+    hashes = hash_files(files)
+    return hash_value(sorted((f.relative_to(root).as_posix(), hashes[str(f)]) for f in files))
+
+
+def hash_instance(part: object) -> str:
+    """Hash the attributes of an object; the hash differs each time if it cannot be pickled."""
+    try:
+        content = pickle.dumps(part)
+    except Exception:  # of any kind: its class decides
+        content = os.urandom(8)
+    return hash_value(content)
+
+
+def _module_files(root: Path, name: str) -> list[Path]:
+    """Source files of a module or package of a folder; none if the folder does not have it."""
+    if (root / f"{name}.py").is_file():
+        return [root / f"{name}.py"]
+    return sorted((root / name).rglob("*.py"))
+
+
+def _imported(source: Path) -> set[str]:
+    """Names of the top-level modules that a source file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(source.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
 
 
 def dotted_path(part: Any) -> str:

@@ -1,7 +1,7 @@
 """The result of an evaluation as metrics.json holds it."""
 
 import json
-from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 from .config import Config, explain
 from .errors import AffektError
 from .nn.training_info import CorpusInfo, Record, TrainingInfo
-from .provenance import portable
+from .provenance import comparable
 from .renamed_settings import renamed_keys
 
 FILE = "metrics.json"
+RECORDINGS = "recordings.json"  # hash of each audio file, next to metrics.json
 
 
 class Confusion(Record):
@@ -103,7 +104,8 @@ class RunResult(Record):
         audio_warnings: Warnings of the decoder, by clip.
         corpus: The corpus.
         config: Settings, under today's keys.
-        versions: Versions of affekt, Python and torch.
+        versions: Versions of affekt, Python and torch, and a hash of affekt's source code.
+        hashes: Content hash of the weights and of the user's parts, by the setting that names them.
         existing: Set where an existing model or predictions were scored.
     """
 
@@ -133,6 +135,7 @@ class RunResult(Record):
     corpus: CorpusInfo = CorpusInfo()
     config: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
+    hashes: dict[str, str] = Field(default_factory=dict)
     existing: ExistingModel | None = None
 
     @field_validator("config")
@@ -145,13 +148,20 @@ class RunResult(Record):
         """The settings, checked; those that an old file lacks are at their defaults."""
         return Config.model_validate(self.config)
 
-    def differences(self, corpus: Mapping[str, Any], config: Config) -> list[str]:
-        """Name what differs from the data and settings of another run: "data", "settings"."""
-        same = {
-            "data": self.corpus == CorpusInfo.model_validate(corpus),
-            "settings": self.settings == portable(config),
+    def identity(self) -> dict[str, Any]:
+        """What the run was made of; see `affekt.provenance.identity`.
+
+        Values that an earlier version did not record are absent.
+        """
+        stored = {
+            "system": self.system,
+            "corpus": self.corpus.to_json(),
+            "config": self.settings.model_dump(mode="json"),
+            "versions": self.versions,
         }
-        return [what for what, is_same in same.items() if not is_same]
+        if "hashes" in self.model_fields_set:
+            stored["hashes"] = self.hashes
+        return comparable(stored)
 
     def score(self, name: str) -> float:
         """One of `affekt.metrics.SCORES` by its name."""
@@ -179,6 +189,18 @@ def load_run_result(place: str | Path) -> RunResult:
         raise AffektError(text) from error
     except (OSError, ValueError) as error:
         raise AffektError(f"{path}: not a {FILE} of affekt evaluate ({error})") from error
+
+
+def run_identity(folder: Path) -> dict[str, Any]:
+    """Identity of a finished run, with the hash of each recording where it has them.
+
+    Raises:
+        AffektError: As of `load_run_result`.
+    """
+    stored = load_run_result(folder).identity()
+    with suppress(OSError, ValueError):
+        stored["recordings"] = json.loads((folder / RECORDINGS).read_text("utf-8"))
+    return stored
 
 
 def to_text(result: RunResult) -> str:

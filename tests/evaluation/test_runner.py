@@ -12,6 +12,7 @@ import torch
 from sklearn.tree import DecisionTreeClassifier
 
 from affekt import AffektError
+from affekt.config import Config
 from affekt.corpora.registry import load_corpus
 from affekt.evaluation.audit.leakage import audit_run
 from affekt.evaluation.protocol_text import TEST_FOLD_SELECTS
@@ -183,6 +184,18 @@ def test_a_broken_run_goes_on_where_it_ended(corpus, tiny_config, outcome, tmp_p
     with pytest.raises(AffektError, match="unfinished run of other data, settings or code"):
         evaluate(corpus, lambda: Breaks(other, None), other, out)
 
+    fold = out / "folds/seed0-fold0.json"
+    record = fold.read_text()
+    fold.write_text(record.replace('"identity": "', '"identity": "0'))
+    with pytest.raises(AffektError, match="a fold of other data, settings or code"):
+        evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
+    fold.write_text(record)
+    noise = dict.fromkeys(corpus.audio_hashes(), "noise")
+    with pytest.raises(AffektError, match="audio changed: 72 of 72 recordings"):
+        evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out, recordings=noise)
+    with pytest.raises(AffektError, match="content of instance changed"):
+        evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out, instance="C = 2")
+
     metrics = evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
     assert Breaks.calls == 4  # one, the broken one, and the two that were missing
     whole, reference = outcome[0], outcome[1]
@@ -191,6 +204,21 @@ def test_a_broken_run_goes_on_where_it_ended(corpus, tiny_config, outcome, tmp_p
     pd.testing.assert_frame_equal(table, pd.read_parquet(whole / "predictions.parquet"))
     with pytest.raises(AffektError, match="not empty"):
         evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
+
+
+def test_weights_that_change_between_two_folds_stop_the_evaluation(corpus, tmp_path):
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"1")
+    values = {"baselines": {"resnet": str(weights)}, "protocol": {"folds": 3, "seeds": 1}}
+    config = Config.model_validate(values)
+
+    def report(event):
+        if event.stage == "folds" and event.done == 1:
+            weights.write_bytes(b"2")
+
+    with pytest.raises(AffektError, match="weights changed during the evaluation"):
+        evaluate(corpus, Maker("majority", config, None), config, tmp_path / "out", report=report)
+    assert len(list((tmp_path / "out/folds").glob("*.json"))) == 1
 
 
 def test_several_processes_give_the_same(corpus, tiny_config, outcome, tmp_path):

@@ -143,7 +143,7 @@ def test_a_later_call_shows_what_an_earlier_one_finished(tmp_path):
         found = reproduce(corpus, [name], config, out, None, 1, silent)
     assert set(found.ours) == {"majority", "length"}
     other = Config.model_validate({"protocol": {"folds": 3, "seeds": 1}})
-    with pytest.raises(AffektError, match="holds a run of other settings"):
+    with pytest.raises(AffektError, match=r"\(config.protocol.folds was 2, now 3\)"):
         reproduce(corpus, ["length"], other, out, None, 1, silent)
 
 

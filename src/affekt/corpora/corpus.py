@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..content import hash_files
 from ..errors import CorpusError
 from ..plural import counted
 from ..types import Example
@@ -97,6 +98,15 @@ class Corpus:
         return [
             e for e in self.train_only if (e.corpus if self.by_corpus else e.speaker) not in tested
         ]
+
+    def audio_hashes(self) -> dict[str, str]:
+        """Hash of the content of each audio file, by its name within the corpus.
+
+        "" stands for a file that cannot be read.
+        """
+        examples = [*self.examples, *self.train_only]
+        hashes = hash_files(e.path for e in examples)
+        return {e.file: hashes[e.path] for e in examples}
 
     def description(self) -> dict[str, Any]:
         """Name, sizes, license and digest, as results and models store them."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..atomic import new_folder, write
 from ..audio.recording import Recording
 from ..config import Config
+from ..content import hash_tree
 from ..corpora.corpus import Corpus
 from ..corpora.registry import CORPORA
 from ..corpora.splits import anonymous, official
@@ -83,7 +84,8 @@ def evaluate_model(
         None if training is None else not _trained_on(corpus, training),
         audio_warnings(clips),
     )
-    return _write(corpus, found, left_out, config, out)
+    path = Path(model) if exported else model_folder(model)
+    return _write(corpus, found, left_out, config, out, hash_tree(path))
 
 
 class _Loaded:
@@ -127,7 +129,7 @@ def evaluate_predictions(corpus: Corpus, file: Path, config: Config, out: Path) 
         accepted=table.accepted[kept],
         seeds=table.seeds[kept],
     )
-    return _write(corpus, table, left_out, config, out)
+    return _write(corpus, table, left_out, config, out, hash_tree(file))
 
 
 def _test_part(corpus: Corpus) -> Corpus:
@@ -176,6 +178,7 @@ def _write(
     left_out: dict[str, int],
     config: Config,
     out: Path,
+    model_hash: str,
 ) -> RunResult:
     """Write predictions.parquet and metrics.json.
 
@@ -185,6 +188,7 @@ def _write(
         left_out: Number of clips by class that the model does not have.
         config: Settings, for provenance.
         out: The folder.
+        model_hash: Content hash of the model or of the table of predictions.
     """
     labels = corpus.labels
     table = _table(labels, found)
@@ -205,7 +209,8 @@ def _write(
         "audio_warnings": found.warnings,
         "existing": existing.to_json(),
     }
-    result = RunResult.model_validate(metrics | provenance(corpus.description(), config))
+    origin = provenance(corpus, config, corpus.audio_hashes())
+    result = RunResult.model_validate(metrics | origin | {"hashes": {"model": model_hash}})
     write(out / "predictions.parquet", partial(table.to_parquet, index=False))
     write(out / FILE, to_text(result))
     return result

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ..atomic import write
 from ..config import Protocol, explain
+from ..content import hash_value
 from ..corpora.corpus import Corpus
 from ..errors import AffektError
 from ..nn.training_info import TrainingInfo
@@ -192,35 +193,60 @@ def _lacking(training: Sequence[Clip], validation_part: set[str]) -> dict[str, l
 class Finished:
     """The finished folds of one evaluation, on disk.
 
-    ``run.json`` identifies the evaluation, so that folds of another one never mix with them.
+    ``run.json`` identifies the evaluation, and the record of each fold has the hash of that
+    identity, so that folds of another evaluation never mix with them.
 
     Args:
         folder: Folder of the evaluation.
-        identity: Corpus, settings and versions.
+        identity: Data, settings and versions; see `affekt.provenance.identity`.
+        weights: Returns the hashes of the weights as they are now: each fold reads the files again.
 
     Raises:
         AffektError: The folder holds something else, or a run of other data, settings or code.
     """
 
-    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        identity: Mapping[str, Any],
+        weights: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self.folder = folder / "folds"
+        self.key = hash_value(json.dumps(identity, sort_keys=True))
+        self._weights = weights
+        self._first_weights = weights()
         start_or_resume(folder, identity, "run", resume=True)
+        for path in self.folder.glob("*.json"):
+            if _record(path)["identity"] != self.key:
+                raise AffektError(
+                    f"{path}: a fold of other data, settings or code; delete {self.folder}"
+                )
 
     def __contains__(self, job: Job) -> bool:
         return all(path.is_file() for path in self._paths(job))
 
     def save(self, job: Job, result: Result) -> None:
-        """Write the result of one job atomically."""
+        """Write the result of one job atomically.
+
+        Raises:
+            AffektError: It cannot be written, or a file of weights changed since the first fold.
+        """
+        if self._weights() != self._first_weights:
+            raise AffektError(
+                f"{self.folder.parent}: a file of weights changed during the evaluation; delete "
+                "the folder to start again, or restore the file to continue"
+            )
         rows, training_info = result
         table, record = self._paths(job)
         write(table, partial(rows.to_parquet, index=False))
-        write(record, json.dumps(training_info, indent=2, ensure_ascii=False) + "\n")
+        content = {"identity": self.key, "training": training_info}
+        write(record, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
     def collect(self, jobs: Sequence[Job]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
         """All rows, and the records of all trainings, in the order of the jobs."""
         paths = [self._paths(job) for job in jobs]
         rows = [pd.read_parquet(table) for table, _ in paths]
-        training_info = [json.loads(record.read_text("utf-8")) for _, record in paths]
+        training_info = [_record(record)["training"] for _, record in paths]
         return pd.concat(rows, ignore_index=True), training_info
 
     def clear(self) -> None:
@@ -231,3 +257,16 @@ class Finished:
     def _paths(self, job: Job) -> tuple[Path, Path]:
         name = f"seed{job.seed}-fold{job.fold}"
         return self.folder / f"{name}.parquet", self.folder / f"{name}.json"
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """The record of a finished fold: its identity and its training.
+
+    Raises:
+        AffektError: It is damaged.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return {key: content[key] for key in ("identity", "training")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise AffektError(f"{path}: not the record of a fold ({error!r}); delete it") from error

@@ -1,6 +1,7 @@
 """Score a system on unseen speakers: folds x seeds, then metrics.json and predictions.parquet."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from ..config import Config
 from ..corpora.corpus import Corpus
 from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores, standard_deviation
 from ..progress import Report, silent
-from ..provenance import provenance
-from ..run_result import FILE, RunResult, to_text
+from ..provenance import comparable, provenance, weights_hashes
+from ..run_result import FILE, RECORDINGS, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
 from .folds import Experiment, Finished, jobs_of
 from .jobs import run_jobs
@@ -33,11 +34,14 @@ def evaluate(
     title: str = "",
     workers: int = 1,
     report: Report = silent,
+    recordings: Mapping[str, str] | None = None,
+    instance: str = "",
 ) -> RunResult:
     """Run every fold with every seed and write the results to `out`.
 
     Finished folds are saved in ``out/folds``; called again with the same data, settings and code,
-    only the missing ones are run. ``metrics.json`` is written last.
+    only the missing ones are run. ``metrics.json`` is written last; ``recordings.json`` has the
+    hash of each audio file.
 
     Args:
         corpus: Its folds are those of `Corpus.test_folds`.
@@ -48,6 +52,8 @@ def evaluate(
         title: Its name in tables.
         workers: Number of processes; each runs complete folds.
         report: Called with each step.
+        recordings: Hashes of the audio files, if the caller has just computed them.
+        instance: Hash of the attributes of a system that is given as an object.
 
     Returns:
         The scores, as metrics.json holds them.
@@ -56,10 +62,16 @@ def evaluate(
         AffektError: `out` holds something else or cannot be written, a recording cannot be
             read, or there are too few speakers.
     """
-    origin = provenance(corpus.description(), config)  # before hours in which the code may change
+    recordings = corpus.audio_hashes() if recordings is None else recordings
+    origin = provenance(
+        corpus, config, recordings, system
+    )  # before hours in which files may change
+    if instance:
+        origin["hashes"]["instance"] = instance
     folds = corpus.test_folds(config.protocol.folds)
     jobs = jobs_of(corpus, config.protocol)
-    done = Finished(out, {"system": system, **origin})
+    identity = comparable({"system": system, **origin, "recordings": dict(recordings)})
+    done = Finished(out, identity, partial(weights_hashes, config))
     clips = load_clips([*corpus.examples, *corpus.train_only], report)
     experiment = Experiment(clips, corpus.labels, make_system, config.protocol)
     run_jobs(experiment, jobs, done, workers, report)
@@ -74,6 +86,7 @@ def evaluate(
     metrics["runs"] = training_info
     metrics["audio_warnings"] = audio_warnings(clips)
     result = RunResult.model_validate(metrics | origin)
+    write(out / RECORDINGS, json.dumps(recordings, indent=0, ensure_ascii=False) + "\n")
     write(out / FILE, to_text(result))
     done.clear()
     return result

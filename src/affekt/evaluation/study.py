@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..config import Config
 from ..corpora.corpus import Corpus
 from ..errors import AffektError
 from ..progress import Event, Report
-from ..run_result import FILE, load_run_result
+from ..provenance import identity
+from ..run_manifest import abridged, differences
+from ..run_result import FILE, run_identity
 from .runner import evaluate
 from .systems.registry import SYSTEMS, Maker, known_system, title
 
@@ -35,18 +38,24 @@ def run_folder(out: Path, system: str) -> Path:
     return out / system.replace(":", ".")
 
 
-def is_finished(folder: Path, corpus: Corpus, config: Config) -> bool:
-    """Whether a folder holds a finished run of this corpus with these settings.
+def is_finished(folder: Path, identity: Mapping[str, Any]) -> bool:
+    """Whether a folder holds a finished run of the same data, settings and code.
+
+    Args:
+        folder: Folder of a system.
+        identity: What the run must be made of; see `affekt.provenance.identity`.
 
     Raises:
-        AffektError: It holds a finished run of other data or settings.
+        AffektError: It holds a finished run of other data, settings or code; the message says in
+            what it differs.
     """
     if not (folder / FILE).is_file():
         return False
-    if different := load_run_result(folder).differences(corpus.description(), config):
+    if differing := differences(run_identity(folder), identity):
         raise AffektError(
-            f"{folder}: holds a run of other {' and '.join(different)}; move it away, or choose "
-            "another --out"
+            f"{folder}: holds a finished run of other data, settings or code "
+            f"({abridged(differing)}); delete the folder to run it again, or choose another --out: "
+            "affekt report compares runs of several folders"
         )
     return True
 
@@ -77,14 +86,21 @@ def run_study(
         AffektError: As of `affekt.evaluation.runner.evaluate`, or a folder holds a finished
             run of other data or settings.
     """
-    for name, config in systems.items():  # missing files are errors before hours of work
-        if not is_finished(run_folder(out, name), corpus, config):
-            Maker(name, config, cache)()
+    recordings = corpus.audio_hashes()
+    unfinished = {
+        name: config
+        for name, config in systems.items()
+        if not is_finished(run_folder(out, name), identity(corpus, config, recordings, name))
+    }
+    for name, config in unfinished.items():  # missing files are errors before hours of work
+        Maker(name, config, cache)()
     folders = []
     for number, (name, config) in enumerate(systems.items()):
         report(Event("systems", number, len(systems), name))
         folder = run_folder(out, name)
-        if not is_finished(folder, corpus, config):
+        if name in unfinished:
+            if number and corpus.audio_hashes() != recordings:
+                raise AffektError("the recordings changed during the study; start it again")
             evaluate(
                 corpus,
                 Maker(name, config, cache),
@@ -94,6 +110,7 @@ def run_study(
                 title=title(name, config),
                 workers=workers,
                 report=report,
+                recordings=recordings,
             )
         folders.append(folder)
     report(Event("systems", len(systems), len(systems)))

@@ -31,6 +31,8 @@ class CorpusInfo(Record):
     """License of each corpus."""
     digest: str = ""
     """Hash of ids, labels, speakers and splits."""
+    audio: str = ""
+    """Hash of the content of the audio files; "" where an earlier version did not record it."""
 
 
 class AdaptedFrom(Record):
@@ -114,6 +116,8 @@ class TrainingInfo(Record):
     config: dict[str, Any] | None = None
     """Settings, as they were written."""
     versions: dict[str, str] | None = None
+    hashes: dict[str, str] | None = None
+    """Content hash of the weights and parts that the settings name, by setting."""
     left_out: list[LeftOut] | None = None
 
     def with_values(self, **values: Any) -> "TrainingInfo":

@@ -11,6 +11,7 @@ from ..errors import AffektError
 from ..evaluation.study import is_finished, run_study
 from ..evaluation.systems.registry import configured, known_system, used_by
 from ..progress import Report
+from ..provenance import identity
 from ..training.balance import summarise
 from ..training.clips import load_clips
 from ..types import ClassBalance
@@ -114,13 +115,15 @@ def reproduce(
 
         def matches(name: str) -> bool:  # also a run of an earlier call
             try:
-                return is_finished(out / folder / name, corpus, settings(name))
+                current = identity(corpus, settings(name), recordings, name)
+                return is_finished(out / folder / name, current)
             except AffektError:
                 return False
 
         run_study(corpus, {n: settings(n) for n in names}, out / folder, cache, workers, report)
         return {n: out / folder / n for n in systems_of(corpus.name) if matches(n)}
 
+    recordings = corpus.audio_hashes()
     balance = _balance(corpus, config, report)
     networks = [name for name in systems if name in SELECTS_EPOCH]
     ours, as_paper = run(systems, "sound", False), run(networks, "paper_protocol", True)

@@ -153,6 +153,8 @@ def _score(training: Mapping[str, Any], evaluation: "RunResult | None") -> list[
     tested = "the test speakers of the corpus, who are unseen by this model too:"
     if evaluation.corpus.clips == training["corpus"]["clips"]:
         tested = "unseen speakers of the same corpus (this model was trained on all its speakers):"
+    if not evaluation.corpus.audio:
+        optimistic += " The evaluation above did not record the content of its audio and weights."
     return [
         f"Score of the same recipe on {tested}",
         "",

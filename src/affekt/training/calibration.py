@@ -14,6 +14,7 @@ from ..config import Augment, Config, Protocol
 from ..errors import AffektError
 from ..nn.emotion_model import EmotionModel, prepare
 from ..nn.training_info import LeftOut
+from ..provenance import content_hashes
 from ..run_result import RunResult, load_run_result
 from .augmentation import with_copies
 from .clips import Clip
@@ -87,6 +88,9 @@ def left_out_temperature(run: Path, config: Config) -> LeftOut:
     ignored = {"protocol": Protocol(), "intended_use": "", "license": ""}
     if result.settings.model_copy(update=ignored) != config.model_copy(update=ignored):
         raise AffektError(f"{run}: was made with other settings")
+    current = content_hashes(config)
+    if "hashes" in result.model_fields_set and not current.items() <= result.hashes.items():
+        raise AffektError(f"{run}: was made with weights or parts of other content")
     columns = [c for c in table.columns if c.startswith("prob_")]
     labels = [c.removeprefix("prob_") for c in columns]
     best = {}

@@ -1,10 +1,11 @@
 """Train or adapt a model and write it to a model folder."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..atomic import new_folder
 from ..config import Config
@@ -16,8 +17,9 @@ from ..nn.emotion_model import EmotionModel
 from ..nn.encoders.own import is_own
 from ..nn.training_info import AdaptedFrom, CorpusInfo, LeftOut, TrainingInfo
 from ..plural import counted
-from ..provenance import portable, provenance
+from ..provenance import identity, portable, provenance
 from ..report.model_card import adapted_card, model_card
+from ..run_manifest import abridged, differences
 from ..run_result import RunResult, load_run_result
 from .adapt import Adapted, adapt
 from .calibration import fit_gate, left_out_temperature
@@ -52,15 +54,18 @@ def train_to_folder(
             belongs to other data or settings.
     """
     out = out.resolve()
+    recordings = corpus.audio_hashes()
     with ExitStack() as folders:
         if context.distributed.is_main:
             folders.enter_context(_output_folder(out))
             if context.checkpoints:
-                identity = provenance(corpus.description(), config)
-                folders.enter_context(context.checkpoints.session(identity))
-        score = _matching(evaluation, corpus, config) if evaluation else None
+                current = identity(corpus, config, recordings)
+                folders.enter_context(context.checkpoints.session(current))
+        score = _matching(evaluation, identity(corpus, config, recordings)) if evaluation else None
         left_out = _left_out(calibrate_on, config)
-        checkpoint, trained = _train(corpus, config, out.name, context, left_out)
+        training = corpus.training()
+        origin = provenance(training, config, recordings)
+        checkpoint, trained = _train(training, origin, config, out.name, context, left_out)
         if context.distributed.is_main:
             info = checkpoint.training.to_json()
             card = model_card(out.name, checkpoint.intended_use, trained.labels, info, score)
@@ -94,7 +99,7 @@ def adapt_to_folder(
         info = _adaptation_info(adapted, old).with_values(
             audio_warnings=_warning_counts(clips),
             notes=list(training.notes),
-            **provenance(training.description(), old.config),
+            **provenance(training, old.config, training.audio_hashes()),
         )
         new = replace(adapted.checkpoint, config=config, intended_use=note, training=info)
         save_checkpoint(new, place, adapted_card(place.name, note, new.labels, info.to_json()))
@@ -114,7 +119,8 @@ def _output_folder(out: Path) -> Iterator[Path]:
 
 
 def _train(
-    corpus: Corpus,
+    training: Corpus,
+    origin: Mapping[str, Any],
     config: Config,
     name: str,
     context: TrainingContext,
@@ -123,14 +129,13 @@ def _train(
     """Train, fit the speech gate, and calibrate on left-out corpora.
 
     Args:
-        corpus: The corpus.
+        training: The corpus without its official test part.
+        origin: Its provenance.
         config: Settings.
         name: Name of the model.
         context: Progress, processes, embedding cache, resume checkpoints, Ctrl-C.
         left_out: Temperatures of evaluations that left corpora out.
     """
-    training = corpus.training()
-    origin = provenance(training.description(), config)
     clips = load_clips(training.examples, context.report)
     seed = config.protocol.seed
     trained = train(clips, config, context, seed=seed)
@@ -144,7 +149,7 @@ def _train(
     if left_out:
         info = info.with_values(left_out=list(left_out))
     intended_use = config.intended_use or (
-        f"Trained on {corpus.name}: {counted(len(training.speakers), 'speaker')}. With other "
+        f"Trained on {training.name}: {counted(len(training.speakers), 'speaker')}. With other "
         "speakers, languages and microphones it may be wrong more often than right."
     )
     checkpoint = Checkpoint(
@@ -210,13 +215,30 @@ def _round_to_float16(model: EmotionModel) -> None:
             tensor.copy_(tensor.half())
 
 
-def _matching(path: Path, corpus: Corpus, config: Config) -> RunResult:
-    """Read an evaluation and check that corpus and settings are these.
+def _matching(path: Path, current: Mapping[str, Any]) -> RunResult:
+    """Read an evaluation and check that data, settings and weights are these.
+
+    Of an evaluation by an earlier version the contents of audio and weights are unknown; the model
+    card says so.
+
+    Args:
+        path: ``metrics.json``.
+        current: Identity of the training.
 
     Raises:
         AffektError: They are not, or the file cannot be read.
     """
     result = load_run_result(path)
-    if result.differences(corpus.description(), config):
-        raise AffektError(f"{path}: an evaluation of another corpus or with other settings")
+    stored = result.identity()
+    keys: list[str] = [key for key in ("corpus", "config", "hashes") if key in stored]
+    wanted = {key: current[key] for key in keys}
+    if "hashes" in stored:  # of a system of the user, too, which is not part of a training
+        stored["hashes"] = {k: v for k, v in stored["hashes"].items() if k in current["hashes"]}
+    if not result.corpus.audio:
+        wanted["corpus"] = {k: v for k, v in wanted["corpus"].items() if k != "audio"}
+    if differing := differences({key: stored[key] for key in keys}, wanted):
+        raise AffektError(
+            f"{path}: an evaluation of another corpus or with other settings "
+            f"({abridged(differing)})"
+        )
     return result

@@ -1,30 +1,37 @@
 """Hashes of encoders and of weights files."""
 
 import hashlib
+import json
 from pathlib import Path
 
 from torch import nn
 
 from ...errors import CheckpointError
-from ...own_parts import dotted_path
+from ...own_parts import dotted_path, hash_sources
 from .own import is_own, probe_output
 from .protocol import SegmentEncoder
 
 BLOCK = 1 << 20  # bytes read at a time
-UNRELATED = ("training", "origin")  # attributes that do not change the embeddings
+# Attributes and settings that do not change the embeddings.
+UNRELATED = ("training", "origin", "_name_or_path", "transformers_version")
 
 
 def embedding_key(encoder: SegmentEncoder) -> bytes:
     """Hash everything that determines the embeddings: class, version, settings and weights.
 
-    The code of an encoder of the user is represented by its embeddings of two clips of noise.
+    The code of an encoder of the user is represented by its source files and by its embeddings of
+    two clips of noise.
     """
     settings = {k: v for k, v in vars(encoder).items() if isinstance(v, str | int | float)}
     settings = {k: v for k, v in settings.items() if k not in UNRELATED}
     name = f"{type(encoder).__name__} {encoder.version} {sorted(settings.items())}"
     digest = hashlib.sha256(name.encode())
     _add_weights(digest, encoder)
+    if encoder.architecture:
+        layers = {k: v for k, v in encoder.architecture.items() if k not in UNRELATED}
+        digest.update(json.dumps(layers, sort_keys=True, default=str).encode())
     if is_own(encoder):
+        digest.update(hash_sources(dotted_path(type(encoder)), "encoder.name").encode())
         digest.update(probe_output(encoder))
     return digest.digest()
 
