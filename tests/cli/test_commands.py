@@ -197,7 +197,7 @@ def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):
     assert run.returncode == 0, run.stderr
     assert "UAR" in run.stdout
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
-        "confusion.png", "metrics.json", "predictions.parquet",
+        "confusion.png", "metrics.json", "predictions.parquet", "recordings.json",
     ]  # fmt: skip
     assert len(pd.read_parquet(tmp_path / "run/predictions.parquet")) == 72
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from affekt.evaluation.systems.registry import SYSTEMS, configured
 from affekt.evaluation.systems.system import ConfiguredSystem
 from affekt.progress import silent
 from affekt.provenance import identity
+from affekt.training.output import train_to_folder
 
 
 class First(ConfiguredSystem):
@@ -55,6 +57,11 @@ def test_an_own_system_has_a_folder_without_a_colon(manifest, tmp_path):
         is_finished(folders[0], identity(corpus, Config(), corpus.audio_hashes(), name))
 
 
+def settings(folder):
+    values = {"encoder": {"weights": str(folder / "w.safetensors")}}
+    return Config.model_validate(values | {"protocol": {"folds": 3, "seeds": 1}})
+
+
 @pytest.fixture
 def own_copy(manifest, tiny_weights, tmp_path):
     """A small corpus and weights that a test may overwrite, and the run of two systems on it."""
@@ -64,8 +71,7 @@ def own_copy(manifest, tiny_weights, tmp_path):
         shutil.copy(manifest.parent / row.split(",")[0], tmp_path)
     (tmp_path / "own.csv").write_text("\n".join([header, *rows]) + "\n")
     weights = shutil.copy(tiny_weights, tmp_path / "w.safetensors")
-    values = {"encoder": {"weights": str(weights)}, "protocol": {"folds": 3, "seeds": 1}}
-    systems = {name: Config.model_validate(values) for name in ("length", "majority")}
+    systems = dict.fromkeys(("length", "majority"), settings(Path(weights).parent))
 
     def study():
         corpus = load_corpus(str(tmp_path / "own.csv"))
@@ -83,6 +89,10 @@ def test_finished_runs_of_other_audio_weights_or_code_are_refused(own_copy, monk
     audio.write_bytes(content[:1000] + bytes(len(content) - 1000))
     with pytest.raises(AffektError, match=r"audio changed: 1 of 36 recordings, the first s1_anger"):
         study()
+    corpus = load_corpus(str(folder / "own.csv"))
+    score, config = folder / "study/length/metrics.json", settings(folder)
+    with pytest.raises(AffektError, match=r"of another corpus .* \(the audio changed\)"):
+        train_to_folder(corpus, config, folder / "model", evaluation=score)
     audio.write_bytes(content)
 
     weights = folder / "w.safetensors"

@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from affekt.__main__ import run
 from affekt.corpora.registry import load_corpus
 from affekt.training.clips import load_clips
 from affekt.training.context import TrainingContext
+from affekt.training.output import train_to_folder
 from affekt.training.resume import ResumeCheckpoints
 from affekt.training.run import train
 from affekt.training.targets import Score
@@ -122,6 +124,34 @@ def test_an_unfinished_training_is_continued_only_by_itself(tmp_path):
     with pytest.raises(CutOff), resumed.session(data):
         raise CutOff
     assert not folder.exists()  # nothing was saved
+
+
+def test_a_training_is_not_continued_with_other_audio(manifest, tiny_config, tmp_path):
+    header, *rows = manifest.read_text().splitlines()
+    rows = [row for row in rows if "_0.wav" in row]
+    for row in rows:
+        shutil.copy(manifest.parent / row.split(",")[0], tmp_path)
+    (tmp_path / "own.csv").write_text("\n".join([header, *rows]) + "\n")
+    corpus = load_corpus(str(tmp_path / "own.csv"))
+
+    def cut(event):
+        if event.stage.startswith("stage"):
+            raise CutOff
+
+    def learn_on(report):
+        saves = ResumeCheckpoints.for_output(tmp_path / "m", resume=True)
+        train_to_folder(
+            corpus, tiny_config, tmp_path / "m", TrainingContext(report, checkpoints=saves)
+        )
+
+    with pytest.raises(CutOff):
+        learn_on(cut)
+    shutil.copy(tmp_path / rows[0].split(",")[0], tmp_path / rows[1].split(",")[0])
+    with pytest.raises(
+        AffektError, match=r"unfinished training .*audio changed: 1 of 18 recordings"
+    ):
+        learn_on(print)
+    assert (tmp_path / "m.unfinished/run.json").is_file()
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
