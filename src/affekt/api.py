@@ -261,7 +261,7 @@ def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
     from .corpora.fold_table import read_folds
     from .corpora.registry import UNSTATED
     from .corpora.registry import load_corpus as load
-    from .corpora.tables import SUFFIXES, read_table
+    from .corpora.tables import SUFFIXES, find_column, read_table
     from .evaluation.audit.leakage import audit_corpus, audit_folds, audit_run
     from .evaluation.audit.split_audit import read_manifest
     from .run_result import load_run_result
@@ -271,7 +271,7 @@ def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
         if (path / "metrics.json").is_file():
             return audit_run(load_run_result(path))
         if path.suffix.lower() in SUFFIXES:
-            if "fold" in read_table(path)[0]:
+            if find_column(path, read_table(path)[0], ["fold"]):
                 return audit_folds(read_folds(path), report)
             examples, findings = read_manifest(path)
             return findings + audit_corpus(Corpus(path.stem, examples, UNSTATED), report)

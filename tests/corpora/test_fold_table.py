@@ -1,6 +1,7 @@
 """Fold tables of other toolkits, matched to a corpus by path."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from affekt.corpora.corpus import Corpus
 from affekt.corpora.fold_table import with_fold_table
 from affekt.corpora.matching import match_paths
 from affekt.corpora.registry import load_corpus
-from affekt.types import Example
+from affekt.types import ANONYMOUS, Example
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +132,40 @@ def test_paths_are_matched_below_the_other_tools_folder_and_never_by_chance():
         matched(["1.wav"], corpus.examples)
     only = matched(["dl/ann/happy/1.wav", "dl/eve/happy/1.wav"], corpus.examples[:1])
     assert only == [names[0], None]  # "happy/1.wav" of eve is not ann's
+
+
+PARTS = [
+    Example(f"{s}.wav#t={i},{i + 1}", f"/x/{s}.wav", "joy", s, start=i, end=i + 1)
+    for s in ("s1", "s2") for i in range(2)
+]  # fmt: skip
+
+
+def parts_of(folder, rows, columns=("file", "start", "end", "fold", "part"), corpus=PARTS):
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "folds.csv", index=False)
+    return with_fold_table(Corpus("x", tuple(corpus), ""), folder / "folds.csv").test_folds()
+
+
+def test_parts_of_files_are_matched_by_their_times(tmp_path):
+    rows = [("s1.wav", 0, 1, 1, "train"), ("s1.wav", 1, 2.004, 1, "train")]
+    rows += [("s2.wav", "0 days 00:00:01", "0 days 00:00:02", 1, "test"), ("s2.wav", 5, 6, 1, "")]
+    rows[-1] = (*rows[-1][:4], "test")
+    [fold] = parts_of(tmp_path, rows)
+    assert [[e.id for e in part] for part in fold] == [
+        ["s1.wav#t=0,1", "s1.wav#t=1,2"], [], ["s2.wav#t=1,2"]
+    ]  # fmt: skip
+    named = [(e.id, "test" if e.speaker == "s2" else "train", 1) for e in PARTS]
+    [fold] = parts_of(tmp_path, named, ["path", "part", "fold"])
+    assert fold.test == tuple(PARTS[2:])
+    with pytest.raises(CorpusError, match="line 2: of s1.wav the corpus has parts only"):
+        parts_of(tmp_path, [("s1.wav", 1)], ["path", "fold"])
+
+
+def test_overlapping_parts_and_files_of_unknown_speakers_are_not_divided(tmp_path):
+    overlap = Example("s1.wav#t=0.5,1.5", "/x/s1.wav", "joy", "s3", start=0.5, end=1.5)
+    rows = [(e.id, "train", 1) for e in PARTS] + [(overlap.id, "test", 1)]
+    with pytest.raises(CorpusError, match="s1.wav#t=0,1 and s1.wav#t=0.5,1.5 overlap"):
+        parts_of(tmp_path, rows, ["path", "part", "fold"], [*PARTS, overlap])
+    unknown = [replace(e, speaker=ANONYMOUS + e.file) for e in PARTS]
+    rows = [(e.id, "test" if e.start else "train", 1) for e in PARTS]
+    with pytest.raises(CorpusError, match="parts of s1.wav are in training and test"):
+        parts_of(tmp_path, rows, ["path", "part", "fold"], unknown)

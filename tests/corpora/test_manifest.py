@@ -10,7 +10,7 @@ from affekt import AudioError, CorpusError
 from affekt.corpora.combine import pool
 from affekt.corpora.parts import seconds
 from affekt.corpora.registry import load_corpus
-from affekt.training.clips import inner_split, load_clips
+from affekt.training.clips import held_out_units, inner_split, load_clips
 
 ROWS = [("a.wav", "joy", "s1"), ("wav/b.wav", "größer", "s2")]
 COLUMNS = ["path", "label", "speaker"]
@@ -179,3 +179,6 @@ def test_overlapping_parts_are_never_divided(folder):
     for seed in range(4):
         _, validation = inner_split(clips, 0.3, seed)
         assert sum(c.example.file == "a.wav" for c in validation) in (0, 4)
+    assert {u for c, u in zip(clips, held_out_units(clips), strict=True) if c.label == "joy"} == {
+        "0", "4", "5",
+    }  # fmt: skip

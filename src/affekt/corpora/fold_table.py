@@ -3,19 +3,23 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import CorpusError
 from ..plural import counted
-from ..types import Example
+from ..types import Example, part_name
 from .corpus import Corpus
-from .matching import match_paths
+from .manifest import COLUMNS as MANIFEST
+from .manifest import local_path, part_times, text
+from .matching import Times, match_paths
+from .parts import overlapping
 from .splits import Fold, FoldTable
-from .tables import Row, read_table
+from .tables import Row, find_column, read_table
 
+COLUMNS = ("path", "fold", "part", "start", "end", "label", "speaker", "text")
 PARTS = {"train": "train", "val": "val", "valid": "val", "dev": "val", "test": "test"}
 EMOBOX_FILE = re.compile(r"_(train|valid|test)_fold_?(\d+)\.jsonl?$")
 
@@ -27,7 +31,10 @@ class _Row(NamedTuple):
     path: str
     fold: str
     part: str  # train, val, test; "" where the table has no parts
-    cells: Row
+    times: Times | None = None  # of the part of a file, where the table has them
+    label: str = ""
+    speaker: str = ""
+    text: str = ""
 
 
 def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
@@ -48,7 +55,8 @@ def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
             on or to test.
     """
     rows = list(_emobox(path) if path.is_dir() else _table(path))
-    matches = match_paths({row.where: row.path for row in rows}, corpus.examples)
+    times = {row.where: row.times for row in rows if row.times}
+    matches = match_paths({row.where: row.path for row in rows}, corpus.examples, times)
     examples = [matches[row.where] for row in rows]
     folds = _folds([(r, e) for r, e in zip(rows, examples, strict=True) if e])
     for name, fold in folds.items():
@@ -75,32 +83,50 @@ def read_folds(path: Path) -> list[Fold]:
     Raises:
         CorpusError: The table lacks a column, or a file does not exist.
     """
-    columns, _ = read_table(path)
-    if missing := [c for c in ("path", "label", "speaker", "fold") if c not in columns]:
-        raise CorpusError(f"{path}: no column {', '.join(missing)}; a table of folds has them")
     pairs = []
-    for row in _table(path):
-        place = path.parent / row.path
+    for row in _table(path, ("path", "label", "speaker", "fold")):
+        name = local_path(path.parent, row.path)
+        place = path.parent / name
         if not place.is_file():
             raise CorpusError(f"{row.where}: {row.path} does not exist")
-        cells = {name: str(row.cells.get(name) or "") for name in ("label", "speaker", "text")}
+        start, end = row.times or (0.0, None)
         example = Example(
-            row.path, str(place.resolve()), cells["label"], cells["speaker"], text=cells["text"]
+            name + part_name(start, end),
+            str(place.resolve()),
+            row.label,
+            row.speaker,
+            text=row.text,
+            start=start,
+            end=end,
+            where=row.where,
         )
         pairs.append((row, example))
     return list(_folds(pairs).values())
 
 
-def _table(path: Path) -> Iterator[_Row]:
+def _table(path: Path, required: Sequence[str] = ("path", "fold")) -> Iterator[_Row]:
     columns, rows = read_table(path)
-    if missing := [c for c in ("path", "fold") if c not in columns]:
+    names = {c: find_column(path, columns, MANIFEST.get(c, [c])) for c in COLUMNS}
+    if missing := [c for c in required if names[c] is None]:
         raise CorpusError(f"{path}: no column {', '.join(missing)}; a table of folds has them")
     for line, cells in rows:
         where = f"{path}, line {line}"
-        part = str(cells.get("part") or "").lower()
-        if "part" in columns and part not in PARTS:
-            raise CorpusError(f"{where}: part {cells['part']!r}; use train, val or test")
-        yield _Row(where, str(cells["path"]), str(cells["fold"]), PARTS.get(part, ""), cells)
+        value = {c: text(cells.get(name)) if name else "" for c, name in names.items()}
+        part = value["part"].lower()
+        if names["part"] and part not in PARTS:
+            raise CorpusError(f"{where}: part {value['part']!r}; use train, val or test")
+        start, end = names["start"], names["end"]
+        times = part_times(where, cells.get(start), cells.get(end)) if start and end else None
+        yield _Row(
+            where,
+            value["path"],
+            value["fold"],
+            PARTS.get(part, ""),
+            times,
+            value["label"],
+            value["speaker"],
+            value["text"],
+        )
 
 
 def _emobox(folder: Path) -> Iterator[_Row]:
@@ -120,10 +146,12 @@ def _emobox(folder: Path) -> Iterator[_Row]:
     for (fold, part), file in sorted(files.items()):
         try:
             for line, cells in enumerate(_records(file), 1):
-                if "start_time" in cells:
-                    raise CorpusError(f"{file}, record {line}: a part of a file cannot be matched")
+                where = f"{file}, record {line}"
                 audio = cells["wav"] if "wav" in cells else cells["audio"]
-                yield _Row(f"{file}, record {line}", str(audio), str(fold), part, cells)
+                times = None
+                if "start_time" in cells:
+                    times = part_times(where, cells["start_time"], cells["end_time"])
+                yield _Row(where, str(audio), str(fold), part, times)
         except (ValueError, KeyError, TypeError) as error:
             raise CorpusError(f"{file}: not a fold table of EmoBox ({error!r})") from error
 
@@ -164,6 +192,18 @@ def _check(where: str, fold: Fold) -> None:
                 f"{where}: {example.id} is listed twice; affekt audit TABLE lists all repeated rows"
             )
         seen.add(example.id)
+    tested = {e.id for e in fold.test}
+    for one, other in overlapping([*fold.train, *fold.val, *fold.test]):
+        if (one.id in tested) != (other.id in tested):
+            raise CorpusError(
+                f"{where}: {one.id} and {other.id} overlap, and one of them is tested"
+            )
+    unknown = [e for e in fold.test if e.part and e.anonymous]
+    if both := {e.file for e in unknown} & {e.file for e in (*fold.train, *fold.val)}:
+        raise CorpusError(
+            f"{where}: parts of {min(both)} are in training and test, and speakers are unknown; "
+            "put all parts of a file into one part"
+        )
     if both := {e.speaker for e in fold.train} & {e.speaker for e in fold.val}:
         raise CorpusError(
             f"{where}: validation speaker {min(both)} is also trained on "

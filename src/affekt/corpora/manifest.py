@@ -142,7 +142,7 @@ def _row(path: Path, line: int, row: Row, names: dict[str, str]) -> _Row:
     where = f"{path}, line {line}"
     cells = {column: row.get(name) for column, name in names.items()}
     value = {column: text(cells.get(column)) for column in COLUMNS}
-    start, end = times(where, cells.get("start"), cells.get("end"))
+    start, end = part_times(where, cells.get("start"), cells.get("end"))
     file = local_path(path.parent, value["path"])
     example = Example(
         file + part_name(start, end),
@@ -168,7 +168,7 @@ def text(value: Any) -> str:
     return "" if stripped in MISSING else stripped
 
 
-def times(where: str, start: Any, end: Any) -> tuple[float, float | None]:
+def part_times(where: str, start: Any, end: Any) -> tuple[float, float | None]:
     """Start and end of a part in seconds; without an end, it is that of the file.
 
     Args:

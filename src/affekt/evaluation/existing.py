@@ -29,7 +29,7 @@ from ..provenance import provenance
 from ..run_result import FILE, ExistingModel, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
 from .folds import among
-from .prediction_table import Predictions, read_predictions
+from .prediction_table import Predictions, part_columns, read_predictions
 from .runner import measure, rejection_scores
 
 BATCH = 32  # recordings that are encoded together
@@ -226,7 +226,7 @@ def _table(labels: Sequence[str], found: Predictions) -> pd.DataFrame:
         "label": [e.label for e in found.examples],
         "predicted": [labels[i] for i in probabilities.argmax(1)],
         "accepted": found.accepted,
-    }
+    } | part_columns(found.examples)
     columns = dict(zip([f"prob_{label}" for label in labels], probabilities.T, strict=True))
     return pd.DataFrame(rows | columns)
 

@@ -22,6 +22,7 @@ from ..nn.training_info import TrainingInfo
 from ..progress import Report
 from ..run_manifest import RUN, start_or_resume
 from ..training.clips import Clip, speakers
+from .prediction_table import part_columns
 from .systems.system import System, predict
 
 Result = tuple[pd.DataFrame, dict[str, Any]]
@@ -126,6 +127,7 @@ def _rows(
             "label": [c.label for c in test],
             "predicted": [labels[i] for i in probabilities.argmax(1)],
         }
+        | part_columns([c.example for c in test])
     )
     for label, column in zip(labels, probabilities.T, strict=True):
         rows[f"prob_{label}"] = column

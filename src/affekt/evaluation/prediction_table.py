@@ -1,5 +1,6 @@
 """Read the predictions of any tool on a corpus."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..corpora.corpus import Corpus
+from ..corpora.manifest import part_times
 from ..corpora.matching import match_paths
-from ..corpora.tables import Row, read_table
+from ..corpora.tables import Row, find_column, read_table
 from ..errors import AffektError, CorpusError
 from ..nn.speech_gate import UNCERTAIN
 from ..types import Example
@@ -46,9 +48,10 @@ class Predictions(NamedTuple):
 def read_predictions(file: Path, corpus: Corpus) -> Predictions:
     """Match a table of predictions (CSV, TSV, JSON lines or Parquet) to a corpus.
 
-    Columns are ``path`` (or ``file``), ``label`` (or ``predicted``) and, where known, ``seed`` and
-    probabilities ``prob_CLASS``. Paths are matched as by `match_paths`. Without probabilities the
-    predicted class has probability 1. "uncertain" is a rejection and needs probabilities.
+    Columns are ``path`` (or ``file``), ``label`` (or ``predicted``) and, where known, ``seed``,
+    probabilities ``prob_CLASS`` and, for parts of files, ``start`` and ``end``. Rows are matched as
+    by `match_paths`. Without probabilities the predicted class has probability 1. "uncertain" is a
+    rejection and needs probabilities.
 
     Args:
         file: The table.
@@ -60,10 +63,17 @@ def read_predictions(file: Path, corpus: Corpus) -> Predictions:
     """
     columns, rows = read_table(file)
     path, label = _column(file, columns, PATH), _column(file, columns, LABEL)
+    start, end = (find_column(file, columns, [name]) for name in ("start", "end"))
     labels = [c.removeprefix(PROBABILITY) for c in columns if c.startswith(PROBABILITY)]
     classes = labels or corpus.labels
     paths = {f"{file}, line {line}": str(row.get(path) or "") for line, row in rows}
-    matches = match_paths(paths, corpus.examples)
+    times = {}
+    if start and end and any(e.part for e in corpus.examples):
+        times = {
+            where: part_times(where, row.get(start), row.get(end))
+            for where, (_, row) in zip(paths, rows, strict=True)
+        }
+    matches = match_paths(paths, corpus.examples, times)
     lines: dict[tuple[int, str], int] = {}
     examples, seeds, accepted, probabilities = [], [], [], []
     for line, row in rows:
@@ -92,10 +102,17 @@ def read_predictions(file: Path, corpus: Corpus) -> Predictions:
     )
 
 
+def part_columns(examples: Sequence[Example]) -> dict[str, list[Any]]:
+    """Columns ``file``, ``start`` and ``end`` (NaN: end of the file); none if no part is there."""
+    if not any(e.part for e in examples):
+        return {}
+    ends = [math.nan if e.end is None else e.end for e in examples]
+    return {"file": [e.file for e in examples], "start": [e.start for e in examples], "end": ends}
+
+
 def _column(file: Path, columns: Sequence[str], names: Sequence[str]) -> str:
-    for name in names:
-        if name in columns:
-            return name
+    if found := find_column(file, columns, names):
+        return found
     raise CorpusError(f"{file}: no column {names[0]}; it has {', '.join(columns) or 'none'}")
 
 

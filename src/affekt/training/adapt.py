@@ -22,7 +22,7 @@ from ..metrics import gain_interval, scores
 from ..nn.checkpoint import Checkpoint
 from ..nn.emotion_model import EmotionModel, Statistics, prepare
 from ..nn.encoders.hashing import encoder_id
-from .clips import Clip, speakers
+from .clips import Clip, held_out_units, speakers
 from .embedding_cache import EmbeddingCache
 
 FOLDS = 5
@@ -96,7 +96,7 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: 
         labels,
         cache.encode(waves, spans),
         torch.tensor([labels.index(c.label) for c in clips]),
-        np.array([c.example.speaker for c in clips]),
+        np.array(held_out_units(clips)),
     )
     everything = np.arange(len(clips))
     before = data.old_predictions(data.pooled(everything, None))

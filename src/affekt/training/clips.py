@@ -106,6 +106,17 @@ def _split_by_clip(clips: Sequence[Clip], share: float, seed: int) -> tuple[list
     return inner, validation
 
 
+def held_out_units(clips: Sequence[Clip]) -> list[str]:
+    """What cross-validation holds out together, for each clip.
+
+    It is the speaker; parts that overlap, if they are all of one speaker.
+    """
+    groups = overlap_groups([c.example for c in clips])
+    if len(speakers(clips)) > 1 or len(set(groups)) == len(clips):
+        return [c.example.speaker for c in clips]
+    return [str(group) for group in groups]
+
+
 def speakers(clips: Sequence[Clip]) -> list[str]:
     """The speakers of clips, sorted."""
     return sorted({c.example.speaker for c in clips})

@@ -10,9 +10,9 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
-from ...audio import decoding
 from ...audio.recording import Recording
 from ...corpora.corpus import Corpus
+from ...corpora.parts import read_examples
 from ...corpora.registry import CORPORA
 from ...corpora.splits import anonymous
 from ...errors import AudioError
@@ -92,11 +92,10 @@ def check(corpus: Corpus, report: Report = silent) -> Check:
     sampling_rates: Counter[float] = Counter()
     unreadable: dict[str, str] = {}
     warnings: dict[str, list[str]] = defaultdict(list)
-    for done, example in enumerate(corpus.examples, 1):
-        try:
-            recording = decoding.read(example.path)
-        except AudioError as error:
-            unreadable[example.id] = str(error)
+    for done, (index, recording) in enumerate(read_examples(corpus.examples), 1):
+        example = corpus.examples[index]
+        if isinstance(recording, AudioError):
+            unreadable[example.id] = str(recording)
         else:
             by_samples[hashlib.sha256(recording.wave.tobytes()).hexdigest()].append(example.id)
             seconds[example.id] = recording.seconds

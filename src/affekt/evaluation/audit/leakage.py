@@ -2,13 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 
-from ...audio import decoding
 from ...audio.recording import Recording
 from ...corpora.corpus import Corpus
+from ...corpora.parts import overlapping, read_examples
 from ...corpora.splits import Fold, one_class_speakers
-from ...errors import AudioError
 from ...plural import counted
 from ...progress import Event, Report, silent
 from ...run_result import RunResult
@@ -54,11 +52,11 @@ def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]
         folds: Training, validation and test part of each fold.
         report: Called after each recording that is decoded.
     """
-    examples = list({e.path: e for f in folds for e in (*f.train, *f.val, *f.test)}.values())
+    examples = list({e.recording: e for f in folds for e in (*f.train, *f.val, *f.test)}.values())
     recordings = _decoded(examples, report)
     cases = [*_shared(folds), *_shared_sentences(folds), *_near_duplicates(folds, recordings)]
     findings = summarised(cases, counted(len(folds), "fold"))
-    return findings + _confounding([e for e in examples if e.path in recordings], recordings)
+    return findings + _confounding([e for e in examples if e.recording in recordings], recordings)
 
 
 def audit_run(result: RunResult) -> list[Finding]:
@@ -116,15 +114,15 @@ def _shared(folds: Sequence[Fold]) -> Iterator[Case]:
         if both := _common(fold.train, fold.val, "speaker"):
             what = "validation speakers in the training part"
             yield Case("choice", "serious", what, where, both)
-        if both := _common(fold.train, fold.test, "path"):
+        if both := _common_audio(fold.train, fold.test):
             what = "test recordings in the training part"
             yield Case("recording", "serious", what, where, both)
-        if both := _common(fold.val, fold.test, "path"):
+        if both := _common_audio(fold.val, fold.test):
             what = "test recordings in the validation part"
             yield Case("choice", "serious", what, where, both)
-        times = Counter(e.path for e in (*training, *fold.test))
-        if repeated := [path for path, n in times.items() if n > 1]:
-            tested = {*_common(training, fold.test, "path")} & set(repeated)
+        times = Counter(e.recording for e in (*training, *fold.test))
+        if repeated := [name for name, n in times.items() if n > 1]:
+            tested = {*_common(training, fold.test, "recording")} & set(repeated)
             severity: Severity = "serious" if tested else "note"
             what = "recordings more than once in a fold"
             yield Case("oversampling", severity, what, where, repeated)
@@ -136,19 +134,21 @@ def _shared_sentences(folds: Sequence[Fold]) -> Iterator[Case]:
         if same := [e for e in fold.test if e.text and e.text in trained]:
             what = "test clips whose sentence is also in the training part"
             sentences = sorted({e.text for e in same})
-            yield Case("text", "note", what, f"fold {number}", [e.path for e in same], sentences)
+            yield Case(
+                "text", "note", what, f"fold {number}", [e.recording for e in same], sentences
+            )
 
 
 def _near_duplicates(folds: Sequence[Fold], recordings: Mapping[str, Recording]) -> Iterator[Case]:
-    paths = list(recordings)
-    pairs = matching_pairs([coarse_log_mel(recordings[p].wave) for p in paths])
+    names = list(recordings)
+    pairs = matching_pairs([coarse_log_mel(recordings[n].wave) for n in names])
     for number, fold in enumerate(folds):
-        part = {e.path: "train" for e in (*fold.train, *fold.val)}
-        part |= {e.path: "test" for e in fold.test}
+        part = {e.recording: "train" for e in (*fold.train, *fold.val)}
+        part |= {e.recording: "test" for e in fold.test}
         across = [
-            f"{paths[i]} = {paths[j]} ({correlation:.2f})"
+            f"{names[i]} = {names[j]} ({correlation:.2f})"
             for i, j, correlation in pairs
-            if {part.get(paths[i]), part.get(paths[j])} == {"train", "test"}
+            if {part.get(names[i]), part.get(names[j])} == {"train", "test"}
         ]
         if across:
             what = "test recordings that nearly equal a training recording"
@@ -159,7 +159,7 @@ def _confounding(examples: Sequence[Example], recordings: Mapping[str, Recording
     """Findings on what predicts the class without its emotion."""
     if len({e.label for e in examples}) < 2:
         return []
-    own = [recordings[e.path] for e in examples]
+    own = [recordings[e.recording] for e in examples]
     results = probes(examples, [r.seconds for r in own], [rms_level(r) for r in own])
     single, speakers = one_class_speakers(examples), {e.speaker for e in examples}
     of_one_class = f"{len(single)} of {counted(len(speakers), 'speaker')} with one class only"
@@ -173,11 +173,22 @@ def _common(one: Iterable[Example], other: Iterable[Example], attribute: str) ->
     return sorted({getattr(e, attribute) for e in one} & {getattr(e, attribute) for e in other})
 
 
+def _common_audio(one: Sequence[Example], other: Sequence[Example]) -> list[str]:
+    """Recordings of `other` that are in `one` too, completely or by an overlapping part."""
+    first, second = ({e.recording for e in examples} for examples in (one, other))
+    shared = first & second
+    for pair in overlapping([*one, *other]):
+        for a, b in (pair, pair[::-1]):
+            if a.recording in first and b.recording in second:
+                shared.add(b.recording)
+    return sorted(shared)
+
+
 def _decoded(examples: Sequence[Example], report: Report) -> dict[str, Recording]:
-    """Recordings by path, without those that cannot be read: ``affekt data check`` lists them."""
+    """Recordings by name, without those that cannot be read: ``affekt data check`` lists them."""
     recordings = {}
-    for done, example in enumerate(examples, 1):
-        with suppress(AudioError):
-            recordings[example.path] = decoding.read(example.path)
+    for done, (index, found) in enumerate(read_examples(examples), 1):
+        if isinstance(found, Recording):
+            recordings[examples[index].recording] = found
         report(Event("read recordings", done, len(examples)))
     return recordings

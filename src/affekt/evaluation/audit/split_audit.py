@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...corpora import manifest
+from ...corpora.parts import overlap_groups
 from ...errors import CorpusError
 from ...plural import counted
 from ...types import ANONYMOUS, Example
@@ -38,15 +39,15 @@ def read_manifest(path: Path) -> tuple[tuple[Example, ...], list[Finding]]:
     present = [row for row in known if Path(row.example.path).is_file()]
     if not present:
         raise CorpusError(f"{path}: no row has an existing file and a split of {', '.join(PARTS)}")
-    files = _by_file(present)
-    examples = {row.line: row.example for row in present}
-    for own in files:
-        for row in own:
-            examples[row.line] = replace(row.example, path=own[0].example.path)
+    files = [
+        [row._replace(example=replace(row.example, path=own[0].example.path)) for row in own]
+        for own in _by_file(present)
+    ]
+    examples = {row.line: row.example for own in (present, *files) for row in own}
     findings = [
         *_refused("split", "rows with an unknown split", rows, known),
         *_refused("recording", "rows whose file does not exist", known, present),
-        *_contradictions(files),
+        *_contradictions([group for own in files for group in _by_audio(own)]),
         *_without_speaker(present),
     ]
     return tuple(map(_with_speaker, examples.values())), findings
@@ -92,6 +93,17 @@ def _by_file(rows: Sequence[_Row]) -> list[list[_Row]]:
         status = Path(row.example.path).stat()
         files[status.st_dev, status.st_ino].append(row)
     return list(files.values())
+
+
+def _by_audio(rows: Sequence[_Row]) -> list[list[_Row]]:
+    """Rows of one file, divided where they are parts that do not overlap."""
+    examples = [row.example for row in rows]
+    if not any(example.part for example in examples):
+        return [list(rows)]
+    groups: dict[int, list[_Row]] = defaultdict(list)
+    for row, group in zip(rows, overlap_groups(examples), strict=True):
+        groups[group].append(row)
+    return list(groups.values())
 
 
 def _refused(
@@ -143,4 +155,4 @@ def _without_speaker(rows: Sequence[_Row]) -> Iterator[Finding]:
 
 def _with_speaker(example: Example) -> Example:
     """The example, as a speaker of its own if it has none."""
-    return example if example.speaker else replace(example, speaker=ANONYMOUS + example.id)
+    return example if example.speaker else replace(example, speaker=ANONYMOUS + example.file)

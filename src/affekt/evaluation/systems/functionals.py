@@ -30,7 +30,7 @@ from ...metrics import uar
 from ...nn.emotion_model import rms_normalised
 from ...plural import counted
 from ...progress import Event, Report, silent
-from ...training.clips import Clip
+from ...training.clips import Clip, held_out_units
 from .features import FeatureCache
 from .system import ConfiguredSystem, TrainingPart
 
@@ -123,7 +123,7 @@ def grid_search(
         CorpusError: There are too few speakers or clips for inner folds.
     """
     targets = [c.label for c in clips]
-    speakers = [c.example.speaker for c in clips]
+    speakers = held_out_units(clips)
     search = GridSearchCV(
         make_pipeline(StandardScaler(), classifier),
         grid,
