@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from .cli import app, complain
 from .cli.aliases import replace_old_names
+from .cli.files import name_standard_input
 from .config import explain
 from .errors import AffektError, DamagedFileWarning, RenamedWarning
 from .extras import optional_import
@@ -56,7 +57,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _command(arguments: list[str]) -> int:
-    arguments, messages = replace_old_names(arguments)
+    arguments, messages = replace_old_names(name_standard_input(arguments))
     for message in messages:
         complain(message)
     with optional_import("this command"):

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from ..errors import AffektError, AudioError
 from ..plural import counted
 from .app import Cache, app, complain, progress, say
+from .files import recordings
 
 Labels = Annotated[dict[str, str] | None, Parameter(name="--labels")]
 
@@ -97,15 +98,11 @@ def _statistics(folder: Path, out: Path, base: str, *, neutral: bool) -> int:
         neutral: Whether the recordings are neutral speech.
     """
     from ..audio import decoding
-    from ..audio.listing import LeftOut, expand
     from ..inference.recognizer import load
 
     if out.exists():
         raise AffektError(f"{out}: exists; choose another name")
-    left_out = LeftOut()
-    files = expand([str(folder)], left_out)
-    if note := left_out.note():
-        say(note)
+    files = recordings([str(folder)])
     recognizer = load(base)
     statistics = replace(recognizer.statistics_of([]), neutral=neutral)
     unread = 0
@@ -119,8 +116,8 @@ def _statistics(folder: Path, out: Path, base: str, *, neutral: bool) -> int:
     if not statistics.segments:
         raise AffektError(f"{folder}: no speech in {counted(len(files), 'recording')}")
     statistics.save(out)
-    recordings = counted(len(files) - unread, "recording")
-    print(f"statistics: {out}, {counted(statistics.segments, 'segment')} of {recordings}")
+    used = counted(len(files) - unread, "recording")
+    print(f"statistics: {out}, {counted(statistics.segments, 'segment')} of {used}")
     if statistics.segments < 60 and not neutral:
         say("less than half a minute of speech: the statistics are not reliable yet")
     return 2 if unread else 0

@@ -6,6 +6,7 @@ from typing import Literal
 from ..errors import AffektError
 from ..plural import counted
 from .app import app, complain, progress, say
+from .files import recordings, source
 
 
 @app.command
@@ -37,9 +38,10 @@ def embed(
     if not files:
         raise AffektError("embed needs a recording: affekt embed call.wav --out call.parquet")
     recognizer = load(model)
+    names = recordings(files)
     with progress() as report:
-        errors = write_embeddings(recognizer, files, out, level, report)
+        errors = write_embeddings(recognizer, [source(name) for name in names], out, level, report)
     for error in errors:
         complain(error)
-    say(f"written: {out}, level {level}, {counted(len(files) - len(errors), 'recording')}")
+    say(f"written: {out}, level {level}, {counted(len(names) - len(errors), 'recording')}")
     return 2 if errors else 0

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -15,6 +14,8 @@ from cyclopts import Parameter
 from ..errors import AffektError, AudioError
 from ..progress import Event, Report, silent
 from .app import app, complain, console, progress, save, say
+from .files import recordings
+from .files import sources as opened
 from .target import Target, named
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def predict(
     Parameters
     ----------
     files:
+        Recordings, folders of them, patterns such as "calls/*.wav", or "-" for standard input.
         wav, flac, ogg, opus, mp3, aiff; m4a, mp4, webm, avi with the extra media.
     model:
         Name of a bundled model, or a model folder.
@@ -80,14 +82,15 @@ def predict(
         from ..report.figures.charts import kind_of
 
         kind_of(plot)  # refuse a wrong suffix before any work
-    target = Target(out, files) if out else None
-    sources = [("", partial(str, file)) for file in files]
+    names = recordings(files)
+    target = Target(out, names) if out else None
+    sources = opened(names)
     statistics, learn = None, normalisation == "auto"
     if learn:
         statistics = short_statistics(recognizer, () if split else sources)
     elif normalisation:
         statistics = load_statistics(Path(normalisation))
-    printer = _Printer(files, as_json, target, plot)
+    printer = _Printer(names, as_json, target, plot)
     options = Options(split, statistics, learn, observe=printer.observe)
     failed = 0
     with progress() as report:
@@ -97,7 +100,7 @@ def predict(
             failed += not printer.recording(index, (result for _, result in own))
     if target:
         target.write()
-    if failed < len(files):
+    if failed < len(names):
         say(f"{recognizer.name}: {recognizer.intended_use}")
         say(f"license: {recognizer.license}")
     return 2 if failed else 0

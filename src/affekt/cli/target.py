@@ -67,7 +67,7 @@ def named(path: Path, file: str, taken: list[Path]) -> Path:
         file: The recording.
         taken: Paths of other recordings.
     """
-    stem = f"{path.stem}-{Path(file).stem}"
+    stem = f"{path.stem}-{Path(file).stem.strip('<>')}"  # <stdin>
     own, number = path.with_stem(stem), 2
     while own in taken:
         own, number = path.with_stem(f"{stem}-{number}"), number + 1

@@ -10,6 +10,7 @@ from ..atomic import write
 from ..audio.decoding import read
 from ..audio.recording import Recording
 from ..audio.segmentation import to_seconds
+from ..audio.source import Source
 from ..errors import AffektError, AudioError
 from ..extras import optional_import
 from ..inference.embedding import Level, embedding
@@ -27,7 +28,7 @@ BATCH = 240.0  # s of recordings that are encoded at a time
 
 def write_embeddings(
     recognizer: "Recognizer",
-    files: Sequence[str | Path],
+    files: Sequence[Source],
     out: Path,
     level: Level = "segment",
     report: Report = silent,
@@ -101,7 +102,7 @@ def _rows(recordings: Iterable["EncodedRecording"], level: Level) -> Iterator[di
 
 
 def _batches(
-    files: Sequence[str | Path], errors: list[AudioError], report: Report
+    files: Sequence[Source], errors: list[AudioError], report: Report
 ) -> Iterator[list[Recording]]:
     """Decode recordings in batches; errors of those that cannot be read are added to `errors`."""
     batch: list[Recording] = []
