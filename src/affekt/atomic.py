@@ -23,6 +23,19 @@ def new_folder(folder: Path) -> Path:
     return folder
 
 
+def check_writable(path: Path) -> None:
+    """Check, before any work, that a file or folder can be created.
+
+    Raises:
+        AffektError: It cannot: the nearest folder that exists is a file or is write-protected.
+    """
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise AffektError(f"{path}: cannot be written: {folder} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise AffektError(f"{path}: cannot be written: no permission to write to {folder}")
+
+
 def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:
     """Fill a temporary folder next to the target, then rename it.
 

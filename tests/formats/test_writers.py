@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import numpy as np
 import pytest
@@ -16,7 +19,9 @@ from pympi import Eaf
 from affekt import AffektError
 from affekt.__main__ import run
 from affekt.audio.decoding import read
-from affekt.formats.writers import FILE_FOR_ALL, FILE_PER_RECORDING, writer
+from affekt.audio.source import shown
+from affekt.cli.target import Target
+from affekt.formats.writers import FILE_FOR_ALL, FILE_PER_RECORDING, TEXT_FORMATS, writer
 
 HOSTILE = '=1+1 "<b>&é\n-->'
 
@@ -91,6 +96,56 @@ def test_rttm(predictions):
     assert lines[0] == [
         "SPEAKER", "a_call", "1", "0.000", "1.920", "<NA>", "<NA>", "anger", "0.7000", "<NA>",
     ]  # fmt: skip
+
+
+def test_rttm_names_recordings_of_one_stem_apart(predictions):
+    files = ["x/a/a b.wav", "x/b/a b.wav", "x/b/a b.mp3", "x/a_b.wav", "x/c d.wav", "x/a/a_b.wav"]
+    own = [replace(predictions[0], file=file) for file in files]
+    names = [line.split()[1] for line in FILE_FOR_ALL[".rttm"](own).splitlines()]
+    assert names == [
+        "a/a_b.wav", "b/a_b.wav", "b/a_b.mp3", "a_b.wav", "c_d", "a/a_b.wav-2"
+    ]  # fmt: skip
+
+
+def test_elan_finds_the_recording_and_a_servers_folder_is_not_disclosed(predictions, tmp_path):
+    (tmp_path / "my calls").mkdir()
+    recording = tmp_path / "my calls/bad\udcff é.wav"
+    recording.touch()
+    own = [replace(predictions[0], file=shown(recording))]
+    write, _ = writer(tmp_path / "out.eaf")
+    write(own, tmp_path / "out.eaf")
+    [media] = Eaf(tmp_path / "out.eaf").media_descriptors
+    assert Path(os.fsdecode(unquote_to_bytes(urlsplit(media["MEDIA_URL"]).path))) == recording
+    assert media["RELATIVE_MEDIA_URL"] == "./my%20calls/bad%FF%20%C3%A9.wav"
+    for name in ("/etc/passwd", "C:\\calls\\passwd", "passwd"):
+        text = TEXT_FORMATS[".eaf"]([replace(predictions[0], file=name)])
+        assert 'MEDIA_URL="./passwd" RELATIVE_MEDIA_URL="./passwd"' in text
+        assert "file:" not in text
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".eaf", ".audformat"])
+def test_a_failed_predict_leaves_no_file(suffix, tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    out = tmp_path / f"new/out{suffix}"
+    broken = [str(tmp_path / "broken.wav"), str(tmp_path / "none.wav")]
+    assert run(["predict", *broken, "--out", str(out)]) == 2
+    assert not out.parent.exists()
+    out.parent.mkdir()
+    out.write_text("mine")
+    assert run(["predict", str(DEMO[0]), "--out", str(out)]) == 2
+    assert [p.read_text() for p in out.parent.iterdir()] == ["mine"]
+    (tmp_path / "file").touch()
+    with pytest.raises(AffektError, match="file is not a folder"):
+        Target(tmp_path / f"file/out{suffix}", broken)
+
+
+def test_utterances_before_an_error_are_not_written(predictions, tmp_path):
+    target = Target(tmp_path / "a.csv", ["dir/a call.wav", "b.wav"])
+    target.take(predictions[0])
+    target.take(replace(predictions[0], file="b.wav"))
+    target.drop("dir/a call.wav")
+    target.write()
+    assert [r["file"] for r in csv.DictReader((tmp_path / "a.csv").open())] == ["b.wav"]
 
 
 def test_channels_that_were_recognised_separately(predictions, tmp_path):

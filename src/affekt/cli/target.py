@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..atomic import check_writable
 from ..errors import AffektError
 from .app import say
 
@@ -19,7 +20,7 @@ class Target:
         files: The recordings.
 
     Raises:
-        AffektError: A file exists, or no format has its suffix.
+        AffektError: A file exists or cannot be written, or no format has its suffix.
     """
 
     def __init__(self, out: Path, files: Sequence[str]) -> None:
@@ -37,26 +38,26 @@ class Target:
         for path in self.predictions:
             if path.exists():
                 raise AffektError(f"{path}: exists; choose another name")
+        check_writable(out)
 
     def take(self, prediction: "Prediction") -> None:
         """Add a prediction to its file."""
         self.predictions[self.path_of[prediction.file]].append(prediction)
 
     def drop(self, file: str) -> None:
-        """Drop the file of a recording that could not be read."""
+        """Drop the predictions of a recording that could not be read to its end."""
         from ..audio.source import shown
 
-        if self.each:
-            self.predictions.pop(self.path_of[shown(file)], None)
+        path = self.path_of[shown(file)]
+        self.predictions[path] = [p for p in self.predictions[path] if p.file != shown(file)]
 
     def write(self) -> None:
-        """Write all files, each atomically."""
-        many = self.each and len(self.predictions) > 1
-        for path, predictions in self.predictions.items():
+        """Write all files, each atomically; none without predictions."""
+        written = {path: own for path, own in self.predictions.items() if own}
+        many = self.each and len(written) > 1
+        for path, predictions in written.items():
             self._write(predictions, path)
-            say(
-                f"written: {path}" + (f", of {predictions[0].file}" if many and predictions else "")
-            )
+            say(f"written: {path}" + (f", of {predictions[0].file}" if many else ""))
 
 
 def named(path: Path, file: str, taken: list[Path]) -> Path:

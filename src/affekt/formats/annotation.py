@@ -1,14 +1,19 @@
 """Writers for annotation tools: Praat's TextGrid and ELAN's EAF, with the same tiers."""
 
+import os
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
+from urllib.parse import quote
 
 from ..sanitise import printable
 from ..types import Prediction
+
+ESCAPED = re.compile(r"\\udc([89a-f][0-9a-f])")  # a byte of a name that is not UTF-8
 
 
 class Span(NamedTuple):
@@ -60,8 +65,14 @@ def _filled(spans: Sequence[Span], end: float) -> list[Span]:
     return filled
 
 
-def elan(predictions: Sequence[Prediction]) -> str:
-    """ELAN's EAF, with the same tiers as `textgrid`."""
+def elan(predictions: Sequence[Prediction], folder: Path | None = None) -> str:
+    """ELAN's EAF, with the same tiers as `textgrid`.
+
+    Args:
+        predictions: Predictions of one recording.
+        folder: Folder of the EAF, for the path of the recording; without it the EAF has only the
+            name of the recording, for which ELAN looks in the folder of the EAF.
+    """
     root = ET.Element(
         "ANNOTATION_DOCUMENT",
         AUTHOR="affekt",
@@ -75,8 +86,8 @@ def elan(predictions: Sequence[Prediction]) -> str:
     )  # fmt: skip
     header = ET.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
     if predictions:
-        url = Path(predictions[0].file).absolute().as_uri()
-        ET.SubElement(header, "MEDIA_DESCRIPTOR", MEDIA_URL=url, MIME_TYPE="audio/*")
+        media = _media(predictions[0].file, folder)
+        ET.SubElement(header, "MEDIA_DESCRIPTOR", media, MIME_TYPE="audio/*")
     order = ET.SubElement(root, "TIME_ORDER")
     number = 0
     for name, spans in _tiers(predictions).items():
@@ -100,6 +111,24 @@ def elan(predictions: Sequence[Prediction]) -> str:
     )  # fmt: skip
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _media(file: str, folder: Path | None) -> dict[str, str]:
+    """Addresses of a recording: of the file itself, and relative to the EAF.
+
+    Args:
+        file: The recording.
+        folder: As of `elan`.
+    """
+    if folder is None:
+        address = "./" + quote(PureWindowsPath(file).name, errors="replace")
+        return {"MEDIA_URL": address, "RELATIVE_MEDIA_URL": address}
+    path = Path(file)
+    if not path.exists():
+        path = Path(ESCAPED.sub(lambda match: chr(0xDC00 + int(match[1], 16)), file))
+    relative = Path(os.path.relpath(path.absolute(), folder)).as_posix()
+    address = quote(os.fsencode(relative if relative.startswith("../") else f"./{relative}"))
+    return {"MEDIA_URL": path.absolute().as_uri(), "RELATIVE_MEDIA_URL": address}
 
 
 def _tiers(predictions: Sequence[Prediction]) -> dict[str, list[Span]]:

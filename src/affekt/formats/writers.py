@@ -7,8 +7,10 @@ formulas. The formats of annotation tools are in `annotation`.
 import csv
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from ..atomic import write, write_folder
@@ -82,17 +84,37 @@ def _clock(seconds: float, point: str) -> str:
 def rttm(predictions: Sequence[Prediction]) -> str:
     """Rich Transcription Time Marked; the label is in the field of the speaker's name.
 
-    A recording is identified by its name without suffix, or by its path if two share that name.
+    Recordings are identified by their names without suffix; those that share one, by their paths
+    below the folder that they have in common. Blanks become underscores.
     """
-    files = {p.file: Path(p.file).stem for p in predictions}
-    same = Counter(files.values())
-    ids = {file: stem if same[stem] == 1 else file for file, stem in files.items()}
+    ids = _recording_ids(list(dict.fromkeys(p.file for p in predictions)))
     return "".join(
-        f"SPEAKER {'_'.join(ids[p.file].split()) or 'recording'} {p.channel or 1} "
-        f"{p.start:.3f} "
-        f"{p.duration:.3f} <NA> <NA> {'_'.join(p.label.split())} {p.confidence:.4f} <NA>\n"
+        f"SPEAKER {ids[p.file]} {p.channel or 1} {p.start:.3f} {p.duration:.3f} <NA> <NA> "
+        f"{_field(p.label)} {p.confidence:.4f} <NA>\n"
         for p in predictions
     )
+
+
+def _field(text: str) -> str:
+    """A field of RTTM, which has no blanks."""
+    return "_".join(text.split()) or "<NA>"
+
+
+def _recording_ids(files: Sequence[str]) -> dict[str, str]:
+    """Identifiers of recordings by file, each a different one."""
+    stems = {file: _field(Path(file).stem) for file in files}
+    times = Counter(stems.values())
+    shared = [file for file in files if times[stems[file]] > 1]
+    common = os.path.commonpath([Path(file).absolute().parent for file in shared] or [Path()])
+    ids: dict[str, str] = {}
+    for file in [*(f for f in files if times[stems[f]] == 1), *shared]:
+        path = os.path.relpath(Path(file).absolute(), common)
+        name = unique = stems[file] if times[stems[file]] == 1 else _field(Path(path).as_posix())
+        number = 2
+        while unique in ids.values():
+            unique, number = f"{name}-{number}", number + 1
+        ids[file] = unique
+    return ids
 
 
 def database(predictions: Sequence[Prediction], folder: Path) -> None:
@@ -102,8 +124,14 @@ def database(predictions: Sequence[Prediction], folder: Path) -> None:
     write_folder(folder, lambda part: save_database(predictions, part))
 
 
-FILE_FOR_ALL = {".jsonl": json_lines, ".csv": table, ".rttm": rttm}
-FILE_PER_RECORDING = {".srt": subrip, ".vtt": webvtt, ".textgrid": textgrid, ".eaf": elan}
+TextFormat = Callable[[Sequence[Prediction]], str]
+FILE_FOR_ALL: dict[str, TextFormat] = {".jsonl": json_lines, ".csv": table, ".rttm": rttm}
+FILE_PER_RECORDING: dict[str, TextFormat] = {
+    ".srt": subrip,
+    ".vtt": webvtt,
+    ".textgrid": textgrid,
+    ".eaf": elan,
+}
 TEXT_FORMATS = FILE_FOR_ALL | FILE_PER_RECORDING
 DATABASE = ".audformat"
 Writer = Callable[[Sequence[Prediction], Path], None]
@@ -128,6 +156,8 @@ def writer(path: Path) -> tuple[Writer, bool]:
         return database, False
     if text := TEXT_FORMATS.get(suffix):
         separate = suffix in FILE_PER_RECORDING
+        if suffix == ".eaf":
+            text = partial(elan, folder=path.absolute().parent)
         return lambda predictions, target: write(target, text(predictions)), separate
     known = ", ".join([*FILE_FOR_ALL, DATABASE, *FILE_PER_RECORDING])
     raise AffektError(f"{path}: no format has this suffix; use one of {known}")
