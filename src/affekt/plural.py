@@ -1,6 +1,13 @@
 """Numbers with their nouns, for messages."""
 
 
+def size_of(clips: int, speakers: int) -> str:
+    """Numbers of clips and known speakers: "4 clips, 2 speakers", "4 clips, speakers unknown"."""
+    return f"{counted(clips, 'clip')}, " + (
+        counted(speakers, "speaker") if speakers else "speakers unknown"
+    )
+
+
 def counted(number: int, noun: str) -> str:
     """A number and its noun in the singular or plural: "1 clip", "2 clips".
 

@@ -12,6 +12,7 @@ from .errors import AffektError
 from .nn.training_info import CorpusInfo, Record, TrainingInfo
 from .provenance import comparable
 from .renamed_settings import renamed_keys
+from .types import unit_of
 
 FILE = "metrics.json"
 RECORDINGS = "recordings.json"  # hash of each audio file, next to metrics.json
@@ -162,6 +163,11 @@ class RunResult(Record):
         if "hashes" in self.model_fields_set:
             stored["hashes"] = self.hashes
         return comparable(stored)
+
+    @property
+    def unit(self) -> str:
+        """What the intervals are over: "speakers", or "clips" where speakers are unknown."""
+        return unit_of(self.per_speaker)
 
     def score(self, name: str) -> float:
         """One of `affekt.metrics.SCORES` by its name."""

@@ -1,5 +1,6 @@
 """Inputs and results as plain values: examples, segments, predictions, warnings."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +17,11 @@ OLD_KEYS = {  # of `Prediction.to_dict`: old name: new name
     "source_segments": "normalisation_segments",
 }
 ANONYMOUS = "\N{BULLET}clip "  # before the id of a clip whose speaker is unknown
+
+
+def unit_of(speakers: Iterable[str]) -> str:
+    """What folds and intervals are over: "speakers", or "clips" where speakers are unknown."""
+    return "clips" if any(ANONYMOUS in speaker for speaker in speakers) else "speakers"
 
 
 def part_name(start: float, end: float | None) -> str:

@@ -1,14 +1,18 @@
 """The harness must not let a test speaker touch anything that is chosen or learned."""
 
 import dataclasses
+import io
 import json
 import os
+import re
 import signal
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from rich.console import Console
 from sklearn.tree import DecisionTreeClassifier
 
 from affekt import AffektError
@@ -16,10 +20,14 @@ from affekt.config import Config
 from affekt.corpora.registry import load_corpus
 from affekt.evaluation.audit.leakage import audit_run
 from affekt.evaluation.protocol_text import TEST_FOLD_SELECTS
+from affekt.evaluation.results import load_run
 from affekt.evaluation.runner import evaluate
 from affekt.evaluation.systems.paper import PaperSystem
 from affekt.evaluation.systems.registry import Maker
 from affekt.progress import silent
+from affekt.report.console import score_table, study_table
+from affekt.report.model_card import model_card
+from affekt.report.page import study_page
 from affekt.training.balance import cut
 from affekt.training.clips import inner_split, load_clips
 from affekt.types import ANONYMOUS
@@ -295,6 +303,20 @@ def test_where_nobody_knows_who_speaks_the_protocol_says_so(corpus, tiny_config,
     assert "3 folds by clip" in metrics["protocol"]
     assert "speakers are unknown" in metrics["protocol"]
     assert not any("one class only" in note for note in metrics["notes"])
+    assert metrics.title == "(speakers unknown)"
+    assert metrics.corpus.speakers == 0
+    capture = Console(file=io.StringIO(), width=200)
+    capture.print(score_table(metrics), study_table([(metrics.title, metrics)] * 2))
+    both = [load_run(tmp_path / "o")] * 2
+    pages = [page for lang in ("en", "zh") for page in astuple(study_page(both, lang))]
+    [training] = metrics.runs[:1]
+    card = model_card("m", "", corpus.labels, training.to_json() | metrics.to_json(), metrics)
+    for text in (capture.file.getvalue(), *pages, card):
+        claims = re.sub("(NOT|not) (a score )?on unseen speakers", "", text)
+        assert not re.search(
+            r"(over|unseen|test|training|validation) speakers?\b|\d speakers?\b|位说话人", claims
+        )
+        assert "speakers unknown" in text or "语音" in text or "over clips" in text
 
 
 def test_a_class_that_no_validation_speaker_has_is_noted(corpus, tiny_config, tmp_path):

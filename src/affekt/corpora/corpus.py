@@ -8,7 +8,7 @@ from typing import Any
 from ..content import hash_files
 from ..errors import CorpusError
 from ..plural import counted
-from ..types import Example
+from ..types import ANONYMOUS, Example
 from .splits import Fold, FoldTable, corpus_folds, marked_fold, official, speaker_folds
 
 FOLDS = 5  # for corpora without a usual number of folds
@@ -113,7 +113,7 @@ class Corpus:
         return {
             "name": self.name,
             "clips": len(self.examples),
-            "speakers": len(self.speakers),
+            "speakers": sum(ANONYMOUS not in speaker for speaker in self.speakers),
             "labels": dict(sorted(Counter(e.label for e in self.examples).items())),
             "terms": self.license,
             "digest": self.digest(),

@@ -30,6 +30,7 @@ from ..run_result import FILE, ExistingModel, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
 from .folds import among
 from .prediction_table import Predictions, part_columns, read_predictions
+from .protocol_text import SPEAKERS_UNKNOWN
 from .runner import measure, rejection_scores
 
 BATCH = 32  # recordings that are encoded together
@@ -201,7 +202,7 @@ def _write(
     )
     metrics |= {
         "system": found.name,
-        "title": f"{found.name} {MARK}",
+        "title": f"{found.name} {MARK}{_speakers_mark(corpus)}",
         "protocol": _protocol(corpus, found),
         "notes": [*_notes(existing, found), *corpus.notes],
         "gender": {e.speaker: e.gender for e in corpus.examples if e.gender},
@@ -236,12 +237,16 @@ def _protocol(corpus: Corpus, found: Predictions) -> str:
     return PROTOCOL.format(what=found.name, clips=len(corpus.examples), who=who)
 
 
+def _speakers_mark(corpus: Corpus) -> str:
+    return f" {SPEAKERS_UNKNOWN}" if anonymous(corpus.examples) else ""
+
+
 def _notes(existing: ExistingModel, found: Predictions) -> list[str]:
     notes = []
     if existing.unseen_speakers is False:
         notes.append(SEEN.format(model=found.name))
     if existing.unseen_speakers is None:
-        notes.append("it is unknown who was trained on: the speakers may be known to the model")
+        notes.append("it is unknown who was trained on: test speakers may be among them")
     if existing.left_out:
         clips = ", ".join(f"{label} {count}" for label, count in existing.left_out.items())
         notes.append(f"clips left out, of classes that {found.name} does not have: {clips}")

@@ -8,6 +8,7 @@ from ..config import Protocol as ProtocolSettings
 from ..corpora.corpus import Corpus
 from ..corpora.splits import Fold, anonymous, fold_notes, single_speaker
 from ..plural import counted
+from ..types import unit_of
 
 SELECTION = "epochs and settings are selected inside the training part, {validation}; "
 PROTOCOL = (
@@ -34,9 +35,10 @@ SCORING = (
 )
 NORMALISATION = {"fold": "(domain normalisation)", "speaker": "(speaker normalisation)"}
 LACKING = {
-    "validation_lacks": "the validation speakers lack a class",
-    "training_lacks": "a class is spoken by validation speakers only",
+    "validation_lacks": "the validation {who} lack a class",
+    "training_lacks": "a class occurs in validation {who} only",
 }
+SPEAKERS_UNKNOWN = "(speakers unknown)"
 
 
 def marked_title(
@@ -54,6 +56,8 @@ def marked_title(
         corpus: The corpus.
     """
     marks = [title]
+    if anonymous(corpus.examples):
+        marks.append(SPEAKERS_UNKNOWN)
     if training_info[0].get("encoder", "").startswith("random start"):
         marks.append("(random start)")
     if settings.paper_protocol:
@@ -84,9 +88,11 @@ def notes(
     result = [TEST_FOLD_SELECTS] if paper_protocol else []
     inner = not paper_protocol
     result += [*corpus.notes, *fold_notes(corpus.examples, folds, inner_validation=inner)]
+    who = unit_of(corpus.speakers)
     for key, text in LACKING.items():
         if number := sum(bool(info.get(key)) for info in training_info):
-            result.append(f"in {number} of {counted(len(training_info), 'training')} {text}")
+            trainings = counted(len(training_info), "training")
+            result.append(f"in {number} of {trainings} {text.format(who=who)}")
     return result
 
 

@@ -23,6 +23,7 @@ class CorpusInfo(Record):
     name: str = ""
     clips: int = 0
     speakers: int = 0
+    """Number of known speakers; 0 where speakers are unknown."""
     labels: dict[str, int] = Field(default_factory=dict)
     """Number of clips of each class."""
     license: str = Field(

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ..atomic import write
 from ..evaluation.results import load_run
+from ..plural import size_of
 from ..report.figures import charts
 from ..report.page import embedded, render
 from ..sanitise import csv_text
@@ -61,11 +62,13 @@ def write_reproduction(results: Results, out: Path) -> list[Path]:
         rows = pd.DataFrame(table.rows, columns=list(table.head)).map(_csv_cell)
         paths.append(out / "tables" / f"{table.name}.csv")
         write(paths[-1], rows.to_csv(index=False))
+    corpus = next(iter(results.ours.values())).metrics
     content: dict[str, Any] = {
         "paper": results.paper,
         "tables": shown,
         "figures": {name: embedded(figure) for name, figure in drawn.items()},
-        "corpus": next(iter(results.ours.values())).metrics,
+        "corpus": corpus,
+        "size": size_of(corpus.clips, corpus.corpus.speakers if corpus.unit == "speakers" else 0),
         "runs": [run for runs in (results.ours, results.paper_protocol) for run in runs.values()],
     }
     for kind in ("md", "html"):

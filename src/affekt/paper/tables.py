@@ -17,8 +17,8 @@ SCORE_HEAD = (
 )  # fmt: skip
 SCORE_NOTE = (
     "Accuracy and UAR in percent. Ours: epochs and settings are selected inside the training part; "
-    "pooled over folds, mean and standard deviation over seeds, interval over speakers. "
-    "paper_protocol: trained on all training speakers (ours: without the validation speakers), "
+    "pooled over folds, mean and standard deviation over seeds, interval over {unit}. "
+    "paper_protocol: trained on all training {unit} (ours: without the validation {unit}), "
     "with the epoch selected on the test fold; mean over folds, as in the paper; not a score on "
     "unseen speakers. The last column tells whether the paper's number is inside, above or below "
     "our confidence interval."
@@ -73,6 +73,11 @@ class Results:
     ours: Mapping[str, Run]
     paper_protocol: Mapping[str, Run]
 
+    @property
+    def unit(self) -> str:
+        """What the intervals are over: "speakers", or "clips" where speakers are unknown."""
+        return next((run.metrics.unit for run in self.ours.values()), "speakers")
+
 
 def tables(results: Results) -> list[Table]:
     """Tables 1 or 2, 3, 4 and 5, the gains, systems that the paper lacks, and recalls by class."""
@@ -80,7 +85,10 @@ def tables(results: Results) -> list[Table]:
     others = dict(paper.compared) | {OURS: paper.balanced[OURS]}
     return [
         _segments(results),
-        replace(_scores("Table 3: without balance", paper.unbalanced, results), notes=[SCORE_NOTE]),
+        replace(
+            _scores("Table 3: without balance", paper.unbalanced, results),
+            notes=[SCORE_NOTE.format(unit=results.unit)],
+        ),
         _scores("Table 4: with balance", paper.balanced, results),
         _scores("Table 5: comparison with other systems", others, results),
         _claims(results),
@@ -167,7 +175,10 @@ def _claims(results: Results) -> Table:
             )
             cells[4] = f"{first_mean - second_mean:+.2f}"
         rows.append(cells)
-    note = "Points of accuracy; p of a paired permutation test over speakers, without correction."
+    note = (
+        f"Points of accuracy; p of a paired permutation test over {results.unit}, without "
+        "correction."
+    )
     return Table("Gains by attention and balance", GAIN_HEAD, rows, [note])
 
 

@@ -124,7 +124,7 @@ def balance_table(rows: Sequence[ClassBalance]) -> Table:
 def score_table(metrics: "RunResult") -> RenderableType:
     """The scores of an evaluation with their intervals, and those of majority and chance."""
     table = Table(box=None, header_style="bold")
-    for name in ("score", "mean", "sd over seeds", "95 % over speakers"):
+    for name in ("score", "mean", "sd over seeds", f"95 % over {metrics.unit}"):
         table.add_column(name, justify="left" if name == "score" else "right")
     for name in ("WA", "UAR", "macro_f1", "MAP"):
         table.add_row(name, *score_cells(metrics, name))
@@ -134,7 +134,7 @@ def score_table(metrics: "RunResult") -> RenderableType:
 
 
 def score_cells(metrics: "RunResult", name: str) -> tuple[str, str, str]:
-    """Mean, standard deviation over seeds and interval over speakers; "-" where undefined."""
+    """Mean, standard deviation over seeds, and 95 % interval; "-" where undefined."""
     sd, interval = metrics.sd[name], metrics.ci95[name]
     return (
         f"{metrics.score(name):.3f}",
@@ -150,7 +150,7 @@ def study_table(rows: "Sequence[tuple[str, RunResult]]") -> RenderableType:
         rows: Title and result of each system.
     """
     table = Table(box=None, header_style="bold")
-    for name in ("system", "UAR", "sd over seeds", "95 % over speakers", "WA"):
+    for name in ("system", "UAR", "sd over seeds", f"95 % over {rows[0][1].unit}", "WA"):
         table.add_column(name, justify="left" if name == "system" else "right")
     for title, row in sorted(rows, key=lambda pair: -pair[1].UAR):
         table.add_row(Text(printable(title)), *score_cells(row, "UAR"), f"{row.WA:.3f}")

@@ -10,7 +10,7 @@ from rich.text import Text
 from ..corpora.published import PublishedCorpus
 from ..corpora.splits import one_class_speakers
 from ..evaluation.audit.corpus_check import Check, abridged, class_table
-from ..plural import counted
+from ..plural import counted, size_of
 from ..sanitise import printable
 
 SPEAKERS_SHOWN = 40
@@ -38,7 +38,7 @@ def check_view(found: Check) -> RenderableType:
     rates = ", ".join(f"{rate:g} Hz ({n})" for rate, n in found.sampling_rates.items())
     parts: list[RenderableType] = [
         Text.assemble((printable(corpus.name), "bold"), f"  {corpus.license}"),
-        f"{counted(len(corpus.examples), 'clip')}, {counted(len(corpus.speakers), 'speaker')}, "
+        f"{size_of(len(corpus.examples), corpus.description()['speakers'])}, "
         f"{hours:.2f} hours, {rates or 'none readable'}",
         *(Text(f"note: {printable(note)}") for note in corpus.notes),
         *(f"{c}: {counted(here, 'clip')} found, {n} published" for c, here, n in found.official),

@@ -1,5 +1,43 @@
 """Texts of the report of a study, in English and Chinese."""
 
+SPEAKERS_UNKNOWN: dict[str, dict[str, str]] = {  # in place of the texts about speakers
+    "en": {
+        "size": "{clips} clips, speakers unknown",
+        "speakers": "clips",
+        "scores_note": (
+            "Mean ± standard deviation over seeds, and the 95 % interval by bootstrap over clips: "
+            "speakers are unknown, so a score may be of speakers who are in training too, and the "
+            "interval is too narrow. WA is accuracy, UAR unweighted average recall, MAP "
+            "macro-averaged precision."
+        ),
+        "tests_note": (
+            "Paired permutation test of the pooled UAR over clips; since speakers are unknown, p "
+            "is too small. Holm's correction for the number of pairs; p below 0.05 is bold."
+        ),
+        "smallest_p": (
+            "The number of clips ({speakers}) limits p to at least {least:.4f}, and to at least "
+            "{corrected:.3f} after correction for the number of pairs ({pairs}), however large the "
+            "difference: compare fewer systems."
+        ),
+    },
+    "zh": {
+        "size": "{clips} 条语音，说话人未知",
+        "speakers": "语音条数",
+        "scores_note": (
+            "各随机种子的均值 ± 标准差，以及按语音自助重采样得到的 95 % 置信区间：说话人未知，"
+            "测试语音的说话人可能也在训练数据中，区间过窄。WA 为加权准确率，"
+            "UAR 为未加权平均召回率，MAP 为宏平均精确率。"
+        ),
+        "tests_note": (
+            "对合并后的 UAR 按语音作配对置换检验；由于说话人未知，p 值偏小。"
+            "按系统对的数目作 Holm 校正；小于 0.05 的 p 值以粗体显示。"
+        ),
+        "smallest_p": (
+            "只有 {speakers} 条语音时，无论差异多大，p 值都不会低于 {least:.4f}，"
+            "按 {pairs} 个系统对校正后不会低于 {corrected:.3f}：请减少参与比较的系统。"
+        ),
+    },
+}
 TEXT: dict[str, dict[str, str]] = {
     "en": {
         "title": "Emotion recognition study",

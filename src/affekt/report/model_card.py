@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..plural import counted
+from ..plural import counted, size_of
 from ..sanitise import printable
+from ..types import unit_of
 from .console import score_cells
 
 if TYPE_CHECKING:
@@ -69,15 +70,15 @@ def model_card(
 def _calibrated(training: Mapping[str, Any]) -> str:
     """On which speakers or corpora the probabilities were calibrated."""
     if not (runs := training.get("left_out")):
-        return "calibrated on validation speakers; too high for other speakers and languages"
+        who = unit_of(training["validation_speakers"])
+        return f"calibrated on validation {who}; too high for other speakers and languages"
     corpora = ", ".join(runs[0]["corpora"])
     return f"calibrated on corpora that were left out of training in turn ({corpora})"
 
 
 def _size(corpus: Mapping[str, Any]) -> str:
     """Name of a corpus with its numbers of clips and speakers."""
-    clips, speakers = counted(corpus["clips"], "clip"), counted(corpus["speakers"], "speaker")
-    return f"{cell(corpus['name'])}: {clips}, {speakers}"
+    return f"{cell(corpus['name'])}: {size_of(corpus['clips'], corpus['speakers'])}"
 
 
 def _left_out(training: Mapping[str, Any]) -> list[str]:
@@ -135,7 +136,11 @@ def cell(text: str) -> str:
 def _score(training: Mapping[str, Any], evaluation: "RunResult | None") -> list[str]:
     speakers = cell(", ".join(training["validation_speakers"]))
     validation = f"the validation speakers ({speakers}), who"
-    if training["corpus"]["speakers"] == 1:
+    unit = unit_of(training["validation_speakers"])
+    if unit == "clips":
+        number = counted(len(training["validation_speakers"]), "validation clip")
+        validation = f"{number} (speakers are unknown), which"
+    elif training["corpus"]["speakers"] == 1:
         validation = f"other clips of the only speaker ({speakers}), which"
     optimistic = (
         f"UAR {training['validation_UAR']:.3f} on {validation} also "
@@ -146,24 +151,27 @@ def _score(training: Mapping[str, Any], evaluation: "RunResult | None") -> list[
     if training["interrupted"]:
         optimistic += " **Training was interrupted**: these are the best weights until then."
     if evaluation is None:
-        return [optimistic, "", "For a test on unseen speakers run `affekt evaluate`."]
+        unseen = "unseen speakers" if unit == "speakers" else "held-out clips"
+        return [optimistic, "", f"For a test on {unseen} run `affekt evaluate`."]
     rows = []
     for score in ("WA", "UAR", "macro_f1", "MAP"):
         rows.append(f"| {score} | {' | '.join(score_cells(evaluation, score))} |")
-    tested = "the test speakers of the corpus, who are unseen by this model too:"
+    tested = f"the test {unit} of the corpus, which are unseen by this model too:"
     if evaluation.corpus.clips == training["corpus"]["clips"]:
-        tested = "unseen speakers of the same corpus (this model was trained on all its speakers):"
+        tested = f"unseen {unit} of the same corpus (this model was trained on all its {unit}):"
     if not evaluation.corpus.audio:
         optimistic += " The evaluation above did not record the content of its audio and weights."
     return [
         f"Score of the same recipe on {tested}",
         "",
-        "| score | mean | sd over seeds | 95 % over speakers |",
+        f"| score | mean | sd over seeds | 95 % over {evaluation.unit} |",
         "|---|---|---|---|",
         *rows,
         f"| majority (WA) | {evaluation.majority:.3f} | | |",
         "",
         evaluation.protocol,
         "",
+        *[f"- {cell(note)}" for note in evaluation.notes],
+        *([""] if evaluation.notes else []),
         optimistic,
     ]

@@ -16,7 +16,7 @@ from ..metrics import SCORES
 from ..plural import counted
 from ..sanitise import csv_text
 from .figures import charts
-from .i18n import TEXT
+from .i18n import SPEAKERS_UNKNOWN, TEXT
 from .model_card import cell
 
 SIGNIFICANT = 0.05
@@ -49,8 +49,10 @@ def study_page(runs: list[Run], language: str = "en") -> Page:
     """
     runs = sorted(runs, key=lambda run: -run.metrics.UAR)
     comparisons = compare(runs)
+    is_known = runs[0].metrics.unit == "speakers"
+    text = TEXT[language] | ({} if is_known else SPEAKERS_UNKNOWN[language])
     content = {
-        "t": TEXT[language],
+        "t": text,
         "language": language,
         "corpus": runs[0].metrics.corpus,
         "notes": runs[0].metrics.notes,
@@ -59,7 +61,7 @@ def study_page(runs: list[Run], language: str = "en") -> Page:
         "majority": runs[0].metrics.majority,
         "chance": runs[0].metrics.chance_UAR,
         "comparisons": [_pair(c) for c in comparisons],
-        "smallest_p": _smallest_p(runs[0], len(comparisons), TEXT[language]["smallest_p"]),
+        "smallest_p": _smallest_p(runs[0], len(comparisons), text["smallest_p"]),
         "runs": [_details(run) for run in runs],
     }
     html, markdown = (render(f"study.{kind}", content) for kind in ("html", "md"))
@@ -111,7 +113,7 @@ def _details(run: Run) -> dict[str, Any]:
         "name": run.name,
         "confusion": embedded(charts.confusion(**dict(run.metrics.confusion), title="")),
         "classes": run.metrics.per_class,
-        "speakers": run.metrics.per_speaker,
+        "speakers": run.metrics.per_speaker if run.metrics.unit == "speakers" else {},
         "genders": by_gender(run),
         "curves": embedded(charts.learning(curves)) if curves else "",
         "balance": embedded(charts.balance(balance, "")) if balance else "",

@@ -22,6 +22,7 @@ from ..metrics import gain_interval, scores
 from ..nn.checkpoint import Checkpoint
 from ..nn.emotion_model import EmotionModel, Statistics, prepare
 from ..nn.encoders.hashing import encoder_id
+from ..types import ANONYMOUS, unit_of
 from .clips import Clip, held_out_units, speakers
 from .embedding_cache import EmbeddingCache
 
@@ -40,7 +41,9 @@ class Adapted:
         before: UAR of the old model, without normalisation statistics.
         after: UAR of models that were adapted in the same way, on held-out recordings.
         gain: 95 % confidence interval of the difference, by a bootstrap over `held_out`.
-        held_out: What each fold holds out: "speakers"; "clips" if there is a single speaker.
+        held_out: What each fold holds out: "speakers"; "clips" if there is a single speaker, or
+            speakers are unknown.
+        speakers: Number of known speakers.
         added: Classes that the old model does not have.
     """
 
@@ -49,6 +52,7 @@ class Adapted:
     after: float
     gain: tuple[float, float]
     held_out: str
+    speakers: int
     added: list[str]
 
     def notes(self) -> list[str]:
@@ -57,7 +61,8 @@ class Adapted:
         if self.gain[0] <= 0:
             notes.append("no gain can be shown on these recordings; more of them may show one")
         if self.held_out == "clips":
-            notes.append("one speaker: the scores are not valid for other speakers")
+            speakers = "one speaker" if self.speakers else "speakers unknown"
+            notes.append(f"{speakers}: the scores are not valid for other speakers")
         if self.added:
             notes.append(
                 f"new classes, which the old model cannot predict: {', '.join(self.added)}"
@@ -107,12 +112,14 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: 
     model = _adapted_model(base.model, *data.learn(everything))
     targets = data.targets.numpy()
     old, new = (_confusions(targets, p, data.groups, len(labels)) for p in (before, after))
+    names = speakers(clips)
     return Adapted(
         replace(base, model=model, labels=labels, name=name),
         float(scores(old.sum(0))["UAR"]),
         float(scores(new.sum(0))["UAR"]),
         gain_interval(old, new),
-        "speakers" if len(speakers(clips)) > 1 else "clips",
+        unit_of(names) if len(names) > 1 else "clips",
+        sum(ANONYMOUS not in name for name in names),
         [label for label in labels if label not in base.labels],
     )
 

@@ -16,7 +16,7 @@ from ..nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ..nn.emotion_model import EmotionModel
 from ..nn.encoders.own import is_own
 from ..nn.training_info import AdaptedFrom, CorpusInfo, LeftOut, TrainingInfo
-from ..plural import counted
+from ..plural import size_of
 from ..provenance import identity, portable, provenance
 from ..report.model_card import adapted_card, model_card
 from ..run_manifest import abridged, differences
@@ -149,8 +149,8 @@ def _train(
     if left_out:
         info = info.with_values(left_out=list(left_out))
     intended_use = config.intended_use or (
-        f"Trained on {training.name}: {counted(len(training.speakers), 'speaker')}. With other "
-        "speakers, languages and microphones it may be wrong more often than right."
+        f"Trained on {training.name}: {size_of(len(clips), origin['corpus']['speakers'])}. With "
+        "other speakers, languages and microphones it may be wrong more often than right."
     )
     checkpoint = Checkpoint(
         trained.model, trained.labels, portable(config), name, intended_use, info
