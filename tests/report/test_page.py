@@ -1,5 +1,7 @@
 """The page of a study, also with hostile names, and the commands study and report."""
 
+import dataclasses
+import io
 import itertools
 import json
 import re
@@ -11,8 +13,9 @@ from helpers import affekt, settings
 
 from affekt import AffektError
 from affekt.audio.segmentation import to_seconds
-from affekt.evaluation.results import Run, by_gender, compare, load_run
+from affekt.evaluation.results import Run, by_gender, compare, load_run, with_marks
 from affekt.report.figures import charts
+from affekt.report.i18n import TEXT
 from affekt.report.page import study_page
 from affekt.run_result import RunResult, load_run_result
 from affekt.training.balance import TIERS, cut
@@ -102,6 +105,29 @@ def test_genders_have_their_own_scores(pair):
 def test_runs_over_other_clips_are_not_compared(pair):
     with pytest.raises(AffektError, match="different test clips"):
         study_page([pair[0], run("other", ["a"] * 4, labels=("a", "b"))])
+
+
+def test_runs_on_other_folds_or_numbers_of_seeds_are_marked():
+    labels = ("a", HOSTILE)
+    good = [labels[i % 2] for i in range(4)]
+    one, two, three = (run(name, good, seeds=n) for name, n in (("x", 2), ("y", 2), ("z", 3)))
+    two.table["fold"] = two.table["speaker"].map({"s0": 0, "s1": 1})
+    for runs, marks, notes in (
+        ([one, one], [""] * 2, []),
+        ([one, two], [" (1 fold)", " (2 folds)"], ["other_folds"]),
+        ([one, three], [" (2 seeds)", " (3 seeds)"], ["other_seeds"]),
+    ):
+        page = study_page(runs)
+        titles = pd.read_csv(io.StringIO(page.csv))["system"]
+        assert titles.str.removeprefix(f"'{one.title}").tolist() == marks
+        for key in ("other_folds", "other_seeds"):
+            assert (TEXT["en"][key] in page.html) == (key in notes)
+            assert (TEXT["en"][key] in page.markdown) == (key in notes)
+    shifted = one.table["utterance"].map({"u0": 0, "u1": 1, "u2": 1, "u3": 1})
+    other = dataclasses.replace(two, table=two.table.assign(fold=shifted))
+    assert [r.title.removeprefix(one.title) for r in with_marks([two, other])] == [
+        " (2 folds, division 1)", " (2 folds, division 2)",
+    ]  # fmt: skip
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

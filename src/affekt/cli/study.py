@@ -84,11 +84,15 @@ def report(
     html:
         File of the page; Markdown and CSV are written to the same folder.
     """
-    from ..evaluation.results import load_run
+    from ..evaluation.results import load_run, mismatches
+    from ..report.i18n import TEXT
     from ..report.page import study_page, write_page
 
     if not runs:
         raise AffektError("report needs the folder of a run: affekt report runs/mine")
-    page = study_page([load_run(run) for run in runs], lang)
+    finished = [load_run(run) for run in runs]
+    page = study_page(finished, lang)
+    for what in mismatches(finished):
+        say(f"note: {TEXT['en'][f'other_{what}']}")
     for path in write_page(page, html):
         say(f"written: {path}")

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -48,6 +48,11 @@ class Run:
     def labels(self) -> list[str]:
         """Classes, in the order of the confusion matrix."""
         return list(self.metrics.confusion.labels)
+
+    @cached_property
+    def folds(self) -> frozenset[frozenset[str]]:
+        """Names of the test clips of each fold."""
+        return frozenset(frozenset(rows) for _, rows in self.table.groupby("fold")["utterance"])
 
     @cached_property
     def by_speaker(self) -> dict[str, NDArray[np.float64]]:
@@ -168,6 +173,35 @@ def _equal(one: Any, other: Any, tolerance: float) -> bool:
     if isinstance(one, int | float) and isinstance(other, int | float):
         return abs(one - other) <= tolerance
     return bool(one == other)
+
+
+def mismatches(runs: Sequence[Run]) -> list[str]:
+    """What the trained runs do not have in common: "folds", "seeds"."""
+    trained = [run for run in runs if not run.metrics.existing]
+    common = {
+        "folds": len({run.folds for run in trained}) < 2,
+        "seeds": len({run.metrics.seeds for run in trained}) < 2,
+    }
+    return [what for what, is_common in common.items() if not is_common]
+
+
+def with_marks(runs: Sequence[Run]) -> list[Run]:
+    """The runs, with folds and seeds in their titles where these are not the same for all."""
+    different = mismatches(runs)
+    divisions = list(dict.fromkeys(run.folds for run in runs if not run.metrics.existing))
+    sizes = Counter(map(len, divisions))
+
+    def marked(run: Run) -> Run:
+        marks = [run.title]
+        if "folds" in different:
+            number = len(run.folds)
+            division = f", division {divisions.index(run.folds) + 1}" if sizes[number] > 1 else ""
+            marks.append(f"({counted(number, 'fold')}{division})")
+        if "seeds" in different:
+            marks.append(f"({counted(run.metrics.seeds, 'seed')})")
+        return replace(run, metrics=run.metrics.model_copy(update={"title": " ".join(marks)}))
+
+    return [run if run.metrics.existing else marked(run) for run in runs]
 
 
 def compare(runs: list[Run]) -> list[Comparison]:

@@ -88,6 +88,14 @@ TEXT: dict[str, dict[str, str]] = {
         "protocol": "Protocol",
         "settings": "Settings and versions",
         "interval": "95 %",
+        "other_folds": (
+            "The runs have different folds, as their titles say: each system was trained on other "
+            "data, and part of every difference may come from there."
+        ),
+        "other_seeds": (
+            "The runs have different numbers of seeds, as their titles say: a score over few seeds "
+            "is less exact."
+        ),
     },
     "zh": {
         "title": "语音情感识别研究报告",
@@ -136,5 +144,7 @@ TEXT: dict[str, dict[str, str]] = {
         "protocol": "评估协议",
         "settings": "设置与版本",
         "interval": "95 %",
+        "other_folds": "各次评估的折不同（见标题）：训练数据不同，分数之差可能部分由此而来。",
+        "other_seeds": "各次评估的种子数不同（见标题）：种子少的分数精确度较低。",
     },
 }

@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
-from ..evaluation.results import Comparison, Run, by_gender, compare
+from ..evaluation.results import Comparison, Run, by_gender, compare, mismatches, with_marks
 from ..metrics import SCORES
 from ..plural import counted
 from ..sanitise import csv_text
@@ -47,15 +47,17 @@ def study_page(runs: list[Run], language: str = "en") -> Page:
     Raises:
         AffektError: The runs have different test clips.
     """
-    runs = sorted(runs, key=lambda run: -run.metrics.UAR)
+    different = mismatches(runs)
+    runs = sorted(with_marks(runs), key=lambda run: -run.metrics.UAR)
     comparisons = compare(runs)
     is_known = runs[0].metrics.unit == "speakers"
     text = TEXT[language] | ({} if is_known else SPEAKERS_UNKNOWN[language])
+    notes = list(dict.fromkeys(note for run in runs for note in run.metrics.notes))
     content = {
         "t": text,
         "language": language,
         "corpus": runs[0].metrics.corpus,
-        "notes": runs[0].metrics.notes,
+        "notes": [text[f"other_{what}"] for what in different] + notes,
         "rows": [_row(run) for run in runs],
         "score_names": SCORES,
         "majority": runs[0].metrics.majority,
@@ -136,6 +138,7 @@ def _csv(runs: list[Run]) -> str:
             "run": csv_text(run.name),
             "system": csv_text(run.title),
             "seeds": run.metrics.seeds,
+            "folds": len(run.folds),
         }
         for name in SCORES:
             low, high = run.metrics.ci95[name] or (None, None)
