@@ -86,5 +86,5 @@ def test_notes_count_the_trainings_that_lack_a_class():
         "paper_protocol: networks select their epoch on the test fold; not a score on unseen "
         "speakers",
         "in 2 of 3 trainings the validation speakers lack a class",
-        "in 1 of 3 trainings a class is spoken by validation speakers only",
+        "in 1 of 3 trainings a class occurs in validation speakers only",
     ]
