@@ -1,0 +1,91 @@
+"""Whether the audit's probe finds one speaker under two names, and accuses different speakers.
+
+    python benchmarks/voice_likeness.py emodb:DIR nemo:DIR -- emovo:DIR turev:DIR urdu:DIR ... \
+        > results/voice-likeness.md
+
+The threshold of likeness was chosen on the corpora before `--`; those after it verify it. In turn
+the clips of each speaker are divided between two names, at random or by emotion (half of the
+classes under each name), and the probe is run on the complete corpus.
+
+- found: divided speakers with a likeness above the threshold, of all divided speakers; a name needs
+  6 clips to be compared.
+- different speakers: the highest likeness of any two of the undivided corpus, and the number of
+  pairs above the threshold: false suspicions.
+"""
+
+import sys
+
+import numpy as np
+
+from affekt.audio import decoding
+from affekt.corpora.registry import load_corpus
+from affekt.evaluation.audit.voice_likeness import (
+    LEAST_CLIPS,
+    LEAST_NAMES,
+    THRESHOLD,
+    compared,
+    likenesses,
+    voice_embeddings,
+)
+
+SPEAKERS = 12  # that are divided in each corpus
+HEAD = """| corpus | speakers | found, divided at random | found, by emotion | lowest likeness of \
+a divided speaker (random, emotion) | highest of different speakers | false suspicions of pairs |
+|---|---|---|---|---|---|---|"""
+
+
+def divided(examples, rows, by_emotion, rng):
+    """Half of the rows of a speaker: at random, or those of half of the classes."""
+    if not by_emotion:
+        return rng.permutation(rows)[: len(rows) // 2]
+    labels = rng.permutation(sorted({examples[i].label for i in rows}))
+    return [i for i in rows if examples[i].label in set(labels[: len(labels) // 2])]
+
+
+def results(source):
+    """One row of the table."""
+    examples = load_corpus(source).examples
+    chosen = compared([e.speaker for e in examples])
+    examples = [examples[i] for i in chosen]
+    names = np.array([e.speaker for e in examples], dtype=object)
+    embeddings = voice_embeddings([decoding.read(e.path).wave for e in examples])
+    pairs = likenesses(embeddings, names.astype(str))
+    false = sum(pair.likeness > THRESHOLD for pair in pairs)
+    rng = np.random.default_rng(0)
+    cells = []
+    speakers = rng.permutation(sorted(set(names)))[:SPEAKERS]
+    for by_emotion in (False, True):
+        found = []
+        for speaker in speakers:
+            rows = np.flatnonzero(names == speaker)
+            other = divided(examples, rows, by_emotion, rng)
+            if min(len(other), len(rows) - len(other)) < LEAST_CLIPS:
+                continue
+            divided_names = names.copy()
+            divided_names[other] = f"{speaker} again"
+            now = likenesses(embeddings, divided_names.astype(str))
+            own = {speaker, f"{speaker} again"}
+            found.append(next(pair.likeness for pair in now if set(pair.names) == own))
+        cells.append((f"{sum(x > THRESHOLD for x in found)} of {len(found)}", min(found)))
+    (at_random, low), (emotion, lowest) = cells
+    return (
+        f"| {source.partition(':')[0]} | {len(set(names))} | {at_random} | {emotion} | {low:.2f}, "
+        f"{lowest:.2f} | {pairs[0].likeness:.2f} ({' and '.join(pairs[0].names)}) | "
+        f"{false} of {len(pairs)} |"
+    )
+
+
+def main(sources):
+    """Print the tables."""
+    split = sources.index("--")
+    text = (__doc__ or "").split("results/voice-likeness.md\n", 1)[1].strip()
+    print(f"# One speaker under two names\n\n{text}\n")
+    print(f"Threshold: {THRESHOLD}. Corpora with fewer than {LEAST_NAMES} names are not checked.")
+    for title, own in (("chosen on", sources[:split]), ("verified on", sources[split + 1 :])):
+        print(f"\n## Threshold {title}\n\n{HEAD}")
+        for source in own:
+            print(results(source), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,120 @@
+"""Likeness of voices: whether two names may be one speaker.
+
+Clips are encoded by the first layer of the bundled encoder. The covariance of the clips of one name
+measures what varies with sentence and emotion; it is divided out. The likeness of two names is the
+cosine of their mean embeddings, corrected for the noise of means over few clips.
+``results/voice-likeness.md`` has its error rates.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from ...audio.level import rms_normalise
+from ...audio.resampling import Wave
+from ...audio.segmentation import SAMPLE_RATE, SEGMENT, uniform
+from ...config import Encoder
+from ...nn.encoders.batching import encode
+from ...nn.encoders.protocol import SegmentEncoder
+from ...nn.encoders.weights import build_encoder
+
+LAYER = 1  # of the bundled encoder
+SECONDS = 5.0  # of each clip
+CLIPS = 40  # of each name
+LEAST_CLIPS = 6  # of a name that is compared
+LEAST_NAMES = 4  # voices are compared relative to the mean voice
+SHRINKAGE = 0.3  # of the covariance towards a multiple of the identity
+NOISE_LIMIT = 0.95  # largest share of noise in the squared length of a mean that is corrected
+THRESHOLD = 0.5  # least likeness of a suspicion
+
+Embeddings = NDArray[np.float64]  # (clips, dim)
+
+
+class Pair(NamedTuple):
+    """Two names and the likeness of their voices.
+
+    Attributes:
+        names: The names.
+        likeness: 1 for one voice, around 0 or below for different ones.
+        clips: Of each name, the index of the clip that most resembles the other name.
+    """
+
+    names: tuple[str, str]
+    likeness: float
+    clips: tuple[int, int]
+
+
+def compared(names: Sequence[str]) -> list[int]:
+    """Indices of the clips to compare: up to 40, evenly spaced, of each name with at least 6."""
+    own: dict[str, list[int]] = defaultdict(list)
+    for index, name in enumerate(names):
+        own[name].append(index)
+    enough = [indices for indices in own.values() if len(indices) >= LEAST_CLIPS]
+    if len(enough) < LEAST_NAMES:
+        return []
+    spaced = (np.linspace(0, len(i) - 1, min(CLIPS, len(i))).round().astype(int) for i in enough)
+    return sorted(i[k] for i, which in zip(enough, spaced, strict=True) for k in which.tolist())
+
+
+def voice_embeddings(waves: Sequence[Wave]) -> Embeddings:
+    """Embeddings ``(clips, 1024)`` of waves ``(samples,)``."""
+    cut = [rms_normalise(wave[: round(SECONDS * SAMPLE_RATE)]) for wave in waves]
+    spans = [uniform(len(wave) / SAMPLE_RATE, SEGMENT) for wave in cut]
+    means = {i: vectors.mean(0).numpy() for i, vectors in encode(_encoder(), cut, spans)}
+    return np.array([means[i] for i in range(len(cut))], np.float64)
+
+
+@cache
+def _encoder() -> SegmentEncoder:
+    return build_encoder(Encoder(layer=LAYER, pooling="mean+sd")).eval()
+
+
+def likenesses(embeddings: Embeddings, names: Sequence[str]) -> list[Pair]:
+    """The likeness of all pairs of names, the highest first.
+
+    Args:
+        embeddings: Of clips of at least 4 names.
+        names: Name of the speaker of each clip; at least two clips of each.
+    """
+    unique, own = np.unique(np.asarray(names), return_inverse=True)
+    clips = np.bincount(own)
+    standard = (embeddings - embeddings.mean(0)) / (embeddings.std(0) + 1e-6)
+    whitened = _without_variation(standard, own)
+    means = _means(whitened, own)
+    deviations = np.bincount(own, ((whitened - means[own]) ** 2).sum(1))
+    noise = deviations / (clips * (clips - 1))  # expected share of the squared length of a mean
+    centre = means.mean(0)
+    centred = means - centre
+    products = centred @ centred.T
+    lengths = np.diag(products)
+    true = np.sqrt(np.maximum(lengths - noise, (1 - NOISE_LIMIT) * lengths))
+    likeness = products / np.outer(true, true)
+    pairs = []
+    for i, j in zip(*np.triu_indices(len(unique), 1), strict=True):
+        one, other = np.flatnonzero(own == i), np.flatnonzero(own == j)
+        typical = (
+            int(one[(whitened[one] @ centred[j]).argmax()]),
+            int(other[(whitened[other] @ centred[i]).argmax()]),
+        )
+        pairs.append(Pair((str(unique[i]), str(unique[j])), float(likeness[i, j]), typical))
+    return sorted(pairs, key=lambda pair: -pair.likeness)
+
+
+def _without_variation(embeddings: Embeddings, own: NDArray[np.intp]) -> Embeddings:
+    """Embeddings in which the variation within a name is the same in all directions."""
+    residuals = embeddings - _means(embeddings, own)[own]
+    covariance = residuals.T @ residuals / max(1, len(own) - own.max() - 1)
+    dim = len(covariance)
+    covariance *= 1 - SHRINKAGE
+    covariance[np.diag_indices(dim)] += SHRINKAGE / (1 - SHRINKAGE) * np.trace(covariance) / dim
+    root = np.linalg.cholesky(covariance)
+    return np.asarray(solve_triangular(root, embeddings.T, lower=True).T)
+
+
+def _means(embeddings: Embeddings, own: NDArray[np.intp]) -> Embeddings:
+    return np.array([embeddings[own == i].mean(0) for i in range(own.max() + 1)])
