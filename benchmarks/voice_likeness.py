@@ -45,12 +45,16 @@ def divided(examples, rows, by_emotion, rng):
 def results(source):
     """One row of the table."""
     examples = load_corpus(source).examples
-    chosen = compared([e.speaker for e in examples])
+    name = source.partition(":")[0]
+    chosen = compared(examples)
+    if not chosen:
+        return f"| {name} | {len({e.speaker for e in examples})} | not checked | | | | |"
     examples = [examples[i] for i in chosen]
     names = np.array([e.speaker for e in examples], dtype=object)
+    corpora = [""] * len(names)
     embeddings = voice_embeddings([decoding.read(e.path).wave for e in examples])
-    pairs = likenesses(embeddings, names.astype(str))
-    false = sum(pair.likeness > THRESHOLD for pair in pairs)
+    pairs = likenesses(embeddings, names.astype(str), corpora)
+    false = sum(pair.likeness >= THRESHOLD for pair in pairs)
     rng = np.random.default_rng(0)
     cells = []
     speakers = rng.permutation(sorted(set(names)))[:SPEAKERS]
@@ -63,14 +67,15 @@ def results(source):
                 continue
             divided_names = names.copy()
             divided_names[other] = f"{speaker} again"
-            now = likenesses(embeddings, divided_names.astype(str))
+            now = likenesses(embeddings, divided_names.astype(str), corpora)
             own = {speaker, f"{speaker} again"}
             found.append(next(pair.likeness for pair in now if set(pair.names) == own))
-        cells.append((f"{sum(x > THRESHOLD for x in found)} of {len(found)}", min(found)))
+        lowest = f"{min(found):.2f}" if found else "-"
+        cells.append((f"{sum(x >= THRESHOLD for x in found)} of {len(found)}", lowest))
     (at_random, low), (emotion, lowest) = cells
     return (
-        f"| {source.partition(':')[0]} | {len(set(names))} | {at_random} | {emotion} | {low:.2f}, "
-        f"{lowest:.2f} | {pairs[0].likeness:.2f} ({' and '.join(pairs[0].names)}) | "
+        f"| {name} | {len(set(names))} | {at_random} | {emotion} | {low}, {lowest} | "
+        f" {pairs[0].likeness:.2f} ({' and '.join(pairs[0].names)}) | "
         f"{false} of {len(pairs)} |"
     )
 

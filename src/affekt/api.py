@@ -243,38 +243,65 @@ def evaluate(
     )
 
 
-def audit(target: "Source", *, report: Report = silent) -> "list[Finding]":
+def audit(
+    target: "Source",
+    corpus: "Source | None" = None,
+    *,
+    test: "Source | None" = None,
+    leave_out: "Sequence[Source]" = (),
+    train_only: "Sequence[Source]" = (),
+    folds: str | Path | None = None,
+    report: Report = silent,
+) -> "list[Finding]":
     """Look for leakage and other faults that make a score worthless: ``affekt audit``.
 
     Args:
         target: Folder of a finished run; a table of folds (path, label, speaker, fold and, if
             known, part and text); or a corpus, whose official split or usual folds are audited.
+        corpus: For a run: the corpus that was its source, whose clips are then audited too.
+        test: For a run: as of `evaluate`.
+        leave_out: For a run: as of `evaluate`.
+        train_only: For a run: as of `evaluate`.
+        folds: For a run: as of `evaluate`.
         report: Called with each step.
 
     Returns:
-        The findings; those whose ``severity`` is "serious" invalidate the score.
+        The findings. Those whose ``severity`` is "serious" invalidate the score; a "suspicion"
+            would, if its evidence is confirmed by listening; "unchecked" names a check that could
+            not be made and the reason.
 
     Raises:
-        AffektError: `target` is none of these.
+        AffektError: `target` is none of these, or a corpus is given to something else than a run.
     """
+    from .corpora.combine import corpus_with_folds
     from .corpora.corpus import Corpus
     from .corpora.fold_table import read_folds
     from .corpora.registry import UNSTATED
     from .corpora.registry import load_corpus as load
     from .corpora.tables import SUFFIXES, find_column, read_table
-    from .evaluation.audit.leakage import audit_corpus, audit_folds, audit_run
+    from .evaluation.audit.leakage import audit_corpus, audit_folds
+    from .evaluation.audit.run_audit import audit_run
     from .evaluation.audit.split_audit import read_manifest
-    from .run_result import load_run_result
+    from .run_result import FILE, load_run_result
 
-    if not isinstance(target, Corpus):
-        path = Path(target)
-        if (path / "metrics.json").is_file():
-            return audit_run(load_run_result(path))
-        if path.suffix.lower() in SUFFIXES:
-            if find_column(path, read_table(path)[0], ["fold"]):
-                return audit_folds(read_folds(path), report)
-            examples, findings = read_manifest(path)
-            return findings + audit_corpus(Corpus(path.stem, examples, UNSTATED), report)
+    path = None if isinstance(target, Corpus) else Path(target)
+    if path and (path / FILE).is_file():
+        if corpus is None:
+            return audit_run(path, report=report)
+        labels = load_run_result(path).settings.labels
+        return audit_run(
+            path, corpus_with_folds(corpus, labels, test, leave_out, train_only, folds), report
+        )
+    if any((corpus, test, leave_out, train_only, folds)):
+        raise AffektError(
+            f"{target}: not the folder of a run ({FILE}); a corpus of its own and options of an "
+            "evaluation belong to a run"
+        )
+    if path and path.suffix.lower() in SUFFIXES:
+        if find_column(path, read_table(path)[0], ["fold"]):
+            return audit_folds(read_folds(path), report)
+        examples, findings = read_manifest(path)
+        return findings + audit_corpus(Corpus(path.stem, examples, UNSTATED), report)
     return audit_corpus(load(target), report)
 
 

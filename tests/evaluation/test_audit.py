@@ -2,18 +2,28 @@
 
 import csv
 import json
+import re
+import shutil
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from helpers import RATE, SPEAKERS, affekt, settings, voice
 
+from affekt import AffektError, api
 from affekt.api import audit
 from affekt.corpora.fold_table import read_folds
 from affekt.corpora.registry import load_corpus
-from affekt.evaluation.audit.leakage import audit_folds, audit_run
+from affekt.corpora.splits import Fold
+from affekt.evaluation.audit.leakage import audit_folds
 from affekt.evaluation.audit.near_duplicates import coarse_log_mel, matching_pairs
+from affekt.evaluation.audit.run_audit import audit_record
+from affekt.evaluation.audit.voice_likeness import compared, likenesses
+from affekt.evaluation.runner import measure
 from affekt.run_result import RunResult
+from affekt.types import Example
 
 LABELS = ("anger", "neutral", "sadness")
 
@@ -69,8 +79,8 @@ def test_a_speaker_on_both_sides_is_found(recordings):
     rows = clean()
     moved = next(r for r in rows if r["part"] == "test" and r["fold"] == "0")
     moved["part"] = "train"
-    [finding] = audited(recordings, rows)
-    assert (finding.kind, finding.severity) == ("speaker", "serious")
+    [finding] = [f for f in audited(recordings, rows) if f.severity == "serious"]
+    assert finding.kind == "speaker"
     assert finding.text == "test speakers in the training part: 1, in 1 of 3 folds"
     assert finding.evidence == ["fold 0: s1"]
 
@@ -158,7 +168,8 @@ def test_a_label_predicted_by_length_or_level_is_found(tmp_path):
 def test_one_row_a_clip_with_the_fold_that_tests_it(recordings):
     rows = [{k: r[k] for k in ("path", "label", "speaker", "fold")}
             for r in clean() if r["part"] == "test"]  # fmt: skip
-    assert audited(recordings, rows) == []
+    [unchecked] = audited(recordings, rows)
+    assert unchecked.text == "sentences in both parts: the texts are unknown"
     rows[0]["fold"] = "1"  # its speaker is tested in fold 0
     assert kinds(audited(recordings, rows)) == {"speaker"}
 
@@ -167,18 +178,21 @@ def test_our_own_run_and_folds_have_nothing(manifest, tiny_config, tmp_path):
     run = affekt("evaluate", manifest, "--out", tmp_path / "run", *settings(tiny_config))
     assert run.returncode == 0, run.stderr
     done = affekt("audit", tmp_path / "run")
-    assert (done.returncode, done.stdout.strip()) == (0, "nothing found in the checks made")
-
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *others = done.stdout.splitlines()
+    assert first == "nothing found in the checks made"
+    assert all(line.startswith("not checked ") for line in others)
+    assert [line.rpartition(": ")[2] for line in others] == ["no corpus given"] * 5
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     test = metrics["folds"][0]["test_speakers"][0]
     for key, kind in (("training_speakers", "speaker"), ("validation_speakers", "choice"),
                       ("statistics_from", "statistics")):  # fmt: skip
         planted = json.loads(json.dumps(metrics))
         planted["runs"][0].setdefault(key, []).append(test)
-        assert kinds(audit_run(RunResult.model_validate(planted))) == {kind}
+        assert kinds(audit_record(RunResult.model_validate(planted))) == {kind}
     planted = json.loads(json.dumps(metrics))
     planted["folds"][1]["test_speakers"].append(test)
-    [twice] = [f for f in audit_run(RunResult.model_validate(planted)) if "than one" in f.text]
+    [twice] = [f for f in audit_record(RunResult.model_validate(planted)) if "than one" in f.text]
     assert (twice.severity, twice.text) == ("serious", "speakers tested in more than one fold: 1")
     assert twice.evidence == [f"{test}: folds 0, 1"]
 
@@ -197,7 +211,7 @@ def test_a_fault_of_every_training_is_one_finding():
             for seed in range(2) for n in range(5)
         ],
     }  # fmt: skip
-    findings = audit_run(RunResult.model_validate(metrics))
+    findings = audit_record(RunResult.model_validate(metrics))
     assert [(f.kind, f.severity, f.text) for f in findings] == [
         ("speaker", "serious", "test speakers in the training part: 10, in 10 of 10 trainings"),
         ("choice", "serious",
@@ -207,9 +221,9 @@ def test_a_fault_of_every_training_is_one_finding():
     assert [len(f.evidence) for f in findings] == [5, 5]
     for run in metrics["runs"]:
         del run["training_speakers"], run["validation_speakers"]
-    [unrecorded] = audit_run(RunResult.model_validate(metrics))
-    assert unrecorded.severity == "note"
-    assert unrecorded.text == "training speakers are not recorded in 10 of 10 trainings"
+    [unrecorded] = audit_record(RunResult.model_validate(metrics))
+    assert unrecorded.severity == "unchecked"
+    assert unrecorded.text.endswith("in 10 of 10 trainings: the training speakers are not recorded")
 
 
 def test_the_command_exits_1_on_something_serious(recordings):
@@ -224,9 +238,20 @@ def test_the_command_exits_1_on_something_serious(recordings):
     assert affekt("audit", recordings / "nothing.csv").returncode == 2
 
 
-def test_emodbs_usual_folds_have_nothing_serious(emodb):
-    folds = load_corpus(f"emodb:{emodb}").test_folds()
-    assert kinds(audit_folds(folds)) == set()
+def test_one_speaker_of_emodb_under_two_names_is_a_suspicion(emodb):
+    """Other speakers are none, and the usual folds have nothing serious."""
+    corpus = load_corpus(f"emodb:{emodb}")
+    own = {s: [e for e in corpus.examples if e.speaker == s] for s in corpus.speakers}
+    examples = [e for s in own for e in own[s][::5]]
+    divided = [replace(e, speaker="99") for e in own["16"][2::5]]
+    test = {"16", "08", "09"}
+    parts = [[e for e in (*examples, *divided) if (e.speaker in test) == t] for t in (False, True)]
+    findings = audit_folds([Fold(parts[0], (), parts[1])])
+    assert kinds(findings) == set()
+    [suspicion] = [f for f in findings if f.severity == "suspicion"]
+    assert suspicion.text.endswith("1 pair with a likeness of 0.5 or more")
+    assert re.match(r"16 and 99: likeness 0\.\d\d \(other pairs: median", suspicion.evidence[0])
+    assert "; listen to " in suspicion.evidence[0]
 
 
 @pytest.mark.parametrize(
@@ -251,11 +276,15 @@ def test_a_split_that_shares_a_speaker_is_a_finding_and_no_error(recordings, par
     assert (done.returncode, text in done.stdout) == (1, True)
 
 
-def manifest_audit(path, rows):
+def manifest_of(path, rows):
     with path.open("w", newline="") as file:
         table = csv.DictWriter(file, rows[0].keys())
         table.writeheader()
         table.writerows(rows)
+
+
+def manifest_audit(path, rows):
+    manifest_of(path, rows)
     return audit(path)
 
 
@@ -313,3 +342,126 @@ def test_a_sound_split_has_nothing_and_a_missing_mark_is_noted(recordings):
     assert ("note", "rows without a split, which are trained on: 18 of 36") in [
         (f.severity, f.text) for f in findings
     ]
+
+
+def test_an_embedding_of_one_voice_resembles_it_under_another_name():
+    rng = np.random.default_rng(0)
+    names = [f"s{i // 8}" for i in range(64)]
+    voices = rng.standard_normal((8, 40))
+    voices[7] = voices[0]
+    noise = rng.standard_normal((64, 40)) @ rng.standard_normal((40, 40)) / 4
+    pairs = likenesses(np.repeat(voices, 8, 0) + noise, names, [""] * 64)
+    assert pairs[0].names == ("s0", "s7")
+    assert pairs[0].likeness > 0.8 > 0.5 > pairs[1].likeness
+    assert [names[i] for i in pairs[0].clips] == ["s0", "s7"]
+    examples = [Example(str(i), str(i), "a", name) for i, name in enumerate(names)]
+    assert compared(examples) == list(range(64))
+    assert compared(examples[:40]) == []  # five speakers
+
+
+@pytest.fixture(scope="module")
+def run(recordings, tmp_path_factory):
+    """A run without training on the recordings, and their manifest."""
+    manifest_of(recordings / "all.csv", [{**r, "split": ""} for r in marked()])
+    out = tmp_path_factory.mktemp("run") / "run"
+    protocol = {"folds": 3, "seeds": 1}
+    api.evaluate(recordings / "all.csv", out, system="majority", config={"protocol": protocol})
+    return out, recordings / "all.csv"
+
+
+def altered(run, tmp_path, change):
+    """A copy of a run, whose predictions were changed before all scores were computed again."""
+    place = tmp_path / "run"
+    shutil.copytree(run, place)
+    table = pd.read_parquet(place / "predictions.parquet")
+    metrics = json.loads((place / "metrics.json").read_text())
+    table = change(table)
+    table.to_parquet(place / "predictions.parquet")
+    metrics |= measure(table, metrics["confusion"]["labels"])
+    (place / "metrics.json").write_text(json.dumps(metrics))
+    return place
+
+
+def test_a_run_with_its_corpus_is_checked_against_it(run, tmp_path):
+    out, manifest = run
+    findings = audit(out, manifest)
+    assert [f for f in findings if f.severity not in ("unchecked", "suspicion")] == []
+    assert [f.text for f in findings if f.severity == "unchecked"] == [
+        "sentences in both parts: the texts are unknown"
+    ]
+    with pytest.raises(AffektError, match="not the folder of a run"):
+        audit(manifest, manifest)
+
+
+def test_scores_that_the_predictions_do_not_give_are_found(run, tmp_path):
+    place = tmp_path / "run"
+    shutil.copytree(run[0], place)
+    metrics = json.loads((place / "metrics.json").read_text())
+    (place / "metrics.json").write_text(json.dumps(metrics | {"UAR": 0.9}))
+    [finding] = [f for f in audit(place) if f.severity == "serious"]
+    assert (finding.kind, finding.text) == (
+        "score",
+        "values that predictions.parquet does not give: 1",
+    )
+    assert finding.evidence == ["UAR is 0.9, from the predictions 0.3333"]
+    (place / "predictions.parquet").unlink()
+    [unchecked] = audit(place)
+    assert unchecked.severity == "unchecked"
+    assert unchecked.text.startswith("scores and clips of the predictions: ")
+    done = affekt("report", place, "--html", tmp_path / "page.html")
+    assert (done.returncode, (tmp_path / "page.html").exists()) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda t: t.assign(label=t["predicted"]), "predictions with another label"),
+        (lambda t: t.assign(speaker=t["speaker"] + "x"), "predictions with another speaker"),
+        (lambda t: t.iloc[5:], "test clips without a prediction: 5 of 36"),
+        (lambda t: t.assign(utterance="B/" + t.utterance), "the corpus does not have: 36"),
+    ],
+)  # fmt: skip
+def test_predictions_that_the_corpus_contradicts_are_found(run, tmp_path, change, text):
+    place = altered(run[0], tmp_path, change)
+    assert text in " ".join(f.text for f in audit(place, run[1]) if f.severity == "serious")
+
+
+def test_copies_through_another_corpus_and_changed_audio_are_found(run, tmp_path):
+    """Test files that are those of the training corpus, under other names."""
+    rows = list(csv.DictReader(run[1].open()))
+    other = tmp_path / "other"
+    other.mkdir()
+    for number, row in enumerate(rows):
+        row["source"] = run[1].parent / row["path"]
+        row["path"], row["speaker"] = f"{number}.wav", f"p{row['speaker']}"
+        shutil.copy(row["source"], other / row["path"])
+    columns = ("path", "label", "speaker")
+    manifest_of(other / "other.csv", [{c: r[c] for c in columns} for r in rows])
+    place = tmp_path / "run"
+    api.evaluate(
+        run[1],
+        place,
+        test=other / "other.csv",
+        system="majority",
+        config={"protocol": {"seeds": 1}},
+    )
+    (other / "0.wav").write_bytes((other / "1.wav").read_bytes())
+    done = affekt("audit", place, run[1], "--test", other / "other.csv", "--json")
+    found = json.loads(done.stdout)
+    texts = [f["text"] for f in found if f["severity"] == "serious"]
+    assert done.returncode == 1
+    assert texts == [
+        "recordings that changed since the run: 1 of 72",
+        "test recordings with the content of a training recording: 36, in 1 of 1 fold",
+    ]
+
+
+def test_what_unknown_speakers_leave_unchecked_is_named(run, tmp_path):
+    for row in csv.DictReader(run[1].open()):
+        folder = tmp_path / "clips" / row["label"]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(run[1].parent / row["path"], folder / row["path"])
+    findings = audit(tmp_path / "clips")
+    unchecked = [f.text for f in findings if f.severity == "unchecked"]
+    assert "one speaker under two names: speakers are unknown" in unchecked
+    assert any(text.startswith("speakers in both parts") for text in unchecked)

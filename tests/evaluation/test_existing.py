@@ -14,7 +14,7 @@ from affekt import AffektError
 from affekt.audio.decoding import read
 from affekt.config import Config
 from affekt.corpora.registry import load_corpus
-from affekt.evaluation.audit.leakage import audit_run
+from affekt.evaluation.audit.run_audit import audit_record
 from affekt.evaluation.existing import evaluate_model, evaluate_predictions
 from affekt.evaluation.results import compare, load_run
 from affekt.export.onnx_file import export_onnx
@@ -47,7 +47,9 @@ def test_the_predictions_of_another_tool_get_scores_and_intervals(corpus, tmp_pa
     assert result.ci95["WA"][0] <= result.WA <= result.ci95["WA"][1]
     assert load_run_result(tmp_path / "run") == result
     assert "existing model, not trained here" in result.title
-    assert [f.severity for f in audit_run(result)] == ["note"]  # it is unknown who was trained on
+    assert [f.severity for f in audit_record(result)] == [
+        "note"
+    ]  # it is unknown who was trained on
     perfect = table(tmp_path / "perfect.csv", corpus)
     evaluate_predictions(corpus, perfect, Config(), tmp_path / "perfect")
     [pair] = compare([load_run(tmp_path / "perfect"), load_run(tmp_path / "run")])
@@ -95,7 +97,7 @@ def test_a_model_scored_on_the_corpus_that_it_was_trained_on_is_marked(emodb, tm
     result = evaluate_model(few, "open", Config(), tmp_path / "run")
     assert result.existing.unseen_speakers is False
     assert result.notes[0].startswith("NOT a score on unseen speakers")
-    assert [f.severity for f in audit_run(result)] == ["serious"]
+    assert [f.severity for f in audit_record(result)] == ["serious"]
     boredom = sum(e.label == "boredom" for e in few.examples)
     assert result.existing.left_out == {"boredom": boredom}
     assert result.clips == len(few.examples) - boredom
@@ -113,7 +115,7 @@ def test_on_another_corpus_it_is_not_marked(corpora, tmp_path):
     result = evaluate_model(few, "open", Config(), tmp_path / "run")
     assert result.existing.unseen_speakers is True
     assert not any("NOT" in note for note in result.notes)
-    assert audit_run(result) == []
+    assert audit_record(result) == []
 
 
 def test_an_exported_model_has_the_score_of_its_folder(corpus, manifest, tmp_path):

@@ -18,7 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 from affekt import AffektError
 from affekt.config import Config
 from affekt.corpora.registry import load_corpus
-from affekt.evaluation.audit.leakage import audit_run
+from affekt.evaluation.audit.run_audit import audit_record
 from affekt.evaluation.protocol_text import TEST_FOLD_SELECTS
 from affekt.evaluation.results import load_run
 from affekt.evaluation.runner import evaluate
@@ -154,7 +154,7 @@ def test_under_the_papers_protocol_the_test_fold_chooses_and_the_result_says_so(
     assert "NOT a score on unseen speakers" in metrics["protocol"]
     assert metrics["notes"] == [TEST_FOLD_SELECTS]  # which the command prints
     assert "NOT a score" not in outcome[1]["protocol"]
-    [finding] = {f.kind for f in audit_run(metrics)}
+    [finding] = {f.kind for f in audit_record(metrics)}
     assert finding == "choice"
 
 

@@ -131,6 +131,8 @@ def score_differences(metrics: RunResult, table: pd.DataFrame) -> list[str]:
     if metrics.existing:
         stored |= {key: stored["existing"].get(key) for key in ("coverage", "accepted")}
         computed |= rejection_scores(table, metrics.confusion.labels)
+    if "code" not in metrics.versions:  # an earlier version, of another definition
+        computed.pop("majority")
     return list(_differences(stored, json.loads(json.dumps(computed))))
 
 

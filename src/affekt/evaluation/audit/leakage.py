@@ -1,26 +1,29 @@
-"""Audit of folds and runs for leakage and other faults that invalidate a score."""
+"""Audit of folds for leakage and other faults that invalidate a score."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from statistics import median
 
 from ...audio.recording import Recording
 from ...corpora.corpus import Corpus
 from ...corpora.parts import overlapping, read_examples
-from ...corpora.splits import Fold, one_class_speakers
+from ...corpora.splits import Fold, anonymous, one_class_speakers
 from ...plural import counted
 from ...progress import Event, Report, silent
-from ...run_result import RunResult
 from ...types import Example
-from .corpus_check import confounded, probes, rms_level
+from .corpus_check import abridged, confounded, probes, rms_level
 from .findings import EVIDENCE, Case, Finding, Severity, summarised, unchecked
 from .near_duplicates import coarse_log_mel, matching_pairs
 from .split_audit import split_findings
-
-TRAINING_RECORDS = {  # of a run: what a test speaker must not be in, and the kind of finding
-    "training_speakers": ("speaker", "test speakers in the training part"),
-    "validation_speakers": ("choice", "test speakers among the validation speakers"),
-    "statistics_from": ("statistics", "test speakers in the normalisation statistics"),
-}
+from .voice_likeness import (
+    LEAST_CLIPS,
+    LEAST_NAMES,
+    THRESHOLD,
+    compared,
+    likenesses,
+    voice_embeddings,
+)
 
 
 def audit_corpus(corpus: Corpus, report: Report = silent) -> list[Finding]:
@@ -54,53 +57,14 @@ def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]
     """
     examples = list({e.recording: e for f in folds for e in (*f.train, *f.val, *f.test)}.values())
     recordings = _decoded(examples, report)
-    cases = [*_shared(folds), *_shared_sentences(folds), *_near_duplicates(folds, recordings)]
-    findings = summarised(cases, counted(len(folds), "fold"))
-    return findings + _confounding([e for e in examples if e.recording in recordings], recordings)
-
-
-def audit_run(result: RunResult) -> list[Finding]:
-    """Audit what a run recorded: its training, validation and normalisation speakers."""
-    tests = [set(fold.test_speakers) for fold in result.folds]
-    cases = _training_cases(result, tests)
-    findings = [*_caveats(result), *summarised(cases, counted(len(result.runs), "training"))]
-    folds_of = defaultdict(list)
-    for number, speakers in enumerate(tests):
-        for speaker in speakers:
-            folds_of[speaker].append(number)
-    if repeated := {s: numbers for s, numbers in sorted(folds_of.items()) if len(numbers) > 1}:
-        text = f"speakers tested in more than one fold: {len(repeated)}"
-        evidence = [f"{s}: folds {', '.join(map(str, n))}" for s, n in repeated.items()]
-        findings.append(Finding("speaker", "serious", text, evidence[:EVIDENCE]))
-    return findings
-
-
-def _caveats(result: RunResult) -> Iterator[Finding]:
-    """Findings on the protocol, and on the training data of an existing model."""
-    if result.settings.protocol.test_normalisation != "none":
-        text = "test clips were standardised by the statistics of the unlabelled test clips"
-        evidence = ["the score holds for many recordings of one domain together, not for one alone"]
-        yield Finding("statistics", "note", text, evidence)
-    if result.existing and result.existing.unseen_speakers is False:
-        text = f"{result.existing.name} was trained on this corpus"
-        yield Finding("speaker", "serious", text)
-    if result.existing and result.existing.unseen_speakers is None:
-        text = f"the training speakers of {result.existing.name} are unknown"
-        yield Finding("speaker", "note", text)
-    if missing := [run for run in result.runs if "training_speakers" not in run.to_json()]:
-        trainings = counted(len(result.runs), "training")
-        text = f"training speakers are not recorded in {len(missing)} of {trainings}"
-        yield Finding("speaker", "note", text)
-
-
-def _training_cases(result: RunResult, tests: Sequence[set[str]]) -> Iterator[Case]:
-    for run in result.runs:
-        training_info = run.to_json()
-        fold = training_info["fold"]
-        where = f"seed {training_info['seed']}, fold {fold}"
-        for key, (kind, what) in TRAINING_RECORDS.items():
-            if both := sorted(tests[fold] & set(training_info.get(key) or [])):
-                yield Case(kind, "serious", what, where, both)
+    readable = [e for e in examples if e.recording in recordings]
+    cases = [*_shared(folds), *_shared_sentences(folds), *_copies(folds, recordings)]
+    return [
+        *summarised(cases, counted(len(folds), "fold")),
+        *_voices(folds, readable, recordings, report),
+        *_confounding(readable, recordings),
+        *_not_checked(examples, len(examples) - len(readable)),
+    ]
 
 
 def _shared(folds: Sequence[Fold]) -> Iterator[Case]:
@@ -139,20 +103,91 @@ def _shared_sentences(folds: Sequence[Fold]) -> Iterator[Case]:
             )
 
 
-def _near_duplicates(folds: Sequence[Fold], recordings: Mapping[str, Recording]) -> Iterator[Case]:
+def _copies(folds: Sequence[Fold], recordings: Mapping[str, Recording]) -> Iterator[Case]:
+    """Test recordings that equal or nearly equal a training recording of another name."""
     names = list(recordings)
+    content = {n: sha256(recordings[n].wave.tobytes()).digest() for n in names}
     pairs = matching_pairs([coarse_log_mel(recordings[n].wave) for n in names])
     for number, fold in enumerate(folds):
         part = {e.recording: "train" for e in (*fold.train, *fold.val)}
         part |= {e.recording: "test" for e in fold.test}
-        across = [
+        trained = {content[n]: n for n in names if part.get(n) == "train"}
+        equal = [
+            f"{n} = {trained[content[n]]}"
+            for n in names
+            if part.get(n) == "test" and content[n] in trained
+        ]
+        if equal:
+            what = "test recordings with the content of a training recording"
+            yield Case("recording", "serious", what, f"fold {number}", equal)
+        near = [
             f"{names[i]} = {names[j]} ({correlation:.2f})"
             for i, j, correlation in pairs
             if {part.get(names[i]), part.get(names[j])} == {"train", "test"}
+            and content[names[i]] != content[names[j]]
         ]
-        if across:
+        if near:
             what = "test recordings that nearly equal a training recording"
-            yield Case("near-duplicate", "serious", what, f"fold {number}", across)
+            yield Case("near-duplicate", "serious", what, f"fold {number}", near)
+
+
+def _voices(
+    folds: Sequence[Fold],
+    examples: Sequence[Example],
+    recordings: Mapping[str, Recording],
+    report: Report,
+) -> Iterator[Finding]:
+    """Suspicions that a test speaker is in the training part under another name.
+
+    Args:
+        folds: The folds.
+        examples: Those that can be read.
+        recordings: By name.
+        report: Called when the probe starts and ends.
+    """
+    check = "one speaker under two names"
+    if anonymous(examples):
+        yield unchecked("voice", check, "speakers are unknown")
+        return
+    trained = [{e.speaker for e in (*f.train, *f.val)} for f in folds]
+    across = {(a, e.speaker) for f, own in zip(folds, trained, strict=True) for e in f.test
+              for a in own if a != e.speaker}  # fmt: skip
+    chosen = [examples[i] for i in compared(examples)]
+    names = {e.speaker for e in chosen}
+    if left_out := sorted({name for pair in across for name in pair} - names):
+        reason = f"fewer than {LEAST_CLIPS} clips, or fewer than {LEAST_NAMES} such speakers"
+        yield unchecked("voice", f"{check}, for {abridged(left_out)}", reason)
+    if not names:
+        return
+    report(Event("compare voices", 0, 1))
+    embeddings = voice_embeddings([recordings[e.recording].wave for e in chosen])
+    pairs = likenesses(embeddings, [e.speaker for e in chosen], [e.corpus for e in chosen])
+    report(Event("compare voices", 1, 1))
+    alike = [p for p in pairs if p.likeness >= THRESHOLD and {p.names, p.names[::-1]} & across]
+    if alike:
+        others = [p.likeness for p in pairs if p not in alike] or [float("nan")]
+        rest = f"other pairs: median {median(others):.2f}, highest {max(others):.2f}"
+        evidence = [
+            f"{' and '.join(p.names)}: likeness {p.likeness:.2f} ({rest}); listen to "
+            + " and ".join(chosen[i].recording for i in p.clips)
+            for p in alike[:EVIDENCE]
+        ]
+        text = (
+            "test and training speakers who may be one person under two names: "
+            f"{counted(len(alike), 'pair')} with a likeness of {THRESHOLD} or more"
+        )
+        yield Finding("voice", "suspicion", text, evidence)
+
+
+def _not_checked(examples: Sequence[Example], unreadable: int) -> Iterator[Finding]:
+    if anonymous(examples):
+        check = "speakers in both parts, and classes that the speaker predicts"
+        yield unchecked("speaker", check, "speakers are unknown")
+    if not any(e.text for e in examples):
+        yield unchecked("text", "sentences in both parts", "the texts are unknown")
+    if unreadable:
+        check = f"copies and voices of {unreadable} of {counted(len(examples), 'recording')}"
+        yield unchecked("recording", check, "they cannot be read; affekt data check names them")
 
 
 def _confounding(examples: Sequence[Example], recordings: Mapping[str, Recording]) -> list[Finding]:

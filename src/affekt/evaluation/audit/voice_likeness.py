@@ -22,12 +22,13 @@ from ...config import Encoder
 from ...nn.encoders.batching import encode
 from ...nn.encoders.protocol import SegmentEncoder
 from ...nn.encoders.weights import build_encoder
+from ...types import Example
 
 LAYER = 1  # of the bundled encoder
 SECONDS = 5.0  # of each clip
 CLIPS = 40  # of each name
 LEAST_CLIPS = 6  # of a name that is compared
-LEAST_NAMES = 4  # voices are compared relative to the mean voice
+LEAST_NAMES = 6  # voices are compared relative to the mean voice, which fewer determine poorly
 SHRINKAGE = 0.3  # of the covariance towards a multiple of the identity
 NOISE_LIMIT = 0.95  # largest share of noise in the squared length of a mean that is corrected
 THRESHOLD = 0.5  # least likeness of a suspicion
@@ -49,16 +50,21 @@ class Pair(NamedTuple):
     clips: tuple[int, int]
 
 
-def compared(names: Sequence[str]) -> list[int]:
-    """Indices of the clips to compare: up to 40, evenly spaced, of each name with at least 6."""
-    own: dict[str, list[int]] = defaultdict(list)
-    for index, name in enumerate(names):
-        own[name].append(index)
-    enough = [indices for indices in own.values() if len(indices) >= LEAST_CLIPS]
-    if len(enough) < LEAST_NAMES:
-        return []
-    spaced = (np.linspace(0, len(i) - 1, min(CLIPS, len(i))).round().astype(int) for i in enough)
-    return sorted(i[k] for i, which in zip(enough, spaced, strict=True) for k in which.tolist())
+def compared(examples: Sequence[Example]) -> list[int]:
+    """Indices of the examples to compare: up to 40, evenly spaced, of each speaker.
+
+    Speakers with fewer than 6 examples, and corpora with fewer than 6 others, are left out.
+    """
+    corpora: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index, example in enumerate(examples):
+        corpora[example.corpus][example.speaker].append(index)
+    chosen = []
+    for speakers in corpora.values():
+        enough = [indices for indices in speakers.values() if len(indices) >= LEAST_CLIPS]
+        for indices in enough if len(enough) >= LEAST_NAMES else ():
+            spaced = np.linspace(0, len(indices) - 1, min(CLIPS, len(indices)))
+            chosen += [indices[i] for i in spaced.round().astype(int).tolist()]
+    return sorted(chosen)
 
 
 def voice_embeddings(waves: Sequence[Wave]) -> Embeddings:
@@ -74,22 +80,23 @@ def _encoder() -> SegmentEncoder:
     return build_encoder(Encoder(layer=LAYER, pooling="mean+sd")).eval()
 
 
-def likenesses(embeddings: Embeddings, names: Sequence[str]) -> list[Pair]:
+def likenesses(embeddings: Embeddings, names: Sequence[str], corpora: Sequence[str]) -> list[Pair]:
     """The likeness of all pairs of names, the highest first.
 
     Args:
-        embeddings: Of clips of at least 4 names.
+        embeddings: Of clips of at least 6 names.
         names: Name of the speaker of each clip; at least two clips of each.
+        corpora: Corpus of each clip; channels differ, so voices are relative to its mean voice.
     """
-    unique, own = np.unique(np.asarray(names), return_inverse=True)
+    unique, first, own = np.unique(np.asarray(names), return_index=True, return_inverse=True)
+    corpus = np.unique(np.asarray(corpora)[first], return_inverse=True)[1]
     clips = np.bincount(own)
     standard = (embeddings - embeddings.mean(0)) / (embeddings.std(0) + 1e-6)
     whitened = _without_variation(standard, own)
     means = _means(whitened, own)
     deviations = np.bincount(own, ((whitened - means[own]) ** 2).sum(1))
     noise = deviations / (clips * (clips - 1))  # expected share of the squared length of a mean
-    centre = means.mean(0)
-    centred = means - centre
+    centred = means - _means(means, corpus)[corpus]
     products = centred @ centred.T
     lengths = np.diag(products)
     true = np.sqrt(np.maximum(lengths - noise, (1 - NOISE_LIMIT) * lengths))
