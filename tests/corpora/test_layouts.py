@@ -135,7 +135,9 @@ def test_ravdess_songs_are_left_out_and_counted(tmp_path):
     names = ["Actor_01/03-01-05-01-02-01-01.wav", "Actor_02/03-01-01-01-02-01-02.wav"]
     corpus = load_corpus(f"ravdess:{lay_out(tmp_path, [*names, '03-02-05-01-02-01-01.wav'])}")
     assert len(corpus.examples) == 2
-    assert corpus.notes == ("1 song left out",)
+    assert corpus.notes[0] == "1 song left out"
+    assert corpus.notes[1].startswith("incomplete corpus, of the published clips it has: neutral ")
+    assert corpus.incomplete
 
 
 def test_cremads_table_gives_the_genders(tmp_path):
@@ -170,7 +172,7 @@ def test_iemocaps_turns_take_label_and_speaker_from_the_evaluation(iemocap):
         ("neutral", "Ses01F", "female"),
         ("happiness", "Ses01M", "male"),
     ]
-    assert four.notes == ("left out: 1 fru, 1 xxx",)
+    assert four.notes[0] == "left out: 1 fru, 1 xxx"
     six = load_corpus(f"iemocap6:{iemocap}")
     assert [u.label for u in six.examples] == ["neutral", "excitement", "frustration"]
 
@@ -305,3 +307,4 @@ def test_the_real_ones_have_their_official_counts(corpus, emodb):
     assert len(read.speakers) == speakers
     if CORPORA[corpus].counts:
         assert Counter(u.label for u in read.examples) == CORPORA[corpus].counts
+    assert not read.incomplete

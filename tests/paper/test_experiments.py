@@ -90,7 +90,9 @@ def test_pages_tables_and_pictures_are_written(results, tmp_path):
     assert 'src="http' not in html
     assert "NOT a score on unseen speakers" in html
     markdown = (tmp_path / "reproduction.md").read_text()
-    assert "| VGGish + LSTM + attention, balance (random start) | 47.27 |" in markdown
+    title = "VGGish + LSTM + attention, balance (incomplete corpus) (random start)"
+    assert f"| {title} | 47.27 |" in markdown
+    assert "incomplete corpus, of the published clips it has: anger 6 of 56" in markdown
     assert "hop" in markdown
     assert pd.read_csv(tmp_path / "tables" / "table4.csv")["paper"].tolist() == [45.78, 47.27]
 

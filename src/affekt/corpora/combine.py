@@ -216,7 +216,8 @@ def _concatenated(corpora: Sequence[Corpus], examples: Sequence[Example]) -> Cor
     names = " and ".join(c.name for c in corpora)
     license = " ".join(c.license for c in corpora)
     notes = [f"{c.name}: {note}" for c in corpora for note in c.notes]
-    return Corpus(names, tuple(examples), license, tuple(notes))
+    incomplete = any(c.incomplete for c in corpora)
+    return Corpus(names, tuple(examples), license, tuple(notes), incomplete=incomplete)
 
 
 def _named(corpus: Corpus) -> Corpus:

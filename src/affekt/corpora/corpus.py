@@ -28,6 +28,7 @@ class Corpus:
         train_only: Examples for training that are never tested: of further corpora, and of classes
             that not all tested corpora have.
         fold_table: Folds of a table, in place of folds by speaker.
+        incomplete: Whether clips of a published corpus are missing.
         by_corpus: Whether each of several corpora is tested in turn, in place of folds by speaker.
     """
 
@@ -40,6 +41,7 @@ class Corpus:
     train_only: tuple[Example, ...] = ()
     fold_table: FoldTable | None = None
     by_corpus: bool = False
+    incomplete: bool = False
 
     @property
     def labels(self) -> list[str]:

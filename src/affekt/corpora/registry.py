@@ -9,7 +9,7 @@ import difflib
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,14 +117,31 @@ def _published(name: str, root: Path) -> Corpus:
         raise CorpusError(f"{name}:{root}: {root} is not a folder")
     known = CORPORA[name]
     loaded = known.load(root)
+    missing = missing_clips(loaded.examples, known.counts)
     return Corpus(
         name,
         tuple(loaded.examples),
         known.license,
-        tuple(loaded.notes),
+        (*loaded.notes, *missing),
         known.folds,
         known.predefined_folds,
+        incomplete=bool(missing),
     )
+
+
+def missing_clips(examples: Sequence[Example], published: Mapping[str, int]) -> list[str]:
+    """A note on the published clips that a folder lacks; none where it is complete.
+
+    Args:
+        examples: Examples of the folder.
+        published: Official number of clips by class.
+    """
+    found = Counter(e.label for e in examples)
+    lacking = {label: n for label, n in published.items() if found[label] < n}
+    if not lacking:
+        return []
+    classes = ", ".join(f"{label} {found[label]} of {n}" for label, n in lacking.items())
+    return [f"incomplete corpus, of the published clips it has: {classes}"]
 
 
 def _renamed(

@@ -30,7 +30,7 @@ from ..run_result import FILE, ExistingModel, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
 from .folds import among
 from .prediction_table import Predictions, part_columns, read_predictions
-from .protocol_text import SPEAKERS_UNKNOWN
+from .protocol_text import corpus_marks
 from .runner import measure, rejection_scores
 
 BATCH = 32  # recordings that are encoded together
@@ -202,7 +202,7 @@ def _write(
     )
     metrics |= {
         "system": found.name,
-        "title": f"{found.name} {MARK}{_speakers_mark(corpus)}",
+        "title": " ".join([found.name, MARK, *corpus_marks(corpus)]),
         "protocol": _protocol(corpus, found),
         "notes": [*_notes(existing, found), *corpus.notes],
         "gender": {e.speaker: e.gender for e in corpus.examples if e.gender},
@@ -235,10 +235,6 @@ def _table(labels: Sequence[str], found: Predictions) -> pd.DataFrame:
 def _protocol(corpus: Corpus, found: Predictions) -> str:
     who = "clips, since the speakers are unknown" if anonymous(corpus.examples) else "speakers"
     return PROTOCOL.format(what=found.name, clips=len(corpus.examples), who=who)
-
-
-def _speakers_mark(corpus: Corpus) -> str:
-    return f" {SPEAKERS_UNKNOWN}" if anonymous(corpus.examples) else ""
 
 
 def _notes(existing: ExistingModel, found: Predictions) -> list[str]:

@@ -38,7 +38,6 @@ LACKING = {
     "validation_lacks": "the validation {who} lack a class",
     "training_lacks": "a class occurs in validation {who} only",
 }
-SPEAKERS_UNKNOWN = "(speakers unknown)"
 
 
 def marked_title(
@@ -55,9 +54,7 @@ def marked_title(
         settings: Protocol of the evaluation.
         corpus: The corpus.
     """
-    marks = [title]
-    if anonymous(corpus.examples):
-        marks.append(SPEAKERS_UNKNOWN)
+    marks = [title, *corpus_marks(corpus)]
     if training_info[0].get("encoder", "").startswith("random start"):
         marks.append("(random start)")
     if settings.paper_protocol:
@@ -69,6 +66,12 @@ def marked_title(
         trained = ", test speakers trained on" if shared else ""
         marks.append(f"(folds of {corpus.fold_table.name}{trained})")
     return " ".join(marks).strip()
+
+
+def corpus_marks(corpus: Corpus) -> list[str]:
+    """Marks of a title for what the corpus lacks: speakers, published clips."""
+    marks = ["(speakers unknown)"] if anonymous(corpus.examples) else []
+    return [*marks, "(incomplete corpus)"] if corpus.incomplete else marks
 
 
 def notes(
