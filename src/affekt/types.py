@@ -109,7 +109,8 @@ class Notice(str):
 
     Attributes:
         code: ``silent``, ``clipped``, ``short``, ``peaks`` or ``long`` of the audio; ``truncated``,
-            ``damaged``, ``gaps``, ``tracks`` or ``antiphase`` of the file.
+            ``damaged``, ``gaps``, ``tracks`` or ``antiphase`` of the file;
+            ``uncalibrated`` of a confidence that was fitted to no held-out recordings.
     """
 
     code: str

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,12 +8,15 @@ from helpers import affekt
 
 from affekt import CorpusError, load
 from affekt.corpora.registry import load_corpus
+from affekt.inference.recognizer import Recognizer
 from affekt.metrics import gain_interval
 from affekt.nn.bundled import model_folder
 from affekt.nn.checkpoint import load_checkpoint
+from affekt.nn.training_info import AdaptedFrom, TrainingInfo
 from affekt.training.adapt import adapt
 from affekt.training.clips import load_clips
 from affekt.training.embedding_cache import EmbeddingCache
+from affekt.types import ANONYMOUS
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +65,9 @@ def test_random_labels_show_no_gain_on_held_out_clips(base, clips, cache):
     adapted = adapt(base, shuffled, cache, "mine")
     assert adapted.after < 0.55
     assert any("no gain can be shown" in note for note in adapted.notes())
+    recognizer = Recognizer(adapted.checkpoint)
+    predictions = recognizer.recognise([c.recording for c in shuffled])
+    assert np.mean([p.confidence for p in predictions]) < 0.42  # 0.49 at a temperature of 1
 
 
 def test_one_speaker_and_few_clips_are_enough_and_new_classes_are_added(base, clips, cache):
@@ -76,6 +83,31 @@ def test_one_speaker_and_few_clips_are_enough_and_new_classes_are_added(base, cl
     assert adapted.added == ["joke"]
     assert any("not valid for other speakers" in note for note in adapted.notes())
     assert any("joke" in note for note in adapted.notes())
+    assert any(note.startswith("one speaker:") for note in adapted.notes())
+
+
+def test_without_speakers_the_score_is_over_clips(base, clips, cache):
+    few = [c for c in clips if c.example.id.endswith(("_0.wav", "_1.wav"))]
+    unknown = [
+        replace(c, example=replace(c.example, speaker=ANONYMOUS + c.example.id)) for c in few
+    ]
+    adapted = adapt(base, unknown, cache, "mine")
+    assert (adapted.held_out, adapted.speakers) == ("clips", 0)
+    assert "speakers unknown: the scores are not valid for other speakers" in adapted.notes()
+
+
+def test_a_confidence_that_nothing_calibrated_says_so(base, clips):
+    recordings = [clips[0].recording]
+    statistics = Recognizer(base).statistics_of(Recognizer(base).encode(recordings))
+    old = replace(base, training=TrainingInfo(adapted_from=AdaptedFrom(name="default")))
+    for checkpoint, chosen, codes in (
+        (base, None, []),
+        (base, statistics, []),
+        (base, replace(statistics, neutral=True), ["uncalibrated"]),
+        (old, None, ["uncalibrated"]),  # as version 0.1 adapted
+    ):
+        [prediction] = Recognizer(checkpoint).recognise(recordings, chosen)
+        assert [warning.code for warning in prediction.warnings] == codes
 
 
 def test_too_few_classes_or_clips_are_refused(base, clips, cache):
@@ -101,10 +133,13 @@ def test_the_command_writes_a_model_that_predict_loads(manifest, clips, tmp_path
     assert done.returncode == 0, done.stderr
     assert "UAR on held-out speakers" in done.stdout
     assert "calm" in done.stdout
-    assert "adapted from | default" in (out / "README.md").read_text()
+    card = (out / "README.md").read_text()
+    assert "adapted from | default" in card
+    assert "| confidence | calibrated on held-out speakers of these recordings" in card
     assert (out / "model.safetensors").stat().st_size < 3e6  # the encoder is not stored again
     about = json.loads((out / "config.json").read_text())
     assert about["training"]["adapted_from"]["name"] == "default"
+    assert about["training"]["temperatures"][0] >= 1
     assert load(out).labels == ["anger", "calm", "sadness"]
     result = affekt("predict", clips[0].example.path, "--model", out, "--json")
     assert set(json.loads(result.stdout)["probabilities"]) == {"anger", "calm", "sadness"}

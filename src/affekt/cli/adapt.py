@@ -84,6 +84,7 @@ def _labelled(source: str, out: Path, base: str, labels: dict[str, str], cache: 
     )
     for note in adapted.notes():
         say(note)
+    print(f"confidence: calibrated on held-out {adapted.held_out} of these recordings")
     print(f"use it: affekt predict FILE --model {out}")
     return 0
 
@@ -118,6 +119,7 @@ def _statistics(folder: Path, out: Path, base: str, *, neutral: bool) -> int:
     statistics.save(out)
     used = counted(len(files) - unread, "recording")
     print(f"statistics: {out}, {counted(statistics.segments, 'segment')} of {used}")
+    say("the confidence is not calibrated on these recordings, since they have no labels")
     if statistics.segments < 60 and not neutral:
         say("less than half a minute of speech: the statistics are not reliable yet")
     return 2 if unread else 0

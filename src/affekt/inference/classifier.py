@@ -24,6 +24,7 @@ from ..types import Notice, Prediction, Segment
 from .normalisation import PRIOR, NormalisationStatistics
 
 LONG = 30.0  # s; a longer recording is recognised utterance by utterance
+UNCALIBRATED = "uncalibrated: confidence that was fitted to no held-out recordings; often too high"
 
 
 class EncodedRecording(NamedTuple):
@@ -76,6 +77,8 @@ class Classifier:
         self, checkpoint: Checkpoint, hop: float | None = None, device: str = "cpu"
     ) -> None:
         self._model = checkpoint.model.eval()
+        training = checkpoint.training
+        self._uncalibrated = training.adapted_from is not None and not training.temperatures
         self._encoder = for_inference(self._model.encoder, device)
         self._config = checkpoint.config
         own = self._config.segments.hop
@@ -166,6 +169,8 @@ class Classifier:
         if encoded.seconds > LONG:
             text = f"long: {encoded.seconds:.0f} s in one label; the segments tell more"
             warnings.append(Notice("long", text))
+        if self._uncalibrated or (statistics and statistics.neutral):
+            warnings.append(Notice("uncalibrated", UNCALIBRATED))
         return Prediction(
             file=encoded.file,
             duration=encoded.seconds,

@@ -69,11 +69,19 @@ def model_card(
 
 def _calibrated(training: Mapping[str, Any]) -> str:
     """On which speakers or corpora the probabilities were calibrated."""
-    if not (runs := training.get("left_out")):
-        who = unit_of(training["validation_speakers"])
-        return f"calibrated on validation {who}; too high for other speakers and languages"
-    corpora = ", ".join(runs[0]["corpora"])
-    return f"calibrated on corpora that were left out of training in turn ({corpora})"
+    who = unit_of(training["validation_speakers"])
+    validation = f"calibrated on validation {who}; too high for other speakers and languages"
+    runs = {run["known_source"]: run["corpora"] for run in training.get("left_out") or ()}
+    texts = [
+        f"calibrated on corpora that were left out of training in turn ({', '.join(runs[known])})"
+        if known in runs
+        else validation
+        for known in (False, True)
+    ]
+    without, with_statistics = texts
+    if without == with_statistics:
+        return without
+    return f"{without}; with normalisation statistics {with_statistics}"
 
 
 def _size(corpus: Mapping[str, Any]) -> str:
@@ -114,6 +122,8 @@ def adapted_card(
         f"| adapted to | {_size(corpus)} ({counts}) |",
         *_left_out(training_info),
         f"| license of the data | {cell(corpus['terms'])}; and that of the original model |",
+        f"| confidence | calibrated on held-out {training_info['held_out']} of these recordings; "
+        "too high for others |",
         "",
         "## Score",
         "",

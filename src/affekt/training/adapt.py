@@ -2,7 +2,8 @@
 
 The statistics of the recordings replace those of the training corpora, and the last layer is fitted
 to the recordings. All other weights stay as they are. A penalty on the distance from the old last
-layer keeps the new one close to it if there are few clips.
+layer keeps the new one close to it if there are few clips. The temperature of the softmax is fitted
+in cross-validation over speakers, or over the clips of a single one.
 """
 
 import copy
@@ -23,8 +24,10 @@ from ..nn.checkpoint import Checkpoint
 from ..nn.emotion_model import EmotionModel, Statistics, prepare
 from ..nn.encoders.hashing import encoder_id
 from ..types import ANONYMOUS, unit_of
+from .calibration import temperature
 from .clips import Clip, held_out_units, speakers
 from .embedding_cache import EmbeddingCache
+from .targets import Targets
 
 FOLDS = 5
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # on the distance from the old last layer
@@ -44,6 +47,8 @@ class Adapted:
         held_out: What each fold holds out: "speakers"; "clips" if there is a single speaker, or
             speakers are unknown.
         speakers: Number of known speakers.
+        temperatures: Of the softmax, fitted to the held-out recordings: without statistics of
+            the speaker, and with them.
         added: Classes that the old model does not have.
     """
 
@@ -53,6 +58,7 @@ class Adapted:
     gain: tuple[float, float]
     held_out: str
     speakers: int
+    temperatures: tuple[float, float]
     added: list[str]
 
     def notes(self) -> list[str]:
@@ -105,11 +111,11 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: 
     )
     everything = np.arange(len(clips))
     before = data.old_predictions(data.pooled(everything, None))
-    after = before.copy()
-    for train, test in data.splits(everything):
-        statistics, layer = data.learn(train)
-        after[test] = layer(data.pooled(test, statistics)).argmax(-1).numpy()
-    model = _adapted_model(base.model, *data.learn(everything))
+    logits, normalised = data.held_out_logits(everything)
+    after = logits.argmax(-1).numpy()
+    known = Targets(data.targets, torch.ones_like(logits, dtype=torch.bool))
+    temperatures = temperature(logits, known), temperature(normalised, known)
+    model = _adapted_model(base.model, *data.learn(everything), temperatures)
     targets = data.targets.numpy()
     old, new = (_confusions(targets, p, data.groups, len(labels)) for p in (before, after))
     names = speakers(clips)
@@ -120,6 +126,7 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: 
         gain_interval(old, new),
         unit_of(names) if len(names) > 1 else "clips",
         sum(ANONYMOUS not in name for name in names),
+        temperatures,
         [label for label in labels if label not in base.labels],
     )
 
@@ -157,14 +164,32 @@ class _Data:
         x = self.pooled(rows, statistics)
         return statistics, self.fit(x, rows, self.select_penalty(x, rows))
 
-    def statistics(self, rows: Rows) -> Statistics:
-        """Normalisation statistics of some of the clips."""
+    def held_out_logits(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """Logits ``(rows, classes)`` of each clip by a fit to the other folds.
+
+        Returns:
+            Logits of clips that are standardised by the statistics of the training clips, and by
+            those of their own speaker.
+        """
+        logits = torch.zeros(len(rows), len(self.labels))
+        normalised = logits.clone()
+        for train, test in self.splits(rows):
+            statistics, layer = self.learn(train)
+            logits[test] = layer(self.pooled(test, statistics))
+            for speaker in np.unique(self.speakers[test]):
+                own = test[self.speakers[test] == speaker]
+                of_speaker = self.statistics(own, statistics)
+                normalised[own] = layer(self.pooled(own, of_speaker))
+        return logits, normalised
+
+    def statistics(self, rows: Rows, prior: Statistics | None = None) -> Statistics:
+        """Normalisation statistics of some of the clips, drawn to a prior; see `prior`."""
         statistics = NormalisationStatistics.unknown(
             encoder_id(self.base.model.encoder), len(self.prior.mean)
         )
         for row in rows:
             statistics = statistics.updated(self.embeddings[row])
-        return statistics.statistics(self.prior)
+        return statistics.statistics(prior or self.prior)
 
     @torch.inference_mode()
     def pooled(self, rows: Rows, statistics: Statistics | None) -> Tensor:
@@ -254,13 +279,25 @@ class _Data:
         return layer
 
 
-def _adapted_model(base: EmotionModel, statistics: Statistics, layer: nn.Linear) -> EmotionModel:
-    """A copy with another last layer that standardises every recording by the statistics."""
+def _adapted_model(
+    base: EmotionModel,
+    statistics: Statistics,
+    layer: nn.Linear,
+    temperatures: tuple[float, float],
+) -> EmotionModel:
+    """A copy with another last layer that standardises every recording by the statistics.
+
+    Args:
+        base: The model to copy.
+        statistics: Statistics for recordings of an unknown domain.
+        layer: The last layer.
+        temperatures: Temperatures of the softmax; see `EmotionModel`.
+    """
     model = copy.deepcopy(base)
     for buffer, values in zip(model.prior or (), statistics, strict=True):
         buffer.copy_(values)
     model.sequence.classifier = layer
-    model.temperatures.fill_(1.0)
+    model.temperatures.copy_(torch.tensor(temperatures))
     return model.eval()
 
 

@@ -195,6 +195,7 @@ def _adaptation_info(adapted: Adapted, old: Checkpoint) -> TrainingInfo:
         after_UAR=round(adapted.after, 4),
         gain95=(round(low, 4), round(high, 4)),
         held_out=adapted.held_out,
+        temperatures=adapted.temperatures,
     )
 
 
