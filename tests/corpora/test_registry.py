@@ -1,12 +1,19 @@
 import csv
+import os
+from pathlib import Path
 
 import audformat
 import pandas as pd
 import pytest
+from faults.mistaken import recording
+from helpers import lay_out
 
 from affekt import CorpusError
+from affekt.audio.decoding import read
 from affekt.corpora.combine import pool
+from affekt.corpora.own_layout import load_layout
 from affekt.corpora.registry import load_corpus
+from affekt.types import Example
 
 
 def write(path, rows):
@@ -165,6 +172,66 @@ def test_unknown_speakers_are_noted(tmp_path):
     (tmp_path / "c.wav").write_bytes(b"")
     with pytest.raises(CorpusError, match="not CLASS/file"):
         load_corpus(str(tmp_path))
+
+
+CLIPS = ("joy/s1/a.wav", "joy/s2/a.wav", "grief/s1/a.wav", "grief/s2/b")
+
+
+@pytest.mark.parametrize(
+    ("outer", "further"),
+    [
+        ("", []),
+        ("corpus", ["__MACOSX/corpus/joy/._a.wav", ".DS_Store", "corpus.zip", "README.txt"]),
+        ("corpus/corpus", []),
+    ],
+    ids=["plain", "zip", "doubled"],
+)
+def test_folders_around_a_corpus_are_passed_and_noted(outer, further, tmp_path):
+    for name in (*(f"{outer}/{clip}" for clip in CLIPS), *further):
+        lay_out(tmp_path / "given", [name.lstrip("/")])
+    (tmp_path / "given" / outer / "grief/s2/b").write_bytes(recording())
+    lay_out(tmp_path / "given" / outer, ["notes.txt"])
+    corpus = load_corpus(f"{tmp_path}/given")
+    assert {(e.id, e.label, e.speaker) for e in corpus.examples} == {
+        (clip, *clip.split("/")[:2]) for clip in CLIPS
+    }
+    assert corpus.name == "given"
+    *notes, last = corpus.notes
+    assert last == "1 file left out, not recordings: 1 .txt; the first is notes.txt"
+    inner = f"{tmp_path}/given/{outer}"
+    assert notes == ([f"read from the only folder in the one given: {inner}"] if outer else [])
+
+
+def test_a_folder_that_may_be_a_class_or_a_corpus_is_refused_unless_it_is_doubled(tmp_path):
+    lay_out(tmp_path / "mine/corpus", ["joy/a.wav", "grief/b.wav"])
+    with pytest.raises(CorpusError, match=f"if its folders are .* give {tmp_path}/mine/corpus"):
+        load_corpus(f"{tmp_path}/mine")
+    (tmp_path / "mine").rename(tmp_path / "corpus")
+    assert load_corpus(f"{tmp_path}/corpus").labels == ["grief", "joy"]
+
+
+def test_a_published_corpus_and_an_own_layout_are_found_in_the_folder_of_their_archive(tmp_path):
+    names = [f"{speaker}a01{code}a.wav" for speaker in ("03", "08") for code in "WF"]
+    lay_out(tmp_path / "given/emodb/wav", names)
+    corpus = load_corpus(f"emodb:{tmp_path}/given")
+    assert len(corpus.examples) == 4
+
+    def only_wav(root):
+        return [Example(p.name, str(p), p.stem[5], p.name[:2]) for p in root.glob("wav/*.wav")]
+
+    own = load_layout(only_wav, tmp_path / "given")
+    assert len(own.examples) == 4
+    assert own.notes[0].endswith("given/emodb")
+
+
+def test_names_of_a_class_folder_need_not_be_utf8(tmp_path):
+    for name in (b"\xcf\xb2/s1/\xb0.wav", b"joy/s1/a.wav"):
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        path.parent.mkdir(parents=True)
+        path.write_bytes(recording())
+    for example in load_corpus(str(tmp_path)).examples:
+        (example.id + example.label).encode()
+        assert read(example.path).seconds > 4
 
 
 def test_audformat_with_speakers_in_a_table_of_their_own(folder):

@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..audio.listing import LeftOut
+from ..audio.source import shown
 from ..errors import CorpusError
 from ..extras import optional_import
 from ..plural import counted
@@ -36,7 +38,12 @@ def load(root: Path) -> LoadedExamples:
         examples, notes = manifest.load(tables[0], speaker_needed=False)
         loaded = with_speakers(examples)
         return LoadedExamples(loaded.examples, notes + loaded.notes)
-    return with_speakers([_by_folders(root, path) for path in recordings(root)])
+    left_out = LeftOut()
+    examples = [_by_folders(root, path) for path in recordings(root, left_out)]
+    if {e.label for e in examples} == {root.resolve().name}:
+        raise CorpusError(f"{root}: only one class, of the same name as the folder")
+    loaded = with_speakers(examples)
+    return LoadedExamples(loaded.examples, loaded.notes + [n for n in [left_out.note()] if n])
 
 
 def with_speakers(examples: list[Example]) -> LoadedExamples:
@@ -60,7 +67,7 @@ def with_speakers(examples: list[Example]) -> LoadedExamples:
 
 
 def _by_folders(root: Path, path: Path) -> Example:
-    parts = path.relative_to(root).parts
+    parts = [shown(part) for part in path.relative_to(root).parts]
     if not 2 <= len(parts) <= 3:
         raise CorpusError(f"{path}: not CLASS/file or CLASS/SPEAKER/file; use a manifest")
     speaker = parts[1] if len(parts) == 3 else ""

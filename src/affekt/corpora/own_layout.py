@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..types import Example
 from .corpus import Corpus
 from .parts import part_fault
 from .published import LoadedExamples, PublishedCorpus
+from .unpacked import load_unpacked
 
 SOURCES = (  # my_package.layouts:load:FOLDER, my_package.layouts.load:FOLDER
     re.compile(rf"({NAME}(?:\.{NAME})*:{NAME}):(.+)"),
@@ -49,17 +51,7 @@ def load_layout(layout: Layout | str, root: Path) -> Corpus:
     if not root.is_dir():
         raise CorpusError(f"{name}:{root}: {root} is not a folder")
     known = part if isinstance(part, PublishedCorpus) else None
-    try:
-        loaded = known.load(root) if known else part(root)
-    except AffektError:
-        raise
-    except Exception as error:
-        raise CorpusError(
-            f"{root}: the layout {name} failed: {type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(loaded, LoadedExamples):
-        loaded = LoadedExamples(loaded, [])
-    _check(loaded.examples, name)
+    loaded = load_unpacked(partial(_load, known.load if known else part, name), root)
     corpus = Corpus(root.resolve().name, tuple(loaded.examples), UNSTATED, tuple(loaded.notes))
     if known is None:
         return corpus
@@ -69,6 +61,22 @@ def load_layout(layout: Layout | str, root: Path) -> Corpus:
         folds=known.folds,
         predefined_folds=known.predefined_folds,
     )
+
+
+def _load(
+    layout: Callable[[Path], LoadedExamples | list[Example]], name: str, root: Path
+) -> LoadedExamples:
+    try:
+        loaded = layout(root)
+    except AffektError:
+        raise
+    except Exception as error:
+        raise CorpusError(
+            f"{root}: the layout {name} failed: {type(error).__name__}: {error}"
+        ) from error
+    loaded = loaded if isinstance(loaded, LoadedExamples) else LoadedExamples(loaded, [])
+    _check(loaded.examples, name)
+    return loaded
 
 
 def _name(layout: Layout) -> str:

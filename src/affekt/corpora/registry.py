@@ -36,6 +36,7 @@ from .layouts import (
 from .own_layout import load_layout, split_source
 from .published import PublishedCorpus
 from .tables import SPREADSHEETS, SUFFIXES
+from .unpacked import load_unpacked
 
 CORPORA: dict[str, PublishedCorpus] = {
     "ased": ased.CORPUS,
@@ -101,7 +102,7 @@ def _read(source: str) -> Corpus:
         examples, notes = manifest.load(path)
         return Corpus(path.stem, tuple(examples), UNSTATED, tuple(notes))
     if path.is_dir():
-        loaded = folder.load(path)
+        loaded = load_unpacked(folder.load, path)
         return Corpus(path.resolve().name, tuple(loaded.examples), UNSTATED, tuple(loaded.notes))
     near = difflib.get_close_matches(name, CORPORA, n=1) if root else []
     hint = f"; did you mean {near[0]}:{root}?" if near else ""
@@ -116,7 +117,7 @@ def _published(name: str, root: Path) -> Corpus:
     if not root.is_dir():
         raise CorpusError(f"{name}:{root}: {root} is not a folder")
     known = CORPORA[name]
-    loaded = known.load(root)
+    loaded = load_unpacked(known.load, root)
     missing = missing_clips(loaded.examples, known.counts)
     return Corpus(
         name,
@@ -181,4 +182,6 @@ def _check_labels(source: str, examples: tuple[Example, ...]) -> None:
             f"in the table or by --labels.{shlex.quote(other)} {shlex.quote(same)}"
         )
     if len(counts) < 2:
-        raise CorpusError(f"{source}: only one class; give at least two")
+        inner = Path(source, *counts)
+        hint = f"; if its folders are the classes, give {inner}" if inner.is_dir() else ""
+        raise CorpusError(f"{source}: only one class{hint or '; give at least two'}")
