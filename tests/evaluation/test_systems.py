@@ -1,5 +1,7 @@
 """Every system of the study learns from clips and predicts recordings, by the same rules."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -24,6 +26,7 @@ from affekt.evaluation.systems.registry import (
 from affekt.progress import silent
 from affekt.training.balance import cut, make_plan
 from affekt.training.clips import load_clips
+from affekt.types import ANONYMOUS
 
 FAST = [name for name, entry in SYSTEMS.items() if not entry.opt_in]
 
@@ -80,6 +83,19 @@ def test_a_slow_system_runs(name, parts, tiny_config, monkeypatch):
     assert set(system.training_info["validation_speakers"]) < {c.example.speaker for c in training}
     start = "speaker training on 3 training speakers" if name == "resnet" else "random start"
     assert system.training_info["encoder"] == start
+
+
+def test_resnet_without_known_speakers_trains_all_layers(parts):
+    clips = [
+        replace(c, example=replace(c.example, speaker=ANONYMOUS + c.example.id))
+        for c in parts[0][::6]
+    ]
+    config = Config.model_validate({"stage1": {"epochs": 1}})
+    system = Maker("resnet", configured("resnet", config), None)()
+    system.fit(clips, 0, silent)
+    assert system.training_info["encoder"].startswith("random start, all layers trained")
+    assert all(parameter.requires_grad for parameter in system.network.parameters())
+    assert system.network.stem.adapter.weight.abs().max() > 0  # it starts at zero
 
 
 @pytest.mark.parametrize("name", VARIANTS)

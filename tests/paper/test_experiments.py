@@ -87,6 +87,9 @@ def test_pages_tables_and_pictures_are_written(results, tmp_path):
     assert names >= {"figure2.png", "figure4.png", "reproduction.md", "reproduction.html"}
     html = (tmp_path / "reproduction.html").read_text()
     assert "47.27" in html
+    for page in (html, (tmp_path / "reproduction.md").read_text()):
+        assert "scaled to the same RMS level. The paper names no such step" in page
+        assert "test and validation clips are cut every 0.48 s" in page
     assert 'src="http' not in html
     assert "NOT a score on unseen speakers" in html
     markdown = (tmp_path / "reproduction.md").read_text()

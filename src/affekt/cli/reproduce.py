@@ -47,7 +47,7 @@ def reproduce(
     from ..paper.experiments import reproduce as run
     from ..paper.experiments import systems_of, used_in_paper
     from ..paper.report import load_results, write_reproduction
-    from ..paper.tables import tables
+    from ..paper.tables import decisions, tables
     from ..report.console import paper_table
 
     overrides = config.model_dump(exclude_unset=True)
@@ -76,7 +76,7 @@ def reproduce(
     say_notes(results.ours[names[0]].metrics)
     for table in tables(results):
         console().print(paper_table(table))
-    for remark in results.paper.remarks:
+    for remark in (*decisions(results), *results.paper.remarks):
         console().print(f"- {remark}")
     for path in write_reproduction(results, out):
         print(path)

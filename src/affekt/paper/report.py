@@ -15,7 +15,7 @@ from ..report.page import embedded, render
 from ..sanitise import csv_text
 from .experiments import Reproduction
 from .published import OURS, PUBLISHED
-from .tables import Results, tables
+from .tables import Results, decisions, tables
 
 NUMBER = re.compile(r"[+-]?[\d.]+")
 
@@ -65,6 +65,7 @@ def write_reproduction(results: Results, out: Path) -> list[Path]:
     corpus = next(iter(results.ours.values())).metrics
     content: dict[str, Any] = {
         "paper": results.paper,
+        "decisions": decisions(results),
         "tables": shown,
         "figures": {name: embedded(figure) for name, figure in drawn.items()},
         "corpus": corpus,

@@ -3,7 +3,7 @@
 The network is trained to identify speakers and frozen. Then small adapters parallel to each
 convolution (Rebuffi et al., 2017) and a new last layer are trained on emotion. The speakers are
 those of the training part unless a weights file is given; the reference used a separate speaker
-corpus.
+corpus. Where no speakers are known, all layers are trained on emotion from a random start.
 """
 
 from collections.abc import Sequence
@@ -111,23 +111,31 @@ class ResNetSystem(NetworkSystem):
     def initialise(
         self, part: TrainingPart, segments: Sequence[Tensor], rng: np.random.Generator
     ) -> str:
-        """Start from speaker identification, then add adapters; see `NetworkSystem`."""
-        weights = self._identify_speakers(part, segments, rng)
-        self.network.adapt(len(self.labels))
-        return weights
+        """Start from speaker identification, then add adapters; see `NetworkSystem`.
+
+        Without known speakers nothing could be frozen but random weights: all layers are trained.
+        """
+        if weights := self._identify_speakers(part, segments, rng):
+            self.network.adapt(len(self.labels))
+            return weights
+        self.network = ResNet20(len(self.labels))
+        return "random start, all layers trained on emotion, since no speakers are known"
 
     def _identify_speakers(
         self, part: TrainingPart, segments: Sequence[Tensor], rng: np.random.Generator
     ) -> str:
-        """Load the network from a file, or train it on the training speakers; see `initialise`."""
+        """Load the network from a file, or train it on the training speakers; see `initialise`.
+
+        Returns:
+            Where the weights come from; "" if there are no speakers to train on.
+        """
         if weights := self.config.baselines.resnet:
             self.network = ResNet20(1)
             return load_speaker_network(self.network, Path(weights))
         examples = [c.example for c in part.clips]
         names = speakers(part.clips)
         if len(names) < 2 or anonymous(examples):
-            self.network = ResNet20(1)
-            return "random start, since no speakers are known"
+            return ""
         self.network = ResNet20(len(names))
         targets = torch.tensor([names.index(e.speaker) for e in examples])
         train_network(
