@@ -277,7 +277,7 @@ def test_the_card_and_the_command_count_what_training_left_out(
     assert run([str(a) for a in arguments]) == 0
     assert "note: one: 12 clips marked test left out" in capsys.readouterr().err
     card = (tmp_path / "model/README.md").read_text()
-    assert "| left out | one: 12 clips marked test left out |" in card
+    assert "| notes on the data | one: 12 clips marked test left out |" in card
     info = json.loads((tmp_path / "model/config.json").read_text())["training"]
     assert info["corpus"]["clips"] == 36
     assert "two/s4" in info["validation_speakers"]

@@ -80,6 +80,6 @@ def write_reproduction(results: Results, out: Path) -> list[Path]:
 
 def _csv_cell(text: str) -> str:
     """Text of a cell without marks; text that a spreadsheet would read as a formula is escaped."""
-    for mark in ("**", " ≠", " †"):
+    for mark in (" ≠", " †"):
         text = text.replace(mark, "")
     return text if NUMBER.fullmatch(text) else csv_text(text)

@@ -168,7 +168,7 @@ def _own_cells(run: Run, number: float | None) -> list[str]:
     inside = MISSING
     if interval and number is not None:
         low, high = (100 * end for end in interval)
-        inside = "no, **above**" if number > high else "no, **below**" if number < low else "yes"
+        inside = "no, above" if number > high else "no, below" if number < low else "yes"
     return [
         f"{100 * wa:.2f}",
         MISSING if sd is None else f"{100 * sd:.2f}",

@@ -164,7 +164,7 @@ def paper_table(table: "PaperTable") -> RenderableType:
     for number, name in enumerate(table.head):
         shown.add_column(name, justify="right" if number else "left")
     for row in table.rows:
-        shown.add_row(*(Text(printable(text.strip("*"))) for text in row))
+        shown.add_row(*(Text(printable(text)) for text in row))
     return Group(shown, *(Text(note, "dim") for note in table.notes), "")
 
 

@@ -58,7 +58,7 @@ TEXT: dict[str, dict[str, str]] = {
             "speakers. WA is accuracy, UAR unweighted average recall, MAP macro-averaged precision."
         ),
         "system": "system",
-        "majority": "majority class (WA)",
+        "majority": "majority class of the test clips (WA)",
         "chance": "chance (UAR)",
         "seeds": "seeds",
         "tests": "Significance tests",
@@ -115,7 +115,7 @@ TEXT: dict[str, dict[str, str]] = {
             "WA 为加权准确率，UAR 为未加权平均召回率，MAP 为宏平均精确率。"
         ),
         "system": "系统",
-        "majority": "始终预测多数类（WA）",
+        "majority": "始终预测测试语音的多数类（WA）",
         "chance": "随机水平（UAR）",
         "seeds": "种子数",
         "tests": "显著性检验",

@@ -49,7 +49,7 @@ def model_card(
         "|---|---|",
         f"| classes | {cell(', '.join(labels))} |",
         f"| trained on | {_size(corpus)} ({counts}) |",
-        *_left_out(training),
+        *_data_notes(training),
         f"| license of the data | {corpus['terms']} |",
         f"| encoder | {training['encoder']} |",
         f"| balance plan | {plan} |",
@@ -89,10 +89,10 @@ def _size(corpus: Mapping[str, Any]) -> str:
     return f"{cell(corpus['name'])}: {size_of(corpus['clips'], corpus['speakers'])}"
 
 
-def _left_out(training: Mapping[str, Any]) -> list[str]:
-    """Row on what was left out of the corpus; none where nothing was."""
+def _data_notes(training: Mapping[str, Any]) -> list[str]:
+    """Row of the notes on the corpus, such as what was left out; none without notes."""
     notes = training.get("notes")
-    return [f"| left out | {cell('; '.join(notes))} |"] if notes else []
+    return [f"| notes on the data | {cell('; '.join(notes))} |"] if notes else []
 
 
 def adapted_card(
@@ -120,7 +120,7 @@ def adapted_card(
         f"| classes | {cell(', '.join(labels))} |",
         f"| adapted from | {cell(base)} (trained on {cell(str(trained_on))}) |",
         f"| adapted to | {_size(corpus)} ({counts}) |",
-        *_left_out(training_info),
+        *_data_notes(training_info),
         f"| license of the data | {cell(corpus['terms'])}; and that of the original model |",
         f"| confidence | calibrated on held-out {training_info['held_out']} of these recordings; "
         "too high for others |",
