@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .errors import AffektError
 from .own_parts import hash_sources, is_dotted_path
 
 PACKAGE = Path(__file__).parent
+LIBRARIES = ("torch", "scikit-learn", "opensmile", "transformers")  # that compute scores
 # Parts of the package that stand above an evaluation and cannot change a score.
 NO_EFFECT = ("batch", "cli", "formats", "paper", "report", "server")
 
@@ -159,12 +160,11 @@ def _sources() -> Iterator[tuple[str, str]]:
 @cache
 def _versions() -> dict[str, str]:
     """Versions, read once: a process runs the code that was there at its first call."""
-    return {
-        "affekt": __version__,
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "torch": version("torch"),
-    }
+    found = {"affekt": __version__, "commit": _commit(), "python": platform.python_version()}
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return found
 
 
 def _commit() -> str:

@@ -105,7 +105,7 @@ class RunResult(Record):
         audio_warnings: Warnings of the decoder, by clip.
         corpus: The corpus.
         config: Settings, under today's keys.
-        versions: Versions of affekt, Python and torch, and a hash of affekt's source code.
+        versions: Versions of affekt, Python and libraries, and a hash of affekt's source code.
         hashes: Content hash of the weights and of the user's parts, by the setting that names them.
         existing: Set where an existing model or predictions were scored.
     """

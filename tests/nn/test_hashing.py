@@ -27,7 +27,12 @@ def test_the_key_changes_with_version_settings_and_weights():
     trained = whisper()
     with torch.no_grad():
         trained.conv1.bias[0] += 1e-6
-    assert len({key, *map(embedding_key, (newer, whisper("mean"), trained))}) == 4
+    smoother, elsewhere = whisper(), whisper()
+    smoother.architecture = {"layer_norm_eps": 1e-3}
+    elsewhere.architecture = {"layer_norm_eps": 1e-3, "transformers_version": "5"}
+    changed = (newer, whisper("mean"), trained, smoother)
+    assert len({key, *map(embedding_key, changed)}) == 5
+    assert embedding_key(elsewhere) == embedding_key(smoother)
 
 
 def test_the_id_is_the_hash_of_names_and_values():
