@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test lint docs clean results study ablation bundled-models across unseen benchmark faults
+.PHONY: demo test lint docs clean results study ablation bundled-models across unseen voices benchmark faults
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -85,6 +85,12 @@ across: $(VENV)/dev.stamp
 
 unseen: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/unseen.py $(CORPORA) > results/unseen.md
+
+voices: $(VENV)/dev.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/voice_likeness.py emodb:$(CORPORA)/emodb \
+	    nemo:$(CORPORA)/nemo -- emovo:$(CORPORA)/emovo turev:$(CORPORA)/turev \
+	    casia:$(CORPORA)/casia urdu:$(CORPORA)/urdu \
+	    emospeech-india:$(CORPORA)/emospeech_india > results/voice-likeness.md
 
 SPOKEN = $(wildcard $(CORPORA)/emodb/wav/0*.wav)
 

@@ -23,7 +23,8 @@ COMMANDS_HEAD = """# Commands
 [configuration](configuration.md) as an option, for example `--stage2.epochs 40`.
 
 Exit codes: 0 success, 1 internal error or a serious finding of `audit`, 2 error of the user (one
-sentence says what to change), 130 interrupted. `AFFEKT_DEBUG=1` prints the causes of an error.
+sentence says what to change), 3 only suspicions of `audit`, 130 interrupted.
+`AFFEKT_DEBUG=1` prints the causes of an error.
 """
 CONFIGURATION_HEAD = """# Configuration
 

@@ -275,13 +275,12 @@ def audit(
     """
     from .corpora.combine import corpus_with_folds
     from .corpora.corpus import Corpus
-    from .corpora.fold_table import read_folds
     from .corpora.registry import UNSTATED
     from .corpora.registry import load_corpus as load
     from .corpora.tables import SUFFIXES, find_column, read_table
     from .evaluation.audit.leakage import audit_corpus, audit_folds
     from .evaluation.audit.run_audit import audit_run
-    from .evaluation.audit.split_audit import read_manifest
+    from .evaluation.audit.split_audit import read_fold_table, read_manifest
     from .run_result import FILE, load_run_result
 
     path = None if isinstance(target, Corpus) else Path(target)
@@ -299,7 +298,8 @@ def audit(
         )
     if path and path.suffix.lower() in SUFFIXES:
         if find_column(path, read_table(path)[0], ["fold"]):
-            return audit_folds(read_folds(path), report)
+            parts, findings = read_fold_table(path)
+            return findings + audit_folds(parts, report)
         examples, findings = read_manifest(path)
         return findings + audit_corpus(Corpus(path.stem, examples, UNSTATED), report)
     return audit_corpus(load(target), report)

@@ -30,7 +30,7 @@ class _Row(NamedTuple):
     where: str  # file and line, for errors
     path: str
     fold: str
-    part: str  # train, val, test; "" where the table has no parts
+    part: str  # train, val, test, or another word; "" where the table has no parts
     times: Times | None = None  # of the part of a file, where the table has them
     label: str = ""
     speaker: str = ""
@@ -55,10 +55,13 @@ def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
             on or to test.
     """
     rows = list(_emobox(path) if path.is_dir() else _table(path))
+    for row in rows:
+        if row.part not in ("", *PARTS.values()):
+            raise CorpusError(f"{row.where}: part {row.part!r}; use train, val or test")
     times = {row.where: row.times for row in rows if row.times}
     matches = match_paths({row.where: row.path for row in rows}, corpus.examples, times)
     examples = [matches[row.where] for row in rows]
-    folds = _folds([(r, e) for r, e in zip(rows, examples, strict=True) if e])
+    folds = _folds([(r.fold, r.part, e) for r, e in zip(rows, examples, strict=True) if e])
     for name, fold in folds.items():
         _check(f"{path}, fold {name}", fold)
     if not folds:
@@ -73,35 +76,35 @@ def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
     return replace(corpus, notes=tuple(notes), fold_table=table)
 
 
-def read_folds(path: Path) -> list[Fold]:
-    """The folds of a table that has labels and speakers itself, for an audit.
+def listed(path: Path) -> Iterator[tuple[str, Example]]:
+    """The rows of a table that has labels and speakers itself, for an audit.
 
     Args:
         path: A table with ``path``, ``label``, ``speaker``, ``fold`` and optionally ``part`` and
             ``text``. A recording may be listed more than once: an audit looks for that.
 
+    Yields:
+        The fold of a row, and the example with its part as `Example.split`; part and file are
+        unchecked.
+
     Raises:
-        CorpusError: The table lacks a column, or a file does not exist.
+        CorpusError: The table lacks a column.
     """
-    pairs = []
     for row in _table(path, ("path", "label", "speaker", "fold")):
         name = local_path(path.parent, row.path)
-        place = path.parent / name
-        if not place.is_file():
-            raise CorpusError(f"{row.where}: {row.path} does not exist")
         start, end = row.times or (0.0, None)
         example = Example(
             name + part_name(start, end),
-            str(place.resolve()),
+            str((path.parent / name).resolve()),
             row.label,
             row.speaker,
+            split=row.part,
             text=row.text,
             start=start,
             end=end,
             where=row.where,
         )
-        pairs.append((row, example))
-    return list(_folds(pairs).values())
+        yield row.fold, example
 
 
 def _table(path: Path, required: Sequence[str] = ("path", "fold")) -> Iterator[_Row]:
@@ -113,15 +116,13 @@ def _table(path: Path, required: Sequence[str] = ("path", "fold")) -> Iterator[_
         where = f"{path}, line {line}"
         value = {c: text(cells.get(name)) if name else "" for c, name in names.items()}
         part = value["part"].lower()
-        if names["part"] and part not in PARTS:
-            raise CorpusError(f"{where}: part {value['part']!r}; use train, val or test")
         start, end = names["start"], names["end"]
         times = part_times(where, cells.get(start), cells.get(end)) if start and end else None
         yield _Row(
             where,
             value["path"],
             value["fold"],
-            PARTS.get(part, ""),
+            PARTS.get(part, part or "no part") if names["part"] else "",
             times,
             value["label"],
             value["speaker"],
@@ -163,12 +164,17 @@ def _records(file: Path) -> list[Row]:
     return list(json.loads(text).values())
 
 
-def _folds(rows: list[tuple[_Row, Example]]) -> dict[str, Fold]:
-    """Folds by name, in the order of the table."""
+def folds_of(rows: Sequence[tuple[str, Example]]) -> dict[str, Fold]:
+    """Folds by name, in the order of the table; the part of an example is its split."""
+    return _folds([(fold, example.split, example) for fold, example in rows])
+
+
+def _folds(rows: Sequence[tuple[str, str, Example]]) -> dict[str, Fold]:
+    """Folds by name, of fold, part and example of each row."""
     parts: dict[str, dict[str, list[Example]]] = defaultdict(lambda: defaultdict(list))
-    for row, example in rows:
-        parts[row.fold][row.part or "test"].append(example)
-    if not any(row.part for row, _ in rows):  # each fold trains on the test parts of the others
+    for fold, part, example in rows:
+        parts[fold][part or "test"].append(example)
+    if not any(part for _, part, _ in rows):  # each fold trains on the test parts of the others
         for name, own in parts.items():
             own["train"] = [e for other in parts if other != name for e in parts[other]["test"]]
     return {

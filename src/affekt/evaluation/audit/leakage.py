@@ -38,14 +38,15 @@ def audit_corpus(corpus: Corpus, report: Report = silent) -> list[Finding]:
     parts: dict[str, list[Example]] = {"train": [], "val": [], "test": []}
     for example in corpus.examples:
         parts[example.split or "train"].append(example)
-    folds = [Fold(**parts)]
+    folds, findings = [Fold(**parts)], split_findings(corpus.examples)
     if not parts["test"] and not _common(parts["train"], parts["val"], "speaker"):
         speakers = len(corpus.speakers)
         if speakers < 2:
             reason = "only one speaker, so there are no folds"
-            return [unchecked("speaker", "speakers and recordings in both parts", reason)]
+            findings.append(unchecked("speaker", "speakers and recordings in both parts", reason))
+            return findings
         folds = corpus.test_folds(speakers if speakers < corpus.folds else None)
-    return split_findings(corpus.examples) + audit_folds(folds, report)
+    return findings + audit_folds(folds, report)
 
 
 def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]:

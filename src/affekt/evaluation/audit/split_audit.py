@@ -1,13 +1,13 @@
-"""Audit of the split of a manifest: dangling and contradictory rows."""
+"""Audit of the split of a manifest or a table of folds: dangling and contradictory rows."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-from ...corpora import manifest
+from ...corpora import fold_table, manifest
 from ...corpora.parts import overlap_groups
+from ...corpora.splits import Fold
 from ...errors import CorpusError
 from ...plural import counted
 from ...types import ANONYMOUS, Example
@@ -16,11 +16,6 @@ from .findings import EVIDENCE, Finding, Severity
 
 PARTS = ("train", "val", "test")
 UNIQUE = ("split", "label", "speaker")  # attributes in which rows of one file must agree
-
-
-class _Row(NamedTuple):
-    line: int
-    example: Example
 
 
 def read_manifest(path: Path) -> tuple[tuple[Example, ...], list[Finding]]:
@@ -34,23 +29,38 @@ def read_manifest(path: Path) -> tuple[tuple[Example, ...], list[Finding]]:
         CorpusError: The table cannot be read, a column, a path or a label is missing, or no row is
             usable.
     """
-    rows = [_Row(*row) for row in manifest.listed(path, speaker_needed=False)]
-    known = [row for row in rows if row.example.split in manifest.SPLITS]
-    present = [row for row in known if Path(row.example.path).is_file()]
-    if not present:
-        raise CorpusError(f"{path}: no row has an existing file and a split of {', '.join(PARTS)}")
-    files = [
-        [row._replace(example=replace(row.example, path=own[0].example.path)) for row in own]
-        for own in _by_file(present)
-    ]
-    examples = {row.line: row.example for own in (present, *files) for row in own}
-    findings = [
-        *_refused("split", "rows with an unknown split", rows, known),
-        *_refused("recording", "rows whose file does not exist", known, present),
-        *_contradictions([group for own in files for group in _by_audio(own)]),
+    rows = [example for _, example in manifest.listed(path, speaker_needed=False)]
+    present, findings = _usable(path, rows)
+    files = [[replace(e, path=own[0].path) for e in own] for own in _by_file(present)]
+    findings += [
+        *_contradictions([group for own in files for group in _by_audio(own)], UNIQUE),
         *_without_speaker(present),
     ]
+    examples = {e.where: e for own in (present, *files) for e in own}
     return tuple(map(_with_speaker, examples.values())), findings
+
+
+def read_fold_table(path: Path) -> tuple[list[Fold], list[Finding]]:
+    """Read a table of folds with the faults that an evaluation refuses.
+
+    Returns:
+        The folds of the usable rows, and findings on the others, on contradictions, and on folds
+        without a training or test part.
+
+    Raises:
+        CorpusError: The table cannot be read, a column is missing, or no row is usable.
+    """
+    rows = list(fold_table.listed(path))
+    present, findings = _usable(path, [example for _, example in rows])
+    files = [group for own in _by_file(present) for group in _by_audio(own)]
+    findings += _contradictions(files, ("label", "speaker"))
+    usable = {e.where for e in present}
+    folds = fold_table.folds_of([(fold, e) for fold, e in rows if e.where in usable])
+    for part in ("train", "test"):
+        if empty := [name for name, fold in folds.items() if not getattr(fold, part)]:
+            text = f"folds without a {part} part: {len(empty)} of {len(folds)}"
+            findings.append(Finding("split", "serious", text, [abridged(empty)]))
+    return list(folds.values()), findings
 
 
 def split_findings(examples: Sequence[Example]) -> list[Finding]:
@@ -86,28 +96,43 @@ def _class_findings(training: Mapping[str, int], test: Mapping[str, int]) -> Ite
         yield Finding("split", "note", text, lacking[:EVIDENCE])
 
 
-def _by_file(rows: Sequence[_Row]) -> list[list[_Row]]:
+def _usable(path: Path, rows: Sequence[Example]) -> tuple[list[Example], list[Finding]]:
+    """The rows with a known part and an existing file, and findings on the others.
+
+    Raises:
+        CorpusError: There is none.
+    """
+    known = [e for e in rows if e.split in manifest.SPLITS]
+    present = [e for e in known if Path(e.path).is_file()]
+    if not present:
+        raise CorpusError(f"{path}: no row has an existing file and a split of {', '.join(PARTS)}")
+    return present, [
+        *_refused("split", "rows with an unknown split", rows, known),
+        *_refused("recording", "rows whose file does not exist", known, present),
+    ]
+
+
+def _by_file(rows: Sequence[Example]) -> list[list[Example]]:
     """Rows of each file, also where links or spellings of its path differ."""
-    files: dict[tuple[int, int], list[_Row]] = defaultdict(list)
-    for row in rows:
-        status = Path(row.example.path).stat()
-        files[status.st_dev, status.st_ino].append(row)
+    files: dict[tuple[int, int], list[Example]] = defaultdict(list)
+    for example in rows:
+        status = Path(example.path).stat()
+        files[status.st_dev, status.st_ino].append(example)
     return list(files.values())
 
 
-def _by_audio(rows: Sequence[_Row]) -> list[list[_Row]]:
-    """Rows of one file, divided where they are parts that do not overlap."""
-    examples = [row.example for row in rows]
-    if not any(example.part for example in examples):
+def _by_audio(rows: Sequence[Example]) -> list[list[Example]]:
+    """Rows of one file whose audio overlaps; without parts, all of them."""
+    if not any(example.part for example in rows):
         return [list(rows)]
-    groups: dict[int, list[_Row]] = defaultdict(list)
-    for row, group in zip(rows, overlap_groups(examples), strict=True):
-        groups[group].append(row)
+    groups: dict[int, list[Example]] = defaultdict(list)
+    for example, group in zip(rows, overlap_groups(rows), strict=True):
+        groups[group].append(example)
     return list(groups.values())
 
 
 def _refused(
-    kind: str, what: str, rows: Sequence[_Row], usable: Sequence[_Row]
+    kind: str, what: str, rows: Sequence[Example], usable: Sequence[Example]
 ) -> Iterator[Finding]:
     """A finding on rows that are not among the usable ones, grouped by their split.
 
@@ -117,26 +142,28 @@ def _refused(
         rows: All rows.
         usable: Those without this fault.
     """
-    lines = {row.line for row in usable}
+    places = {e.where for e in usable}
     groups: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        if row.line not in lines:
-            groups[row.example.split].append(row.example.id)
+    for example in rows:
+        if example.where not in places:
+            groups[example.split].append(example.id)
     if groups:
         text = f"{what}: {sum(map(len, groups.values()))} of {len(rows)}"
         evidence = [f"split {s!r}: {len(ids)} ({abridged(ids)})" for s, ids in groups.items()]
         yield Finding(kind, "serious", text, evidence[:EVIDENCE])
 
 
-def _contradictions(files: Sequence[Sequence[_Row]]) -> Iterator[Finding]:
-    for attribute in UNIQUE:
-        several = [own for own in files if len({getattr(r.example, attribute) for r in own}) > 1]
+def _contradictions(
+    files: Sequence[Sequence[Example]], attributes: Sequence[str]
+) -> Iterator[Finding]:
+    for attribute in attributes:
+        several = [own for own in files if len({getattr(e, attribute) for e in own}) > 1]
         if several:
             named = [
                 abridged(
                     [
-                        f"line {row.line}: {row.example.id} {getattr(row.example, attribute)!r}"
-                        for row in own
+                        f"{e.where.rpartition(', ')[2]}: {e.id} {getattr(e, attribute)!r}"
+                        for e in own
                     ]
                 )
                 for own in several[:EVIDENCE]
@@ -146,8 +173,8 @@ def _contradictions(files: Sequence[Sequence[_Row]]) -> Iterator[Finding]:
             yield Finding(attribute, "serious", text, named)
 
 
-def _without_speaker(rows: Sequence[_Row]) -> Iterator[Finding]:
-    without = [row.example.id for row in rows if not row.example.speaker]
+def _without_speaker(rows: Sequence[Example]) -> Iterator[Finding]:
+    without = [example.id for example in rows if not example.speaker]
     if 0 < len(without) < len(rows):
         text = f"rows without a speaker: {len(without)} of {len(rows)}"
         yield Finding("speaker", "serious", text, [abridged(without)])

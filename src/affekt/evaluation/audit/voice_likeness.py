@@ -27,7 +27,7 @@ from ...types import Example
 LAYER = 1  # of the bundled encoder
 SECONDS = 5.0  # of each clip
 CLIPS = 40  # of each name
-LEAST_CLIPS = 6  # of a name that is compared
+LEAST_CLIPS = 8  # of a name that is compared
 LEAST_NAMES = 6  # voices are compared relative to the mean voice, which fewer determine poorly
 SHRINKAGE = 0.3  # of the covariance towards a multiple of the identity
 NOISE_LIMIT = 0.95  # largest share of noise in the squared length of a mean that is corrected
@@ -53,7 +53,7 @@ class Pair(NamedTuple):
 def compared(examples: Sequence[Example]) -> list[int]:
     """Indices of the examples to compare: up to 40, evenly spaced, of each speaker.
 
-    Speakers with fewer than 6 examples, and corpora with fewer than 6 others, are left out.
+    Speakers with fewer than 8 examples, and corpora with fewer than 6 others, are left out.
     """
     corpora: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, example in enumerate(examples):
