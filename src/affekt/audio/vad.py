@@ -71,6 +71,8 @@ def silero() -> Detector:
 
     torch.set_num_threads(threads)  # its import sets them to one for the whole process
     network = load_silero_vad()
+    # It would make these in torch's default type, which users change.
+    network._context = torch.zeros(1, 64, dtype=torch.float32)
 
     def detector(frame: Wave) -> bool:
         with torch.inference_mode():

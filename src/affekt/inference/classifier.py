@@ -1,7 +1,8 @@
 """A loaded model: decoded recordings in, predictions out. It takes no label, by type."""
 
+import os
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
 from typing import NamedTuple
 
@@ -25,6 +26,9 @@ from .normalisation import PRIOR, NormalisationStatistics
 
 LONG = 30.0  # s; a longer recording is recognised utterance by utterance
 UNCALIBRATED = "uncalibrated: confidence that was fitted to no held-out recordings; often too high"
+
+if hasattr(os, "register_at_fork"):  # torch's other threads do not exist in a forked process
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 class EncodedRecording(NamedTuple):

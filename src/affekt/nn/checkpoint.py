@@ -132,7 +132,7 @@ def load_checkpoint(folder: Path, *, trust_own_parts: bool = False) -> Checkpoin
 
 def _build(about: ModelConfig, tensors: Mapping[str, Tensor]) -> EmotionModel:
     """Build the model that config.json describes, with the weights of the file."""
-    model = EmotionModel(about.config, len(about.labels), _encoder(about, tensors))
+    model = EmotionModel(about.config, len(about.labels), _encoder(about, tensors)).float()
     model.encoder.origin = about.encoder_origin
     own = {name: t.float() for name, t in tensors.items()}
     complete = own.keys() >= model.state_dict().keys()
