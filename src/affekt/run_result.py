@@ -64,7 +64,7 @@ class ExistingModel(Record):
     Attributes:
         name: Name of the model, or of the file of predictions.
         unseen_speakers: Whether no test speaker is known to be in the model's training data;
-            None if the training data are unknown.
+            None if the training data or the test speakers are unknown.
         coverage: Share of the test clips that were accepted, that is not "uncertain".
         accepted: WA, UAR, macro-F1 and MAP on the accepted clips alone; the main scores take the
             most probable class of every clip.

@@ -19,6 +19,11 @@ from affekt.training.clips import load_clips
 from affekt.training.run import train
 
 
+def without_incomplete(corpus):
+    """The notes apart from those on published clips that these small folders lack."""
+    return tuple(note for note in corpus.notes if ": incomplete corpus, " not in note)
+
+
 @pytest.fixture
 def places(tmp_path):
     """Three corpora in their owners' layouts; EMO-DB alone has boredom, CASIA surprise."""
@@ -35,7 +40,7 @@ def test_trained_on_one_tested_on_the_other_on_common_classes(places):
     assert corpus.labels == ["anger", "neutral"]
     assert speaker_folds(corpus.examples, 5) == [["casia/liuchanhg", "casia/wangzhe"]]
     assert corpus.training().speakers == ["emodb/03", "emodb/08"]
-    assert corpus.notes == (
+    assert without_incomplete(corpus) == (
         "emodb: 1 clip of boredom not tested",
         "casia: 1 clip of surprise not tested",
     )
@@ -46,7 +51,8 @@ def test_trained_on_one_tested_on_the_other_on_common_classes(places):
 
 def test_labels_are_renamed_in_the_corpus_that_has_them(places):
     corpus = across(places["emodb"], places["casia"], {"boredom": "neutral", "surprise": ""})
-    assert corpus.notes == ()
+    assert without_incomplete(corpus) == ()
+    assert corpus.incomplete
     assert sum(u.label == "neutral" for u in corpus.examples) == 4
     with pytest.raises(CorpusError, match="no corpus has the labels to rename: joy"):
         across(places["emodb"], places["casia"], {"joy": "happiness"})
@@ -184,7 +190,7 @@ def test_corpora_without_common_classes_are_refused(places, tmp_path):
     assert load_corpus(str(tmp_path / "own")).labels == ["grief", "joy"]
 
 
-def test_the_command_scores_across(manifest, tiny_config, tmp_path):
+def test_the_command_scores_across(manifest, tmp_path):
     other = tmp_path / "other.csv"
     rows = manifest.read_text().splitlines()
     selected = [rows[0]] + [
@@ -192,7 +198,7 @@ def test_the_command_scores_across(manifest, tiny_config, tmp_path):
     ]
     other.write_text("\n".join(selected).replace("neutral,", "calm,") + "\n")
     done = affekt("evaluate", manifest, "--test", other, "--labels.calm", "neutral", "--system",
-                  "length", "--out", tmp_path / "run", *settings(tiny_config))  # fmt: skip
+                  "length", "--out", tmp_path / "run", "--seeds", "1")  # fmt: skip
     assert done.returncode == 0, done.stderr
     both = affekt(
         "evaluate", manifest, "--test", other, "--leave-out", other, "--out", tmp_path / "x"

@@ -20,6 +20,7 @@ from affekt.evaluation.results import compare, load_run
 from affekt.export.onnx_file import export_onnx
 from affekt.nn.checkpoint import load_checkpoint
 from affekt.run_result import load_run_result
+from affekt.types import ANONYMOUS
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +117,10 @@ def test_on_another_corpus_it_is_not_marked(corpora, tmp_path):
     assert result.existing.unseen_speakers is True
     assert not any("NOT" in note for note in result.notes)
     assert audit_record(result) == []
+    clips = tuple(replace(e, speaker=ANONYMOUS + e.id) for e in few.examples)
+    unknown = evaluate_model(replace(few, examples=clips), "open", Config(), tmp_path / "unknown")
+    assert unknown.existing.unseen_speakers is None
+    assert unknown.title == "open (existing model, not trained here) (speakers unknown)"
 
 
 def test_an_exported_model_has_the_score_of_its_folder(corpus, manifest, tmp_path):

@@ -74,7 +74,6 @@ def evaluate_model(
         probabilities.append(predicted[0])
         accepted.append(predicted[1])
         report(Event("recognise", start + len(batch), len(clips)))
-    training = classifier.training
     found = Predictions(
         classifier.name,
         classifier.labels,
@@ -82,7 +81,7 @@ def evaluate_model(
         np.concatenate(probabilities),
         np.concatenate(accepted),
         np.zeros(len(clips), np.int64),
-        None if training is None else not _trained_on(corpus, training),
+        _unseen_speakers(corpus, classifier.training),
         audio_warnings(clips),
     )
     path = Path(model) if exported else model_folder(model)
@@ -155,6 +154,15 @@ def _with_classes(
     left_out = Counter(e.label for e in corpus.examples if e.label not in common)
     examples = tuple(e for e in corpus.examples if e.label in common)
     return replace(corpus, examples=examples), dict(sorted(left_out.items()))
+
+
+def _unseen_speakers(corpus: Corpus, training: TrainingInfo | None) -> bool | None:
+    """Whether no test speaker was trained on, as far as known; None if that is unknown."""
+    if training is None:
+        return None
+    if _trained_on(corpus, training):
+        return False
+    return None if anonymous(corpus.examples) else True
 
 
 def _trained_on(corpus: Corpus, training: TrainingInfo) -> bool:
