@@ -13,10 +13,13 @@ import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+import pandas as pd
 import soundfile
+import torch
 from helpers import DEMO
 
 Maker = Callable[[Path], Path]
@@ -210,4 +213,65 @@ READ: dict[str, Maker] = {
     "ts": _file("a.mts", lambda: by_pyav("mpegts", "mp2")),
     "flv": _file("a.flv", lambda: by_pyav("flv", "aac")),
     "mov": _file("a.mov", lambda: by_pyav("mov", "pcm_s16le")),
+}
+
+INT16 = (WAVE * 32767).astype(np.int16)
+TWO = np.stack([WAVE, WAVE], axis=1)  # the same in both channels
+TENSOR = torch.from_numpy(WAVE)
+
+# Samples that give the first demo clip: source, sampling rate.
+SAMPLES_READ: dict[str, tuple[Any, int | None]] = {
+    "int16": (INT16, RATE),
+    "int32": (INT16.astype(np.int32) << 16, RATE),
+    "float64": (WAVE.astype(np.float64), RATE),
+    "float16": (WAVE.astype(np.float16), RATE),
+    "big-endian": (WAVE.astype(">f4"), RATE),
+    "not-contiguous": (np.repeat(WAVE, 2)[::2], RATE),
+    "read-only": (np.frombuffer(WAVE.tobytes(), np.float32), RATE),
+    "channels-last": (TWO, RATE),
+    "series": (pd.Series(WAVE), RATE),
+    "data-frame": (pd.DataFrame(TWO), RATE),
+    "list": (WAVE.tolist(), RATE),
+    "tuple-of-numbers": (tuple(WAVE.tolist()), RATE),
+    "numpy-rate": (WAVE, np.int64(RATE)),
+    "samples-and-rate": ((WAVE, RATE), None),
+    "rate-and-samples": ((RATE, INT16), None),
+    "tensor-and-rate": ((TENSOR[None], RATE), None),
+    "tensor-with-gradient": (TENSOR.clone().requires_grad_(), RATE),
+    "tensor-bfloat16": (TENSOR.bfloat16(), RATE),
+    "tensor-float16": (TENSOR.half(), RATE),
+    "tensor-float64": (TENSOR.double(), RATE),
+    "tensor-channels-first": (torch.from_numpy(TWO.T.copy()), RATE),
+    "bytes": (recording(), None),
+    "bytearray": (bytearray(recording()), None),
+    "memoryview": (memoryview(recording()), None),
+}
+
+# Samples that cannot be right: source, sampling rate, what the error says.
+SAMPLES_REFUSED: dict[str, tuple[Any, Any, str]] = {
+    "nothing": (None, None, "NoneType of object: give a path"),
+    "no-rate": (WAVE, None, "sampling_rate=None: an array needs its sampling rate in Hz"),
+    "swapped": (RATE, WAVE, "sampling_rate=ndarray"),
+    "rate-given-twice": ((WAVE, RATE), RATE, "a tuple has its own sampling rate"),
+    "int16-in-int32": (INT16.astype(np.int32), RATE, "int32 samples of at most 32768"),
+    "int64": (INT16.astype(np.int64), RATE, "array of int64"),
+    "list-of-integers": (INT16.tolist(), RATE, "array of int64"),
+    "uint8": ((INT16 // 256 + 128).astype(np.uint8), RATE, "array of uint8"),
+    "bool": (INT16 > 0, RATE, "array of bool"),
+    "complex": (WAVE.astype(complex), RATE, "array of complex128"),
+    "object": (WAVE.astype(object), RATE, "ndarray of object: give a path"),
+    "text": (np.array(["a", "b"]), RATE, "ndarray of <U1: give a path"),
+    "0-d": (np.array(0.5), RATE, r"shape \(\)"),
+    "3-d": (TWO[None], RATE, "shape"),
+    "channels-first": (TWO.T, RATE, "more channels than samples"),
+    "channels-first-short": (TWO[:50].T, RATE, r"shape \(2, 50\): .* transposed"),
+    "tensor-channels-last": (torch.from_numpy(TWO), RATE, "more channels than samples"),
+    "empty": (np.zeros(0), RATE, "has no samples"),
+    "empty-int32": (np.zeros(0, np.int32), RATE, "has no samples"),
+    "nan": (np.where(np.arange(len(WAVE)) == 99, np.nan, WAVE), RATE, "NaN, infinite"),
+    "infinite": (np.full(RATE, np.inf), RATE, "NaN, infinite"),
+    "rate-0": (WAVE, 0, "sampled at 0"),
+    "rate-nan": (WAVE, float("nan"), "sampled at nan"),
+    "rate-kilohertz": (WAVE, 16, "sampled at 16"),
+    "raw-bytes": (INT16.tobytes(), None, "not a recording"),
 }

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from faults.mistaken import SAMPLES_READ, SAMPLES_REFUSED
 from helpers import DEMO
 
+from affekt import AudioError
 from affekt.inference.inputs import is_batch, read_input
 
 WAVE, RATE = soundfile.read(DEMO[0], dtype="float32")
@@ -71,3 +73,24 @@ def test_several_recordings_are_a_batch(source):
 def test_a_wrong_argument_is_named(source, rate, reason):
     with pytest.raises(ValueError, match=reason):
         read_input(source, rate)
+
+
+@pytest.mark.parametrize("kind", SAMPLES_READ)
+def test_samples_of_every_kind_are_the_recording(kind):
+    source, rate = SAMPLES_READ[kind]
+    assert not is_batch(source)
+    wave = read_input(source, rate).wave
+    assert np.abs(wave - read_input(DEMO[0]).wave).max() < 0.004  # bfloat16 has 8 bits
+
+
+@pytest.mark.parametrize("kind", SAMPLES_REFUSED)
+def test_samples_that_cannot_be_right_are_refused_with_a_reason(kind):
+    source, rate, reason = SAMPLES_REFUSED[kind]
+    assert not is_batch(source)
+    with pytest.raises((AudioError, ValueError), match=reason):
+        read_input(source, rate)
+
+
+def test_a_batch_of_pairs_has_a_rate_each():
+    assert is_batch([(WAVE, RATE), (RATE, WAVE)])
+    assert is_batch((WAVE, WAVE))

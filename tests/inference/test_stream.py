@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from helpers import ROOT
 
 import affekt
@@ -94,6 +95,10 @@ def test_other_rates_channels_and_types(recognizer, wave):
     int16 = (wave * 32767).astype(np.int16)
     stereo = np.stack([int16, int16], axis=1)
     assert np.allclose(values(Stream(recognizer).push(stereo)), expected, atol=0.02)
+    one_by_one = Stream(recognizer)  # a short block is refused only before the channels are known
+    blocks = (stereo[:2], *stereo[2:60, None], torch.from_numpy(stereo[60:]))
+    pushed = [segment for block in blocks for segment in one_by_one.push(block)]
+    assert np.allclose(values(pushed), expected, atol=0.02)
     slow = Stream(recognizer, 8_000)
     half = slow.push(wave[::2]) + slow.close()
     assert len(half) == len(expected)
@@ -115,6 +120,7 @@ def test_the_old_name_of_the_sampling_rate_warns_and_works(recognizer, wave):
         ({}, np.array(["a"]), ValueError),
         ({}, np.zeros((2, 2, 2)), ValueError),
         ({}, np.array([0.0, np.nan]), AudioError),
+        ({}, np.zeros((2, 64)), ValueError),  # channels first
     ],
 )
 def test_wrong_arguments_and_samples_are_refused(recognizer, make, push, error):

@@ -82,12 +82,21 @@ def from_array(samples: ArrayLike, sampling_rate: float | None) -> Recording:
         AudioError: There are no samples, or NaN or infinite ones.
     """
     if not isinstance(sampling_rate, Real):
+        known = sampling_rate is None or isinstance(sampling_rate, str)
+        given = repr(sampling_rate) if known else type(sampling_rate).__name__
         raise ValueError(
-            f"sampling_rate={sampling_rate!r}: an array needs its sampling rate in Hz, such as "
+            f"sampling_rate={given}: an array needs its sampling rate in Hz, such as "
             "sampling_rate=16000"
         )
     resampler = Resampler("<array>", float(sampling_rate))
-    wave = np.concatenate([resampler.push(channels_of(samples)), resampler.close()])
+    samples = np.asarray(samples)
+    blocks = channels_of(samples)
+    if samples.dtype == np.int32 and 0 < np.abs(blocks).max(initial=0) <= 2**-16:
+        raise ValueError(
+            "int32 samples of at most 32768, which is silence; if they are 16-bit samples, give "
+            "samples.astype(numpy.int16)"
+        )
+    wave = np.concatenate([resampler.push(blocks), resampler.close()])
     return make_recording("<array>", wave, float(sampling_rate))
 
 

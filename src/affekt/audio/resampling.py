@@ -98,17 +98,28 @@ class Resampler:
             yield Notice("antiphase", text)
 
 
-def channels_of(samples: ArrayLike) -> NDArray[np.floating]:
+def channels_of(samples: ArrayLike, channels: int | None = None) -> NDArray[np.floating]:
     """Samples ``(samples,)`` or ``(samples, channels)`` as floats ``(samples, channels)`` in ±1.
+
+    Args:
+        samples: int8, int16, int32 or floats in ±1.
+        channels: Their number, if it is known; otherwise there must be as many samples as channels,
+            because an array of few samples has its channels first.
 
     Raises:
         ValueError: An array of another shape or type.
     """
     array = np.asarray(samples)
-    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] > max(64, len(array))):
-        raise ValueError(f"array of shape {array.shape}: give (samples,) or (samples, channels)")
     if array.dtype.kind == "i" and array.dtype.itemsize <= 4:
         array = array / -float(np.iinfo(array.dtype).min)
     elif array.dtype.kind != "f":
         raise ValueError(f"array of {array.dtype}: give int16, int32 or floats in ±1")
-    return array if array.ndim == 2 else array[:, None]
+    if array.ndim not in (1, 2):
+        raise ValueError(f"array of shape {array.shape}: give (samples,) or (samples, channels)")
+    array = array if array.ndim == 2 else array[:, None]
+    if array.shape[1] != channels and array.shape[1] > max(1, len(array)) and array.size:
+        raise ValueError(
+            f"array of shape {array.shape}: give (samples, channels); this has more channels than "
+            "samples and may have to be transposed"
+        )
+    return array

@@ -3,19 +3,25 @@
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from numbers import Number
+from numbers import Number, Real
 from typing import Any, Literal, cast
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..audio.decoding import read
 from ..audio.recording import Recording, from_array
 from ..audio.source import Source
 
+ONE = (
+    str, os.PathLike, bytes, bytearray, memoryview, Mapping, np.ndarray, torch.Tensor, Recording
+)  # fmt: skip
 OneRecording = Source | Recording | NDArray[Any] | torch.Tensor | Mapping[str, Any]
 Errors = Literal["raise", "return"]
+
+
+FORMS = "a path, the bytes of a file, an open binary file, or an array with its sampling rate"
 
 
 def is_batch(source: Any) -> bool:
@@ -23,15 +29,26 @@ def is_batch(source: Any) -> bool:
 
     A list of numbers is the samples of one recording; a list of anything else is a batch.
     """
-    if isinstance(
-        source, str | os.PathLike | bytes | Mapping | np.ndarray | torch.Tensor | Recording
-    ):
+    if isinstance(source, ONE) or _is_pair(source):
         return False
     if hasattr(source, "read") or hasattr(source, "__array__") or not isinstance(source, Iterable):
         return False
     if isinstance(source, list | tuple):
         return not (source and isinstance(source[0], Number))
     return True
+
+
+def _is_pair(source: Any) -> bool:
+    """Whether this is samples and their sampling rate in a tuple, in either order.
+
+    soundfile, librosa and torchaudio give the samples first, scipy and gradio the rate.
+    """
+    if not isinstance(source, tuple) or len(source) != 2:
+        return False
+    return any(
+        isinstance(rate, Real) and (hasattr(samples, "__array__") or isinstance(samples, list))
+        for samples, rate in (source, source[::-1])
+    )
 
 
 def read_input(source: Any, sampling_rate: float | None = None) -> Recording:
@@ -55,8 +72,9 @@ def file_or_recording(source: Any, sampling_rate: float | None = None) -> Source
     Args:
         source: Path, bytes of a file, open binary file; array ``(samples,)`` or
             ``(samples, channels)``; tensor ``(samples,)`` or, as torchaudio gives it,
-            ``(channels, samples)``; or a dict with ``array`` and ``sampling_rate``, ``bytes`` or
-            ``path``, as the datasets library gives it.
+            ``(channels, samples)``; a tuple of either and its sampling rate; or a dict with
+            ``array`` and ``sampling_rate``, ``bytes`` or ``path``, as the datasets library gives
+            it.
         sampling_rate: Of an array or tensor, in Hz.
 
     Raises:
@@ -68,6 +86,12 @@ def file_or_recording(source: Any, sampling_rate: float | None = None) -> Source
         return source
     if isinstance(source, Mapping):
         return _from_mapping(source, sampling_rate)
+    if isinstance(source, bytearray | memoryview):
+        source = bytes(source)
+    if _is_pair(source):
+        if sampling_rate is not None:
+            raise ValueError("a tuple has its own sampling rate; give sampling_rate with an array")
+        source, sampling_rate = source if isinstance(source[1], Real) else source[::-1]
     if isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read"):
         if sampling_rate is not None:
             raise ValueError(
@@ -77,11 +101,26 @@ def file_or_recording(source: Any, sampling_rate: float | None = None) -> Source
     return _from_samples(source, sampling_rate)
 
 
-def _from_samples(samples: Any, sampling_rate: Any) -> Recording:
+def as_array(samples: Any) -> NDArray[Any]:
+    """Samples of an array, a tensor or a list of numbers as an array.
+
+    Raises:
+        ValueError: Something else.
+    """
     if isinstance(samples, torch.Tensor):
-        samples = samples.detach().cpu().numpy()
-        samples = samples.T if samples.ndim == 2 else samples
-    return from_array(cast(ArrayLike, samples), sampling_rate)
+        samples = samples.detach().cpu()
+        # numpy has no bfloat16
+        return (samples.float() if samples.is_floating_point() else samples).numpy()
+    array = np.asarray(samples)
+    if array.dtype == object or array.dtype.kind in "US":
+        raise ValueError(f"{type(samples).__name__} of {array.dtype}: give {FORMS}")
+    return array
+
+
+def _from_samples(samples: Any, sampling_rate: Any) -> Recording:
+    array = as_array(samples)
+    channels_first = isinstance(samples, torch.Tensor) and array.ndim == 2
+    return from_array(array.T if channels_first else array, sampling_rate)
 
 
 def _from_mapping(source: Mapping[str, Any], sampling_rate: float | None) -> Source | Recording:

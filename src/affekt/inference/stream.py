@@ -12,6 +12,7 @@ from ..audio.segmentation import SAMPLE_RATE, SEGMENT
 from ..audio.vad import Utterance, UtteranceSplitter, detector
 from ..errors import RenamedWarning
 from ..types import Prediction, Segment
+from .inputs import as_array
 from .normalisation import NormalisationStatistics
 from .recognizer import HOP, Recognizer
 
@@ -64,6 +65,7 @@ class Stream:
             raise ValueError(f"hop is {hop} s; it must be a multiple of 0.01 s, at most 60 s")
         self._recognizer = recognizer
         self._resampler = Resampler("<stream>", sampling_rate)
+        self._channels: int | None = None  # of the samples that were pushed
         self._hop = round(hop * SAMPLE_RATE)
         self._due = round(SEGMENT * SAMPLE_RATE)  # sample at which the next segment ends
         self._wave = np.empty(0, np.float32)
@@ -87,7 +89,10 @@ class Stream:
             AudioError: NaN, infinite or absurd samples.
             ValueError: An array of another shape or type.
         """
-        return self._process(self._resampler.push(channels_of(samples)))
+        block = channels_of(as_array(samples), self._channels)
+        if len(block):
+            self._channels = block.shape[1]
+        return self._process(self._resampler.push(block))
 
     def close(self) -> list[Segment]:
         """End the stream.
