@@ -106,7 +106,9 @@ def test_content_decides_and_not_name_size_or_time(tmp_path):
 def test_the_users_code_is_hashed_with_what_it_imports_nearby(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "own_net.py").write_text("import own_helper\n\n\nclass Net: ...\n")
-    (tmp_path / "own_helper.py").write_text("def f():\n    from own_pack.inner import x\n")
+    (tmp_path / "own_old.py").write_text("print 1\n")
+    helper = "def f():\n    import own_old\n    from own_pack.inner import x\n"
+    (tmp_path / "own_helper.py").write_text(helper)
     (tmp_path / "own_pack").mkdir()
     for name in ("__init__", "inner", "other"):
         (tmp_path / f"own_pack/{name}.py").write_text("x = 1\nclass Part: ...\n")

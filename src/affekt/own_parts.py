@@ -131,7 +131,7 @@ def hash_sources(path: str, what: str) -> str:
     root = Path(file).resolve().parents[inside]
     top = module.__name__.partition(".")[0] if inside else Path(file).stem
     installed = "site-packages" in root.parts
-    files = list(_module_files(root, top))
+    files = _module_files(root, top) or [Path(file).resolve()]  # a compiled module
     for source in files:  # grows while it is read
         names = () if installed else sorted(_imported(source))
         files += [f for name in names for f in _module_files(root, name) if f not in files]
@@ -157,8 +157,12 @@ def _module_files(root: Path, name: str) -> list[Path]:
 
 def _imported(source: Path) -> set[str]:
     """Names of the top-level modules that a source file imports."""
-    names = set()
-    for node in ast.walk(ast.parse(source.read_bytes())):
+    names: set[str] = set()
+    try:
+        tree = ast.parse(source.read_bytes())
+    except (SyntaxError, ValueError):  # not Python, or of another version
+        return names
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -111,6 +111,9 @@ def test_a_pool_trains_on_no_test_row_and_validates_on_each_corpus():
         assert [s[0] for s in validation] == ["a", "b", "c"]
         assert validation[0] == "a3"  # the official one; of B and C one is drawn
     assert A.training().notes == ("2 clips marked test left out",)
+    single = [marked(name, {f"{name}1": ""}) for name in "DE"]
+    for corpora, chosen in (([A, single[0]], {"A/a3"}), (single, {"D/D1"})):
+        assert inner_validation(pool(corpora, {}).training().examples, 0.2, 0) == chosen
 
 
 def test_a_tested_corpus_is_tested_on_its_test_rows_and_the_other_trains_without_its_own():

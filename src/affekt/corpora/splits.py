@@ -239,7 +239,7 @@ def inner_validation(examples: Sequence[Example], share: float, seed: int) -> se
 
     rng = np.random.default_rng(seed)
     groups = [validation | _drawn(unmarked, share, rng) for _ in range(CANDIDATES)]
-    return min(groups, key=misfit)
+    return min(groups, key=misfit) or {min(speakers)}  # if each corpus has a single speaker
 
 
 def _drawn(examples: Sequence[Example], share: float, rng: np.random.Generator) -> set[str]:
@@ -251,7 +251,7 @@ def _drawn(examples: Sequence[Example], share: float, rng: np.random.Generator) 
     for speakers in corpora.values():
         size = min(max(1, round(share * len(speakers))), len(speakers) - 1)
         drawn |= set(rng.choice(sorted(speakers), size, replace=False).tolist())
-    return drawn or {min(e.speaker for e in examples)}
+    return drawn
 
 
 def anonymous(examples: Sequence[Example]) -> bool:
