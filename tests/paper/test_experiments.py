@@ -1,6 +1,7 @@
 """The paper's study on folders like its corpora: synthetic voices, real commands."""
 
 import dataclasses
+import shutil
 import tomllib
 
 import pandas as pd
@@ -147,9 +148,15 @@ def test_a_later_call_shows_what_an_earlier_one_finished(tmp_path):
     for name in ("majority", "length"):
         found = reproduce(corpus, [name], config, out, None, 1, silent)
     assert set(found.ours) == {"majority", "length"}
+    assert found.left_out == []
     other = Config.model_validate({"protocol": {"folds": 3, "seeds": 1}})
     with pytest.raises(AffektError, match=r"\(config.protocol.folds was 2, now 3\)"):
         reproduce(corpus, ["length"], other, out, None, 1, silent)
+    shutil.rmtree(out / "sound/length")
+    found = reproduce(corpus, ["length"], other, out, None, 1, silent)
+    assert set(found.ours) == {"length"}
+    [reason] = found.left_out
+    assert "majority: holds a finished run of other data, settings or code" in reason
 
 
 def test_our_protocol_never_selects_on_the_test_fold():

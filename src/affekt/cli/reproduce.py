@@ -6,7 +6,7 @@ from typing import Literal
 from ..config import Config
 from ..errors import AffektError
 from ..recipe import read_config
-from .app import Cache, Recipe, Settings, app, console, progress, say_notes
+from .app import Cache, Recipe, Settings, app, console, progress, say, say_notes
 from .study import Workers
 
 
@@ -73,6 +73,8 @@ def reproduce(
     with progress() as report:
         found = run(examples, names, chosen, out, embeddings, workers, report)
     results = load_results(corpus, found)
+    for reason in found.left_out:
+        say(f"left out: {reason}")
     say_notes(results.ours[names[0]].metrics)
     for table in tables(results):
         console().print(paper_table(table))

@@ -12,6 +12,7 @@ from ..evaluation.study import is_finished, run_study
 from ..evaluation.systems.registry import configured, known_system, used_by
 from ..progress import Report
 from ..provenance import identity
+from ..run_result import FILE
 from ..training.balance import summarise
 from ..training.clips import load_clips
 from ..types import ClassBalance
@@ -38,11 +39,14 @@ class Reproduction(NamedTuple):
         ours: Folder of each system with a finished run, of this call or an earlier one; epochs
             and settings are selected inside the training part.
         paper_protocol: The same for networks whose epoch is selected on the test fold.
+        left_out: Why a finished run of an earlier call is not among them: its data, settings or
+            code differ.
     """
 
     balance: list[ClassBalance]
     ours: dict[str, Path]
     paper_protocol: dict[str, Path]
+    left_out: list[str]
 
 
 def systems_of(name: str) -> list[str]:
@@ -117,17 +121,19 @@ def reproduce(
             try:
                 current = identity(corpus, settings(name), recordings, name)
                 return is_finished(out / folder / name, current)
-            except AffektError:
+            except AffektError as error:
+                if (out / folder / name / FILE).is_file():
+                    left_out.append(str(error))
                 return False
 
         run_study(corpus, {n: settings(n) for n in names}, out / folder, cache, workers, report)
         return {n: out / folder / n for n in systems_of(corpus.name) if matches(n)}
 
-    recordings = corpus.audio_hashes()
+    recordings, left_out = corpus.audio_hashes(), list[str]()
     balance = _balance(corpus, config, report)
     networks = [name for name in systems if name in SELECTS_EPOCH]
     ours, as_paper = run(systems, "sound", False), run(networks, "paper_protocol", True)
-    return Reproduction(balance, ours, as_paper)
+    return Reproduction(balance, ours, as_paper, left_out)
 
 
 def _balance(corpus: Corpus, config: Config, report: Report) -> list[ClassBalance]:
