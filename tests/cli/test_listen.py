@@ -1,5 +1,6 @@
 """Live speech, piped or from a microphone."""
 
+import io
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 from helpers import DEMO
 
 from affekt.audio.decoding import read
@@ -121,3 +123,12 @@ def test_a_missing_microphone_is_an_error(device, module, arguments, message):
     done = listen(b"", *arguments, env=device(module))
     assert done.returncode == 2
     assert message in done.stderr.decode()
+
+
+def test_a_wav_file_is_noticed_and_its_header_read():
+    file = io.BytesIO()
+    soundfile.write(file, WAVE[::2], 8_000, format="WAV")
+    done = listen(file.getvalue(), "-", "--json")
+    assert done.returncode == 0, done.stderr
+    assert b"WAV on standard input: int16, 8000 Hz, 1 channel" in done.stderr
+    assert sum(b'"segment"' in line for line in done.stdout.splitlines()) >= 12

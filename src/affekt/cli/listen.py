@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from ..errors import AffektError
+from ..plural import counted
 from .app import app, complain, console, say
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def listen(
     Parameters
     ----------
     pcm:
-        "microphone" (extra mic), or "-" for raw PCM on standard input, little-endian.
+        "microphone" (extra mic), or "-" for standard input: raw PCM, little-endian, or WAV, whose
+        header replaces --rate, --channels and --samples.
     model:
         Name of a bundled model, or a model folder.
     rate:
@@ -61,6 +63,7 @@ def listen(
     """
     import torch
 
+    from ..audio.pcm import SampleFormat, read_samples
     from ..inference.normalisation import load_statistics
     from ..inference.recognizer import load
     from ..inference.stream import Stream
@@ -70,8 +73,15 @@ def listen(
     screen = _Json() if as_json else _Screen()
     learn = normalisation == "auto"
     known = load_statistics(Path(normalisation)) if normalisation and not learn else None
-    live = pcm == "microphone"
-    blocks = _microphone(rate, channels) if live else _standard_input(samples, rate, channels)
+    if pcm == "microphone":
+        blocks = _microphone(rate, channels)
+    else:
+        given = SampleFormat(samples, rate, channels)
+        found, blocks = read_samples(sys.stdin.buffer, given, BLOCK)
+        rate = found.sampling_rate
+        if found is not given:
+            count = counted(found.channels, "channel")
+            say(f"WAV on standard input: {found.samples}, {rate} Hz, {count}")
     recognizer = load(model)
     torch.set_num_threads(1)  # a segment is little work; on a busy machine threads only wait
     try:
@@ -89,17 +99,6 @@ def listen(
     say(f"{recognizer.name}: {recognizer.intended_use}")
     say(f"license: {recognizer.license}")
     return 0
-
-
-def _standard_input(samples: str, rate: int, channels: int) -> "Iterator[NDArray[np.generic]]":
-    """Blocks ``(samples, channels)``; an incomplete sample at the end is dropped."""
-    import numpy as np
-
-    kind = np.dtype(samples).newbyteorder("<")
-    size = kind.itemsize * channels
-    while data := sys.stdin.buffer.read(size * max(1, round(BLOCK * rate))):
-        complete = len(data) // size * size
-        yield np.frombuffer(data[:complete], kind).reshape(-1, channels)
 
 
 def _microphone(rate: int, channels: int) -> "Iterator[NDArray[np.generic]]":
