@@ -423,9 +423,10 @@ def test_scores_that_the_predictions_do_not_give_are_found(run, tmp_path):
     )
     assert finding.evidence == ["UAR is 0.9, from the predictions 0.3333"]
     (place / "predictions.parquet").unlink()
-    [unchecked] = audit(place)
-    assert unchecked.severity == "unchecked"
-    assert unchecked.text.startswith("scores and clips of the predictions: ")
+    unchecked, *others = audit(place)
+    assert {f.severity for f in (unchecked, *others)} == {"unchecked"}
+    assert {f.text.rpartition(": ")[2] for f in others} == {"no readable predictions"}
+    assert unchecked.text.startswith("scores against predictions: ")
     done = affekt("report", place, "--html", tmp_path / "page.html")
     assert (done.returncode, (tmp_path / "page.html").exists()) == (2, False)
 
@@ -436,7 +437,7 @@ def test_scores_that_the_predictions_do_not_give_are_found(run, tmp_path):
         (lambda t: t.assign(label=t["predicted"]), "predictions with another label"),
         (lambda t: t.assign(speaker=t["speaker"] + "x"), "predictions with another speaker"),
         (lambda t: t.iloc[5:], "test clips without a prediction: 5 of 36"),
-        (lambda t: t.assign(utterance="B/" + t.utterance), "the corpus does not have: 36"),
+        (lambda t: t.assign(utterance="B/" + t.utterance), "corpus has none of the clips"),
     ],
 )  # fmt: skip
 def test_predictions_that_the_corpus_contradicts_are_found(run, tmp_path, change, text):

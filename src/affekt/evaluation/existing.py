@@ -1,5 +1,6 @@
 """Score a model that exists already, or the predictions of any tool, without training."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +27,7 @@ from ..nn.model_config import read_model_config
 from ..nn.training_info import TrainingInfo
 from ..progress import Event, Report, silent
 from ..provenance import provenance
-from ..run_result import FILE, ExistingModel, RunResult, to_text
+from ..run_result import FILE, RECORDINGS, ExistingModel, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
 from .folds import among
 from .prediction_table import Predictions, part_columns, read_predictions
@@ -218,9 +219,11 @@ def _write(
         "audio_warnings": found.warnings,
         "existing": existing.to_json(),
     }
-    origin = provenance(corpus, config, corpus.audio_hashes())
+    recordings = corpus.audio_hashes()
+    origin = provenance(corpus, config, recordings)
     result = RunResult.model_validate(metrics | origin | {"hashes": {"model": model_hash}})
     write(out / "predictions.parquet", partial(table.to_parquet, index=False))
+    write(out / RECORDINGS, json.dumps(recordings, indent=0, ensure_ascii=False) + "\n")
     write(out / FILE, to_text(result))
     return result
 

@@ -150,9 +150,10 @@ def _voices(
     if anonymous(examples):
         yield unchecked("voice", check, "speakers are unknown")
         return
-    trained = [{e.speaker for e in (*f.train, *f.val)} for f in folds]
-    across = {(a, e.speaker) for f, own in zip(folds, trained, strict=True) for e in f.test
-              for a in own if a != e.speaker}  # fmt: skip
+    across = set()
+    for fold in folds:
+        trained, tested = ({e.speaker for e in p} for p in ((*fold.train, *fold.val), fold.test))
+        across |= {(one, other) for one in trained for other in tested if one != other}
     chosen = [examples[i] for i in compared(examples)]
     names = {e.speaker for e in chosen}
     if left_out := sorted({name for pair in across for name in pair} - names):

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -31,7 +31,10 @@ NEEDS_CORPUS = {  # checks by the kind of finding
     "text": "sentences in both parts",
     "confounding": "classes that speaker, length or level predict",
 }
-OPTIONS = "give it with the options of the evaluation: --test, --leave-out, --train-only, --folds"
+NEEDS_TRAINING = ("recording", "voice")
+OPTIONS = (
+    "give the corpus with the options of the evaluation: --test, --leave-out, --train-only, --folds"
+)
 
 
 def audit_run(folder: Path, corpus: Corpus | None = None, report: Report = silent) -> list[Finding]:
@@ -50,23 +53,42 @@ def audit_run(folder: Path, corpus: Corpus | None = None, report: Report = silen
     try:
         table = read_run(folder).table
     except AffektError as error:
-        findings.append(unchecked("score", "scores and clips of the predictions", str(error)))
-        return findings
+        findings.append(unchecked("score", "scores against predictions", str(error)))
+        return findings + _unchecked(NEEDS_CORPUS, "no readable predictions")
     if differences := score_differences(result, table):
         text = f"values that predictions.parquet does not give: {len(differences)}"
         findings.append(Finding("score", "serious", text, differences[:EVIDENCE]))
     if corpus is None:
-        reason = "no corpus given"
-        findings += [unchecked(kind, check, reason) for kind, check in NEEDS_CORPUS.items()]
-        return findings
-    findings += [
+        return findings + _unchecked(NEEDS_CORPUS, "no corpus given")
+    if not {*table["utterance"]} & {e.id for e in corpus.examples}:
+        text = "the corpus has none of the clips of the predictions"
+        findings.append(Finding("label", "serious", text, [OPTIONS]))
+        return findings + _unchecked(NEEDS_CORPUS, "other corpus")
+    return [
+        *findings,
         *_disagreements(table, corpus, result),
         *_changed_audio(folder, corpus),
+        *_unchecked(NEEDS_TRAINING, _untraceable(corpus, result)),
+        *audit_folds(_folds(table, corpus, result), report),
     ]
+
+
+def _unchecked(kinds: Iterable[str], reason: str) -> list[Finding]:
+    """The checks of these kinds as not made; none if there is no reason."""
+    return [unchecked(kind, NEEDS_CORPUS[kind], reason) for kind in kinds] if reason else []
+
+
+def _untraceable(corpus: Corpus, result: RunResult) -> str:
+    """Why the training clips of a run, or some of them, are unknown; "" if all are known."""
     if result.existing:
-        reason = f"the training data of {result.existing.name} are not part of the run"
-        findings.append(unchecked("recording", NEEDS_CORPUS["recording"], reason))
-    return findings + audit_folds(_folds(table, corpus, result), report)
+        return f"the training data of {result.existing.name} are not part of the run"
+    if any(run.training_speakers is None for run in result.runs):
+        return "the run does not record the training speakers"
+    known = {e.speaker for e in (*corpus.examples, *corpus.train_only)}
+    trained = {s for run in result.runs for s in run.training_speakers or ()}
+    if absent := sorted(trained - known):
+        return f"the corpus lacks {counted(len(absent), 'training speaker')} ({abridged(absent)})"
+    return ""
 
 
 def audit_record(result: RunResult) -> list[Finding]:
@@ -121,8 +143,7 @@ def _disagreements(table: pd.DataFrame, corpus: Corpus, result: RunResult) -> It
     clips = counted(len(rows), "clip")
     if absent := [name for name in rows["utterance"] if name not in examples]:
         text = f"predictions of clips that the corpus does not have: {len(absent)} of {clips}"
-        evidence = [abridged(absent)] + [OPTIONS] * (len(absent) == len(rows))
-        yield Finding("label", "serious", text, evidence)
+        yield Finding("label", "serious", text, [abridged(absent)])
     for attribute in ("label", "speaker"):
         different = [
             f"{name}: {own}, in the corpus {getattr(examples[name], attribute)}"

@@ -101,12 +101,13 @@ def likenesses(embeddings: Embeddings, names: Sequence[str], corpora: Sequence[s
     lengths = np.diag(products)
     true = np.sqrt(np.maximum(lengths - noise, (1 - NOISE_LIMIT) * lengths))
     likeness = products / np.outer(true, true)
+    resemblance = whitened @ centred.T  # (clips, names)
     pairs = []
     for i, j in zip(*np.triu_indices(len(unique), 1), strict=True):
         one, other = np.flatnonzero(own == i), np.flatnonzero(own == j)
         typical = (
-            int(one[(whitened[one] @ centred[j]).argmax()]),
-            int(other[(whitened[other] @ centred[i]).argmax()]),
+            int(one[resemblance[one, j].argmax()]),
+            int(other[resemblance[other, i].argmax()]),
         )
         pairs.append(Pair((str(unique[i]), str(unique[j])), float(likeness[i, j]), typical))
     return sorted(pairs, key=lambda pair: -pair.likeness)
