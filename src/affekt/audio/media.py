@@ -5,9 +5,9 @@ the time stamps of the container: where it has no audio, there is silence.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import av
 import numpy as np
@@ -24,7 +24,7 @@ JITTER = 0.1  # s between time stamps and samples that mean nothing
 LONGEST_GAP = 600.0  # s of a gap that the duration in the header does not confirm
 CONFIRMED = 0.5  # s of audio that must follow a jump of the time stamps; else a stamp was damaged
 RETRIES = 20  # errors of the container in a row
-SILENCE = 1 << 14  # samples of a block of silence
+SIZE = 1 << 14  # samples of a block
 NAME = 40  # characters of a track's title
 # Containers with time stamps of their own. FFmpeg computes those of others from the packets.
 TIMED = {"mov", "matroska", "mpegts", "mpeg", "flv", "asf", "ogg", "nut", "rm", "flac"}
@@ -102,7 +102,7 @@ class Media:
         start = (self._container.start_time or 0) / av.time_base
         self._origin = min(start, 0.0) if formats & FROM_ZERO and start < LONGEST_GAP else start
         self._damaged = damaged
-        self._layout: tuple[Any, ...] = ()
+        self._to_float = av.AudioResampler(format="flt")
 
     def __enter__(self) -> "Media":
         return self
@@ -117,6 +117,9 @@ class Media:
 
     def __iter__(self) -> Iterator[Block]:
         """Blocks, with silence where the container has no audio."""
+        return joined(self._blocks())
+
+    def _blocks(self) -> Iterator[Block]:
         places, first, silent, position = 0, 0.0, 0.0, 0.0
         for gap, frame in self._placed():
             if frame.damaged or (gap and position):
@@ -222,9 +225,8 @@ class Media:
                 samples = self._samples(frame)
                 if not len(samples):
                     continue
-                time = None
-                if self._timed and frame.pts is not None and frame.time_base:
-                    time = float(frame.pts * frame.time_base) - self._origin
+                time = frame.time if self._timed else None
+                time = None if time is None else time - self._origin
                 yield _Frame(frame.sample_rate, samples, time, min(lost, LONGEST_GAP), damaged)
                 seconds += len(samples) / frame.sample_rate
                 lost, damaged = 0.0, False
@@ -246,23 +248,43 @@ class Media:
 
     def _samples(self, frame: av.AudioFrame) -> NDArray[np.float32]:
         """Samples ``(samples, channels)`` of a frame."""
-        layout = (frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate)
-        if layout != self._layout:
-            # Only the sample format changes here: FFmpeg's own downmix weighs channels. Packed:
-            # PyAV reads beyond the planes of 8 channels or more.
-            self._layout, self._to_float = layout, av.AudioResampler(format="flt")
-        frame_pts, frame.pts = frame.pts, None
-        parts = [out.to_ndarray() for out in self._to_float.resample(frame)]
-        frame.pts = frame_pts
-        whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        return whole.reshape(-1, frame.layout.nb_channels).astype(np.float32, copy=False)
+        planes = frame.planes
+        if frame.format.name == "fltp" and len(planes) < 8:  # PyAV reads beyond more planes
+            each = [np.frombuffer(plane, np.float32, frame.samples) for plane in planes]
+            return np.stack(each, axis=1)
+        # Only the sample format changes here: FFmpeg's own downmix weighs channels.
+        try:
+            parts = self._to_float.resample(frame)
+        except ValueError:  # another rate or layout than before
+            self._to_float = av.AudioResampler(format="flt")
+            parts = self._to_float.resample(frame)
+        packed = np.concatenate([part.to_ndarray() for part in parts], axis=1)
+        return packed.reshape(-1, frame.layout.nb_channels).astype(np.float32, copy=False)
+
+
+def joined(blocks: Iterable[Block]) -> Iterator[Block]:
+    """The same samples in fewer blocks, which are resampled faster."""
+    parts: list[Block] = []
+    size = 0
+    for block in blocks:
+        if parts and (size > SIZE or not _alike(block, parts[0])):
+            yield Block(parts[0].rate, np.concatenate([part.samples for part in parts]))
+            parts, size = [], 0
+        parts.append(block)
+        size += len(block.samples)
+    if parts:
+        yield Block(parts[0].rate, np.concatenate([part.samples for part in parts]))
+
+
+def _alike(one: Block, other: Block) -> bool:
+    return one.rate == other.rate and one.samples.shape[1] == other.samples.shape[1]
 
 
 def _silence(seconds: float, rate: float) -> Iterator[Block]:
     """Blocks of silence."""
     left = round(seconds * rate)
     while left:
-        size = min(left, SILENCE)
+        size = min(left, SIZE)
         yield Block(rate, np.zeros((size, 1), np.float32))
         left -= size
 
