@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError, TooLongError
 from ..types import Notice
-from . import ogg, wav
+from . import mp3, ogg, wav
 from .recording import Recording, make_recording
 from .resampling import Block, Resampler, Wave
 from .segmentation import SAMPLE_RATE
@@ -223,6 +223,7 @@ class _Sound(soundfile.SoundFile):  # type: ignore[misc]  # it is not typed
 
     def __init__(self, file: BinaryIO) -> None:
         size = wav.missing_size(file)
+        self._guessed = mp3.without_length(file)
         file.seek(0)
         plain = isinstance(file, io.FileIO) and os.name == "posix" and not size
         target = wav.Patched(file, *size) if size else file
@@ -239,6 +240,8 @@ class _Sound(soundfile.SoundFile):  # type: ignore[misc]  # it is not typed
         libsndfile corrects the length of a truncated WAV or AIFF and notes the stated one in its
         log.
         """
+        if self.format == "MP3" and self._guessed:
+            return 0.0
         cut = re.search(r"(?:data|SSND) *: (\d+) \(should be (\d+)\)", self.extra_info)
         if cut and int(cut[1]) < UNKNOWN_SIZE:
             return self.frames * int(cut[1]) / max(int(cut[2]), 1) / self.samplerate

@@ -6,6 +6,8 @@ the time stamps of the container: where it has no audio, there is silence.
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
@@ -83,12 +85,10 @@ class Media:
         self.name = name
         self.warnings: list[Notice] = []
         try:
-            # An open file and no protocols: a playlist must not make us fetch other files.
-            self._container = av.open(
-                file, "r", metadata_errors="replace", options={"protocol_whitelist": ""}
-            )
+            self._container = _opened(file)
         except (av.FFmpegError, ValueError, EOFError) as error:
-            raise AudioError(f"{name}: not a recording, or damaged ({_reason(error)})") from error
+            reason = str(getattr(error, "strerror", None) or error)
+            raise AudioError(f"{name}: not a recording, or damaged ({reason})") from error
         try:
             self._stream = self._choose(track)
         except AudioError:
@@ -96,7 +96,7 @@ class Media:
             raise
         formats = set(self._container.format.name.split(","))
         self._timed = bool(formats & TIMED)
-        self.rate: float = self._stream.rate
+        self.rate: float = self._stream.rate or 0
         self.channels: int = self._stream.codec_context.channels
         self.promised = self._stated() if formats & STATED else 0.0
         start = (self._container.start_time or 0) / av.time_base
@@ -213,22 +213,25 @@ class Media:
         damaged = False
         for packet in self._packets():
             try:
-                frames = self._stream.codec_context.decode(packet)
-            except av.FFmpegError:
+                frames = [
+                    (frame.time, frame.sample_rate, self._samples(frame))
+                    for frame in self._stream.codec_context.decode(packet)
+                ]
+            except (av.FFmpegError, ValueError):
                 if packet is not None and not TAG.search(bytes(packet)):
                     damaged = self._damaged = True
                     if not self._timed and seconds:
                         lost += packet.size * seconds / size
                 continue
             size += packet.size if packet is not None else 0
-            for frame in frames:
-                samples = self._samples(frame)
+            for stamp, rate, samples in frames:
                 if not len(samples):
                     continue
-                time = frame.time if self._timed else None
-                time = None if time is None else time - self._origin
-                yield _Frame(frame.sample_rate, samples, time, min(lost, LONGEST_GAP), damaged)
-                seconds += len(samples) / frame.sample_rate
+                if self._damaged:
+                    samples = np.nan_to_num(samples, posinf=0, neginf=0)
+                time = stamp - self._origin if self._timed and stamp is not None else None
+                yield _Frame(rate, samples, time, min(lost, LONGEST_GAP), damaged)
+                seconds += len(samples) / rate
                 lost, damaged = 0.0, False
 
     def _packets(self) -> Iterator["av.Packet[av.AudioStream] | None"]:
@@ -250,7 +253,7 @@ class Media:
         """Samples ``(samples, channels)`` of a frame."""
         planes = frame.planes
         if frame.format.name == "fltp" and len(planes) < 8:  # PyAV reads beyond more planes
-            each = [np.frombuffer(plane, np.float32, frame.samples) for plane in planes]
+            each = [np.frombuffer(memoryview(p), np.float32, frame.samples) for p in planes]
             return np.stack(each, axis=1)
         # Only the sample format changes here: FFmpeg's own downmix weighs channels.
         try:
@@ -260,6 +263,28 @@ class Media:
             parts = self._to_float.resample(frame)
         packed = np.concatenate([part.to_ndarray() for part in parts], axis=1)
         return packed.reshape(-1, frame.layout.nb_channels).astype(np.float32, copy=False)
+
+
+def _opened(file: BinaryIO) -> av.container.InputContainer:
+    # An open file and no protocols: a playlist must not make us fetch other files.
+    open_file = partial(
+        av.open, mode="r", metadata_errors="replace", options={"protocol_whitelist": ""}
+    )
+    try:
+        return open_file(file)
+    except av.FFmpegError:
+        # FFmpeg refuses a fragmented MP4 that was cut, unless it reads it like a pipe.
+        file.seek(0)
+        with suppress(av.FFmpegError):
+            return open_file(_Pipe(file))
+        raise
+
+
+class _Pipe:
+    """An open file without positions."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
 
 
 def joined(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -294,7 +319,3 @@ def _described(stream: av.AudioStream) -> str:
     texts = [printable(stream.metadata.get(key, ""))[:NAME] for key in ("language", "title")]
     texts = [text for text in texts if text not in ("", "und")]
     return f" ({', '.join(texts)})" if texts else ""
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
