@@ -275,6 +275,7 @@ def audit(
     """
     from .corpora.combine import corpus_with_folds
     from .corpora.corpus import Corpus
+    from .corpora.folder import metadata_table
     from .corpora.registry import UNSTATED
     from .corpora.registry import load_corpus as load
     from .corpora.tables import SUFFIXES, find_column, read_table
@@ -296,12 +297,13 @@ def audit(
             f"{target}: not the folder of a run ({FILE}); a corpus of its own and options of an "
             "evaluation belong to a run"
         )
-    if path and path.suffix.lower() in SUFFIXES:
-        if find_column(path, read_table(path)[0], ["fold"]):
-            parts, findings = read_fold_table(path)
+    table = path if path and path.suffix.lower() in SUFFIXES else path and metadata_table(path)
+    if table:
+        if find_column(table, read_table(table)[0], ["fold"]):
+            parts, findings = read_fold_table(table)
             return findings + audit_folds(parts, report)
-        examples, findings = read_manifest(path)
-        return findings + audit_corpus(Corpus(path.stem, examples, UNSTATED), report)
+        examples, findings = read_manifest(table)
+        return findings + audit_corpus(Corpus(table.stem, examples, UNSTATED), report)
     return audit_corpus(load(target), report)
 
 

@@ -338,6 +338,22 @@ def test_a_dangling_or_contradictory_split_is_a_finding(recordings, rows, text, 
     assert evidence in found.evidence[0]
 
 
+def test_the_split_and_labels_of_an_audiofolder_are_audited(recordings, tmp_path):
+    """A folder with metadata.csv; the speakers are unknown."""
+    rows = [
+        {"file_name": str(recordings / r["path"]), "label": r["label"], "split": r["split"]}
+        for r in marked()
+    ]
+    rows[0] |= {"label": "Anger", "split": "tset"}
+    rows[1] |= {"label": "Anger"}
+    manifest_of(tmp_path / "metadata.csv", rows)
+    findings = audit(tmp_path)
+    first, second, *_ = [f.text for f in findings if f.severity == "serious"]
+    assert first == "rows with an unknown split: 1 of 36"
+    assert "labels differ only in case" in second
+    assert {f.kind for f in findings if f.severity == "unchecked"} == {"speaker", "voice", "text"}
+
+
 def test_dangling_and_contradictory_rows_of_a_fold_table_are_findings(recordings):
     rows = clean()
     rows[0]["part"] = "Tset"

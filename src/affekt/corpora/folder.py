@@ -34,8 +34,8 @@ def load(root: Path) -> LoadedExamples:
     """
     if (root / "db.yaml").is_file():
         return with_speakers(_audformat(root))
-    if tables := [p for p in sorted(root.glob("metadata.*")) if p.suffix.lower() in SUFFIXES]:
-        examples, notes = manifest.load(tables[0], speaker_needed=False)
+    if table := metadata_table(root):
+        examples, notes = manifest.load(table, speaker_needed=False)
         loaded = with_speakers(examples)
         return LoadedExamples(loaded.examples, notes + loaded.notes)
     left_out = LeftOut()
@@ -44,6 +44,14 @@ def load(root: Path) -> LoadedExamples:
         raise CorpusError(f"{root}: only one class, of the same name as the folder")
     loaded = with_speakers(examples)
     return LoadedExamples(loaded.examples, loaded.notes + [n for n in [left_out.note()] if n])
+
+
+def metadata_table(root: Path) -> Path | None:
+    """The table of an ``audiofolder``, or None: an audformat folder or any other."""
+    if (root / "db.yaml").is_file():
+        return None
+    tables = (p for p in sorted(root.glob("metadata.*")) if p.suffix.lower() in SUFFIXES)
+    return next(tables, None)
 
 
 def with_speakers(examples: list[Example]) -> LoadedExamples:

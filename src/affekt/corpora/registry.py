@@ -77,7 +77,7 @@ def load_corpus(source: Source, label_map: Mapping[str, str] | None = None) -> C
     corpus = source if isinstance(source, Corpus) else read_corpus(source)
     name = corpus.name if isinstance(source, Corpus) else str(source)
     examples = _renamed(name, corpus.examples, label_map or {})
-    _check_labels(name, examples)
+    check_labels(name, examples)
     return replace(corpus, examples=examples)
 
 
@@ -158,7 +158,7 @@ def _renamed(
     return tuple(e for e in renamed if e.label)
 
 
-def _check_labels(source: str, examples: tuple[Example, ...]) -> None:
+def check_labels(source: str, examples: Sequence[Example]) -> None:
     """Refuse labels that do not name classes.
 
     Raises:

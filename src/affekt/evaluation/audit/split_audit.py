@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...corpora import fold_table, manifest
 from ...corpora.parts import overlap_groups
+from ...corpora.registry import check_labels
 from ...corpora.splits import Fold
 from ...errors import CorpusError
 from ...plural import counted
@@ -36,6 +37,10 @@ def read_manifest(path: Path) -> tuple[tuple[Example, ...], list[Finding]]:
         *_contradictions([group for own in files for group in _by_audio(own)], UNIQUE),
         *_without_speaker(present),
     ]
+    try:
+        check_labels(path.name, present)
+    except CorpusError as error:
+        findings.append(Finding("label", "serious", str(error)))
     examples = {e.where: e for own in (present, *files) for e in own}
     return tuple(map(_with_speaker, examples.values())), findings
 
