@@ -184,7 +184,8 @@ def test_a_study_is_run_reported_and_not_run_again(manifest, tiny_config, tmp_pa
 
     other = affekt(*command, "--protocol.seed", "7")
     assert other.returncode == 2
-    assert "holds a run of other settings" in other.stderr
+    assert "holds a finished run of other" in other.stderr
+    assert "now 7" in other.stderr
     unknown = affekt("study", manifest, "--out", tmp_path / "t", "--systems", "egemap")
     assert unknown.returncode == 2
     assert "did you mean egemaps-svm?" in unknown.stderr
