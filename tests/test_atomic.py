@@ -1,6 +1,8 @@
 """Atomic writes: complete or absent."""
 
 import errno
+import json
+import os
 
 import pytest
 
@@ -44,3 +46,9 @@ def test_nothing_is_overwritten(tmp_path):
     with pytest.raises(AffektError, match="cannot be written"):
         write(tmp_path / "mine" / "x", "")
     assert new_folder(tmp_path / "new" / "er").is_dir()
+
+
+def test_json_with_a_path_that_is_not_unicode_reads_back_as_it_was(tmp_path):
+    name = os.fsdecode(b"\xff.wav")
+    write(tmp_path / "a.json", json.dumps({"file": name}, ensure_ascii=False))
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"file": name}

@@ -73,8 +73,10 @@ def write(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
-            if not callable(content):
-                file.write(content.encode() if isinstance(content, str) else content)
+            if isinstance(content, str):  # a path in it need not be Unicode; JSON reads the escape
+                content = content.encode(errors="backslashreplace")
+            if isinstance(content, bytes):
+                file.write(content)
         if callable(content):
             content(temporary)
         temporary.chmod(0o644)

@@ -225,11 +225,14 @@ def test_a_published_corpus_and_an_own_layout_are_found_in_the_folder_of_their_a
 
 
 def test_names_of_a_class_folder_need_not_be_utf8(tmp_path):
+    tmp_path /= os.fsdecode(b"\xff")
     for name in (b"\xcf\xb2/s1/\xb0.wav", b"joy/s1/a.wav"):
         path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
         path.parent.mkdir(parents=True)
         path.write_bytes(recording())
-    for example in load_corpus(str(tmp_path)).examples:
+    corpus = load_corpus(str(tmp_path))
+    corpus.name.encode()
+    for example in corpus.examples:
         (example.id + example.label).encode()
         assert read(example.path).seconds > 4
 

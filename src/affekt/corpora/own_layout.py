@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..audio.source import shown
 from ..errors import AffektError, CorpusError
 from ..own_parts import NAME, import_part
 from ..types import Example
@@ -52,7 +53,9 @@ def load_layout(layout: Layout | str, root: Path) -> Corpus:
         raise CorpusError(f"{name}:{root}: {root} is not a folder")
     known = part if isinstance(part, PublishedCorpus) else None
     loaded = load_unpacked(partial(_load, known.load if known else part, name), root)
-    corpus = Corpus(root.resolve().name, tuple(loaded.examples), UNSTATED, tuple(loaded.notes))
+    corpus = Corpus(
+        shown(root.resolve().name), tuple(loaded.examples), UNSTATED, tuple(loaded.notes)
+    )
     if known is None:
         return corpus
     return replace(

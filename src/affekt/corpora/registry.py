@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..audio.source import shown
 from ..errors import CorpusError
 from ..types import Example
 from . import folder, manifest
@@ -103,7 +104,9 @@ def _read(source: str) -> Corpus:
         return Corpus(path.stem, tuple(examples), UNSTATED, tuple(notes))
     if path.is_dir():
         loaded = load_unpacked(folder.load, path)
-        return Corpus(path.resolve().name, tuple(loaded.examples), UNSTATED, tuple(loaded.notes))
+        return Corpus(
+            shown(path.resolve().name), tuple(loaded.examples), UNSTATED, tuple(loaded.notes)
+        )
     near = difflib.get_close_matches(name, CORPORA, n=1) if root else []
     hint = f"; did you mean {near[0]}:{root}?" if near else ""
     raise CorpusError(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..audio.listing import is_hidden
+from ..audio.source import shown
 from ..errors import CorpusError
 from .published import LoadedExamples
 
@@ -36,7 +37,7 @@ def load_unpacked(load: Callable[[Path], LoadedExamples], root: Path) -> LoadedE
             raise error from None
     if loaded.notes and loaded.notes[0].startswith(READ_FROM):
         return loaded
-    return LoadedExamples(loaded.examples, [f"{READ_FROM} {inner}", *loaded.notes])
+    return LoadedExamples(loaded.examples, [f"{READ_FROM} {shown(inner)}", *loaded.notes])
 
 
 def only_folder(root: Path) -> Path | None:
