@@ -1,15 +1,20 @@
 """Faults that are planted in a corpus are found by its check."""
 
 import csv
+import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 from helpers import RATE, affekt, voice
+from rich.console import Console
 
 from affekt.corpora.registry import load_corpus
 from affekt.corpora.splits import one_class_speakers
 from affekt.evaluation.audit.corpus_check import check
+from affekt.report.corpora import check_view
+from affekt.types import ANONYMOUS
 
 LABELS = ("anger", "neutral", "sadness")
 
@@ -36,6 +41,13 @@ def test_an_ordinary_corpus_has_nothing_serious(tmp_path):
     assert found.sampling_rates == {RATE: 36}
     assert found.duplicates == []
     assert len(found.seconds) == 36
+    examples = [replace(e, speaker=ANONYMOUS + e.id) for e in found.corpus.examples]
+    unknown = replace(found, corpus=replace(found.corpus, examples=tuple(examples)))
+    for seen, texts in ((found, ("36 clips, 4 speakers", "s4")), (unknown, ("speakers unknown",))):
+        console = Console(file=io.StringIO(), width=200)
+        console.print(check_view(seen))
+        assert all(text in console.file.getvalue() for text in texts)
+        assert "clip s1" not in console.file.getvalue()
 
 
 @pytest.mark.parametrize(

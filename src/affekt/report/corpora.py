@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..corpora.published import PublishedCorpus
-from ..corpora.splits import one_class_speakers
+from ..corpora.splits import anonymous, one_class_speakers
 from ..evaluation.audit.corpus_check import Check, abridged, class_table
 from ..plural import counted, size_of
 from ..sanitise import printable
@@ -63,16 +63,18 @@ def check_view(found: Check) -> RenderableType:
 
 
 def _speakers(found: Check) -> Table:
+    """Clips of each class by speaker; only their sum where speakers are unknown."""
     labels = found.corpus.labels
     rows = class_table(found.corpus)
+    shown = [] if anonymous(found.corpus.examples) else list(rows.items())
     table = Table(box=None, header_style="bold", padding=(0, 1))
-    table.add_column("speaker")
+    table.add_column("speaker" if shown else "")
     for label in labels:
         table.add_column(Text(printable(label)), justify="right")
-    for speaker, counts in list(rows.items())[:SPEAKERS_SHOWN]:
+    for speaker, counts in shown[:SPEAKERS_SHOWN]:
         table.add_row(Text(printable(speaker)), *(str(counts[c] or "") for c in labels))
-    if len(rows) > SPEAKERS_SHOWN:
-        table.add_row(f"{len(rows) - SPEAKERS_SHOWN} more")
+    if len(shown) > SPEAKERS_SHOWN:
+        table.add_row(f"{len(shown) - SPEAKERS_SHOWN} more")
     total = [str(sum(counts[c] for counts in rows.values())) for c in labels]
     table.add_row("all", *total, style="bold")
     return table
