@@ -338,6 +338,19 @@ def test_a_dangling_or_contradictory_split_is_a_finding(recordings, rows, text, 
     assert evidence in found.evidence[0]
 
 
+def test_a_split_without_a_usable_row_and_copies_with_other_labels_are_findings(recordings):
+    path = recordings / "split.csv"
+    findings = manifest_audit(path, [r | {"split": "tset"} for r in marked()])
+    assert [f.severity for f in findings] == ["serious", "unchecked"]
+    assert findings[0].text == "rows with an unknown split: 36 of 36"
+    shutil.copy(recordings / "s4_anger_0.wav", recordings / "copy.wav")
+    copy = {"path": "copy.wav", "label": "sadness", "speaker": "s4", "split": "train"}
+    findings = manifest_audit(path, [*marked(), copy])
+    [conflict] = [f for f in findings if f.severity == "serious"]
+    assert conflict.text == "recordings with the same content and several labels: 1"
+    assert conflict.evidence == ["s4_anger_0.wav 'anger', copy.wav 'sadness'"]
+
+
 def test_the_split_and_labels_of_an_audiofolder_are_audited(recordings, tmp_path):
     """A folder with metadata.csv; the speakers are unknown."""
     rows = [

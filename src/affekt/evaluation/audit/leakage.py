@@ -1,6 +1,6 @@
 """Audit of folds for leakage and other faults that invalidate a score."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from statistics import median
@@ -42,9 +42,8 @@ def audit_corpus(corpus: Corpus, report: Report = silent) -> list[Finding]:
     if not parts["test"] and not _common(parts["train"], parts["val"], "speaker"):
         speakers = len(corpus.speakers)
         if speakers < 2:
-            reason = "only one speaker, so there are no folds"
-            findings.append(unchecked("speaker", "speakers and recordings in both parts", reason))
-            return findings
+            check, reason = "training part against test part", "fewer than two usable speakers"
+            return [*findings, unchecked("speaker", check, reason)]
         folds = corpus.test_folds(speakers if speakers < corpus.folds else None)
     return findings + audit_folds(folds, report)
 
@@ -59,8 +58,11 @@ def audit_folds(folds: Sequence[Fold], report: Report = silent) -> list[Finding]
     examples = list({e.recording: e for f in folds for e in (*f.train, *f.val, *f.test)}.values())
     recordings = _decoded(examples, report)
     readable = [e for e in examples if e.recording in recordings]
-    cases = [*_shared(folds), *_shared_sentences(folds), *_copies(folds, recordings)]
+    content = {n: sha256(r.wave.tobytes()).digest() for n, r in recordings.items()}
+    copies = _copies(folds, recordings, content)
+    cases = [*_shared(folds), *_shared_sentences(folds), *copies]
     return [
+        *_contradictory_copies(readable, content),
         *summarised(cases, counted(len(folds), "fold")),
         *_voices(folds, readable, recordings, report),
         *_confounding(readable, recordings),
@@ -104,10 +106,25 @@ def _shared_sentences(folds: Sequence[Fold]) -> Iterator[Case]:
             )
 
 
-def _copies(folds: Sequence[Fold], recordings: Mapping[str, Recording]) -> Iterator[Case]:
+def _contradictory_copies(
+    examples: Sequence[Example], content: Mapping[str, bytes]
+) -> Iterator[Finding]:
+    """A finding on recordings with the same content that have several labels."""
+    copies: dict[bytes, list[Example]] = defaultdict(list)
+    for example in examples:
+        copies[content[example.recording]].append(example)
+    several = [own for own in copies.values() if len({e.label for e in own}) > 1]
+    if several:
+        text = f"recordings with the same content and several labels: {len(several)}"
+        named = [abridged([f"{e.id} {e.label!r}" for e in own]) for own in several[:EVIDENCE]]
+        yield Finding("label", "serious", text, named)
+
+
+def _copies(
+    folds: Sequence[Fold], recordings: Mapping[str, Recording], content: Mapping[str, bytes]
+) -> Iterator[Case]:
     """Test recordings that equal or nearly equal a training recording of another name."""
     names = list(recordings)
-    content = {n: sha256(recordings[n].wave.tobytes()).digest() for n in names}
     pairs = matching_pairs([coarse_log_mel(recordings[n].wave) for n in names])
     for number, fold in enumerate(folds):
         part = {e.recording: "train" for e in (*fold.train, *fold.val)}

@@ -27,8 +27,8 @@ def read_manifest(path: Path) -> tuple[tuple[Example, ...], list[Finding]]:
         and on contradictions.
 
     Raises:
-        CorpusError: The table cannot be read, a column, a path or a label is missing, or no row is
-            usable.
+        CorpusError: The table cannot be read or is empty, or a column, a path or a label is
+            missing.
     """
     rows = [example for _, example in manifest.listed(path, speaker_needed=False)]
     present, findings = _usable(path, rows)
@@ -38,7 +38,7 @@ def read_manifest(path: Path) -> tuple[tuple[Example, ...], list[Finding]]:
         *_without_speaker(present),
     ]
     try:
-        check_labels(path.name, present)
+        check_labels(path.name, rows)
     except CorpusError as error:
         findings.append(Finding("label", "serious", str(error)))
     examples = {e.where: e for own in (present, *files) for e in own}
@@ -53,7 +53,7 @@ def read_fold_table(path: Path) -> tuple[list[Fold], list[Finding]]:
         without a training or test part.
 
     Raises:
-        CorpusError: The table cannot be read, a column is missing, or no row is usable.
+        CorpusError: The table cannot be read or is empty, or a column is missing.
     """
     rows = list(fold_table.listed(path))
     present, findings = _usable(path, [example for _, example in rows])
@@ -105,12 +105,12 @@ def _usable(path: Path, rows: Sequence[Example]) -> tuple[list[Example], list[Fi
     """The rows with a known part and an existing file, and findings on the others.
 
     Raises:
-        CorpusError: There is none.
+        CorpusError: The table has no rows.
     """
+    if not rows:
+        raise CorpusError(f"{path}: no rows")
     known = [e for e in rows if e.split in manifest.SPLITS]
     present = [e for e in known if Path(e.path).is_file()]
-    if not present:
-        raise CorpusError(f"{path}: no row has an existing file and a split of {', '.join(PARTS)}")
     return present, [
         *_refused("split", "rows with an unknown split", rows, known),
         *_refused("recording", "rows whose file does not exist", known, present),
