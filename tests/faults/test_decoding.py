@@ -2,9 +2,12 @@
 what is missing.
 """
 
+import sys
+
 import numpy as np
 import pytest
 
+from affekt import AudioError
 from affekt.audio import decoding
 from faults import damaged
 from faults.damaged import RATE, SECONDS, SPEECH
@@ -26,6 +29,30 @@ KINDS = {  # duration in seconds, displacement of the last words, codes of warni
     damaged.mp4_that_starts_late: (5 + SECONDS, 5, ()),
     damaged.mkv_that_starts_late: (5 + SECONDS, 5, ()),
     damaged.webm_with_a_hole: (10 + SECONDS, 10, ("gaps",)),
+    damaged.mkv_with_two_tracks: (SECONDS, 0, ("tracks",)),
+    damaged.mp4_with_two_tracks: (SECONDS, 0, ("tracks",)),
+    damaged.wav_with_data_after_audio: (SECONDS, 0, ()),
+    damaged.ogg_without_some_pages: (SECONDS, 0, ("damaged",)),
+    damaged.adts: (10 + SECONDS, 10, ()),
+    damaged.mp3_without_xing_header: (10 + SECONDS, 6, ()),
+    damaged.mp3_with_tags: (SECONDS, 0, ()),
+    damaged.mp3_joined_with_tags: (JOINED, SECONDS, ()),
+    damaged.flac_with_a_tag: (SECONDS, 0, ()),
+    damaged.mkv_with_zeros: (SECONDS, 0, ("damaged",)),
+    damaged.mpegts: (SECONDS, 0, ()),
+    damaged.mpegts_joined: (JOINED, SECONDS, ()),
+    damaged.mpegts_with_zeros: (SECONDS, 0, ("gaps",)),
+    damaged.mkv_from_the_year_3000: (SECONDS, 0, ()),
+    damaged.webm_without_length: (SECONDS, 0, ()),
+    damaged.wave_of_channels: (SECONDS, 0, ()),
+} | dict.fromkeys(damaged.PLAIN, (SECONDS, 0, ()))
+TRUNCATED = {  # codes of warnings; Ogg does not state its length
+    damaged.wav_truncated: ("truncated",),
+    damaged.mp3_truncated: ("truncated",),
+    damaged.flac_truncated: ("truncated",),
+    damaged.mkv_truncated: ("truncated",),
+    damaged.ogg_truncated: (),
+    damaged.fragmented_mp4_of_a_killed_recorder: (),
 }
 
 
@@ -50,3 +77,57 @@ def test_decoding_to_the_end(maker, tmp_path):
 def test_channels_that_cancel_are_a_warning(tmp_path):
     (warning,) = decoding.read(damaged.antiphase_wav(tmp_path)).warnings[1:]
     assert warning.code == "antiphase"
+
+
+@pytest.mark.parametrize("maker", TRUNCATED, ids=lambda maker: maker.__name__)
+def test_what_is_left_of_a_file(maker, tmp_path):
+    recording = decoding.read(maker(tmp_path))
+    assert 2.5 < recording.seconds < 5
+    assert displacement(recording.wave, 1.6, 2.4, 0) == pytest.approx(0, abs=0.1)
+    assert tuple(w.code for w in recording.warnings) == TRUNCATED[maker]
+
+
+@pytest.mark.parametrize(
+    ("maker", "reason"),
+    [
+        (damaged.video_without_audio, "has no audio track"),
+        (damaged.mp4_of_a_killed_recorder, "not a recording, or damaged"),
+    ],
+)
+def test_what_cannot_be_decoded(maker, reason, tmp_path):
+    with pytest.raises(AudioError, match=reason):
+        decoding.read(maker(tmp_path))
+
+
+def test_a_track_is_chosen(tmp_path):
+    path = damaged.mkv_with_two_tracks(tmp_path)
+    (warning,) = decoding.read(path).warnings
+    assert warning.startswith("tracks: audio track 2 (eng, speech) is used, of 2; choose another")
+    assert "\x1b" not in warning and len(warning) < 160
+    first = decoding.read(path, track=1)
+    assert not first.warnings
+    assert displacement(first.wave[::-1], 6.8, 7.4, 0) == pytest.approx(0, abs=0.1)
+    with pytest.raises(AudioError, match=r"has no audio track 3; its tracks: 1 \(deu, .*, 2 \(eng"):
+        decoding.read(path, track=3)
+    wav = damaged.wav_of_a_pipe(tmp_path)
+    assert decoding.read(wav, track=1).seconds == pytest.approx(SECONDS)
+    with pytest.raises(AudioError, match="has no audio track 2; its tracks: 1$"):
+        decoding.read(wav, track=2)
+
+
+@pytest.mark.parametrize(
+    ("maker", "seconds"),
+    [
+        (damaged.joined_mp3_with_xing_header, SECONDS),
+        (damaged.chained_opus, SECONDS),
+        (damaged.flac_with_zeros, 3.1),
+        (damaged.flac_without_length, SECONDS),
+        (damaged.wav_of_a_killed_recorder, SECONDS),
+    ],
+)
+def test_without_pyav_a_warning_names_what_decodes_the_rest(maker, seconds, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    recording = decoding.read(maker(tmp_path))
+    assert recording.seconds == pytest.approx(seconds, abs=0.1)
+    complete = maker in (damaged.flac_without_length, damaged.wav_of_a_killed_recorder)
+    assert any("affekt[media]" in w for w in recording.warnings) != complete

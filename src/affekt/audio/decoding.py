@@ -139,6 +139,8 @@ class Decoder:
             AudioError: Nothing can be decoded.
         """
         media = _media()
+        if not media and self.track not in (None, 1):
+            raise AudioError(f"{self.name}: to choose track {self.track}: {INSTALL}")
         if not media and not position:
             raise AudioError(
                 f"{self.name}: not a format that libsndfile reads ({fault}); for video and m4a: "
@@ -148,7 +150,6 @@ class Decoder:
             text = f"damaged: {fault}; {INSTALL} decodes the rest"
             self.warnings.append(Notice("damaged", text))
             return
-        file.seek(0)
         try:
             damaged = fault == ogg.DAMAGED or (position > 0 and fault != ogg.JOINED)
             with media.Media(self.name, file, self.track, damaged) as track:
@@ -189,29 +190,34 @@ class Decoder:
             self.warnings.append(Notice("truncated", text))
 
 
-def split_channels(source: Source, name: str = "") -> list[Decoder]:
+def split_channels(source: Source, name: str = "", track: int | None = None) -> list[Decoder]:
     """A decoder for each channel of a recording, such as the two parties of a call.
 
     Args:
         source: A path, the bytes of a file, or an open binary file.
         name: What results and errors call it; by default the path, ``<bytes>`` or ``<stream>``.
+        track: The audio track, as of `Decoder`.
 
     Raises:
         AudioError: As `Decoder`.
     """
     name, content = read_source(source, name)
-    first = Decoder(content, 0, name)
+    first = Decoder(content, 0, name, track)
     first.read(0)
-    return [first, *(Decoder(content, c, name) for c in range(1, first.channels))]
+    return [first, *(Decoder(content, c, name, track) for c in range(1, first.channels))]
 
 
-def read(source: Source) -> Recording:
+def read(source: Source, track: int | None = None) -> Recording:
     """Decode a path, the bytes of a file, or an open binary file.
+
+    Args:
+        source: What to decode.
+        track: The audio track, as of `Decoder`.
 
     Raises:
         AudioError: As `Decoder`.
     """
-    return cast(Recording, Decoder(source).read())
+    return cast(Recording, Decoder(source, track=track).read())
 
 
 class _Sound(soundfile.SoundFile):  # type: ignore[misc]  # it is not typed

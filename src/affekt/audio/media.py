@@ -4,6 +4,7 @@ Packets are decoded one by one, so that an undecodable one costs its own time on
 the time stamps of the container: where it has no audio, there is silence.
 """
 
+import io
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -24,6 +25,7 @@ from .resampling import Block
 
 JITTER = 0.1  # s between time stamps and samples that mean nothing
 LONGEST_GAP = 600.0  # s of a gap that the duration in the header does not confirm
+SLOWEST = 50  # bytes of the file for a second of audio
 CONFIRMED = 0.5  # s of audio that must follow a jump of the time stamps; else a stamp was damaged
 RETRIES = 20  # errors of the container in a row
 SIZE = 1 << 14  # samples of a block
@@ -84,6 +86,8 @@ class Media:
     ) -> None:
         self.name = name
         self.warnings: list[Notice] = []
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
         try:
             self._container = _opened(file)
         except (av.FFmpegError, ValueError, EOFError) as error:
@@ -99,6 +103,8 @@ class Media:
         self.rate: float = self._stream.rate or 0
         self.channels: int = self._stream.codec_context.channels
         self.promised = self._stated() if formats & STATED else 0.0
+        if self.promised * SLOWEST > size:  # absurd
+            self.promised = 0.0
         start = (self._container.start_time or 0) / av.time_base
         self._origin = min(start, 0.0) if formats & FROM_ZERO and start < LONGEST_GAP else start
         self._damaged = damaged

@@ -37,7 +37,8 @@ class PartRecognizer:
     def recognise(self, part: int) -> Counts:
         """Recognise the recordings of a part and write its files."""
         inputs = read_part(self._out / LIST, part)
-        return recognise_part(self._recognizer, inputs, self._out, part, self._job.model_hash)
+        hash_, track = self._job.model_hash, self._job.track
+        return recognise_part(self._recognizer, inputs, self._out, part, hash_, track)
 
     def __call__(self, row: dict[str, int]) -> dict[str, float]:
         """`recognise`, as Ray Data calls it: with a row and for a row."""

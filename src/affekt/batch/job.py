@@ -34,6 +34,7 @@ class Job:
         parts: Number of parts.
         affekt: Version that started the job.
         left_out: Note about files of the source that are not recordings, or "".
+        track: Audio track of the recordings, as of `Decoder`.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Job:
     parts: int
     affekt: str = __version__
     left_out: str = ""
+    track: int | None = None
 
 
 def hash_model(folder: Path) -> str:
@@ -51,7 +53,9 @@ def hash_model(folder: Path) -> str:
     return file_hash(folder / "config.json", folder / "model.safetensors")[:16]
 
 
-def start_job(out: Path, source: str, model: str, model_hash: str, hop: float) -> Job:
+def start_job(
+    out: Path, source: str, model: str, model_hash: str, hop: float, track: int | None = None
+) -> Job:
     """Start a job in an empty folder and write the list of its recordings.
 
     Args:
@@ -60,6 +64,7 @@ def start_job(out: Path, source: str, model: str, model_hash: str, hop: float) -
         model: See `Job`.
         model_hash: See `Job`.
         hop: See `Job`.
+        track: See `Job`.
 
     Raises:
         AffektError: The folder is not empty, or there are no recordings.
@@ -69,7 +74,9 @@ def start_job(out: Path, source: str, model: str, model_hash: str, hop: float) -
     left_out = LeftOut()
     files = write_inputs(source, out / LIST, left_out)
     parts = number_of_parts(out / LIST)
-    job = Job(shown(source), model, model_hash, hop, files, parts, left_out=left_out.note())
+    job = Job(
+        shown(source), model, model_hash, hop, files, parts, left_out=left_out.note(), track=track
+    )
     write(out / JOB, json.dumps(asdict(job), indent=2, ensure_ascii=False) + "\n")
     return job
 
@@ -101,7 +108,9 @@ def load_job(out: Path) -> Job:
         raise AffektError(f"{out}: no job of affekt batch here ({error})") from error
 
 
-def resume_job(out: Path, source: str, model_hash: str, hop: float) -> Job:
+def resume_job(
+    out: Path, source: str, model_hash: str, hop: float, track: int | None = None
+) -> Job:
     """Read a job that is to be resumed.
 
     Args:
@@ -109,13 +118,14 @@ def resume_job(out: Path, source: str, model_hash: str, hop: float) -> Job:
         source: See `Job`; it must be that of the job, as must model and hop.
         model_hash: See `Job`.
         hop: See `Job`.
+        track: See `Job`.
 
     Raises:
         AffektError: The folder contains no job, or one with another source, model or hop.
     """
     job = load_job(out)
-    stored = {"source": job.source, "model": job.model_hash, "hop": job.hop}
-    current = {"source": shown(source), "model": model_hash, "hop": hop}
+    stored = {"source": job.source, "model": job.model_hash, "hop": job.hop, "track": job.track}
+    current = {"source": shown(source), "model": model_hash, "hop": hop, "track": track}
     check_same_run(out, stored, current, "job")
     return job
 

@@ -13,6 +13,7 @@ from ..audio.source import shown
 from ..errors import AudioError
 from ..inference.pipeline import combine, recognise_files
 from ..inference.recognizer import Recognizer
+from ..inference.utterances import Options
 from ..types import Prediction
 from .inputs import Input
 
@@ -51,7 +52,12 @@ def part_files(out: Path, part: int) -> tuple[Path, Path]:
 
 
 def recognise_part(
-    recognizer: Recognizer, inputs: Sequence[Input], out: Path, part: int, model_hash: str
+    recognizer: Recognizer,
+    inputs: Sequence[Input],
+    out: Path,
+    part: int,
+    model_hash: str,
+    track: int | None = None,
 ) -> Counts:
     """Recognise the recordings of a part and write its files.
 
@@ -64,11 +70,12 @@ def recognise_part(
         out: Folder of the job.
         part: Number of the part.
         model_hash: Hash of the model, written into each row.
+        track: The audio track of the recordings, as of `Decoder`.
 
     Raises:
         AffektError: A file cannot be written.
     """
-    results = _results(recognizer, inputs)
+    results = _results(recognizer, inputs, track)
     files, segments = part_files(out, part)
     model = {"model": recognizer.name, "hash": model_hash}
     rows = [
@@ -81,11 +88,13 @@ def recognise_part(
     return Counts(len(rows), sum(bool(r["error"]) for r in rows), sum(r["duration"] for r in rows))
 
 
-def _results(recognizer: Recognizer, inputs: Sequence[Input]) -> list[RecordingResult]:
+def _results(
+    recognizer: Recognizer, inputs: Sequence[Input], track: int | None
+) -> list[RecordingResult]:
     """Results in the order of the inputs; an error discards the utterances before it."""
     results = [RecordingResult() for _ in inputs]
     sources = [(one.file, one.open) for one in inputs]
-    for index, result in recognise_files(recognizer, sources):
+    for index, result in recognise_files(recognizer, sources, Options(track=track)):
         if isinstance(result, AudioError):
             results[index] = RecordingResult(error=shown(str(result)))
         else:

@@ -22,6 +22,7 @@ def batch(
     workers: int = os.cpu_count() or 1,
     address: str | None = None,
     hop: float = 0.24,
+    track: int | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     verify: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -46,6 +47,9 @@ def batch(
         Address of a Ray cluster; by default one is started on this machine.
     hop:
         Largest distance between two points of the timeline, in seconds.
+    track:
+        Audio track of files that have several, from 1 on; by default the default track of the file,
+        else the first.
     resume:
         Resume the job in OUT if one has begun there; otherwise start it.
     verify:
@@ -66,9 +70,9 @@ def batch(
     folder = model_folder(model)
     name, model_hash = load_checkpoint(folder).name, jobs.hash_model(folder)
     if resume and jobs.has_begun(out):
-        job = jobs.resume_job(out, source, model_hash, hop)
+        job = jobs.resume_job(out, source, model_hash, hop, track)
     else:
-        job = jobs.start_job(out, source, name, model_hash, hop)
+        job = jobs.start_job(out, source, name, model_hash, hop, track)
     if job.left_out:
         say(job.left_out)
     parts = jobs.missing_parts(out, job)

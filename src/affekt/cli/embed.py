@@ -15,6 +15,7 @@ def embed(
     out: Path,
     level: Literal["segment", "clip"] = "segment",
     model: str = "default",
+    track: int | None = None,
 ) -> int:
     """Write the embeddings of recordings to a Parquet file.
 
@@ -31,6 +32,9 @@ def embed(
         segments.
     model:
         Name of a bundled model, or a model folder; its encoder is used.
+    track:
+        Audio track of files that have several, from 1 on; by default the default track of the file,
+        else the first.
     """
     from ..formats.embeddings import write_embeddings
     from ..inference.recognizer import load
@@ -40,7 +44,9 @@ def embed(
     recognizer = load(model)
     names = recordings(files)
     with progress() as report:
-        errors = write_embeddings(recognizer, [source(name) for name in names], out, level, report)
+        errors = write_embeddings(
+            recognizer, [source(name) for name in names], out, level, report, track=track
+        )
     for error in errors:
         complain(error)
     say(f"written: {out}, level {level}, {counted(len(names) - len(errors), 'recording')}")

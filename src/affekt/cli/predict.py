@@ -34,6 +34,7 @@ def predict(
     normalisation: str | None = None,
     channels: Literal["mean", "split"] = "mean",
     hop: float = 0.24,
+    track: int | None = None,
 ) -> int:
     """Recognise the emotion of recordings.
 
@@ -64,6 +65,9 @@ def predict(
         party on each.
     hop:
         Largest distance between two points of the timeline, in seconds.
+    track:
+        Audio track of files that have several, from 1 on; by default the default track of the file,
+        else the first.
     """
     if not files:
         raise AffektError("predict needs a recording: affekt predict call.wav")
@@ -87,11 +91,11 @@ def predict(
     sources = opened(names)
     statistics, learn = None, normalisation == "auto"
     if learn:
-        statistics = short_statistics(recognizer, () if split else sources)
+        statistics = short_statistics(recognizer, () if split else sources, track)
     elif normalisation:
         statistics = load_statistics(Path(normalisation))
     printer = _Printer(names, as_json, target, plot)
-    options = Options(split, statistics, learn, observe=printer.observe)
+    options = Options(split, statistics, learn, observe=printer.observe, track=track)
     failed = 0
     with progress() as report:
         printer.report = report

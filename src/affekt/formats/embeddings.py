@@ -32,6 +32,8 @@ def write_embeddings(
     out: Path,
     level: Level = "segment",
     report: Report = silent,
+    *,
+    track: int | None = None,
 ) -> list[AudioError]:
     """Write the embeddings of recordings to a Parquet file, in the order of the files.
 
@@ -45,6 +47,7 @@ def write_embeddings(
         level: "segment": a row for each 0.96 s segment. "clip": a row for each recording, the mean
             of its segments.
         report: Progress.
+        track: The audio track of files that have several, as of `Decoder`.
 
     Returns:
         The errors of recordings that cannot be read; these have no row.
@@ -65,7 +68,7 @@ def write_embeddings(
 
     def fill(path: Path) -> None:
         with pq.ParquetWriter(path, _schema(recognizer.name, level)) as table:
-            for recordings in _batches(files, errors, report):
+            for recordings in _batches(files, errors, report, track):
                 rows = _rows(recognizer.encode(recordings), level)
                 table.write_table(pa.Table.from_pylist(list(rows), table.schema))
         if len(errors) == len(files):
@@ -102,13 +105,20 @@ def _rows(recordings: Iterable["EncodedRecording"], level: Level) -> Iterator[di
 
 
 def _batches(
-    files: Sequence[Source], errors: list[AudioError], report: Report
+    files: Sequence[Source], errors: list[AudioError], report: Report, track: int | None
 ) -> Iterator[list[Recording]]:
-    """Decode recordings in batches; errors of those that cannot be read are added to `errors`."""
+    """Decode recordings in batches.
+
+    Args:
+        files: The recordings.
+        errors: Gets the errors of those that cannot be read.
+        report: Progress.
+        track: The audio track, as of `Decoder`.
+    """
     batch: list[Recording] = []
     for done, file in enumerate(files, 1):
         try:
-            batch.append(read(file))
+            batch.append(read(file, track))
         except AudioError as error:
             errors.append(error)
         if sum(r.seconds for r in batch) > BATCH or (batch and done == len(files)):

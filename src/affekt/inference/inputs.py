@@ -51,19 +51,22 @@ def _is_pair(source: Any) -> bool:
     )
 
 
-def read_input(source: Any, sampling_rate: float | None = None) -> Recording:
+def read_input(
+    source: Any, sampling_rate: float | None = None, track: int | None = None
+) -> Recording:
     """Decode one recording as a whole.
 
     Args:
         source: As of `file_or_recording`.
         sampling_rate: Of an array or tensor, in Hz.
+        track: The audio track of a file, as of `Decoder`.
 
     Raises:
         AudioError: It cannot be read as a recording.
         ValueError: As of `file_or_recording`.
     """
     item = file_or_recording(source, sampling_rate)
-    return item if isinstance(item, Recording) else read(item)
+    return item if isinstance(item, Recording) else read(item, track)
 
 
 def file_or_recording(source: Any, sampling_rate: float | None = None) -> Source | Recording:

@@ -104,14 +104,18 @@ def recognise_files(
             yield index, error
 
 
-def short_statistics(classifier: Classifier, sources: Sources) -> NormalisationStatistics:
+def short_statistics(
+    classifier: Classifier, sources: Sources, track: int | None = None
+) -> NormalisationStatistics:
     """Normalisation statistics of the short recordings among `sources`, which share a speaker.
 
     Recordings that cannot be read are left out; long ones add theirs while they are recognised, see
-    `Options.learn`.
+    `Options.learn`. The track is that of `Decoder`.
     """
     statistics = classifier.statistics_of([])
-    for _, encoded in _parallel(classifier.encode, _opened(sources, Options()), Options()):
+    for _, encoded in _parallel(
+        classifier.encode, _opened(sources, Options(track=track)), Options()
+    ):
         statistics = classifier.statistics_of(encoded, statistics)
     return statistics
 
@@ -162,8 +166,8 @@ def _open(name: str, source: Source | Recording, options: Options) -> Recording 
         short = source.seconds <= options.short_seconds and not options.split
         return source if short else [RecordingBlocks(source)]
     if options.split:
-        return split_channels(source, name)
-    decoder = Decoder(source, name=name)
+        return split_channels(source, name, options.track)
+    decoder = Decoder(source, name=name, track=options.track)
     return decoder.read(options.short_seconds) or [decoder]
 
 

@@ -32,7 +32,12 @@ class Recognizer(Classifier):
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # str and bytes are iterable too
-        self, source: OneRecording, sampling_rate: float | None = None, *, rate: float | None = None
+        self,
+        source: OneRecording,
+        sampling_rate: float | None = None,
+        *,
+        rate: float | None = None,
+        track: int | None = None,
     ) -> Prediction: ...
 
     @overload
@@ -42,6 +47,7 @@ class Recognizer(Classifier):
         sampling_rate: float | None = None,
         *,
         errors: Literal["raise"] = "raise",
+        track: int | None = None,
     ) -> list[Prediction]: ...
 
     @overload
@@ -51,6 +57,7 @@ class Recognizer(Classifier):
         sampling_rate: float | None = None,
         *,
         errors: Literal["return"],
+        track: int | None = None,
     ) -> list[Prediction | AudioError]: ...
 
     def __call__(
@@ -60,6 +67,7 @@ class Recognizer(Classifier):
         *,
         errors: Errors = "raise",
         rate: float | None = None,
+        track: int | None = None,
     ) -> Any:
         """Recognise one recording, or several in batches.
 
@@ -74,6 +82,8 @@ class Recognizer(Classifier):
             errors: Of a list: "raise" the first `AudioError`, or "return" it in the place of the
                 prediction.
             rate: Old name of `sampling_rate`.
+            track: The audio track of files that have several, from 1 on; by default the file's own
+                default track, else the first.
 
         Returns:
             A `Prediction`; of a list, a list in the same order.
@@ -94,18 +104,30 @@ class Recognizer(Classifier):
             python_warnings.warn("rate is now sampling_rate", RenamedWarning, stacklevel=2)
             sampling_rate = rate
         if is_batch(source):
-            return self._several(source, sampling_rate, errors)
+            return self._several(source, sampling_rate, errors, Options(track=track))
         item = file_or_recording(source, sampling_rate)
-        return combine(list(recognise_file(self, item)))
+        return combine(list(recognise_file(self, item, Options(track=track))))
 
     def _several(
-        self, sources: Iterable[Any], sampling_rate: float | None, errors: Errors
+        self,
+        sources: Iterable[Any],
+        sampling_rate: float | None,
+        errors: Errors,
+        options: Options,
     ) -> list[Prediction | AudioError]:
+        """Recognise several recordings.
+
+        Args:
+            sources: As of a call.
+            sampling_rate: As of a call.
+            errors: As of a call.
+            options: How they are recognised.
+        """
         if errors not in ("raise", "return"):
             raise ValueError(f"errors = {errors!r}; choose 'raise' or 'return'")
         parts: dict[int, list[Prediction] | AudioError] = {}
         openers = (("", partial(file_or_recording, item, sampling_rate)) for item in sources)
-        for index, result in recognise_files(self, openers):
+        for index, result in recognise_files(self, openers, options):
             if isinstance(result, AudioError) and errors == "raise":
                 raise result
             if isinstance(result, AudioError):
@@ -143,7 +165,12 @@ class Recognizer(Classifier):
         return np.array(rows).reshape(len(rows), len(self.labels))
 
     def embed(
-        self, source: Any, sampling_rate: float | None = None, *, level: Level = "segment"
+        self,
+        source: Any,
+        sampling_rate: float | None = None,
+        *,
+        level: Level = "segment",
+        track: int | None = None,
     ) -> Any:
         """Embeddings of the encoder, before any standardisation, as float32 arrays.
 
@@ -152,6 +179,7 @@ class Recognizer(Classifier):
             sampling_rate: Sampling rate in Hz of arrays and tensors.
             level: "segment" for each 0.96 s segment at the model's hop, "clip" for the mean of a
                 recording's segments.
+            track: The audio track of files, as of a call.
 
         Returns:
             Of one recording ``(segments, dim)`` or, for "clip", ``(dim,)``. Of several a list of
@@ -169,8 +197,8 @@ class Recognizer(Classifier):
             (2, 1024)
         """
         if not is_batch(source):
-            return embedding(self.encode([read_input(source, sampling_rate)])[0], level)
-        recordings = (read_input(item, sampling_rate) for item in source)
+            return embedding(self.encode([read_input(source, sampling_rate, track)])[0], level)
+        recordings = (read_input(item, sampling_rate, track) for item in source)
         vectors = [embedding(self.encode([r])[0], level) for r in recordings]
         if level == "segment":
             return vectors
@@ -182,6 +210,7 @@ class Recognizer(Classifier):
         statistics: NormalisationStatistics | None = None,
         *,
         learn: bool = False,
+        track: int | None = None,
     ) -> Iterator[Prediction]:
         """Recognise a recording of any length, in bounded memory; see `pipeline.recognise_file`.
 
@@ -189,6 +218,7 @@ class Recognizer(Classifier):
             source: Path, bytes of a file, or open binary file.
             statistics: Normalisation statistics of the speaker or domain, from `statistics_of`.
             learn: Update the statistics with each utterance before it is classified.
+            track: The audio track, as of a call.
 
         Yields:
             A prediction of each utterance, also of a short recording, soon after it has ended.
@@ -197,7 +227,7 @@ class Recognizer(Classifier):
             AudioError: It cannot be read as a recording.
             AffektError: The statistics are of another encoder.
         """
-        options = Options(statistics=statistics, learn=learn, short_seconds=0)
+        options = Options(statistics=statistics, learn=learn, short_seconds=0, track=track)
         yield from recognise_file(self, source, options)
 
 

@@ -52,6 +52,7 @@ class Options(NamedTuple):
         short_seconds: A longer recording is recognised utterance by utterance.
         observe: Called with every decoded block before it is encoded, in the thread that asks for
             predictions; an exception that it raises ends the recognition.
+        track: The audio track of files, as of `Decoder`.
     """
 
     split: bool = False
@@ -59,6 +60,7 @@ class Options(NamedTuple):
     learn: bool = False
     short_seconds: float = LONG
     observe: Observer | None = None
+    track: int | None = None
 
 
 def recognise_utterances(
