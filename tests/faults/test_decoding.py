@@ -9,6 +9,7 @@ import pytest
 
 from affekt import AudioError
 from affekt.audio import decoding
+from affekt.audio.recording import from_array
 from faults import damaged
 from faults.damaged import RATE, SECONDS, SPEECH
 
@@ -75,8 +76,31 @@ def test_decoding_to_the_end(maker, tmp_path):
 
 
 def test_channels_that_cancel_are_a_warning(tmp_path):
-    (warning,) = decoding.read(damaged.antiphase_wav(tmp_path)).warnings[1:]
+    path = damaged.antiphase_wav(tmp_path)
+    (warning,) = decoding.read(path).warnings[1:]
     assert warning.code == "antiphase"
+    assert not [w for d in decoding.split_channels(path) for w in d.read().warnings]
+    codes = [w.code for w in from_array(np.stack([SPEECH, -0.9 * SPEECH], 1), RATE).warnings]
+    assert codes == ["antiphase"]
+    assert not from_array(np.stack([SPEECH, 0 * SPEECH], 1), RATE).warnings
+
+
+CONTAINERS = [("mp4", "aac"), ("matroska", "aac"), ("webm", "libopus"), ("mpegts", "aac")]
+CONTAINERS += [("flv", "aac"), ("adts", "aac"), ("ogg", "libopus"), ("mp3", "libmp3lame")]
+
+
+def test_damaged_containers_never_raise_anything_else():
+    rng = np.random.default_rng(0)
+    for kind, codec in CONTAINERS:
+        data = damaged.by_pyav(kind, codec, wave=SPEECH[:RATE])
+        for _ in range(15):
+            bad = np.frombuffer(data, np.uint8).copy()
+            places = rng.integers(0, rng.choice([600, len(bad)]), rng.choice([1, 20, 300]))
+            bad[places] = rng.integers(0, 256, len(places))
+            try:
+                assert np.isfinite(decoding.read(2 * bad.tobytes()).wave).all()
+            except AudioError as error:
+                assert "<bytes>" in str(error)
 
 
 @pytest.mark.parametrize("maker", TRUNCATED, ids=lambda maker: maker.__name__)

@@ -27,7 +27,9 @@ JITTER = 0.1  # s between time stamps and samples that mean nothing
 LONGEST_GAP = 600.0  # s of a gap that the duration in the header does not confirm
 SLOWEST = 50  # bytes of the file for a second of audio
 CONFIRMED = 0.5  # s of audio that must follow a jump of the time stamps; else a stamp was damaged
-RETRIES = 20  # errors of the container in a row
+RETRIES = 1000  # errors of the container in a row
+# IndexError: of a packet whose track appeared only after the file was opened.
+ERRORS = (av.FFmpegError, ValueError, IndexError)
 SIZE = 1 << 14  # samples of a block
 NAME = 40  # characters of a track's title
 # Containers with time stamps of their own. FFmpeg computes those of others from the packets.
@@ -223,7 +225,7 @@ class Media:
                     (frame.time, frame.sample_rate, self._samples(frame))
                     for frame in self._stream.codec_context.decode(packet)
                 ]
-            except (av.FFmpegError, ValueError):
+            except ERRORS:
                 if packet is not None and not TAG.search(bytes(packet)):
                     damaged = self._damaged = True
                     if not self._timed and seconds:
@@ -250,7 +252,7 @@ class Media:
                         errors = 0
                         yield packet
                 break
-            except av.FFmpegError:
+            except ERRORS:
                 errors += 1
                 self._damaged = True
         yield None

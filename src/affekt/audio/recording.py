@@ -97,7 +97,8 @@ def from_array(samples: ArrayLike, sampling_rate: float | None) -> Recording:
             "samples.astype(numpy.int16)"
         )
     wave = np.concatenate([resampler.push(blocks), resampler.close()])
-    return make_recording("<array>", wave, float(sampling_rate))
+    warnings = list(resampler.warnings())
+    return make_recording("<array>", wave, float(sampling_rate), warnings)
 
 
 def make_recording(

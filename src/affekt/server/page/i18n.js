@@ -141,6 +141,9 @@ const NOTICES = { // warnings and reasons of rejection, by the sentence up to it
   clipped: "削波",
   truncated: "不完整",
   damaged: "已损坏",
+  gaps: "有缺口",
+  tracks: "多条音轨",
+  antiphase: "声道反相抵消",
 };
 
 const EMOTIONS = {
