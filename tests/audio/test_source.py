@@ -50,3 +50,14 @@ def test_a_text_stream_is_refused_before_it_is_read(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(recording())))
     with pytest.raises(ValueError, match="opened as text; open it with mode 'rb'"):
         read(sys.stdin)
+
+
+@pytest.mark.parametrize("data", [recording("MP3"), recording("MP3").replace(b"Xing", b"Xinh")])
+def test_no_library_prints_about_an_mp3(data, capfd):
+    whole = read(data)
+    assert whole.seconds == pytest.approx(4.16, abs=0.13)
+    assert whole.warnings == ()
+    cut = read(data[: len(data) // 2])
+    assert any(w.code == "truncated" for w in cut.warnings) == (b"Xing" in data)
+    read(data[:9000] + bytes(3000) + data[12000:] + data)
+    assert capfd.readouterr().err == ""

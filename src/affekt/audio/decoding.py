@@ -110,7 +110,8 @@ class Decoder:
     def _blocks(self, file: BinaryIO) -> Iterator[Block]:
         """Blocks of libsndfile; of PyAV from where libsndfile stops too early."""
         position, fault = 0.0, ogg.fault(file)
-        if self.track not in (None, 1) or (fault and _media()):
+        # The library that reads MP3 for libsndfile prints what it notices.
+        if self.track not in (None, 1) or ((fault or mp3.is_mp3(file)) and _media()):
             yield from self._by_pyav(file, fault)
             return
         try:

@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 MAGIC = 600  # bytes by which a recording is recognised
 HEAD = 1 << 16  # bytes by which something else is recognised
+MPEG = rb"\xff[\xe2-\xe5\xf2-\xf5\xfa-\xfd][\x10-\xef]."  # audio frame of layers II and III
 # Beginnings of recordings; "." is any byte.
 RECORDINGS = (
     rb"RIFF....(WAVE|AVI )", rb"RIFX....WAVE", rb"(RF64|BW64)....WAVE", rb"riff\x2e\x91\xcf\x11",
@@ -16,7 +17,7 @@ RECORDINGS = (
     rb"NIST_1A\n", rb"Creative Voice File\x1a", rb"MAC \x96", rb"MAC .\x0f", rb"TTA1", rb"MPCK",
     rb"MP\+", rb"DSD ", rb"\x64\xa3[\x01-\x04]\0", rb"PVF1\n", rb"2BIT\0",
     rb"\xff[\xf0\xf1\xf8\xf9][\x00-\xbf].",  # AAC in ADTS
-    rb"\xff[\xe2-\xe5\xf2-\xf5\xfa-\xfd][\x10-\xef].",  # MPEG audio, layers II and III
+    MPEG,
 )  # fmt: skip
 RECORDING = re.compile(b"|".join(b"(?:%s)" % kind for kind in RECORDINGS), re.DOTALL)
 

@@ -21,6 +21,7 @@ from ..errors import AudioError
 from ..plural import counted
 from ..sanitise import printable
 from ..types import Notice
+from . import mp3
 from .resampling import Block
 
 JITTER = 0.1  # s between time stamps and samples that mean nothing
@@ -88,6 +89,7 @@ class Media:
     ) -> None:
         self.name = name
         self.warnings: list[Notice] = []
+        guessed = mp3.without_length(file)
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         try:
@@ -104,7 +106,8 @@ class Media:
         self._timed = bool(formats & TIMED)
         self.rate: float = self._stream.rate or 0
         self.channels: int = self._stream.codec_context.channels
-        self.promised = self._stated() if formats & STATED else 0.0
+        stated = formats & STATED or ("mp3" in formats and not guessed)
+        self.promised = self._stated() if stated else 0.0
         if self.promised * SLOWEST > size:  # absurd
             self.promised = 0.0
         start = (self._container.start_time or 0) / av.time_base
