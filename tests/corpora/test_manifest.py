@@ -166,6 +166,11 @@ def test_a_segmented_table_of_audformat_and_parts_of_unknown_speakers(folder):
     database["emotion"]["speaker"] = audformat.Column(scheme_id="speaker")
     database.save(str(folder))
     corpus = load_corpus(folder)
+    database["emotion"]["emotion"].set(["joy", None])
+    (folder / "unlabelled").mkdir()
+    database.save(str(folder / "unlabelled"))
+    with pytest.raises(CorpusError, match="no label in 1 row of the scheme emotion, the first a"):
+        load_corpus(folder / "unlabelled")
     assert [e.id for e in corpus.examples] == ["a.wav#t=0,2.5", "a.wav#t=2.5"]
     assert len(corpus.speakers) == 1
     assert "every file counts as a speaker" in corpus.notes[0]

@@ -67,7 +67,7 @@ def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
     if not folds:
         raise CorpusError(f"{path}: no clip of {corpus.name} among its {counted(len(rows), 'row')}")
     notes = list(corpus.notes)
-    if absent := {r.path for r, e in zip(rows, examples, strict=True) if e is None}:
+    if absent := {(r.path, r.times) for r, e in zip(rows, examples, strict=True) if e is None}:
         notes.append(f"{counted(len(absent), 'clip')} of the fold table not in the corpus")
     tested = {e.id for fold in folds.values() for e in fold.test}
     if untested := len(corpus.examples) - len(tested):

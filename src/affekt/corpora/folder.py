@@ -111,6 +111,11 @@ def _audformat(root: Path) -> list[Example]:
         values = (str(row[scheme]), str(row["speaker"]), str(row["gender"]))
         place = str(root / relative)
         examples.append(Example(id, place, *values, split.get(part, ""), start=start, end=end))
+    if empty := [e.id for e in examples if not e.label]:
+        raise CorpusError(
+            f"{root}: no label in {counted(len(empty), 'row')} of the scheme {scheme}, the first "
+            f"{empty[0]}"
+        )
     if absent := [e.id for e in examples if not Path(e.path).is_file()]:
         raise CorpusError(f"{root}: {counted(len(absent), 'file')} missing, the first {absent[0]}")
     return examples

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import CorpusError
 from ..plural import counted
-from ..types import Example
+from ..types import ANONYMOUS, Example
 
 CANDIDATES = 8  # random validation sets, of which the best stratified one is used
 
@@ -48,8 +48,8 @@ def official(examples: Sequence[Example], part: str) -> set[str]:
     outside = {e.speaker for e in examples if e.split != part}
     if both := sorted(inside & outside):
         raise CorpusError(
-            f"speaker {both[0]} is in the official part {part!r} and in another part too "
-            f"({len(both)} such speakers); put each speaker into one part"
+            f"speaker {both[0].replace(ANONYMOUS, 'of ')} is in the official part {part!r} and in "
+            f"another part too ({len(both)} such speakers); put each speaker into one part"
         )
     return inside
 

@@ -102,8 +102,9 @@ def notes(
 def protocol(corpus: Corpus, config: Config, folds: Sequence[Fold]) -> str:
     """How a score was obtained: test speakers, selection of epochs and settings, intervals."""
     unknown = anonymous(corpus.examples)
-    who = "clips (speakers are unknown)" if unknown else "speakers"
-    where = f"{counted(len(folds), 'fold')} by {'clip' if unknown else 'speaker'}"
+    unit = "file" if any(e.part for e in corpus.examples) else "clip"
+    who = f"{unit}s (speakers are unknown)" if unknown else "speakers"
+    where = f"{counted(len(folds), 'fold')} by {unit if unknown else 'speaker'}"
     if corpus.fold_table:
         where = f"{counted(len(folds), 'fold')} of {corpus.fold_table.name}"
     elif corpus.by_corpus:
