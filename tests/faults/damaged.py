@@ -277,6 +277,10 @@ def adts(folder: Path) -> Path:
     return written(folder, "stream.aac", by_pyav("adts", "aac", RATE, wave))
 
 
+def adts_with_zeros(folder: Path) -> Path:
+    return written(folder, "zeros.aac", zeroed(by_pyav("adts", "aac", RATE)))
+
+
 def mp3_without_xing_header(folder: Path) -> Path:
     """As `adts`."""
     noise = np.random.default_rng(0).normal(0, 0.1, 4 * RATE).astype(np.float32)
@@ -286,9 +290,16 @@ def mp3_without_xing_header(folder: Path) -> Path:
     return written(folder, "vbr.mp3", data)
 
 
+def joined_mp3_of_two_rates(folder: Path) -> Path:
+    """Its first part has a low bit rate, from which FFmpeg guesses a far longer duration."""
+    quiet = by_libsndfile("MP3", wave=np.zeros(6 * RATE, np.float32))
+    return written(folder, "rates.mp3", quiet + by_libsndfile("MP3"))
+
+
 def mp3_with_tags(folder: Path) -> Path:
+    ape = b"APETAGEX" + struct.pack("<4I", 2000, 72, 1, 1 << 31) + bytes(8 + 72)
     tag = b"ID3\3\0\0\0\0\7\x68" + bytes(1000)
-    return written(folder, "tags.mp3", tag + by_libsndfile("MP3") + b"TAG" + bytes(125))
+    return written(folder, "tags.mp3", tag + by_libsndfile("MP3") + ape + b"TAG" + bytes(125))
 
 
 def mp3_joined_with_tags(folder: Path) -> Path:

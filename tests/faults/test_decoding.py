@@ -35,7 +35,9 @@ KINDS = {  # duration in seconds, displacement of the last words, codes of warni
     damaged.wav_with_data_after_audio: (SECONDS, 0, ()),
     damaged.ogg_without_some_pages: (SECONDS, 0, ("damaged",)),
     damaged.adts: (10 + SECONDS, 10, ()),
+    damaged.adts_with_zeros: (SECONDS, 0, ("damaged",)),
     damaged.mp3_without_xing_header: (10 + SECONDS, 6, ()),
+    damaged.joined_mp3_of_two_rates: (6 + SECONDS, 6, ()),
     damaged.mp3_with_tags: (SECONDS, 0, ()),
     damaged.mp3_joined_with_tags: (JOINED, SECONDS, ()),
     damaged.flac_with_a_tag: (SECONDS, 0, ()),
@@ -155,3 +157,9 @@ def test_without_pyav_a_warning_names_what_decodes_the_rest(maker, seconds, tmp_
     assert recording.seconds == pytest.approx(seconds, abs=0.1)
     complete = maker in (damaged.flac_without_length, damaged.wav_of_a_killed_recorder)
     assert any("affekt[media]" in w for w in recording.warnings) != complete
+
+
+@pytest.mark.parametrize("maker", [damaged.mp3_with_tags, damaged.flac_with_a_tag])
+def test_tags_at_the_end_are_not_decoded_again(maker, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert decoding.read(maker(tmp_path)).warnings == ()

@@ -121,7 +121,7 @@ class Decoder:
                 for block in sound.to_end():
                     yield Block(sound.samplerate, block)
                     position += len(block) / sound.samplerate
-                if sound.format in ("MP3", "FLAC") and file.tell() < file.seek(0, io.SEEK_END):
+                if sound.format in ("MP3", "FLAC") and mp3.audio_follows(file):
                     fault = ogg.JOINED
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
             fault = str(error)

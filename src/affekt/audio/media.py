@@ -38,6 +38,9 @@ TIMED = {"mov", "matroska", "mpegts", "mpeg", "flv", "asf", "ogg", "nut", "rm", 
 FROM_ZERO = {"mov", "matroska"}  # whose time begins at 0, not at the first packet
 # Containers whose header states a duration. FFmpeg guesses that of others from the bit rate.
 STATED = {"mov", "matroska", "flv", "asf", "avi", "flac", "wav", "w64", "aiff", "caf", "wv", "tta"}
+# Formats of packets and nothing else, of which FFmpeg leaves out bytes without a word.
+BARE = {"aac", "mp3", "ac3", "eac3", "amr", "dts"}
+NEAR = 1 << 20  # bytes after a damaged packet in which the next one is searched
 TAG = re.compile(rb"ID3[\2-\4]|APETAGEX|LYRICSBEGIN|TAG.{125}$", re.DOTALL)
 
 
@@ -103,7 +106,8 @@ class Media:
             self._container.close()
             raise
         formats = set(self._container.format.name.split(","))
-        self._timed = bool(formats & TIMED)
+        self._timed, self._bare = bool(formats & TIMED), bool(formats & BARE)
+        self._file = file
         self.rate: float = self._stream.rate or 0
         self.channels: int = self._stream.codec_context.channels
         stated = formats & STATED or ("mp3" in formats and not guessed)
@@ -221,8 +225,14 @@ class Media:
     def _frames(self) -> Iterator[_Frame]:
         """Decoded frames, without those that cannot be decoded."""
         size = seconds = lost = 0.0  # bytes and seconds decoded; seconds lost before a frame
+        end = 0  # position in the file of the end of a packet
         damaged = False
         for packet in self._packets():
+            if packet is not None and self._bare:
+                if damaged and size:
+                    skipped = self._skipped(packet, end)
+                    lost, end = lost + skipped * seconds / size, end + skipped
+                end = (end or packet.pos or 0) + packet.size
             try:
                 frames = [
                     (frame.time, frame.sample_rate, self._samples(frame))
@@ -244,6 +254,14 @@ class Media:
                 yield _Frame(rate, samples, time, min(lost, LONGEST_GAP), damaged)
                 seconds += len(samples) / rate
                 lost, damaged = 0.0, False
+
+    def _skipped(self, packet: "av.Packet[av.AudioStream]", position: int) -> int:
+        """Bytes between a position in the file and a packet."""
+        current = self._file.tell()
+        self._file.seek(position)
+        skipped = self._file.read(NEAR).find(bytes(packet))
+        self._file.seek(current)
+        return max(skipped, 0)
 
     def _packets(self) -> Iterator["av.Packet[av.AudioStream] | None"]:
         """Packets of the track, and None at the end."""

@@ -1,4 +1,4 @@
-"""Whether a file is MP3, and whether it states its length."""
+"""Whether a file is MP3, whether it states its length, and where it ends."""
 
 import re
 from typing import BinaryIO
@@ -6,8 +6,10 @@ from typing import BinaryIO
 from .kind import MPEG
 
 TAG = 10  # bytes of the header of an ID3v2 tag
+APE = 32  # bytes of the header of an APE tag
+ID3V1 = 128  # bytes of an ID3v1 tag
 NEAR = 4096  # bytes in which the first frame is
-LENGTHS = (b"Xing", b"Info", b"VBRI")  # the first frame has one of them if it states the length
+XING = re.compile(rb"(?:Xing|Info)(.{4})(?:.{4})(.{4})", re.DOTALL)  # flags, frames, bytes
 
 
 def is_mp3(file: BinaryIO) -> bool:
@@ -16,9 +18,29 @@ def is_mp3(file: BinaryIO) -> bool:
 
 
 def without_length(file: BinaryIO) -> bool:
-    """Whether an MP3 file does not state its length, so that decoders guess it."""
+    """Whether an MP3 file does not state its length, so that decoders guess it.
+
+    Of joined files the first frame states the length of the first part only.
+    """
     near = _after_tags(file)
-    return not any(name in near for name in LENGTHS)
+    begin = file.tell() - len(near)
+    header = XING.search(near)
+    if not header:
+        return b"VBRI" not in near
+    flags, size = (int.from_bytes(part, "big") for part in header.groups())
+    return flags & 3 == 3 and file.seek(0, 2) - begin > size + size // 20
+
+
+def audio_follows(file: BinaryIO) -> bool:
+    """Whether anything but tags and padding follows the current position."""
+    while head := file.read(APE):
+        if head[:8] == b"APETAGEX":
+            file.seek(int.from_bytes(head[12:16], "little"), 1)
+        elif head[:3] == b"TAG":
+            file.seek(ID3V1 - len(head), 1)
+        elif head.strip(b"\0"):
+            return True
+    return False
 
 
 def _after_tags(file: BinaryIO) -> bytes:
