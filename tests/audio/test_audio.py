@@ -1,5 +1,4 @@
 import io
-import os
 
 import av
 import numpy as np
@@ -83,19 +82,6 @@ def test_a_playlist_opens_nothing(tmp_path):
     path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\na.mkv\n#EXT-X-ENDLIST\n")
     with pytest.raises(AudioError, match="not a recording"):
         decoding.read(path)
-
-
-def test_names_need_not_be_utf8(tmp_path):
-    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xb0\xa1.wav")
-    with open(path, "wb") as file:  # noqa: PTH123
-        file.write(encoded(tone(0.5)))
-    assert decoding.read(path).seconds == 0.5
-
-
-def test_a_file_opened_as_text_is_refused(tmp_path):
-    (tmp_path / "a.txt").write_text("x")
-    with (tmp_path / "a.txt").open() as file, pytest.raises(ValueError, match="mode 'rb'"):
-        decoding.read(file)
 
 
 def test_path_bytes_file_and_array_agree(tmp_path):

@@ -17,7 +17,15 @@ def folder(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")
-    for name in ("README.txt", "labels.csv", "speakers.csv", "call.pcm", "LICENSE"):
+    for name in (
+        "README.txt",
+        "labels.csv",
+        "speakers.csv",
+        "call.pcm",
+        "LICENSE",
+        "a.md",
+        "a.pdf",
+    ):
         (tmp_path / name).write_bytes(b"\x80")
     return tmp_path
 
@@ -27,8 +35,8 @@ def test_a_folder_has_all_recordings_that_predict_reads(folder):
     found = recordings_below(folder, left_out)
     assert len(found) == len(READ) - 1
     assert left_out.note() == (
-        "5 files left out, not recordings: 2 .csv, 1 without suffix, 1 .txt, 1 .pcm; "
-        "the first is LICENSE"
+        "7 files left out, not recordings: 2 .csv, 1 without suffix, 1 .txt, 1 .md, 1 .pdf, "
+        "others; the first is LICENSE"
     )
     assert expand([str(folder)], LeftOut()) == [str(path) for path in found]
 
@@ -39,7 +47,9 @@ def test_a_pattern_stands_for_the_recordings_that_match(folder, monkeypatch):
     assert expand(["call*"], left_out := LeftOut()) == [
         "call", "call-10:30.wav", "call.recording", "call[1]*?.wav"
     ]  # fmt: skip
-    assert "1 .pcm; the first is call.pcm" in left_out.note()
+    assert not left_out.note()
+    expand(["x*"], left_out)
+    assert left_out.note() == "1 file left out, not recordings: 1 .pcm; the first is x.pcm"
     assert expand(["call[1]*?.wav", "none.wav", "-"], LeftOut()) == [
         "call[1]*?.wav", "none.wav", "-"
     ]  # fmt: skip

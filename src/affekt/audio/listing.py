@@ -30,6 +30,7 @@ OTHERS = {
     ".vtt", ".trs", ".ann", ".sh", ".log", ".ini", ".db",
 }  # fmt: skip
 SYSTEM = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}  # of computers, not of users
+KINDS = 5  # suffixes that a note names
 
 
 class LeftOut:
@@ -48,7 +49,9 @@ class LeftOut:
         """Number, suffixes and first name of these files as a sentence; "" if there are none."""
         if not self._suffixes:
             return ""
-        kinds = ", ".join(f"{number} {suffix}" for suffix, number in self._suffixes.most_common(5))
+        most = self._suffixes.most_common(KINDS)
+        kinds = ", ".join(f"{number} {suffix}" for suffix, number in most)
+        kinds += ", others" if len(self._suffixes) > KINDS else ""
         number = counted(self._suffixes.total(), "file")
         return f"{number} left out, not recordings: {kinds}; the first is {self._first}"
 
