@@ -10,6 +10,7 @@ import tarfile
 import time
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -239,6 +240,10 @@ def test_sources(archive, tmp_path):
     pq.write_table(pa.table({"file": ["d.wav"]}), tmp_path / "m.parquet")
     assert found_in(tmp_path / "m.parquet")[0][1] == str(tmp_path / "d.wav")
     assert len(found_in(f"file://{archive}")) == 3 * PART // 2 + 4
+    memory = fsspec.filesystem("memory")
+    for name in ("x.wav", "call", "LICENSE", "a.txt"):
+        memory.pipe(f"/job/{name}", DEMO[0].read_bytes() if name == "call" else b"x")
+    assert [f[0] for f in found_in("memory://job")] == ["memory:///job/call", "memory:///job/x.wav"]
     (tmp_path / "n.csv").write_text("x\n1\n")
     with pytest.raises(AffektError, match="no column path"):
         found_in(tmp_path / "n.csv")

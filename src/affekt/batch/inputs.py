@@ -102,11 +102,19 @@ def _files(source: str, left_out: LeftOut) -> Iterator[Found]:
     for name in (name for match in matches for name in sorted(system.find(match))):
         relative = below_pattern(name, root)
         location = name if local else system.unstrip_protocol(name)
-        head = partial(read_head, Path(name)) if local else partial(system.cat_file, name, 0, MAGIC)
+        head = partial(read_head, Path(name)) if local else partial(_remote_head, system, name)
         if name.lower().endswith(".tar") and not is_hidden(relative):
             yield from _shard(location, left_out)
         elif is_taken(relative, head, left_out):
             yield shown(location), location, -1, 0
+
+
+def _remote_head(system: fsspec.AbstractFileSystem, name: str) -> bytes:
+    """The first bytes of a remote file; none if it cannot be read or parts of it cannot."""
+    try:
+        return bytes(system.cat_file(name, 0, MAGIC))
+    except (OSError, ValueError, NotImplementedError):
+        return b""
 
 
 def _shard(location: str, left_out: LeftOut) -> Iterator[Found]:
