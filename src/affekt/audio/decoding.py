@@ -28,7 +28,7 @@ from .segmentation import SAMPLE_RATE
 from .source import Source, open_source, read_source
 
 MAX_HOURS = 12.0
-BLOCK = 1 << 14  # frames decoded at a time; a damaged block is lost completely
+BLOCK = 1 << 14  # samples of each channel decoded at a time
 UNKNOWN_SIZE = 0x7F000000  # bytes; piped WAV and AIFF state this or more (sox: 0x7FFFF000)
 NO_LENGTH = 1 << 62  # samples; libsndfile states more where it does not know
 INSTALL = "pip install 'affekt[media]'"

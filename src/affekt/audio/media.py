@@ -40,6 +40,7 @@ FROM_ZERO = {"mov", "matroska"}  # whose time begins at 0, not at the first pack
 STATED = {"mov", "matroska", "flv", "asf", "avi", "flac", "wav", "w64", "aiff", "caf", "wv", "tta"}
 # Formats of packets and nothing else, of which FFmpeg leaves out bytes without a word.
 BARE = {"aac", "mp3", "ac3", "eac3", "amr", "dts"}
+BOXES = 1000  # boxes of an MP4 file that are looked at
 NEAR = 1 << 20  # bytes after a damaged packet in which the next one is searched
 TAG = re.compile(rb"ID3[\2-\4]|APETAGEX|LYRICSBEGIN|TAG.{125}$", re.DOTALL)
 
@@ -99,6 +100,8 @@ class Media:
             self._container = _opened(file)
         except (av.FFmpegError, ValueError, EOFError) as error:
             reason = str(getattr(error, "strerror", None) or error)
+            if _without_index(file):
+                reason = "its index (moov) is missing: the recorder was stopped before it wrote it"
             raise AudioError(f"{name}: not a recording, or damaged ({reason})") from error
         try:
             self._stream = self._choose(track)
@@ -307,6 +310,21 @@ def _opened(file: BinaryIO) -> av.container.InputContainer:
         with suppress(av.FFmpegError):
             return open_file(_Pipe(file))
         raise
+
+
+def _without_index(file: BinaryIO) -> bool:
+    """Whether this is an MP4 or QuickTime file without the box that describes its audio."""
+    position, names, end = 0, set[bytes](), file.seek(0, io.SEEK_END)
+    for _ in range(BOXES):
+        file.seek(min(position, end))
+        head = file.read(16)
+        size, name = int.from_bytes(head[:4], "big"), head[4:8]
+        size = int.from_bytes(head[8:], "big") if size == 1 else size
+        if len(head) < 8 or size < 8:
+            break
+        names.add(name)
+        position += size
+    return b"ftyp" in names and b"moov" not in names
 
 
 class _Pipe:
