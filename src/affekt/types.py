@@ -133,12 +133,12 @@ class Notice(str):
 
 @dataclass(frozen=True)
 class Prediction:
-    """The emotion of one recording.
+    """The emotion of one recording or of one of its utterances.
 
     Attributes:
         file: Path, or ``<array>``, ``<bytes>``, ``<stream>``.
         duration: Seconds.
-        start: Start in the file in seconds: 0, or the start of an utterance of a long recording.
+        start: Start in the file in seconds: that of the utterance; 0 for a whole recording.
         label: The most probable class, or "uncertain".
         confidence: Probability of the most probable class, calibrated on held-out speakers or
             corpora as the model card says; on other speakers it may be too high.
@@ -151,13 +151,12 @@ class Prediction:
             standardised this recording; 0 without such statistics.
         warnings: What to know before trusting the result.
         channel: Channel, from 1 on, where channels were recognised separately; 0 for their mean.
-        file_duration: Duration of the file in seconds; None in all but the last utterance of a
-            long one, while its end is not known yet.
-        vad: Detector that found the utterance: "silero" or "level"; "" where a short recording
-            was recognised as a whole.
+        file_duration: Duration of the file in seconds; None in all but its last utterance, while
+            its end is not known yet.
+        vad: Detector that found the utterances: "silero" or "level"; "" where none was used.
         arithmetic: Arithmetic of the encoder: "bfloat16" or "float32".
-        utterances: Predictions of the utterances that were combined into this one; empty for a
-            short recording. Not part of `to_dict`.
+        utterances: Predictions of the utterances that were combined into this one; empty for an
+            utterance. Not part of `to_dict`.
     """
 
     file: str

@@ -88,12 +88,13 @@ def test_five_doors_agree(recognizer, folder, tmp_path):
             assert whole.label == rows.label[name]
             assert whole.confidence == pytest.approx(rows.confidence[name], abs=0.02)
             assert whole.duration == pytest.approx(rows.duration[name])
+            assert len(whole.utterances) == len(expected)
             if name.startswith("short"):
                 answer = client.post("/v1/recognise", **upload).json()
-                check_equal([answer], expected)
+                check_equal(answer["utterances"], expected)
+                check_equal([answer], [whole.to_dict()])
             else:
                 assert client.post("/v1/recognise", **upload).status_code == 413
-                assert len(whole.utterances) == len(expected)
 
 
 def test_split_channels_are_those_of_each_channel_alone(recognizer, folder, tmp_path):
@@ -163,13 +164,39 @@ def test_combined_by_hand(recognizer, folder):
     assert "utterances" not in combined.to_dict()
     silent = recognizer(folder / "silent.wav")
     assert silent.is_uncertain
-    assert silent.rejection_reason == "nobody speaks"
+    assert silent.rejection_reason == "silent"
+    assert silent.warnings == ["silent"]
     assert silent.duration == 40
+
+
+@pytest.mark.parametrize("seconds", [5, 29, 40])
+def test_a_recording_of_any_length_tells_its_utterances_and_its_silence(
+    recognizer, folder, tmp_path, seconds
+):
+    rng = np.random.default_rng(0)
+    noise = (10 ** (-70 / 20) * rng.standard_normal(seconds * RATE)).astype(np.float32)
+    soundfile.write(tmp_path / "noise.wav", noise, RATE, subtype="FLOAT")
+    [nobody] = recognise_file(recognizer, tmp_path / "noise.wav")
+    assert nobody.rejection_reason == "nobody speaks"
+    assert (nobody.label, nobody.segments) == ("uncertain", [])
+    assert (nobody.start, nobody.duration, nobody.file_duration) == (0, seconds, seconds)
+    spoken = read(folder / "short1.wav").wave[: 2 * RATE]
+    starts = range(1, seconds - 3, 4)
+    for start in starts:
+        noise[start * RATE : start * RATE + len(spoken)] += spoken
+    soundfile.write(tmp_path / "several.wav", noise, RATE, subtype="FLOAT")
+    alone = list(recognise_file(recognizer, tmp_path / "several.wav"))
+    assert len(alone) == len(starts)
+    for start, prediction in zip(starts, alone, strict=True):
+        assert start - 0.35 < prediction.start < start + 0.3
+        assert start + 1.5 < prediction.start + prediction.duration < start + 2.6
+        assert not prediction.is_uncertain
+    together = [p for _, p in recognise_files(recognizer, [("", lambda: tmp_path / "several.wav")])]
+    check_equal([p.to_dict() for p in together], [p.to_dict() for p in alone])
 
 
 def test_which_detector_and_which_arithmetic_were_used(recognizer, folder):
     short, long = recognizer(folder / "short0.wav"), recognizer(folder / "long.wav")
-    assert short.vad == ""
-    assert long.vad in ("silero", "level")
+    assert short.vad == long.vad == "silero"
     assert {short.arithmetic, long.arithmetic} == {recognizer.arithmetic}
     assert recognizer.arithmetic in ("bfloat16", "float32")

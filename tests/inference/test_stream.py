@@ -6,6 +6,7 @@ from helpers import ROOT
 import affekt
 from affekt import AudioError
 from affekt.audio import decoding
+from affekt.audio.recording import from_array
 from affekt.errors import RenamedWarning
 from affekt.inference.recognizer import Recognizer
 from affekt.inference.stream import WINDOW, Stream
@@ -48,10 +49,23 @@ def test_each_moment_equals_offline_recognition_of_the_seconds_before_it(recogni
     assert {"uncertain"} < {s.label for s in segments}
     for segment in segments[::5]:
         end = round(segment.end * RATE)
-        offline = recognizer(wave[max(0, end - round(WINDOW * RATE)) : end], RATE)
+        before = from_array(wave[max(0, end - round(WINDOW * RATE)) : end], RATE)
+        [offline] = recognizer.recognise([before])
         expected = list(offline.segments[-1].probabilities.values())
         assert list(segment.probabilities.values()) == pytest.approx(expected, abs=1e-4)
-        assert segment.label == offline.segments[-1].label
+        assert segment.label in (offline.segments[-1].label, "uncertain")
+
+
+def test_a_pause_has_no_emotion(recognizer, wave):
+    rng = np.random.default_rng(0)
+    pause = 10 ** (-50 / 20) * rng.standard_normal(4 * RATE).astype(np.float32)
+    segments = pushed(Stream(recognizer), np.concatenate([pause, wave, pause]), 1600)
+    seconds = len(wave) / RATE
+    for segment in segments:
+        if segment.end <= 4.5 or segment.start > seconds + 4.5:
+            assert segment.label == "uncertain"
+    spoken = [s for s in segments if s.start > 6 and s.end < seconds + 2.5]
+    assert np.mean([s.label != "uncertain" for s in spoken]) > 0.5
 
 
 @pytest.mark.parametrize("size", [777, 10**6])

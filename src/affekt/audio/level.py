@@ -13,26 +13,58 @@ SILENCE = 1e-4  # RMS, -80 dBFS; a quieter recording is silent and not scaled
 TARGET_RMS = 0.1  # -20 dBFS
 
 
+class Level:
+    """Offset and RMS of a recording that comes block by block."""
+
+    def __init__(self) -> None:
+        self._samples = 0
+        self._sum = 0.0
+        self._squares = 0.0
+
+    def push(self, wave: Wave) -> None:
+        """Add a block ``(samples,)`` of any length."""
+        self._samples += len(wave)
+        for start in range(0, len(wave), BLOCK):
+            block = wave[start : start + BLOCK].astype(np.float64)
+            self._sum += float(block.sum())
+            self._squares += float(block @ block)
+
+    @property
+    def offset(self) -> float:
+        """Mean of the samples."""
+        return self._sum / max(self._samples, 1)
+
+    @property
+    def rms(self) -> float:
+        """RMS about the mean."""
+        return max(self._squares / max(self._samples, 1) - self.offset**2, 0.0) ** 0.5
+
+    def silence(self) -> Iterator[Notice]:
+        """A warning if the recording is silent."""
+        if self.rms < SILENCE:
+            offset_only = "silent: a constant offset and no sound"
+            yield Notice("silent", offset_only if abs(self.offset) > SILENCE else "silent")
+
+
 def rms_normalise(wave: Wave) -> Wave:
     """Remove the offset and scale to an RMS of -20 dBFS; silence is not scaled.
 
     log(mel + 0.01) saturates on quiet recordings, and the recording level depends on the
     microphone more than on the emotion.
     """
-    offset, rms = _offset_and_rms(wave)
-    centred = wave - np.float32(offset)
-    if rms > SILENCE:
-        centred *= np.float32(TARGET_RMS / rms)
+    level = _level(wave)
+    centred = wave - np.float32(level.offset)
+    if level.rms > SILENCE:
+        centred *= np.float32(TARGET_RMS / level.rms)
     return centred
 
 
 def level_warnings(wave: Wave) -> Iterator[Notice]:
     """Warnings about a silent, clipped, wrongly scaled or short recording."""
-    (offset, rms), peak = _offset_and_rms(wave), float(max(wave.max(), -wave.min()))
+    peak = float(max(wave.max(), -wave.min()))
     full = 0.999 * max(peak, 0.5)
-    if rms < SILENCE:
-        offset_only = "silent: a constant offset and no sound"
-        yield Notice("silent", offset_only if abs(offset) > SILENCE else "silent")
+    if silence := list(_level(wave).silence()):
+        yield from silence
     elif peak > 2:
         text = f"peaks at {peak:.0f}, far beyond ±1: integer samples stored as floats?"
         yield Notice("peaks", text)
@@ -43,9 +75,7 @@ def level_warnings(wave: Wave) -> Iterator[Notice]:
         yield Notice("short", f"short: {seconds:.2f} s, less than one segment of {SEGMENT:.2f} s")
 
 
-def _offset_and_rms(wave: Wave) -> tuple[float, float]:
-    """Mean, and RMS about it, without a copy of a wave that may be ten hours long."""
-    offset = float(wave.mean(dtype=np.float64))
-    blocks = (wave[i : i + BLOCK] for i in range(0, len(wave), BLOCK))
-    energy = sum(float(np.square(b - offset, dtype=np.float64).sum()) for b in blocks)
-    return offset, (energy / len(wave)) ** 0.5
+def _level(wave: Wave) -> Level:
+    level = Level()
+    level.push(wave)
+    return level

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from ..errors import AffektError, AudioError
 from ..plural import counted
 from .app import Cache, app, complain, progress, say
-from .files import recordings
+from .files import recordings, sources
 
 Labels = Annotated[dict[str, str] | None, Parameter(name="--labels")]
 
@@ -98,25 +98,24 @@ def _statistics(folder: Path, out: Path, base: str, *, neutral: bool) -> int:
         base: Model whose encoder is used.
         neutral: Whether the recordings are neutral speech.
     """
-    from ..audio import decoding
+    from ..inference.pipeline import statistics_of_files
     from ..inference.recognizer import load
 
     if out.exists():
         raise AffektError(f"{out}: exists; choose another name")
     files = recordings([str(folder)])
     recognizer = load(base)
-    statistics = replace(recognizer.statistics_of([]), neutral=neutral)
+    statistics = recognizer.statistics_of([])
     unread = 0
-    for file in files:
-        try:
-            encoded = recognizer.encode([decoding.read(file)])
-            statistics = recognizer.statistics_of(encoded, statistics)
-        except AudioError as error:
+    for _, found in statistics_of_files(recognizer, sources(files)):
+        if isinstance(found, AudioError):
             unread += 1
-            complain(error)
+            complain(found)
+        else:
+            statistics = found
     if not statistics.segments:
         raise AffektError(f"{folder}: no speech in {counted(len(files), 'recording')}")
-    statistics.save(out)
+    replace(statistics, neutral=neutral).save(out)
     used = counted(len(files) - unread, "recording")
     print(f"statistics: {out}, {counted(statistics.segments, 'segment')} of {used}")
     say("the confidence is not calibrated on these recordings, since they have no labels")

@@ -38,8 +38,8 @@ def predict(
 ) -> int:
     """Recognise the emotion of recordings.
 
-    A recording longer than 30 s is recognised utterance by utterance while it is decoded; with
-    --json each utterance is an object of its own.
+    A recording is recognised utterance by utterance while it is decoded; pauses have no emotion.
+    With --json each utterance is an object of its own.
 
     Parameters
     ----------
@@ -61,8 +61,7 @@ def predict(
         Statistics file of the speaker or domain, written by "affekt adapt --unlabelled"; or "auto":
         use the statistics of these recordings, which must be of one speaker or domain.
     channels:
-        "split" recognises each channel separately, utterance by utterance, as for a call with one
-        party on each.
+        "split" recognises each channel separately, as for a call with one party on each.
     hop:
         Largest distance between two points of the timeline, in seconds.
     track:
@@ -72,7 +71,7 @@ def predict(
     if not files:
         raise AffektError("predict needs a recording: affekt predict call.wav")
     from ..inference.normalisation import load_statistics
-    from ..inference.pipeline import recognise_files, short_statistics
+    from ..inference.pipeline import recognise_files, statistics_of_files
     from ..inference.recognizer import load
     from ..inference.utterances import Options
 
@@ -91,7 +90,11 @@ def predict(
     sources = opened(names)
     statistics, learn = None, normalisation == "auto"
     if learn:
-        statistics = short_statistics(recognizer, () if split else sources, track)
+        statistics = recognizer.statistics_of([])
+        # Long recordings and split channels add theirs while they are recognised.
+        own = () if split else sources
+        for _, found in statistics_of_files(recognizer, own, track=track, long=False):
+            statistics = statistics if isinstance(found, AudioError) else found
     elif normalisation:
         statistics = load_statistics(Path(normalisation))
     printer = _Printer(names, as_json, target, plot)
@@ -126,6 +129,7 @@ class _Printer:
         self.files, self.as_json, self.target, self.plot = files, as_json, target, plot
         self.report: Report = silent
         self.duration = 0.0
+        self.alone = False  # whether the recording is one utterance
         self.outlines: dict[tuple[int, int], Outline] = {}
         self.pictures: list[Path] = []
 
@@ -146,7 +150,9 @@ class _Printer:
                 if self.target:
                     self.target.drop(file)
                 return False
-            if result.vad:
+            if not predictions:
+                self.alone = result.file_duration is not None and not result.channel
+            if not self.alone:
                 self._utterance(result, first=not predictions)
             else:
                 self._show(result)
@@ -173,12 +179,12 @@ class _Printer:
         elif self.as_json:
             print(json.dumps(prediction.to_dict(), ensure_ascii=False), flush=True)
         else:
-            console().print((utterance_line if prediction.vad else prediction_view)(prediction))
+            console().print((prediction_view if self.alone else utterance_line)(prediction))
 
     def _warn(self, predictions: "Sequence[Prediction]") -> None:
         """Warnings of the file, each once, and the number of utterances with any other."""
         name, warnings = predictions[0].file, [w for p in predictions for w in p.warnings]
-        if not predictions[0].vad:
+        if self.alone:
             for warning in warnings if self.target else ():  # elsewhere they are in the result
                 complain(f"{name}: {warning}")
             return

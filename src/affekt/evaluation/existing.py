@@ -41,9 +41,9 @@ SEEN = (
     "nothing about other speakers"
 )
 PROTOCOL = (
-    "{what}, scored on {clips} clips without training; the most probable of the classes that both "
-    "have is taken for every clip, rejected ones too; intervals: 95 % percentile bootstrap over "
-    "{who}."
+    "{what}, scored on {clips} clips without training{how}; the most probable of the classes that "
+    "both have is taken for every clip, rejected ones too; intervals: 95 % percentile bootstrap "
+    "over {who}."
 )
 
 
@@ -84,6 +84,7 @@ def evaluate_model(
         np.zeros(len(clips), np.int64),
         _unseen_speakers(corpus, classifier.training),
         audio_warnings(clips),
+        classifier.how,
     )
     path = Path(model) if exported else model_folder(model)
     return _write(corpus, found, left_out, config, out, hash_tree(path))
@@ -91,6 +92,8 @@ def evaluate_model(
 
 class _Loaded:
     """A model folder, with the interface of `OnnxModel`."""
+
+    how = "; they are recognised as by affekt predict, or as a whole where it detects no speech"
 
     def __init__(self, model: str | Path) -> None:
         self._recognizer = load(model)
@@ -103,8 +106,12 @@ class _Loaded:
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """As `OnnxModel.predict`."""
         predictions = self._recognizer(recordings)
+        accepted = np.array([not p.rejection_reason for p in predictions])
+        for i, recording in enumerate(recordings):
+            if not predictions[i].segments:
+                [predictions[i]] = self._recognizer.recognise([recording])
         probabilities = [[p.probabilities[c] for c in self.labels] for p in predictions]
-        return np.array(probabilities), np.array([not p.rejection_reason for p in predictions])
+        return np.array(probabilities), accepted
 
 
 def evaluate_predictions(corpus: Corpus, file: Path, config: Config, out: Path) -> RunResult:
@@ -245,7 +252,7 @@ def _table(labels: Sequence[str], found: Predictions) -> pd.DataFrame:
 
 def _protocol(corpus: Corpus, found: Predictions) -> str:
     who = "clips, since the speakers are unknown" if anonymous(corpus.examples) else "speakers"
-    return PROTOCOL.format(what=found.name, clips=len(corpus.examples), who=who)
+    return PROTOCOL.format(what=found.name, clips=len(corpus.examples), how=found.how, who=who)
 
 
 def _notes(existing: ExistingModel, found: Predictions) -> list[str]:

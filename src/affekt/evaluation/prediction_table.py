@@ -33,6 +33,7 @@ class Predictions(NamedTuple):
         seeds: ``(rows,)``.
         unseen_speakers: As of `affekt.run_result.ExistingModel`.
         warnings: Warnings of the decoder, by clip.
+        how: How the clips were recognised, for the protocol; "" if unknown.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Predictions(NamedTuple):
     seeds: NDArray[np.int64]
     unseen_speakers: bool | None
     warnings: dict[str, list[str]]
+    how: str = ""
 
 
 def read_predictions(file: Path, corpus: Corpus) -> Predictions:

@@ -44,6 +44,8 @@ class OnnxModel:
         training = metadata.get("training")
         self.training = TrainingInfo.model_validate_json(training) if training else None
 
+    how = "; each is recognised as a whole, pauses included"
+
     def predict(
         self, recordings: Sequence[Recording]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

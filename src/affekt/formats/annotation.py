@@ -142,15 +142,21 @@ def _tiers(predictions: Sequence[Prediction]) -> dict[str, list[Span]]:
     return tiers
 
 
+def spoken(predictions: Iterable[Prediction]) -> list[Prediction]:
+    """The utterances of predictions, without those of recordings in which nobody speaks."""
+    parts = (part for p in predictions for part in p.utterances or [p])
+    return [part for part in parts if part.segments]
+
+
 def utterances(predictions: Iterable[Prediction]) -> list[Span]:
-    """Time and label of each prediction."""
-    return [Span(p.start, p.start + p.duration, p.label) for p in predictions]
+    """Time and label of each utterance."""
+    return [Span(p.start, p.start + p.duration, p.label) for p in spoken(predictions)]
 
 
 def _over_time(predictions: Iterable[Prediction]) -> list[Span]:
     """Runs of segments with the same label; each point in time belongs to the nearest segment."""
     spans: list[Span] = []
-    for p in predictions:
+    for p in spoken(predictions):
         edges = p.edges()
         at = 0
         for label, group in groupby(p.segments, lambda segment: segment.label):

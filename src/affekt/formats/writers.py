@@ -18,7 +18,7 @@ from ..errors import AffektError
 from ..extras import optional_import
 from ..sanitise import csv_text
 from ..types import Prediction
-from .annotation import Span, elan, textgrid, utterances
+from .annotation import Span, elan, spoken, textgrid, utterances
 
 
 def json_lines(predictions: Sequence[Prediction]) -> str:
@@ -64,7 +64,7 @@ def webvtt(predictions: Sequence[Prediction]) -> str:
 
 def _captions(predictions: Sequence[Prediction]) -> list[Span]:
     captions = []
-    for span, p in zip(utterances(predictions), predictions, strict=True):
+    for span, p in zip(utterances(predictions), spoken(predictions), strict=True):
         channel = [f"[{p.channel}]"] if p.channel else []
         confidence = [] if p.rejection_reason else [f"{p.confidence:.0%}"]
         captions.append(span._replace(text=" ".join([*channel, *span.text.split(), *confidence])))
@@ -91,7 +91,7 @@ def rttm(predictions: Sequence[Prediction]) -> str:
     return "".join(
         f"SPEAKER {ids[p.file]} {p.channel or 1} {p.start:.3f} {p.duration:.3f} <NA> <NA> "
         f"{_field(p.label)} {p.confidence:.4f} <NA>\n"
-        for p in predictions
+        for p in spoken(predictions)
     )
 
 

@@ -20,7 +20,7 @@ from ..nn.encoders.batching import encode
 from ..nn.encoders.fast import arithmetic, for_inference
 from ..nn.encoders.hashing import encoder_id
 from ..nn.sequence_model import Output
-from ..nn.speech_gate import SHORTEST, UNCERTAIN
+from ..nn.speech_gate import SHORTEST, UNCERTAIN, too_short
 from ..types import Notice, Prediction, Segment
 from .normalisation import PRIOR, NormalisationStatistics
 
@@ -211,7 +211,7 @@ class Classifier:
         if any(w.code == "silent" for w in encoded.warnings):
             return "silent"
         if encoded.seconds < SHORTEST:
-            return f"too short: {encoded.seconds:.2f} s, less than a syllable of {SHORTEST} s"
+            return too_short(encoded.seconds)
         return self._model.gate.rejection_reason(encoded.own)
 
     def _temperature(self, statistics: NormalisationStatistics | None) -> Tensor:

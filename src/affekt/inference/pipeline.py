@@ -1,40 +1,49 @@
 """The one way of a recording through the package: from a source to its predictions.
 
-A recording of up to `LONG` seconds is recognised as a whole, a longer one, or one whose channels
-are split, utterance by utterance while it is decoded. The commands, the server's requests and jobs,
-batch inference and `Recognizer` all come here, so that a file has the same result everywhere.
+Every recording is recognised utterance by utterance, so that its pauses have no emotion. The
+commands, the server's requests and jobs, batch inference and `Recognizer` all come here, so that a
+file has the same result everywhere. Of several recordings, those of up to `LONG` seconds are
+decoded first and encoded together.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from heapq import merge
-from typing import TypeVar
 
 import numpy as np
 import torch
 
 from ..audio.decoding import Decoder, split_channels
+from ..audio.level import Level
 from ..audio.prefetch import prefetch
 from ..audio.recording import Recording, RecordingBlocks
 from ..audio.source import Source
 from ..errors import AudioError
-from ..nn.encoders.batching import batches
 from ..nn.speech_gate import UNCERTAIN
-from ..types import Prediction
-from .classifier import Classifier
+from ..types import Notice, Prediction
+from .classifier import LONG, Classifier
 from .normalisation import NormalisationStatistics
-from .utterances import PREFETCHED, Blocks, Decoded, Options, recognise_utterances
+from .utterances import (
+    PREFETCHED,
+    Blocks,
+    Decoded,
+    EncodedUtterance,
+    Options,
+    classify_utterances,
+    encode_blocks,
+    encode_utterances,
+    recognise_utterances,
+)
 
 TOGETHER = 48.0  # s of short recordings that are divided into batches of similar length
-BATCH = 10.0  # s of audio encoded at a time on one core; more fall out of its cache
-T = TypeVar("T")
 
 Sources = Iterable[tuple[str, Callable[[], Source | Recording]]]  # name, or "", and its opener
 Opened = Recording | Sequence[Blocks] | AudioError  # short; long, by channel; not readable
 Batch = list[tuple[int, Recording]] | tuple[int, Sequence[Blocks] | AudioError]
+Encoded = list[list[EncodedUtterance]]  # the utterances of each recording of a batch
 
 
 def recognise_file(
@@ -53,21 +62,21 @@ def recognise_file(
         name: What results call a file; by default the path, ``<bytes>`` or ``<stream>``.
 
     Yields:
-        One prediction of a recording of up to 30 s. Of a longer one, or of split channels, one for
-        each utterance in the order of their starts, soon after the utterance has ended; the last of
-        a channel has `file_duration` and the warnings of the file. A channel without speech has one
-        prediction that says so.
+        One prediction for each utterance in the order of their starts, soon after the utterance has
+        ended; the last of a channel has `file_duration` and the warnings of the file. A channel
+        without speech has one prediction that says so.
 
     Raises:
         AudioError: It cannot be read as a recording.
         AffektError: The statistics are of another encoder.
     """
-    item = _open(name, source, options)
-    if isinstance(item, Recording):
-        _show(options, [(0, item)])
-        yield from classifier.recognise([item], options.statistics)
+    if isinstance(source, Recording):
+        channels: Sequence[Blocks] = [RecordingBlocks(source)]
+    elif options.split:
+        channels = split_channels(source, name, options.track)
     else:
-        yield from _recognise_channels(classifier, 0, item, options)
+        channels = [Decoder(source, name=name, track=options.track)]
+    yield from _recognise_channels(classifier, 0, channels, options)
 
 
 def recognise_files(
@@ -87,11 +96,11 @@ def recognise_files(
     Raises:
         AffektError: The statistics are of another encoder.
     """
-    recognise = partial(classifier.recognise, statistics=options.statistics)
-    for batch, predictions in _parallel(recognise, _opened(sources, options), options):
+    for batch, encoded in _parallel(classifier, _opened(sources, options), options):
         if isinstance(batch, list):
-            for (index, _), prediction in zip(batch, predictions, strict=True):
-                yield index, prediction
+            for (index, recording), utterances in zip(batch, encoded, strict=True):
+                for prediction in classify_utterances(classifier, recording, utterances, options):
+                    yield index, prediction
             continue
         index, item = batch
         if isinstance(item, AudioError):
@@ -104,20 +113,40 @@ def recognise_files(
             yield index, error
 
 
-def short_statistics(
-    classifier: Classifier, sources: Sources, track: int | None = None
-) -> NormalisationStatistics:
-    """Normalisation statistics of the short recordings among `sources`, which share a speaker.
+def statistics_of_files(
+    classifier: Classifier, sources: Sources, *, track: int | None = None, long: bool = True
+) -> Iterator[tuple[int, NormalisationStatistics | AudioError]]:
+    """Normalisation statistics of the utterances of recordings, which share a speaker or domain.
 
-    Recordings that cannot be read are left out; long ones add theirs while they are recognised, see
-    `Options.learn`. The track is that of `Decoder`.
+    Args:
+        classifier: The model.
+        sources: Name of each recording, and a function that opens it.
+        track: The audio track of files, as of `Decoder`.
+        long: Whether to include recordings of more than 30 s.
+
+    Yields:
+        The index of a recording with the statistics of all recordings up to it, or with the error
+        because of which it does not count.
     """
-    statistics = classifier.statistics_of([])
-    for _, encoded in _parallel(
-        classifier.encode, _opened(sources, Options(track=track)), Options()
-    ):
-        statistics = classifier.statistics_of(encoded, statistics)
-    return statistics
+    statistics, options = classifier.statistics_of([]), Options(track=track)
+    for batch, encoded in _parallel(classifier, _opened(sources, options), options):
+        if isinstance(batch, list):
+            for (index, _), utterances in zip(batch, encoded, strict=True):
+                own = [one.encoded for one in utterances]
+                statistics = classifier.statistics_of(own, statistics)
+                yield index, statistics
+            continue
+        index, item = batch
+        if isinstance(item, AudioError):
+            yield index, item
+        elif long:
+            try:
+                for blocks in item:
+                    found = encode_blocks(classifier, blocks, options, Level())
+                    statistics = classifier.statistics_of((u.encoded for u in found), statistics)
+                yield index, statistics
+            except AudioError as error:
+                yield index, error
 
 
 def combine(predictions: list[Prediction]) -> Prediction:
@@ -127,8 +156,6 @@ def combine(predictions: list[Prediction]) -> Prediction:
     the recording is uncertain only if all are. The attention of an utterance's segments is weighted
     by its share of the speech, so that it sums to 1 over the recording.
     """
-    if len(predictions) == 1 and not predictions[0].vad:
-        return predictions[0]
     first, last = predictions[0], max(predictions, key=lambda p: p.file_duration or 0.0)
     counted = [p for p in predictions if not p.is_uncertain] or predictions
     mean = np.average(
@@ -154,21 +181,32 @@ def combine(predictions: list[Prediction]) -> Prediction:
             for p in predictions
             for s in p.segments
         ],
-        warnings=list(dict.fromkeys(w for p in predictions for w in p.warnings if w.of_file)),
+        warnings=_of_recording(predictions),
         normalisation_segments=last.normalisation_segments,
         utterances=list(predictions),
     )
 
 
+def _of_recording(predictions: Sequence[Prediction]) -> list[Notice]:
+    """Warnings of a recording: those of its file, and how many utterances have each other."""
+    warnings = list(dict.fromkeys(w for p in predictions for w in p.warnings))
+    if len(predictions) == 1:
+        return warnings
+    counts = Counter(w.code for p in predictions for w in p.warnings if not w.of_file)
+    return [w for w in warnings if w.of_file] + [
+        Notice(code, f"{code}: {count} of {len(predictions)} utterances")
+        for code, count in counts.items()
+    ]
+
+
 def _open(name: str, source: Source | Recording, options: Options) -> Recording | Sequence[Blocks]:
     """Decode a short recording, or open the channels of a long one."""
     if isinstance(source, Recording):
-        short = source.seconds <= options.short_seconds and not options.split
-        return source if short else [RecordingBlocks(source)]
+        return source if source.seconds <= LONG else [RecordingBlocks(source)]
     if options.split:
         return split_channels(source, name, options.track)
     decoder = Decoder(source, name=name, track=options.track)
-    return decoder.read(options.short_seconds) or [decoder]
+    return decoder.read(LONG) or [decoder]
 
 
 def _opened(sources: Sources, options: Options) -> Iterator[tuple[int, Opened]]:
@@ -202,42 +240,33 @@ def _recognise_channels(
 
 
 def _parallel(
-    work: Callable[[list[Recording]], list[T]],
-    opened: Iterable[tuple[int, Opened]],
-    options: Options,
-) -> Iterator[tuple[Batch, list[T]]]:
-    """Batches in their order, with the results of those that hold short recordings.
+    classifier: Classifier, opened: Iterable[tuple[int, Opened]], options: Options
+) -> Iterator[tuple[Batch, Encoded]]:
+    """Batches in their order, with the encoded utterances of those that hold short recordings.
 
     Every core works on a batch of its own on one thread. That is faster than one batch on all
     threads, and several times as fast where another process keeps a core busy.
 
     Args:
-        work: Results of the recordings of one batch; called in another thread.
+        classifier: The model.
         opened: Index of each recording, and the recording.
         options: Its observer is called in this thread.
     """
     threads = torch.get_num_threads()
-    pending: deque[tuple[Batch, Future[list[T]] | None]] = deque()
+    pending: deque[tuple[Batch, Future[Encoded] | None]] = deque()
     with ThreadPoolExecutor(threads, initializer=partial(torch.set_num_threads, 1)) as pool:
         for batch in _together(opened):
             future = None
             if isinstance(batch, list):
                 _show(options, batch)
-                future = pool.submit(_in_batches, work, [recording for _, recording in batch])
+                recordings = [recording for _, recording in batch]
+                future = pool.submit(encode_utterances, classifier, recordings)
             pending.append((batch, future))
             if len(pending) > threads:
                 first, done = pending.popleft()
                 yield first, done.result() if done else []
         for first, done in pending:
             yield first, done.result() if done else []
-
-
-def _in_batches(work: Callable[[list[Recording]], list[T]], recordings: list[Recording]) -> list[T]:
-    """Results of recordings in their order, computed in batches that suit one core."""
-    results: dict[int, T] = {}
-    for batch in batches([len(r.wave) for r in recordings], BATCH):
-        results |= zip(batch, work([recordings[i] for i in batch]), strict=True)
-    return [results[i] for i in range(len(recordings))]
 
 
 def _together(opened: Iterable[tuple[int, Opened]]) -> Iterator[Batch]:

@@ -71,8 +71,8 @@ class Recognizer(Classifier):
     ) -> Any:
         """Recognise one recording, or several in batches.
 
-        A recording of more than 30 s is recognised by utterance, as the commands do; its
-        prediction has their `Prediction.utterances`.
+        It is recognised utterance by utterance, as by the commands; the prediction of the whole
+        recording has them as `Prediction.utterances`.
 
         Args:
             source: A path, the bytes of a file, an open binary file; an array ``(samples,)`` or
@@ -221,13 +221,13 @@ class Recognizer(Classifier):
             track: The audio track, as of a call.
 
         Yields:
-            A prediction of each utterance, also of a short recording, soon after it has ended.
+            A prediction of each utterance soon after it has ended.
 
         Raises:
             AudioError: It cannot be read as a recording.
             AffektError: The statistics are of another encoder.
         """
-        options = Options(statistics=statistics, learn=learn, short_seconds=0, track=track)
+        options = Options(statistics=statistics, learn=learn, track=track)
         yield from recognise_file(self, source, options)
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,8 +10,9 @@ from numpy.typing import ArrayLike
 from ..audio.recording import make_recording
 from ..audio.resampling import Resampler, Wave, channels_of
 from ..audio.segmentation import SAMPLE_RATE, SEGMENT
-from ..audio.vad import Utterance, UtteranceSplitter, detector
+from ..audio.vad import FRAME, Flags, Utterance, UtteranceSplitter, detector
 from ..errors import RenamedWarning
+from ..nn.speech_gate import UNCERTAIN
 from ..types import Prediction, Segment
 from .inputs import as_array
 from .normalisation import NormalisationStatistics
@@ -23,10 +25,10 @@ BATCH = 8  # segments computed at a time, where more than one is due
 class Stream:
     """Recognise live speech: every `hop` seconds, and each utterance after its end.
 
-    The segment that ends at time t is the last one of ``recognizer(wave)`` on the 2.88 s before t.
-    It does not depend on later samples, so that its latency is the time of its computation. An
-    utterance is recognised as a whole, as `Recognizer.utterances` does, after half a second without
-    speech: later, and more reliably.
+    The segment that ends at time t is the last one of the 2.88 s before t, "uncertain" where nobody
+    speaks. It does not depend on later samples, so that its latency is the time of its computation.
+    An utterance is recognised as a whole, as `Recognizer.utterances` does, after half a second
+    without speech: later, and more reliably.
 
     Use one thread (``torch.set_num_threads(1)``, as ``affekt listen`` does): a segment is little
     work, and several threads wait for each other where another process keeps a core busy.
@@ -35,8 +37,7 @@ class Stream:
         recognizer: A loaded model.
         sampling_rate: Sampling rate of what will be pushed, in Hz.
         hop: Seconds from one segment to the next, a multiple of 0.01.
-        ended: Called with the prediction of each utterance after its end. Without it, and without
-            `learn`, utterances are not detected.
+        ended: Called with the prediction of each utterance after its end.
         statistics: Normalisation statistics of the speaker or domain, from
             `Recognizer.statistics_of`.
         learn: Update the statistics with each utterance before it is classified.
@@ -71,7 +72,10 @@ class Stream:
         self._wave = np.empty(0, np.float32)
         self._first = 0  # index of _wave[0] in the stream
         self._ended = ended
-        self._splitter = UtteranceSplitter(detector()[1]) if ended or learn else None
+        self._is_speech = detector()[1]
+        self._speech: list[bool] = []  # whether each of the last frames is speech
+        self._first_frame = 0  # index of _speech[0] in the stream
+        self._splitter = UtteranceSplitter(self._detected)
         self._statistics = statistics
         self._learn = learn
 
@@ -101,12 +105,12 @@ class Stream:
             The last segments. An utterance that had not ended is passed to `ended` first.
         """
         segments = self._process(self._resampler.close())
-        if self._splitter:
-            self._recognise(self._splitter.close())
+        self._recognise(self._splitter.close())
         return segments
 
     def _process(self, wave: Wave) -> list[Segment]:
         self._wave = np.concatenate([self._wave, wave])
+        utterances = self._splitter.push(wave)
         stop = self._first + len(self._wave)
         due = range(self._due, stop + 1, self._hop)
         batches = (due[i : i + BATCH] for i in range(0, len(due), BATCH))
@@ -115,9 +119,26 @@ class Stream:
         unused = max(0, self._due - round(WINDOW * SAMPLE_RATE) - self._first)
         unused = min(unused, len(self._wave))  # with a long hop, samples that have not come yet
         self._wave, self._first = self._wave[unused:], self._first + unused
-        if self._splitter:
-            self._recognise(self._splitter.push(wave))
+        passed = min(self._frame_of_segment(self._due) - self._first_frame, len(self._speech))
+        del self._speech[:passed]
+        self._first_frame += passed
+        self._recognise(utterances)
         return segments
+
+    def _detected(self, frames: Wave) -> Flags:
+        """Whether frames are speech, for the splitter; also kept for the segments."""
+        flags = self._is_speech(frames)
+        self._speech += flags.tolist()
+        return flags
+
+    def _frame_of_segment(self, end: int) -> int:
+        """The first frame of the segment that ends at a sample."""
+        return max(0, end - round(SEGMENT * SAMPLE_RATE)) // FRAME
+
+    def _speaks(self, end: int) -> bool:
+        """Whether the segment that ends at a sample has speech."""
+        frames = (i - self._first_frame for i in (self._frame_of_segment(end), end // FRAME))
+        return any(self._speech[slice(*frames)])
 
     def _segments(self, ends: Sequence[int]) -> list[Segment]:
         """The segments that end at these samples of the stream."""
@@ -131,7 +152,11 @@ class Stream:
             [make_recording("<stream>", wave) for wave in waves], self._statistics
         )
         windows = zip(starts, predictions, strict=True)
-        return [p.moved(start / SAMPLE_RATE).segments[-1] for start, p in windows]
+        last = [p.moved(start / SAMPLE_RATE).segments[-1] for start, p in windows]
+        return [
+            segment if self._speaks(end) else replace(segment, label=UNCERTAIN)
+            for segment, end in zip(last, ends, strict=True)
+        ]
 
     def _recognise(self, utterances: Sequence[Utterance]) -> None:
         """Recognise utterances that have ended, and pass them to the callback."""

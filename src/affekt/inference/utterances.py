@@ -1,22 +1,25 @@
-"""Recognising a long recording utterance by utterance, while it is decoded."""
+"""Recognising a recording utterance by utterance: while it is decoded, or decoded before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ..audio.decoding import Decoder
+from ..audio.level import Level
 from ..audio.prefetch import prefetch
-from ..audio.recording import RecordingBlocks, make_recording
+from ..audio.recording import Recording, RecordingBlocks, make_recording
 from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE
 from ..audio.vad import LONGEST_SECONDS, Utterance, UtteranceSplitter, detector
 from ..errors import AudioError
-from ..nn.speech_gate import UNCERTAIN
-from ..types import Prediction
-from .classifier import LONG, Classifier
+from ..nn.encoders.batching import batches
+from ..nn.speech_gate import SHORTEST, UNCERTAIN, too_short
+from ..types import Notice, Prediction
+from .classifier import LONG, Classifier, EncodedRecording
 from .normalisation import NormalisationStatistics
 
 PREFETCHED = 16  # utterances or recordings decoded while others are encoded
+BATCH = 10.0  # s of audio encoded at a time on one core; more fall out of its cache
 NOBODY = "nobody speaks"
 Blocks = Decoder | RecordingBlocks  # one channel of a recording, block by block
 
@@ -46,10 +49,9 @@ class Options(NamedTuple):
     """How recordings are recognised.
 
     Attributes:
-        split: Recognise each channel separately, utterance by utterance.
+        split: Recognise each channel separately.
         statistics: Normalisation statistics of the speaker or domain.
         learn: Update the statistics with each utterance before it is classified.
-        short_seconds: A longer recording is recognised utterance by utterance.
         observe: Called with every decoded block before it is encoded, in the thread that asks for
             predictions; an exception that it raises ends the recognition.
         track: The audio track of files, as of `Decoder`.
@@ -58,9 +60,15 @@ class Options(NamedTuple):
     split: bool = False
     statistics: NormalisationStatistics | None = None
     learn: bool = False
-    short_seconds: float = LONG
     observe: Observer | None = None
     track: int | None = None
+
+
+class EncodedUtterance(NamedTuple):
+    """An encoded utterance, with its start in the recording in seconds."""
+
+    start: float
+    encoded: EncodedRecording
 
 
 def recognise_utterances(
@@ -84,25 +92,102 @@ def recognise_utterances(
         AffektError: The statistics are of another encoder.
     """
     channel = 0 if blocks.channel is None else blocks.channel + 1
-    vad, is_speech = detector()
-    statistics, last = options.statistics, None
+    vad = detector()[0]
+    statistics, last, level = options.statistics, None, Level()
     try:
-        for utterances in _batches(index, blocks, UtteranceSplitter(is_speech), options):
-            encoded = classifier.encode([make_recording(blocks.name, u.wave) for u in utterances])
-            for utterance, one in zip(utterances, encoded, strict=True):
-                if options.learn:
-                    statistics = classifier.statistics_of([one], statistics)
-                if last:
-                    yield last
-                prediction = classifier.classify(one, statistics).moved(utterance.start)
-                last = replace(prediction, channel=channel, vad=vad)
+        for start, encoded in encode_blocks(classifier, blocks, options, level, index):
+            if options.learn:
+                statistics = classifier.statistics_of([encoded], statistics)
+            if last:
+                yield last
+            prediction = classifier.classify(encoded, statistics).moved(start)
+            last = replace(prediction, channel=channel, vad=vad)
     except AudioError:
         if last:
             yield last
         raise
-    last = last or replace(_nobody(classifier, blocks), channel=channel, vad=vad)
-    warnings = [*last.warnings, *blocks.warnings]
-    yield replace(last, file_duration=blocks.seconds, warnings=warnings)
+    if not last:
+        nobody = _nobody(classifier, blocks.name, blocks.seconds, level)
+        last = replace(nobody, channel=channel, vad=vad)
+    yield _last(last, blocks.seconds, blocks.warnings)
+
+
+def encode_blocks(
+    classifier: Classifier,
+    blocks: Blocks,
+    options: Options,
+    level: Level,
+    index: int = 0,
+) -> Iterator[EncodedUtterance]:
+    """Find and encode the utterances of a channel while it is decoded.
+
+    Args:
+        classifier: The model.
+        blocks: The channel.
+        options: Its observer is called.
+        level: Becomes the level of the channel.
+        index: Position of the recording among those that are recognised together.
+
+    Raises:
+        AudioError: The recording cannot be read to its end.
+    """
+    splitter = UtteranceSplitter(detector()[1])
+    for utterances in _batches(index, blocks, splitter, options, level):
+        encoded = classifier.encode([make_recording(blocks.name, u.wave) for u in utterances])
+        starts = [utterance.start for utterance in utterances]
+        yield from map(EncodedUtterance, starts, encoded)
+
+
+def encode_utterances(
+    classifier: Classifier, recordings: Sequence[Recording]
+) -> list[list[EncodedUtterance]]:
+    """Find and encode the utterances of each of several decoded recordings."""
+    found = [_utterances(recording.wave) for recording in recordings]
+    parts = [
+        make_recording(recording.name, utterance.wave)
+        for recording, utterances in zip(recordings, found, strict=True)
+        for utterance in utterances
+    ]
+    encoded: dict[int, EncodedRecording] = {}
+    for batch in batches([len(part.wave) for part in parts], BATCH):
+        encoded |= zip(batch, classifier.encode([parts[i] for i in batch]), strict=True)
+    each = (encoded[i] for i in range(len(parts)))
+    return [[EncodedUtterance(u.start, next(each)) for u in utterances] for utterances in found]
+
+
+def classify_utterances(
+    classifier: Classifier,
+    recording: Recording,
+    utterances: Sequence[EncodedUtterance],
+    options: Options,
+) -> list[Prediction]:
+    """Predictions of the utterances of a decoded recording, as `recognise_utterances` gives them.
+
+    Args:
+        classifier: The model.
+        recording: The recording.
+        utterances: Its utterances, from `encode_utterances`.
+        options: How it is recognised.
+
+    Raises:
+        AffektError: The statistics are of another encoder.
+    """
+    predictions = [
+        classifier.classify(encoded, options.statistics).moved(start)
+        for start, encoded in utterances
+    ]
+    if not predictions:
+        level = Level()
+        level.push(recording.wave)
+        predictions = [_nobody(classifier, recording.name, recording.seconds, level)]
+    warnings = [w for w in recording.warnings if w.of_file]
+    predictions[-1] = _last(predictions[-1], recording.seconds, warnings)
+    return [replace(p, vad=detector()[0]) for p in predictions]
+
+
+def _utterances(wave: Wave) -> list[Utterance]:
+    splitter = UtteranceSplitter(detector()[1])
+    return [*splitter.push(wave), *splitter.close()]
 
 
 class _Cut(NamedTuple):
@@ -113,7 +198,7 @@ class _Cut(NamedTuple):
 
 
 def _batches(
-    index: int, blocks: Blocks, splitter: UtteranceSplitter, options: Options
+    index: int, blocks: Blocks, splitter: UtteranceSplitter, options: Options, level: Level
 ) -> Iterator[list[Utterance]]:
     """Utterances of half a minute together: they are encoded faster than one by one.
 
@@ -124,12 +209,14 @@ def _batches(
         blocks: The channel.
         splitter: Finds the utterances.
         options: Its observer is called.
+        level: Becomes the level of the channel.
     """
     batch: list[Utterance] = []
     samples = 0
     for cut in prefetch(_cuts(blocks, splitter), PREFETCHED):
         for block in cut.blocks:
             samples += len(block)
+            level.push(block)
             if options.observe:
                 end, channel = samples / SAMPLE_RATE, blocks.channel or 0
                 options.observe(Decoded(index, block, channel, end, blocks.promised))
@@ -152,18 +239,28 @@ def _cuts(blocks: Blocks, splitter: UtteranceSplitter) -> Iterator[_Cut]:
     yield _Cut(waves, splitter.close())
 
 
-def _nobody(classifier: Classifier, blocks: Blocks) -> Prediction:
+def _last(prediction: Prediction, seconds: float, warnings: Sequence[Notice]) -> Prediction:
+    """The last prediction of a channel, which has what is known at the end of the file."""
+    return replace(prediction, file_duration=seconds, warnings=[*prediction.warnings, *warnings])
+
+
+def _nobody(classifier: Classifier, name: str, seconds: float, level: Level) -> Prediction:
     """A channel without utterances, where all classes are equally probable."""
     share = 1 / len(classifier.labels)
+    warnings = list(level.silence())
+    reason = "silent" if warnings else NOBODY
+    if seconds < SHORTEST:
+        reason = too_short(seconds)
     return Prediction(
-        file=blocks.name,
-        duration=blocks.seconds,
+        file=name,
+        duration=seconds,
         label=UNCERTAIN,
         confidence=share,
         probabilities=dict.fromkeys(classifier.labels, share),
         segments=[],
         model=classifier.name,
         license=classifier.license,
-        rejection_reason=NOBODY,
+        rejection_reason=reason,
+        warnings=warnings,
         arithmetic=classifier.arithmetic,
     )

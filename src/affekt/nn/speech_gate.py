@@ -45,3 +45,8 @@ class SpeechGate(nn.Module):
         if self.score(embeddings.mean(0)) >= self.threshold:
             return ""
         return "not speech, or too noisy or too unlike the training data to tell"
+
+
+def too_short(seconds: float) -> str:
+    """Why a recording of less than `SHORTEST` seconds is rejected."""
+    return f"too short: {seconds:.2f} s, less than a syllable of {SHORTEST} s"

@@ -33,11 +33,11 @@ WIDTH = 30
 
 
 def prediction_view(prediction: Prediction) -> RenderableType:
-    """Label and probabilities of a recording, and its timeline with attention."""
+    """Label and probabilities of a recording of one utterance, and its timeline with attention."""
     style = STYLES.get(prediction.label, "bold")
     head = Text.assemble(
         (printable(prediction.file), "bold"),
-        f"  {prediction.duration:.2f} s  ",
+        f"  {prediction.file_duration or prediction.duration:.2f} s  ",
         (printable(prediction.label), f"bold {style}"),
     )
     if prediction.rejection_reason:
@@ -49,18 +49,19 @@ def prediction_view(prediction: Prediction) -> RenderableType:
             f"{p:4.0%}",
             Text("█" * round(p * WIDTH), STYLES.get(label, "white")),
         )
-    parts: list[RenderableType] = [
-        head,
-        Padding(table, (0, 2)),
-        Text("  over time, with attention:", "dim"),
-        Padding(_timeline(prediction), (0, 2)),
-    ]
+    parts: list[RenderableType] = [head]
+    if prediction.segments:
+        parts += [
+            Padding(table, (0, 2)),
+            Text("  over time, with attention:", "dim"),
+            Padding(_timeline(prediction), (0, 2)),
+        ]
     parts += [Text(f"  warning: {w}", "yellow") for w in prediction.warnings]
     return Group(*parts)
 
 
 def utterance_line(prediction: Prediction) -> Text:
-    """An utterance of a long recording: its time, emotion and probability."""
+    """An utterance of a recording: its time, emotion and probability."""
     start, end = prediction.start, prediction.start + prediction.duration
     who = f"[{prediction.channel}] " if prediction.channel else ""
     line = Text(f"{who}{_clock(start)} - {_clock(end)}  ")

@@ -1,7 +1,6 @@
 """Routes ``/v1/recognise``, ``/v1/models`` and ``/v1/stream``."""
 
 import tempfile
-from contextlib import ExitStack
 from threading import Semaphore
 from typing import Annotated, Any, BinaryIO, Literal, cast
 
@@ -9,11 +8,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from ..audio.decoding import Decoder
 from ..formats import writers
 from ..inference.classifier import LONG
-from ..inference.pipeline import recognise_file
+from ..inference.pipeline import combine, recognise_file
 from ..inference.recognizer import HOP, Recognizer
-from ..inference.utterances import Decoded, Options
 from ..types import Prediction
 from . import schema
 from .access import check_access
@@ -61,7 +60,7 @@ def models(service: CurrentService) -> list[schema.Model]:
 @router.post(
     "/recognise",
     dependencies=[Depends(check_access)],
-    response_model=schema.Prediction,
+    response_model=schema.Recording,
     responses=FILES | error_responses(403, 404, 408, 413, 415, 422, 429),
     openapi_extra=BODY,
 )
@@ -70,30 +69,33 @@ async def recognise(
     service: CurrentService,
     model: ModelName = None,
     format: Annotated[Format, Query(description="Format of the response.")] = "json",
-) -> schema.Prediction | Response:
+) -> schema.Recording | Response:
     """Recognise a recording of up to 30 s.
 
     The recording is the field ``file`` of a form, or the request body with a content type of
-    ``audio/*``. The response is the object that ``affekt predict --json`` prints.
+    ``audio/*``. The response describes the recording, with the objects of its utterances that
+    ``affekt predict --json`` prints; another format than json has the utterances only.
     """
     recognizer, settings = service.model(model), service.settings
     async with service.slot("requests"):
         with tempfile.SpooledTemporaryFile(SPOOLED) as file:
             target = cast(BinaryIO, file)
             name = await receive(request, target, settings.megabytes, settings.upload_seconds)
-            prediction = await run_in_threadpool(
+            predictions = await run_in_threadpool(
                 _recognise, recognizer, target, name, service.decoding
             )
-    RECOGNISED.labels(recognizer.name).inc(prediction.duration)
-    if format == "json":
-        return schema.Prediction(**prediction.to_dict())
-    return as_file([prediction], format)
+    whole = combine(predictions)
+    RECOGNISED.labels(recognizer.name).inc(whole.duration)
+    if format != "json":
+        return as_file(predictions, format)
+    utterances = [schema.Prediction(**p.to_dict()) for p in predictions]
+    return schema.Recording(**whole.to_dict(), utterances=utterances)
 
 
 def _recognise(
     recognizer: Recognizer, file: BinaryIO, name: str, decoding: Semaphore
-) -> Prediction:
-    """Recognise a short recording.
+) -> list[Prediction]:
+    """Recognise the utterances of a short recording.
 
     Args:
         recognizer: The model.
@@ -105,18 +107,12 @@ def _recognise(
         HTTPException: The recording is longer than 30 s.
         AudioError: The file cannot be read as a recording.
     """
-    with ExitStack() as permit:
-        permit.enter_context(decoding)
-
-        def decoded(block: Decoded) -> None:
-            permit.close()
-            if max(block.end, block.duration) > LONG:
-                raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
-
-        file.seek(0)
-        options = Options(observe=decoded)
-        [prediction] = recognise_file(recognizer, file.read(), options, name=name)
-        return prediction
+    file.seek(0)
+    with decoding:
+        recording = Decoder(file.read(), name=name).read(LONG)
+    if recording is None:
+        raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
+    return list(recognise_file(recognizer, recording))
 
 
 def as_file(predictions: list[Prediction], kind: Format) -> Response:

@@ -41,12 +41,20 @@ class Prediction(BaseModel):
     start: float = Field(description="Where the utterance begins in the file, in seconds.")
     channel: int = Field(description="Channel, from 1 on; 0 where channels were mixed.")
     file_duration: float | None = Field(description="Seconds of the whole file, where known.")
-    vad: str = Field(description='Detector of the utterance, or "" for a short recording.')
+    vad: str = Field(description='Detector of the utterances: "silero" or "level".')
     arithmetic: str = Field(description='"bfloat16" or "float32".')
     warning_codes: list[str] = Field(description="A code for each of `warnings`.")
     terms: str = Field(deprecated=True, description="Use `license`.")
     reason: str = Field(deprecated=True, description="Use `rejection_reason`.")
     source_segments: int = Field(deprecated=True, description="Use `normalisation_segments`.")
+
+
+class Recording(Prediction):
+    """The emotion of a whole recording, and that of each of its utterances."""
+
+    utterances: list[Prediction] = Field(
+        description="In the order of time; one that says so where nobody speaks."
+    )
 
 
 class JobState(BaseModel):

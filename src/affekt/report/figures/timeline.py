@@ -79,7 +79,7 @@ def recognition(predictions: Sequence[Prediction], outline: Outline | None = Non
 def _title(predictions: Sequence[Prediction]) -> str:
     first = predictions[0]
     name = Path(first.file).name + (f", channel {first.channel}" if first.channel else "")
-    if len(predictions) > 1 or first.start > 0:
+    if len(predictions) > 1:
         return f"{name}: {len(predictions)} utterances (model {first.model})"
     certain = f"probability {first.confidence:.0%} (model {first.model})"
     return f"{name}: {first.label}, " + (first.rejection_reason or certain)
