@@ -82,7 +82,9 @@ class SileroDetector:
         import torch
 
         self._network, self._lstm = _silero()
-        self._context = torch.zeros(1, CONTEXT, dtype=torch.float32)  # the samples before the next frame
+        self._context = torch.zeros(
+            1, CONTEXT, dtype=torch.float32
+        )  # the samples before the next frame
         self._state: Any = None  # of the LSTM
         self._speaks = False
 

@@ -92,8 +92,8 @@ def predict(
     if learn:
         statistics = recognizer.statistics_of([])
         # Long recordings and split channels add theirs while they are recognised.
-        own = () if split else sources
-        for _, found in statistics_of_files(recognizer, own, track=track, long=False):
+        short = () if split else sources
+        for _, found in statistics_of_files(recognizer, short, track=track, long=False):
             statistics = statistics if isinstance(found, AudioError) else found
     elif normalisation:
         statistics = load_statistics(Path(normalisation))
