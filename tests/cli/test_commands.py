@@ -76,7 +76,7 @@ def test_a_long_recording_is_printed_utterance_by_utterance(tmp_path):
     soundfile.write(tmp_path / "still.wav", np.zeros(40 * 16_000, np.float32), 16_000)
     still = affekt("predict", tmp_path / "still.wav")
     assert still.returncode == 0
-    assert "nobody speaks" in still.stdout
+    assert "uncertain  (silent)" in still.stdout
 
 
 def test_predict_for_a_person_and_several_files(tmp_path):

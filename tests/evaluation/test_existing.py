@@ -132,8 +132,9 @@ def test_an_exported_model_has_the_score_of_its_folder(corpus, manifest, tmp_pat
         for i, name in enumerate(("model", "model.onnx"))
     )
     assert file.confusion == folder.confusion
-    assert file.existing == folder.existing
-    assert file.existing.unseen_speakers is False
+    for result in (file, folder):  # the folder's rejects what is no speech to silero-vad
+        assert result.existing.unseen_speakers is False
+        assert result.existing.left_out == {}
     (tmp_path / "broken.onnx").write_bytes(b"no graph")
     with pytest.raises(AffektError, match="not a file of affekt export"):
         affekt.evaluate(manifest, tmp_path / "run2", model=tmp_path / "broken.onnx")

@@ -8,6 +8,7 @@ import soundfile
 import torch
 
 from affekt import AffektError
+from affekt.audio.decoding import read
 from affekt.config import Config
 from affekt.export import onnx_file
 from affekt.export.graph import Graph
@@ -109,7 +110,7 @@ def test_onnxruntime_alone_runs_the_default_model_as_predict_does(tmp_path):
     )  # fmt: skip
     labels, note, probabilities, timeline, attention, starts, speech = json.loads(done.stdout)
     recognizer = Recognizer(load_checkpoint(model_folder("default")))  # at the model's own hop
-    expected = recognizer(tmp_path / "a.wav")
+    [expected] = recognizer.recognise([read(tmp_path / "a.wav")])
     assert labels == list(expected.probabilities)
     assert note == recognizer.intended_use
     assert np.allclose(probabilities, list(expected.probabilities.values()), atol=0.02)

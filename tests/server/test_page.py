@@ -188,13 +188,13 @@ def test_click_on_a_band_plays_the_part_and_returns(visit):
 
 def test_corrections_survive_and_export_as_a_manifest(visit, tmp_path):
     page = visit()
-    choose(page, "mixed.flac", "flat.flac")
+    choose(page, "mixed.flac", "lively.flac")
     labelled(page, 1, "fear")
     labelled(page, 2, "happiness")
     page.locator("#speaker").fill('Ann, "the" voice')
     page.locator("#files .open").nth(1).click()
-    expect(page.locator("#name")).to_have_text("flat.flac")
-    expect(page.locator("#speaker")).to_have_value("flat")
+    expect(page.locator("#name")).to_have_text("lively.flac")
+    expect(page.locator("#speaker")).to_have_value("lively")
     expect(lanes(page)).to_have_count(1)
     labelled(page, 1, "sadness")
     labelled(page, 0, "neutral")  # replaces the label of the part within it
@@ -209,11 +209,11 @@ def test_corrections_survive_and_export_as_a_manifest(visit, tmp_path):
         archive.extractall(tmp_path)
     corpus = load_corpus(str(tmp_path / "corrections" / "manifest.csv"))
     assert [e.label for e in corpus.examples] == ["fear", "happiness", "neutral"]
-    assert [e.speaker for e in corpus.examples] == ['Ann, "the" voice'] * 2 + ["flat"]
-    flat = read(DEMO / "flat.flac").wave
+    assert [e.speaker for e in corpus.examples] == ['Ann, "the" voice'] * 2 + ["lively"]
+    lively = read(DEMO / "lively.flac").wave
     cut = read(corpus.examples[2].path).wave
-    assert len(cut) == len(flat)
-    assert np.abs(cut - flat).max() < 1e-3
+    assert len(cut) == len(lively)
+    assert np.abs(cut - lively).max() < 1e-3
 
 
 def test_recording_shows_live_results(visit):

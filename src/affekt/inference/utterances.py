@@ -245,7 +245,14 @@ def _last(prediction: Prediction, seconds: float, warnings: Sequence[Notice]) ->
 
 
 def _nobody(classifier: Classifier, name: str, seconds: float, level: Level) -> Prediction:
-    """A channel without utterances, where all classes are equally probable."""
+    """A channel without utterances, where all classes are equally probable.
+
+    Args:
+        classifier: The model.
+        name: Name of the recording.
+        seconds: Its duration.
+        level: Its level.
+    """
     share = 1 / len(classifier.labels)
     warnings = list(level.silence())
     reason = "silent" if warnings else NOBODY

@@ -4,7 +4,9 @@ import { cut, decode, RATE, wav } from "./audio.js";
 import { zip } from "./zip.js";
 
 const FOLDER = "corrections";
-const COLUMNS = ["path", "label", "speaker", "source", "start", "end", "recognised", "model"];
+const COLUMNS = [
+  "path", "label", "speaker", "source", "source_start", "source_end", "recognised", "model",
+];
 
 /** @typedef {{start: number, end: number, label: string, recognised: string,
  *   model: string}} Label */
