@@ -103,6 +103,9 @@ benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/predict.py $(CORPORA)/emodb/wav/*.wav --before build/version-0.1 \
 	    > results/predict.md
 	OMP_NUM_THREADS=1 taskset -c 0 $(BIN)/python benchmarks/live.py demo/*.flac > results/live.md
+	$(BIN)/python benchmarks/decode.py > results/decode.md  # needs the command ffmpeg
+	$(BIN)/python benchmarks/vad.py $(foreach c,emodb casia emovo turev urdu tess nemo,$c:$(CORPORA)/$c) \
+	    > results/vad.md
 
 faults: $(VENV)/dev.stamp
 	AFFEKT_KINDS=results/kinds.md $(BIN)/python -m pytest -n 0 tests/faults/test_doors.py
