@@ -8,10 +8,8 @@ from cyclopts import Parameter
 
 from ..errors import AffektError, AudioError
 from ..plural import counted
-from .app import Cache, app, complain, progress, say
+from .app import Cache, Labels, app, complain, progress, say
 from .files import recordings, sources
-
-Labels = Annotated[dict[str, str] | None, Parameter(name="--labels")]
 
 
 @app.command

@@ -33,6 +33,7 @@ app = App(
     "decisions about people.",
 )
 WIDTH = 120  # columns of tables that go to a file or a pipe
+Labels = Annotated[dict[str, str] | None, Parameter(name="--labels")]
 Source = Annotated[
     str,
     Parameter(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 from ..errors import CorpusError
-from .app import Source, app, console, progress, say
+from .app import Labels, Source, app, console, progress, say
 
 if TYPE_CHECKING:
     from ..evaluation.audit.corpus_check import Check
@@ -25,18 +25,23 @@ def list_() -> None:
 
 
 @data.command
-def check(source: Source) -> int:
+def check(source: Source, *, labels: Labels = None) -> int:
     """Check a corpus for faults that invalidate a score; exit 1 if one is serious.
 
     It compares the number of clips with the published one, lists unreadable and repeated
     recordings, silence, clipping, sampling rates and classes by speaker, and measures how well the
     speaker, the length or the level of a clip alone predicts its class.
+
+    Parameters
+    ----------
+    labels:
+        Rename or merge classes (--labels.furious anger); "" leaves a class out.
     """
     from ..corpora.registry import load_corpus
     from ..evaluation.audit.corpus_check import check as check_corpus
     from ..report.corpora import check_view
 
-    corpus = load_corpus(source)
+    corpus = load_corpus(source, labels)
     with progress() as report:
         found: Check = check_corpus(corpus, report)
     console().print(check_view(found))
