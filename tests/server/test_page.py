@@ -280,7 +280,7 @@ def test_an_error_is_shown_at_its_file(visit):
     expect(page.locator("#files .name").first).to_have_text(name)
     expect(page.locator("#silent-note")).to_be_visible()
     assert page.locator("#files img").count() == 0
-    drop(page, "flat.flac", (DEMO / "flat.flac").read_bytes())
+    drop(page, "lively.flac", (DEMO / "lively.flac").read_bytes())
     expect(page.locator("#files .state").nth(1)).to_contain_text("%")
     expect(page.locator("#silent-note")).to_be_hidden()
 
