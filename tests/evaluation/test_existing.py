@@ -123,9 +123,8 @@ def test_on_another_corpus_it_is_not_marked(corpora, tmp_path):
     assert unknown.title == "open (existing model, not trained here) (speakers unknown)"
 
 
-def test_an_exported_model_has_the_score_of_its_folder(corpus, manifest, tmp_path):
-    config = {"stage2": {"epochs": 1}, "protocol": {"refit": False}}
-    affekt.train(corpus, tmp_path / "model", config=config)
+def test_an_exported_model_has_the_score_of_its_folder(corpus, manifest, tiny_config, tmp_path):
+    affekt.train(corpus, tmp_path / "model", config=tiny_config)
     export_onnx(load_checkpoint(tmp_path / "model"), tmp_path / "model.onnx", int8=False)
     folder, file = (
         affekt.evaluate(manifest, tmp_path / f"run{i}", model=tmp_path / name)
