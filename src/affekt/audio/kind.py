@@ -4,6 +4,7 @@ import re
 from typing import BinaryIO
 
 MAGIC = 600  # bytes by which a recording is recognised
+ASCII = bytes(range(128))
 HEAD = 1 << 16  # bytes by which something else is recognised
 MPEG = rb"\xff[\xe2-\xe5\xf2-\xf5\xfa-\xfd][\x10-\xef]."  # audio frame of layers II and III
 # Beginnings of recordings; "." is any byte.
@@ -80,11 +81,13 @@ def _text_mode(head: bytes) -> str:
     """What a transfer as text has done to a recording; "" if none did."""
     if head.count("\ufffd".encode()) > 32:
         return "replaced bytes by U+FFFD"
-    if len(re.findall(rb"[\x80-\xff]", head)) > 64 and _decoded(head, "utf-8"):
+    if _decoded(head, "utf-8") and len(head.translate(None, ASCII)) > 64:
         return "encoded its bytes as UTF-8"
+    ends = head.count(b"\r\n")
+    if ends <= 7 or head.count(b"\n") > ends:
+        return ""
     # Lines of text in a chunk of its own may end so; they are preceded by a character.
-    lines = len(re.findall(rb"[^ -~\r\n]\r\n", head))
-    return "changed its line ends" if lines > 7 and not re.search(rb"(?<!\r)\n", head) else ""
+    return "changed its line ends" if len(re.findall(rb"[^ -~\r\n]\r\n", head)) > 7 else ""
 
 
 def _decoded(head: bytes, encoding: str) -> str:

@@ -27,7 +27,7 @@ class Level:
         for start in range(0, len(wave), BLOCK):
             block = wave[start : start + BLOCK].astype(np.float64)
             self._sum += float(block.sum())
-            self._squares += float(block @ block)
+            self._squares += float(np.square(block).sum())  # a dot product would start BLAS threads
 
     @property
     def offset(self) -> float:

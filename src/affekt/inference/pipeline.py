@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from heapq import merge
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -30,11 +31,10 @@ from .utterances import (
     PREFETCHED,
     Blocks,
     Decoded,
-    EncodedUtterance,
     Options,
-    classify_utterances,
     encode_blocks,
     encode_utterances,
+    recognise_recordings,
     recognise_utterances,
 )
 
@@ -43,7 +43,7 @@ TOGETHER = 48.0  # s of short recordings that are divided into batches of simila
 Sources = Iterable[tuple[str, Callable[[], Source | Recording]]]  # name, or "", and its opener
 Opened = Recording | Sequence[Blocks] | AudioError  # short; long, by channel; not readable
 Batch = list[tuple[int, Recording]] | tuple[int, Sequence[Blocks] | AudioError]
-Encoded = list[list[EncodedUtterance]]  # the utterances of each recording of a batch
+T = TypeVar("T")
 
 
 def recognise_file(
@@ -96,10 +96,11 @@ def recognise_files(
     Raises:
         AffektError: The statistics are of another encoder.
     """
-    for batch, encoded in _parallel(classifier, _opened(sources, options), options):
+    recognise = partial(recognise_recordings, classifier, options)
+    for batch, results in _parallel(recognise, _opened(sources, options), options):
         if isinstance(batch, list):
-            for (index, recording), utterances in zip(batch, encoded, strict=True):
-                for prediction in classify_utterances(classifier, recording, utterances, options):
+            for (index, _), predictions in zip(batch, results, strict=True):
+                for prediction in predictions:
                     yield index, prediction
             continue
         index, item = batch
@@ -129,7 +130,8 @@ def statistics_of_files(
         because of which it does not count.
     """
     statistics, options = classifier.statistics_of([]), Options(track=track)
-    for batch, encoded in _parallel(classifier, _opened(sources, options), options):
+    encode = partial(encode_utterances, classifier)
+    for batch, encoded in _parallel(encode, _opened(sources, options), options):
         if isinstance(batch, list):
             for (index, _), utterances in zip(batch, encoded, strict=True):
                 own = [one.encoded for one in utterances]
@@ -240,27 +242,29 @@ def _recognise_channels(
 
 
 def _parallel(
-    classifier: Classifier, opened: Iterable[tuple[int, Opened]], options: Options
-) -> Iterator[tuple[Batch, Encoded]]:
-    """Batches in their order, with the encoded utterances of those that hold short recordings.
+    work: Callable[[list[Recording]], list[T]],
+    opened: Iterable[tuple[int, Opened]],
+    options: Options,
+) -> Iterator[tuple[Batch, list[T]]]:
+    """Batches in their order, with the results of those that hold short recordings.
 
     Every core works on a batch of its own on one thread. That is faster than one batch on all
     threads, and several times as fast where another process keeps a core busy.
 
     Args:
-        classifier: The model.
+        work: Results of the recordings of one batch; called in another thread.
         opened: Index of each recording, and the recording.
         options: Its observer is called in this thread.
     """
     threads = torch.get_num_threads()
-    pending: deque[tuple[Batch, Future[Encoded] | None]] = deque()
+    pending: deque[tuple[Batch, Future[list[T]] | None]] = deque()
     with ThreadPoolExecutor(threads, initializer=partial(torch.set_num_threads, 1)) as pool:
         for batch in _together(opened):
             future = None
             if isinstance(batch, list):
                 _show(options, batch)
                 recordings = [recording for _, recording in batch]
-                future = pool.submit(encode_utterances, classifier, recordings)
+                future = pool.submit(work, recordings)
             pending.append((batch, future))
             if len(pending) > threads:
                 first, done = pending.popleft()

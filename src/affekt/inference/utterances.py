@@ -155,7 +155,22 @@ def encode_utterances(
     return [[EncodedUtterance(u.start, next(each)) for u in utterances] for utterances in found]
 
 
-def classify_utterances(
+def recognise_recordings(
+    classifier: Classifier, options: Options, recordings: Sequence[Recording]
+) -> list[list[Prediction]]:
+    """Predictions of the utterances of each of several decoded recordings.
+
+    Raises:
+        AffektError: The statistics are of another encoder.
+    """
+    encoded = encode_utterances(classifier, recordings)
+    return [
+        _classified(classifier, recording, utterances, options)
+        for recording, utterances in zip(recordings, encoded, strict=True)
+    ]
+
+
+def _classified(
     classifier: Classifier,
     recording: Recording,
     utterances: Sequence[EncodedUtterance],
@@ -168,9 +183,6 @@ def classify_utterances(
         recording: The recording.
         utterances: Its utterances, from `encode_utterances`.
         options: How it is recognised.
-
-    Raises:
-        AffektError: The statistics are of another encoder.
     """
     predictions = [
         classifier.classify(encoded, options.statistics).moved(start)
