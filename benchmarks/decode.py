@@ -5,7 +5,7 @@
 Ten minutes of the demo clips, repeated, as stereo at 44.1 kHz (Opus: 48 kHz), decoded block by
 block by affekt and by the command `ffmpeg -i FILE -ac 1 -ar 16000 -f f32le`, one thread each, in
 turn. Processor seconds of the child process, imports and start subtracted (the same command on a
-file of 0.1 s), median of 5. Both resample: affekt with soxr, ffmpeg with swr.
+file of 0.1 s), median of 3. Both resample: affekt with soxr, ffmpeg with swr.
 """
 
 import resource
@@ -20,7 +20,7 @@ import soundfile
 import soxr
 
 ROOT = Path(__file__).parents[1]
-SECONDS, RATE, TURNS = 600, 44_100, 5
+SECONDS, RATE, TURNS = 600, 44_100, 3
 CODINGS = {
     "wav": ["-c:a", "pcm_s16le"], "flac": [], "mp3": ["-b:a", "128k"],
     "opus": ["-c:a", "libopus", "-b:a", "64k"], "m4a": ["-b:a", "128k"],
