@@ -33,13 +33,13 @@ def main(corpora):
         random.Random(0).shuffle(examples)
         examples = examples[:CLIPS]
         recordings = [read(e.path) for e in examples]
-        truth = np.array([e.label for e in examples])
+        labels = np.array([e.label for e in examples])
         spoken = recognizer(recordings)
         found = {
             "whole": np.array([top(p) for p in recognizer.recognise(recordings)]),
             "utterances": np.array([top(p) if p.segments else UNCERTAIN for p in spoken]),
         }
-        cells = [f"{uar(truth, labels):.3f}" for labels in found.values()]
+        cells = [f"{uar(labels, own):.3f}" for own in found.values()]
         same = float(np.mean(found["whole"] == found["utterances"]))
         nobody = sum(not p.segments for p in spoken)
         row = [corpus.name, str(len(examples)), *cells, f"{same:.3f}", str(nobody)]
@@ -51,9 +51,9 @@ def top(prediction):
     return max(prediction.probabilities, key=prediction.probabilities.get)
 
 
-def uar(truth, labels):
+def uar(labels, predicted):
     """Unweighted average recall."""
-    return float(np.mean([np.mean(labels[truth == label] == label) for label in set(truth)]))
+    return float(np.mean([np.mean(predicted[labels == one] == one) for one in set(labels)]))
 
 
 if __name__ == "__main__":

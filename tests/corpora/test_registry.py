@@ -257,6 +257,13 @@ def test_audformat_with_speakers_in_a_table_of_their_own(folder):
     assert {(u.id, u.label, u.speaker, u.gender, u.split) for u in corpus.examples} == {
         ("a.wav", "grief", "s1", "female", ""), ("b.wav", "joy", "s2", "male", "test"),
     }  # fmt: skip
+    database.splits["train"] = audformat.Split("train")
+    database["again"] = audformat.Table(audformat.filewise_index(["b.wav"]), split_id="train")
+    database["again"]["emotion"] = audformat.Column(scheme_id="emotion")
+    database["again"]["emotion"].set(["joy"])
+    database.save(str(folder / "contradictory"))
+    with pytest.raises(CorpusError, match="b.wav is in two splits: test and train"):
+        load_corpus(str(folder / "contradictory"))
     (folder / "b.wav").unlink()
     with pytest.raises(CorpusError, match="1 file missing, the first b.wav"):
         load_corpus(str(folder))

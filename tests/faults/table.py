@@ -1,7 +1,7 @@
 """The table of kinds of files, each with its expected outcome.
 
-`test_decoding` checks where the words of each are, `test_doors` that every way to recognise a file
-gives the outcome.
+`test_decoding` checks where the words of each are, `test_interfaces` that `predict`, Python,
+`batch` and the server give the outcome.
 """
 
 from collections.abc import Callable, Iterator
@@ -65,7 +65,7 @@ UNDECODABLE = {  # what the error says
 
 
 class Kind(NamedTuple):
-    """A kind of file and what every way to recognise it must give.
+    """A kind of file and the outcome that every interface must give.
 
     Attributes:
         name: Unique.

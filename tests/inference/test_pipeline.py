@@ -1,4 +1,4 @@
-"""A file has the same result by every door: command, Python, batch, request and job."""
+"""A file has the same result in every interface: command, Python, batch, request and job."""
 
 import json
 import threading
@@ -59,7 +59,7 @@ def printed(*arguments):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_five_doors_agree(recognizer, folder, tmp_path):
+def test_five_interfaces_agree(recognizer, folder, tmp_path):
     names = ["long.wav", "silent.wav", "short0.wav"]
     archive = tmp_path / "archive"
     archive.mkdir()

@@ -29,7 +29,6 @@ from .source import Source, open_source, read_source
 
 MAX_HOURS = 12.0
 BLOCK = 1 << 14  # samples of each channel decoded at a time
-UNKNOWN_SIZE = 0x7F000000  # bytes; piped WAV and AIFF state this or more (sox: 0x7FFFF000)
 NO_LENGTH = 1 << 62  # samples; libsndfile states more where it does not know
 INSTALL = "pip install 'affekt[media]'"
 DELAY = 0.1  # s that a codec may add to the duration in the header
@@ -250,7 +249,7 @@ class _Sound(soundfile.SoundFile):  # type: ignore[misc]  # it is not typed
         if self.format == "MP3" and self._guessed:
             return 0.0
         cut = re.search(r"(?:data|SSND) *: (\d+) \(should be (\d+)\)", self.extra_info)
-        if cut and int(cut[1]) < UNKNOWN_SIZE:
+        if cut and int(cut[1]) < wav.UNKNOWN_SIZE:
             return self.frames * int(cut[1]) / max(int(cut[2]), 1) / self.samplerate
         return self.frames / self.samplerate if not cut and self.frames < NO_LENGTH else 0.0
 

@@ -3,9 +3,9 @@
 import re
 from typing import BinaryIO
 
-MAGIC = 600  # bytes by which a recording is recognised
+MAGIC = 600  # first bytes that identify a recording
 ASCII = bytes(range(128))
-HEAD = 1 << 16  # bytes by which something else is recognised
+HEAD = 1 << 16  # first bytes that identify anything else
 MPEG = rb"\xff[\xe2-\xe5\xf2-\xf5\xfa-\xfd][\x10-\xef]."  # audio frame of layers II and III
 # Beginnings of recordings; "." is any byte.
 RECORDINGS = (

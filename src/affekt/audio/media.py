@@ -7,21 +7,18 @@ the time stamps of the container: where it has no audio, there is silence.
 import io
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from functools import partial
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
 import av
 import numpy as np
-from av.stream import Disposition
 from numpy.typing import NDArray
 
 from ..errors import AudioError
 from ..plural import counted
-from ..sanitise import printable
 from ..types import Notice
 from . import mp3
+from .container import choose_track, open_container
 from .resampling import Block
 
 JITTER = 0.1  # s between time stamps and samples that mean nothing
@@ -32,7 +29,6 @@ RETRIES = 1000  # errors of the container in a row
 # IndexError: of a packet whose track appeared only after the file was opened.
 ERRORS = (av.FFmpegError, ValueError, IndexError)
 SIZE = 1 << 14  # samples of a block
-NAME = 40  # characters of a track's title
 # Containers with time stamps of their own. FFmpeg computes those of others from the packets.
 TIMED = {"mov", "matroska", "mpegts", "mpeg", "flv", "asf", "ogg", "nut", "rm", "flac"}
 FROM_ZERO = {"mov", "matroska"}  # whose time begins at 0, not at the first packet
@@ -40,7 +36,6 @@ FROM_ZERO = {"mov", "matroska"}  # whose time begins at 0, not at the first pack
 STATED = {"mov", "matroska", "flv", "asf", "avi", "flac", "wav", "w64", "aiff", "caf", "wv", "tta"}
 # Formats of packets and nothing else, of which FFmpeg leaves out bytes without a word.
 BARE = {"aac", "mp3", "ac3", "eac3", "amr", "dts"}
-BOXES = 1000  # boxes of an MP4 file that are looked at
 NEAR = 1 << 20  # bytes after a damaged packet in which the next one is searched
 TAG = re.compile(rb"ID3[\2-\4]|APETAGEX|LYRICSBEGIN|TAG.{125}$", re.DOTALL)
 
@@ -91,20 +86,12 @@ class Media:
     def __init__(
         self, name: str, file: BinaryIO, track: int | None = None, damaged: bool = False
     ) -> None:
-        self.name = name
-        self.warnings: list[Notice] = []
         guessed = mp3.without_length(file)
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
+        self._container = open_container(name, file)
         try:
-            self._container = _opened(file)
-        except (av.FFmpegError, ValueError, EOFError) as error:
-            reason = str(getattr(error, "strerror", None) or error)
-            if _without_index(file):
-                reason = "its index (moov) is missing: the recorder was stopped before it wrote it"
-            raise AudioError(f"{name}: not a recording, or damaged ({reason})") from error
-        try:
-            self._stream = self._choose(track)
+            self._stream, self.warnings = choose_track(name, self._container, track)
         except AudioError:
             self._container.close()
             raise
@@ -158,33 +145,6 @@ class Media:
                 f"first at {first:.2f} s; silence stands there"
             )
             self.warnings.append(Notice("gaps", text))
-
-    def _choose(self, track: int | None) -> av.AudioStream:
-        """The stream of a track, by default the default one."""
-        streams = self._container.streams.audio
-        if not streams:
-            raise AudioError(f"{self.name}: has no audio track")
-        names = [f"{i}{_described(stream)}" for i, stream in enumerate(streams, 1)]
-        if track is None:
-            known = [i for i, s in enumerate(streams) if s.codec_context is not None] or [0]
-            default = [i for i in known if streams[i].disposition & Disposition.default]
-            index = (default or known)[0]
-            if len(streams) > 1:
-                others = ", ".join(name for i, name in enumerate(names) if i != index)
-                text = (
-                    f"tracks: audio track {names[index]} is used, of {len(streams)}; choose "
-                    f"another with --track: {others}"
-                )
-                self.warnings.append(Notice("tracks", text))
-        elif not 1 <= track <= len(streams):
-            raise AudioError(
-                f"{self.name}: has no audio track {track}; its tracks: {', '.join(names)}"
-            )
-        else:
-            index = track - 1
-        if streams[index].codec_context is None:
-            raise AudioError(f"{self.name}: there is no decoder for its audio track {index + 1}")
-        return streams[index]
 
     def _stated(self) -> float:
         """Duration of the track in seconds that the header states, or 0."""
@@ -297,43 +257,6 @@ class Media:
         return packed.reshape(-1, frame.layout.nb_channels).astype(np.float32, copy=False)
 
 
-def _opened(file: BinaryIO) -> av.container.InputContainer:
-    # An open file and no protocols: a playlist must not make us fetch other files.
-    open_file = partial(
-        av.open, mode="r", metadata_errors="replace", options={"protocol_whitelist": ""}
-    )
-    try:
-        return open_file(file)
-    except av.FFmpegError:
-        # FFmpeg refuses a fragmented MP4 that was cut, unless it reads it like a pipe.
-        file.seek(0)
-        with suppress(av.FFmpegError):
-            return open_file(_Pipe(file))
-        raise
-
-
-def _without_index(file: BinaryIO) -> bool:
-    """Whether this is an MP4 or QuickTime file without the box that describes its audio."""
-    position, names, end = 0, set[bytes](), file.seek(0, io.SEEK_END)
-    for _ in range(BOXES):
-        file.seek(min(position, end))
-        head = file.read(16)
-        size, name = int.from_bytes(head[:4], "big"), head[4:8]
-        size = int.from_bytes(head[8:], "big") if size == 1 else size
-        if len(head) < 8 or size < 8:
-            break
-        names.add(name)
-        position += size
-    return b"ftyp" in names and b"moov" not in names
-
-
-class _Pipe:
-    """An open file without positions."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.read = file.read
-
-
 def joined(blocks: Iterable[Block]) -> Iterator[Block]:
     """The same samples in fewer blocks, which are resampled faster."""
     parts: list[Block] = []
@@ -359,10 +282,3 @@ def _silence(seconds: float, rate: float) -> Iterator[Block]:
         size = min(left, SIZE)
         yield Block(rate, np.zeros((size, 1), np.float32))
         left -= size
-
-
-def _described(stream: av.AudioStream) -> str:
-    """Language and title of a track in parentheses; nothing if it has none."""
-    texts = [printable(stream.metadata.get(key, ""))[:NAME] for key in ("language", "title")]
-    texts = [text for text in texts if text not in ("", "und")]
-    return f" ({', '.join(texts)})" if texts else ""

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError
 from .kind import is_recording
+from .wav import UNKNOWN_SIZE
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE  # tags of a WAV format
 TYPES = {(PCM, 16): "int16", (PCM, 32): "int32", (FLOAT, 32): "float32", (FLOAT, 64): "float64"}
-UNKNOWN_SIZE = 0x7F000000  # bytes; a WAV file whose length was not known states 0, this or more
-MAGIC = 12  # bytes by which a file is told from samples
-# Beginnings of files that samples hardly have.
+HEAD = 12  # first bytes, which show whether the stream is a file or raw samples
+# Beginnings of files with which raw samples hardly begin.
 FILES = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"\x1aE\xdf\xa3")
 
 
@@ -47,7 +47,7 @@ def read_samples(
     Raises:
         AudioError: The stream is a file of another format.
     """
-    head = stream.read(MAGIC)
+    head = stream.read(HEAD)
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
         form, size = _wav_header(stream)
         return form, _blocks(stream, form, seconds, b"", size)

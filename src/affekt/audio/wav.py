@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 CHUNK = struct.Struct("<4sI")
 LARGEST = 0xFFFFFFFE  # bytes of a chunk
+UNKNOWN_SIZE = 0x7F000000  # bytes; piped WAV and AIFF state this or more (sox: 0x7FFFF000)
 
 
 def missing_size(file: BinaryIO) -> tuple[int, bytes] | None:

@@ -93,14 +93,13 @@ def _audformat(root: Path) -> list[Example]:
     if scheme is None:
         raise CorpusError(f"{root}: db.yaml has no labels of a scheme named emotion or label")
     frame = audformat.utils.to_segmented_index(database.get(scheme, ["speaker", "gender"]))
-    split = {
-        part: SPLITS[database.splits[name].type]
-        for name in database.splits
-        if database.splits[name].type in SPLITS
-        for part in map(
-            _part, audformat.utils.to_segmented_index(database.get(scheme, splits=[name])).index
-        )
-    }
+    split: dict[tuple[str, float, float | None], str] = {}
+    for name in database.splits:
+        kind = SPLITS.get(database.splits[name].type, "")
+        rows = audformat.utils.to_segmented_index(database.get(scheme, splits=[name]))
+        for part in map(_part, rows.index) if kind else ():
+            if split.setdefault(part, kind) != kind:
+                raise CorpusError(f"{root}: {part[0]} is in two splits: {split[part]} and {kind}")
     examples = []
     for index, row in frame.astype(object).where(frame.notna(), "").iterrows():
         file, start, end = part = _part(index)

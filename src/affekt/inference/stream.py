@@ -137,8 +137,8 @@ class Stream:
 
     def _speaks(self, end: int) -> bool:
         """Whether the segment that ends at a sample has speech."""
-        frames = (i - self._first_frame for i in (self._frame_of_segment(end), end // FRAME))
-        return any(self._speech[slice(*frames)])
+        first = self._frame_of_segment(end) - self._first_frame
+        return any(self._speech[first : end // FRAME - self._first_frame])
 
     def _segments(self, ends: Sequence[int]) -> list[Segment]:
         """The segments that end at these samples of the stream."""

@@ -126,19 +126,19 @@ def check(name, outcome):
     return bool(right) or f"{name}: {outcome}"
 
 
-def test_every_way_gives_the_outcomes_of_the_table(files, tmp_path):
-    doors = {
+def test_every_interface_gives_the_outcomes_of_the_table(files, tmp_path):
+    interfaces = {
         "predict": by_predict(files),
         "Python": by_python(files),
         "batch": by_batch(files),
         "server": by_server(files, tmp_path / "state"),
     }
-    outcomes = {door: dict(found) for door, found in doors.items()}
+    outcomes = {name: dict(found) for name, found in interfaces.items()}
     if TABLE:
         write_table(Path(TABLE), outcomes)
     different = {
-        f"{door}: {result}"
-        for door, found in outcomes.items()
+        f"{interface}: {result}"
+        for interface, found in outcomes.items()
         for name, outcome in found.items()
         if (result := check(name, outcome)) is not True
     }
@@ -148,17 +148,17 @@ def test_every_way_gives_the_outcomes_of_the_table(files, tmp_path):
 
 
 def write_table(path, outcomes):
-    """Write what each way gave for each kind as Markdown."""
+    """Write the outcome of each kind in each interface as Markdown."""
     lines = [
         "# Kinds of files", "", "Every kind is made by a script of `tests/faults` and recognised",
         "by `predict`, Python, `batch` and the server. `make faults` writes this table.", "",
-        f"{len(KINDS)} kinds. Left out: pipes can be read once, so that `predict` alone gets them;",
-        "`batch` leaves out what is no recording by name or first bytes.", "",
+        f"{len(KINDS)} kinds. Not tested: pipes, which can be read once, except by `predict`;",
+        "files that `batch` does not list, since name and first bytes are of no recording.", "",
         f"| kind | expected | {' | '.join(outcomes)} |", "|---" * (2 + len(outcomes)) + "|",
     ]  # fmt: skip
     for name, kind in KINDS.items():
         cells = [
-            "left out" if name not in found
+            "not tested" if name not in found
             else "as expected" if check(name, found[name]) is True else "**different**"
             for found in outcomes.values()
         ]  # fmt: skip
