@@ -3,6 +3,7 @@ what is missing.
 """
 
 import re
+import subprocess
 import sys
 
 import numpy as np
@@ -12,7 +13,7 @@ from affekt import AudioError
 from affekt.audio import decoding
 from affekt.audio.recording import from_array
 from faults import damaged
-from faults.damaged import RATE, SECONDS, SPEECH
+from faults.damaged import RATE, SECONDS, SPEECH, by_libsndfile
 from faults.table import DECODED, TRUNCATED, UNDECODABLE
 
 
@@ -42,6 +43,14 @@ def test_channels_that_cancel_are_a_warning(tmp_path):
     codes = [w.code for w in from_array(np.stack([SPEECH, -0.9 * SPEECH], 1), RATE).warnings]
     assert codes == ["antiphase"]
     assert not from_array(np.stack([SPEECH, 0 * SPEECH], 1), RATE).warnings
+
+
+@pytest.mark.parametrize("rates", [(24_000, 16_000), (24_000, 16_000, 24_000)])
+def test_channels_that_cancel_in_one_part_are_one_warning(rates):
+    sides = {24_000: -SPEECH, 16_000: SPEECH}
+    parts = [by_libsndfile("MP3", wave=np.stack([SPEECH, sides[r]], 1), rate=r) for r in rates]
+    codes = [w.code for w in decoding.read(b"".join(parts)).warnings]
+    assert codes == ["antiphase"]
 
 
 CONTAINERS = [("mp4", "aac"), ("matroska", "aac"), ("webm", "libopus"), ("mpegts", "aac")]
@@ -114,3 +123,39 @@ def test_without_pyav_a_warning_names_what_decodes_the_rest(maker, seconds, tmp_
 def test_tags_at_the_end_are_not_decoded_again(maker, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     assert decoding.read(maker(tmp_path)).warnings == ()
+
+
+QUIET = """
+import ctypes, os, sys, threading
+sys.modules["av"] = None
+from affekt.audio import decoding
+from affekt.audio.quiet import quiet
+
+for path in sys.argv[1:]:
+    decoding.read(path)
+perror = ctypes.CDLL(None).perror  # prints as libmpg123 does
+with quiet():
+    perror(b"discarded")
+    thread = threading.Thread(target=print, args=["of Python"], kwargs={"file": sys.stderr})
+    thread.start()
+    thread.join()
+    with quiet():
+        child = os.fork()
+    if not child:
+        perror(b"of a process")
+        os._exit(0)
+os.waitpid(child, 0)
+perror(b"later")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of the C library of Linux")
+def test_without_pyav_no_line_of_libmpg123_is_on_standard_error(tmp_path):
+    mp3, rng = by_libsndfile("MP3"), np.random.default_rng(0)
+    damage = [mp3[:9000] + mp3[9100:], mp3[:9000] + rng.bytes(3000)]
+    files = [damaged.joined_mp3_with_xing_header(tmp_path), damaged.mp3_with_zeros(tmp_path)]
+    files += [damaged.written(tmp_path, f"{i}.mp3", data) for i, data in enumerate(damage)]
+    command = [sys.executable, "-c", QUIET, *files]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    lines = [line.partition(":")[0] for line in done.stderr.splitlines()]
+    assert (done.returncode, lines) == (0, ["of Python", "of a process", "later"])

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..errors import AudioError, TooLongError
 from ..types import Notice
 from . import mp3, ogg, wav
+from .quiet import quiet
 from .recording import Recording, make_recording
 from .resampling import Block, Resampler, Wave
 from .segmentation import SAMPLE_RATE
@@ -31,6 +32,7 @@ MAX_HOURS = 12.0
 BLOCK = 1 << 14  # samples of each channel decoded at a time
 NO_LENGTH = 1 << 62  # samples; libsndfile states more where it does not know
 INSTALL = "pip install 'affekt[media]'"
+STOPPED = "decoding stopped at a damaged place"
 DELAY = 0.1  # s that a codec may add to the duration in the header
 
 
@@ -109,7 +111,7 @@ class Decoder:
     def _blocks(self, file: BinaryIO) -> Iterator[Block]:
         """Blocks of libsndfile; of PyAV from where libsndfile stops too early."""
         position, fault = 0.0, ogg.fault(file)
-        # The library that reads MP3 for libsndfile prints what it notices.
+        # The library that reads MP3 for libsndfile stops at damage.
         if self.track not in (None, 1) or ((fault or mp3.is_mp3(file)) and _media()):
             yield from self._by_pyav(file, fault)
             return
@@ -121,7 +123,8 @@ class Decoder:
                     yield Block(sound.samplerate, block)
                     position += len(block) / sound.samplerate
                 if sound.format in ("MP3", "FLAC") and mp3.audio_follows(file):
-                    fault = ogg.JOINED
+                    early = position < 0.99 * self.promised - DELAY
+                    fault = STOPPED if early else ogg.JOINED
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
             fault = str(error)
         if fault:
@@ -168,11 +171,13 @@ class Decoder:
         """Blocks at 16 kHz, of one channel; missing audio is noted in `warnings`."""
         resampler: Resampler | None = None
         seconds = 0.0  # before those of the resampler
+        warnings: list[Notice] = []  # of parts at other sampling rates before it
         for rate, samples in blocks:
             if not resampler or rate != resampler.sampling_rate:
                 if resampler:
                     yield resampler.close()
                     seconds += resampler.seconds
+                    warnings += resampler.warnings()
                 resampler = Resampler(self.name, rate, self.channel)
             longest = max(self.promised, seconds + resampler.seconds + len(samples) / rate)
             if longest > MAX_HOURS * 3600:
@@ -183,7 +188,7 @@ class Decoder:
         if not resampler or not seconds + resampler.seconds:
             raise AudioError(f"{self.name}: has no samples")
         yield resampler.close()
-        self.warnings += resampler.warnings()
+        self.warnings += dict.fromkeys((*warnings, *resampler.warnings()))
         seconds += resampler.seconds
         if seconds < 0.99 * self.promised - DELAY:
             text = f"truncated: {seconds:.2f} s of the {self.promised:.2f} s that its header states"
@@ -233,7 +238,8 @@ class _Sound(soundfile.SoundFile):  # type: ignore[misc]  # it is not typed
         file.seek(0)
         plain = isinstance(file, io.FileIO) and os.name == "posix" and not size
         target = wav.Patched(file, *size) if size else file
-        super().__init__(file.fileno() if plain else target, closefd=False)
+        with quiet():
+            super().__init__(file.fileno() if plain else target, closefd=False)
 
     def seekable(self) -> bool:
         """Whether to seek after each block."""
@@ -257,7 +263,11 @@ class _Sound(soundfile.SoundFile):  # type: ignore[misc]  # it is not typed
         """Blocks ``(samples, channels)``."""
         # What follows a FLAC stream is an error to its decoder; MP3 may only guess its length.
         left = self.frames if self.format != "MP3" else NO_LENGTH
-        while left and len(block := self.read(min(BLOCK, left), dtype="float32", always_2d=True)):
+        while left:
+            with quiet():
+                block = self.read(min(BLOCK, left), dtype="float32", always_2d=True)
+            if not len(block):
+                break
             yield block
             left -= len(block)
 
