@@ -21,6 +21,7 @@ RATE = 16_000
 SPEECH = soundfile.read(ROOT / "demo/mixed.flac", dtype="float32")[0]
 SECONDS = len(SPEECH) / RATE
 DAMAGE = 3000  # bytes set to zero
+LIST = b"LIST" + struct.pack("<I", 9000) + b"INFO" + bytes(8996)
 
 Maker = Callable[[Path], Path]
 
@@ -148,6 +149,30 @@ def flac_without_length(folder: Path) -> Path:
 
 def wav_of_a_killed_recorder(folder: Path) -> Path:
     return written(folder, "killed.wav", with_data_size(by_libsndfile("WAV"), 0))
+
+
+def with_little_stated(kind: str) -> bytes:
+    """A file whose header states 1000 bytes of audio, as its recorder wrote it at the beginning."""
+    data = by_libsndfile(kind, "PCM_16")
+    order = "<" if kind == "WAV" or data[:4] == b"dns." else ">"
+    at = 8 if kind == "AU" else data.index({"WAV": b"data", "AIFF": b"SSND"}[kind]) + 4
+    return data[:at] + struct.pack(order + "I", 1000) + data[at + 4 :]
+
+
+def wav_of_a_recorder_killed_later(folder: Path) -> Path:
+    return written(folder, "later.wav", with_little_stated("WAV") + LIST)
+
+
+def aiff_of_a_recorder_killed_later(folder: Path) -> Path:
+    return written(folder, "later.aiff", with_little_stated("AIFF"))
+
+
+def au_of_a_recorder_killed_later(folder: Path) -> Path:
+    return written(folder, "later.au", with_little_stated("AU"))
+
+
+def joined_wav(folder: Path) -> Path:
+    return written(folder, "joined.wav", by_libsndfile("WAV") + LIST + by_libsndfile("WAV"))
 
 
 def wav_of_a_pipe(folder: Path) -> Path:

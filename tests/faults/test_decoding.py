@@ -35,6 +35,22 @@ def test_decoding_to_the_end(maker, tmp_path):
     assert tuple(w.code for w in recording.warnings) == codes
 
 
+TAILS = {
+    "chunk": damaged.LIST,
+    "chunk-cut": damaged.LIST[:5000],
+    "chunk-of-another-name": b"abcd" + damaged.LIST[4:],
+    "tag": b"ID3\4\0\0" + bytes(range(128)) * 40,
+    "padding": bytes(9000),
+    "few-bytes": b"abc" * 1000,
+}
+
+
+@pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS)
+def test_what_follows_the_audio_of_a_wav_is_not_audio(tail):
+    recording = decoding.read(by_libsndfile("WAV") + tail)
+    assert (recording.seconds, recording.warnings) == (SECONDS, ())
+
+
 def test_channels_that_cancel_are_a_warning(tmp_path):
     path = damaged.antiphase_wav(tmp_path)
     (warning,) = decoding.read(path).warnings[1:]

@@ -116,15 +116,23 @@ class Decoder:
             yield from self._by_pyav(file, fault)
             return
         try:
-            with _Sound(file) as sound:
-                self.sampling_rate, self.channels = sound.samplerate, sound.channels
-                self.promised = sound.promised
-                for block in sound.to_end():
-                    yield Block(sound.samplerate, block)
-                    position += len(block) / sound.samplerate
-                if sound.format in ("MP3", "FLAC") and mp3.audio_follows(file):
-                    early = position < 0.99 * self.promised - DELAY
-                    fault = STOPPED if early else ogg.JOINED
+            for part in wav.parts(file):
+                with _Sound(part) as sound:
+                    if not position:
+                        self.sampling_rate, self.channels = sound.samplerate, sound.channels
+                    self.promised = sound.promised and position + sound.promised
+                    for block in sound.to_end():
+                        yield Block(sound.samplerate, block)
+                        position += len(block) / sound.samplerate
+                    if sound.understated:
+                        text = (
+                            f"damaged: its header states {sound.understated:.2f} s of audio, but "
+                            "more follows, which is decoded too"
+                        )
+                        self.warnings.append(Notice("damaged", text))
+                    if sound.format in ("MP3", "FLAC") and mp3.audio_follows(file):
+                        early = position < 0.99 * self.promised - DELAY
+                        fault = STOPPED if early else ogg.JOINED
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
             fault = str(error)
         if fault:
@@ -230,16 +238,21 @@ class _Sound(soundfile.SoundFile):  # type: ignore[misc]  # it is not typed
 
     Seeking after each block, as the base class does, fails at the end of a FLAC file without a
     length.
+
+    Attributes:
+        understated: Duration in seconds that the header states, if more audio follows; else 0.
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        size = wav.missing_size(file)
+        wrong = wav.correction(file)
         self._guessed = mp3.without_length(file)
         file.seek(0)
-        plain = isinstance(file, io.FileIO) and os.name == "posix" and not size
-        target = wav.Patched(file, *size) if size else file
+        plain = isinstance(file, io.FileIO) and os.name == "posix" and not wrong
+        target = wav.Patched(file, wrong.position, wrong.data) if wrong else file
         with quiet():
             super().__init__(file.fileno() if plain else target, closefd=False)
+        stated = wrong.stated if wrong else 0.0
+        self.understated = stated * self.frames / self.samplerate
 
     def seekable(self) -> bool:
         """Whether to seek after each block."""
