@@ -325,7 +325,7 @@ def marked(split=""):
          "files with several labels: 1, in 2 rows",
          "line 2: s1_anger_0.wav 'anger', line 38: link.wav 'sadness'"),
         ([*marked()[:-1], marked()[-1] | {"speaker": ""}], "rows without a speaker: 1 of 36",
-         "s6_sadness_1.wav"),
+         "line 37 s6_sadness_1.wav"),
     ],
 )  # fmt: skip
 def test_a_dangling_or_contradictory_split_is_a_finding(recordings, rows, text, evidence):
@@ -379,6 +379,30 @@ def test_dangling_and_contradictory_rows_of_a_fold_table_are_findings(recordings
     assert texts["folds without a train part: 1 of 4"] == ["9"]
     [named] = texts["files with several labels: 1, in 3 rows"]
     assert named.startswith("line 5: s1_neutral_1.wav 'fear', line 41: s1_neutral_1.wav 'neutral'")
+
+
+@pytest.mark.parametrize("of_folds", [False, True])
+def test_rows_with_an_empty_or_wrong_cell_are_findings_and_the_others_are_audited(
+    recordings, of_folds
+):
+    rows = [r | {"start": "", "end": ""} for r in (clean() if of_folds else marked())]
+    rows[0] |= {"label": ""}
+    rows[2] |= {"path": "nan"}
+    rows[3] |= {"start": "one"}
+    rows[4] |= {"speaker": " "}
+    rows[7] |= {"speaker": "s3"}  # of s2
+    findings = manifest_audit(recordings / "empty.csv", rows)
+    number = len(rows)
+    texts = {f.text: f.evidence for f in findings if f.severity == "serious"}
+    assert texts[f"rows without a label: 1 of {number}"] == ["line 2 s1_anger_0.wav"]
+    assert texts[f"rows without a path: 1 of {number}"] == ["line 4"]
+    [fault] = texts[f"rows with contradictory labels or wrong times: 1 of {number}"]
+    assert fault.startswith("line 5: start 'one' or end '' is not a time")
+    assert texts[f"rows without a speaker: 1 of {number - 3}"] == ["line 6 s1_sadness_0.wav"]
+    assert any(text.startswith("files with several speakers") for text in texts) == of_folds
+    assert affekt("audit", recordings / "empty.csv").returncode == 1
+    with pytest.raises(AffektError, match="line 4: path is empty"):
+        load_corpus(recordings / "empty.csv")
 
 
 def test_a_sound_split_has_nothing_and_a_missing_mark_is_noted(recordings):

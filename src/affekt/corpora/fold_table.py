@@ -13,7 +13,7 @@ from ..plural import counted
 from ..types import Example, part_name
 from .corpus import Corpus
 from .manifest import COLUMNS as MANIFEST
-from .manifest import local_path, part_times, text
+from .manifest import Listed, local_path, part_times, text, times_or_fault
 from .matching import Times, match_paths
 from .parts import overlapping
 from .splits import Fold, FoldTable
@@ -35,6 +35,7 @@ class _Row(NamedTuple):
     label: str = ""
     speaker: str = ""
     text: str = ""
+    fault: str = ""  # what is wrong with the times
 
 
 def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
@@ -56,6 +57,8 @@ def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
     """
     rows = list(_emobox(path) if path.is_dir() else _table(path))
     for row in rows:
+        if row.fault:
+            raise CorpusError(f"{row.where}: {row.fault}")
         if row.part not in ("", *PARTS.values()):
             raise CorpusError(f"{row.where}: part {row.part!r}; use train, val or test")
     times = {row.where: row.times for row in rows if row.times}
@@ -76,7 +79,7 @@ def with_fold_table(corpus: Corpus, path: Path) -> Corpus:
     return replace(corpus, notes=tuple(notes), fold_table=table)
 
 
-def listed(path: Path) -> Iterator[tuple[str, Example]]:
+def listed(path: Path) -> Iterator[tuple[str, Listed]]:
     """The rows of a table that has labels and speakers itself, for an audit.
 
     Args:
@@ -84,7 +87,7 @@ def listed(path: Path) -> Iterator[tuple[str, Example]]:
             ``text``. A recording may be listed more than once: an audit looks for that.
 
     Yields:
-        The fold of a row, and the example with its part as `Example.split`; part and file are
+        The fold of a row, and the row with its part as `Example.split`; cells, part and file are
         unchecked.
 
     Raises:
@@ -104,7 +107,7 @@ def listed(path: Path) -> Iterator[tuple[str, Example]]:
             end=end,
             where=row.where,
         )
-        yield row.fold, example
+        yield row.fold, Listed(example, row.fault)
 
 
 def _table(path: Path, required: Sequence[str] = ("path", "fold")) -> Iterator[_Row]:
@@ -116,8 +119,10 @@ def _table(path: Path, required: Sequence[str] = ("path", "fold")) -> Iterator[_
         where = f"{path}, line {line}"
         value = {c: text(cells.get(name)) if name else "" for c, name in names.items()}
         part = value["part"].lower()
-        start, end = names["start"], names["end"]
-        times = part_times(where, cells.get(start), cells.get(end)) if start and end else None
+        times, fault = None, ""
+        if (start := names["start"]) and (end := names["end"]):
+            first, last, fault = times_or_fault(cells.get(start), cells.get(end))
+            times = first, last
         yield _Row(
             where,
             value["path"],
@@ -127,6 +132,7 @@ def _table(path: Path, required: Sequence[str] = ("path", "fold")) -> Iterator[_
             value["label"],
             value["speaker"],
             value["text"],
+            fault,
         )
 
 

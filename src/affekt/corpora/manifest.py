@@ -17,7 +17,7 @@ from ..plural import counted
 from ..types import Example, part_name
 from .parts import part_fault, seconds
 from .published import LoadedExamples
-from .tables import Row, find_column, read_table
+from .tables import find_column, read_table
 
 COLUMNS = {  # our name: accepted names, among them those of Hugging Face and audformat
     "path": ("path", "file_name", "file"),
@@ -50,8 +50,12 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
     examples, absent = [], []
     first_line: dict[tuple[Path, str], int] = {}
     spelling: dict[Path, str] = {}  # one path for each file, so that its parts are of one file
-    rows = list(_rows(path, speaker_needed=speaker_needed, closed_test=closed_test))
-    for line, example, _ in rows:
+    rows = list(listed(path, speaker_needed=speaker_needed))
+    _refuse_empty(path, rows, speaker_needed=speaker_needed, closed_test=closed_test)
+    for line, row in rows:
+        example = row.example
+        if row.fault:
+            raise CorpusError(f"{example.where}: {row.fault}")
         if example.split not in SPLITS:
             raise CorpusError(
                 f"{example.where}: unknown split {example.split!r}; use train, val or test"
@@ -69,44 +73,35 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
         windows = PureWindowsPath(absent[0])
         hint = "; make paths relative to the table" if windows.drive else ""
         raise CorpusError(f"{path}: {len(absent)} of {files} missing, the first {absent[0]}{hint}")
-    blanks = sum(row.blanks for row in rows)
+    blanks = sum(row.blanks for _, row in rows)
     note = f"{path.name}: blanks around the label ignored in {counted(blanks, 'row')}"
     return LoadedExamples(examples, [note] if blanks else [])
 
 
-def listed(
-    path: Path, *, speaker_needed: bool = True, closed_test: bool = False
-) -> Iterator[tuple[int, Example]]:
-    """The rows of a manifest with their line numbers; split, repetition and file are unchecked.
-
-    Args:
-        path: The file.
-        speaker_needed: Whether a row without a speaker is an error.
-        closed_test: Whether rows of the test part may lack a label.
-
-    Raises:
-        CorpusError: The table cannot be read, a column or a value is missing, or the times of a
-            part are wrong.
-    """
-    for line, example, _ in _rows(path, speaker_needed=speaker_needed, closed_test=closed_test):
-        yield line, example
-
-
-class _Row(NamedTuple):
-    """One row of a manifest.
+class Listed(NamedTuple):
+    """One row of a manifest or a fold table, as it stands there.
 
     Attributes:
-        line: Its line in the file.
         example: Its content.
+        fault: What is wrong with its label or times; "" if nothing is.
         blanks: Whether there are blanks around the label.
     """
 
-    line: int
     example: Example
-    blanks: bool
+    fault: str = ""
+    blanks: bool = False
 
 
-def _rows(path: Path, *, speaker_needed: bool, closed_test: bool) -> Iterator[_Row]:
+def listed(path: Path, *, speaker_needed: bool = True) -> Iterator[tuple[int, Listed]]:
+    """The rows of a manifest with their line numbers; cells, split and file are unchecked.
+
+    Args:
+        path: The file.
+        speaker_needed: Whether it must have a column with the speaker.
+
+    Raises:
+        CorpusError: The table cannot be read, or a column is missing.
+    """
     columns, rows = read_table(path)
     names = {c: name for c in COLUMNS if (name := find_column(path, columns, COLUMNS[c]))}
     required = ("path", "label", "speaker") if speaker_needed else ("path", "label")
@@ -116,48 +111,56 @@ def _rows(path: Path, *, speaker_needed: bool, closed_test: bool) -> Iterator[_R
         )
     if ("start" in names) != ("end" in names):
         raise CorpusError(f"{path}: of start and end only one; parts of files need both columns")
-    _refuse_two_labels(path, columns, rows)
-    empty: dict[str, list[int]] = defaultdict(list)
+    found = (find_column(path, columns, [name]) for name in COLUMNS["label"])
+    label_columns = [name for name in found if name]
     for line, row in rows:
-        value = {column: text(row.get(name)) for column, name in names.items()}
-        split = value.get("split", "").lower()
-        for column in required:
-            if not value[column] and not (closed_test and split == "test" and column == "label"):
-                empty[column].append(line)
-    if empty:
-        raise CorpusError(f"{path}, {'; '.join(_empty(c, own) for c, own in empty.items())}")
-    for line, row in rows:
-        yield _row(path, line, row, names)
+        cells = {column: row.get(name) for column, name in names.items()}
+        value = {column: text(cells.get(column)) for column in COLUMNS}
+        start, end, fault = times_or_fault(cells.get("start"), cells.get("end"))
+        if len({text(row.get(name)) for name in label_columns}) > 1:
+            both = " and ".join(label_columns)
+            fault = f"the columns {both} differ; delete or rename the one that is not the label"
+        file = local_path(path.parent, value["path"])
+        example = Example(
+            file + part_name(start, end),
+            str(path.parent / file),
+            value["label"],
+            value["speaker"],
+            value["gender"],
+            value["split"].lower(),
+            value["text"],
+            start=start,
+            end=end,
+            where=f"{path}, line {line}",
+        )
+        label = cells["label"]
+        yield line, Listed(example, fault, isinstance(label, str) and label != label.strip())
 
 
-def _row(path: Path, line: int, row: Row, names: dict[str, str]) -> _Row:
-    """Read one row.
+def _refuse_empty(
+    path: Path, rows: Sequence[tuple[int, Listed]], *, speaker_needed: bool, closed_test: bool
+) -> None:
+    """Refuse rows without a path, a label or a speaker.
 
     Args:
         path: The manifest.
-        line: Line of the row.
-        row: The row.
-        names: Columns of the table by our names.
+        rows: Its rows.
+        speaker_needed: As of `load`.
+        closed_test: As of `load`.
+
+    Raises:
+        CorpusError: There are such rows.
     """
-    where = f"{path}, line {line}"
-    cells = {column: row.get(name) for column, name in names.items()}
-    value = {column: text(cells.get(column)) for column in COLUMNS}
-    start, end = part_times(where, cells.get("start"), cells.get("end"))
-    file = local_path(path.parent, value["path"])
-    example = Example(
-        file + part_name(start, end),
-        str(path.parent / file),
-        value["label"],
-        value["speaker"],
-        value["gender"],
-        value["split"].lower(),
-        value["text"],
-        start=start,
-        end=end,
-        where=where,
-    )
-    label = cells["label"]
-    return _Row(line, example, isinstance(label, str) and label != label.strip())
+    empty: dict[str, list[int]] = defaultdict(list)
+    for line, (example, *_) in rows:
+        if not example.file:
+            empty["path"].append(line)
+        if not example.label and not (closed_test and example.split == "test"):
+            empty["label"].append(line)
+        if not example.speaker and speaker_needed:
+            empty["speaker"].append(line)
+    if empty:
+        raise CorpusError(f"{path}, {'; '.join(_empty(c, own) for c, own in empty.items())}")
 
 
 def text(value: Any) -> str:
@@ -179,16 +182,23 @@ def part_times(where: str, start: Any, end: Any) -> tuple[float, float | None]:
     Raises:
         CorpusError: One is not a time, or they are no part of a file.
     """
-    try:
-        first, last = seconds(start) or 0.0, seconds(end)
-    except ValueError as error:
-        raise CorpusError(
-            f"{where}: start {start!r} or end {end!r} is not a time in seconds; rename the columns "
-            "if they are not the times of a part"
-        ) from error
-    if fault := part_fault(first, last):
+    first, last, fault = times_or_fault(start, end)
+    if fault:
         raise CorpusError(f"{where}: {fault}")
     return first, last
+
+
+def times_or_fault(start: Any, end: Any) -> tuple[float, float | None, str]:
+    """As `part_times`, with what is wrong in place of an error; "" if nothing is."""
+    try:
+        first, last = seconds(start) or 0.0, seconds(end)
+    except ValueError:
+        fault = (
+            f"start {start!r} or end {end!r} is not a time in seconds; rename the columns if they "
+            "are not the times of a part"
+        )
+        return 0.0, None, fault
+    return first, last, part_fault(first, last)
 
 
 def local_path(folder: Path, path: str) -> str:
@@ -202,19 +212,3 @@ def _empty(column: str, lines: Sequence[int]) -> str:
     shown = ", ".join(map(str, lines[:SHOWN]))
     more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
     return f"line{'s' if len(lines) > 1 else ''} {shown}{more}: {column} is empty"
-
-
-def _refuse_two_labels(path: Path, columns: Sequence[str], rows: Sequence[tuple[int, Row]]) -> None:
-    """Refuse two columns of labels that differ, such as numbers and names.
-
-    Raises:
-        CorpusError: There are two.
-    """
-    found = (find_column(path, columns, [name]) for name in COLUMNS["label"])
-    names = [name for name in found if name]
-    for line, row in rows:
-        if len({text(row.get(name)) for name in names}) > 1:
-            raise CorpusError(
-                f"{path}, line {line}: the columns {' and '.join(names)} differ; delete or rename "
-                "the one that is not the label"
-            )

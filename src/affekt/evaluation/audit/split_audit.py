@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...corpora import fold_table, manifest
+from ...corpora.manifest import Listed
 from ...corpora.parts import overlap_groups
 from ...corpora.registry import check_labels
 from ...corpora.splits import Fold
@@ -27,22 +28,18 @@ def read_manifest(path: Path) -> tuple[tuple[Example, ...], list[Finding]]:
         and on contradictions.
 
     Raises:
-        CorpusError: The table cannot be read or is empty, or a column, a path or a label is
-            missing.
+        CorpusError: The table cannot be read or is empty, or a column is missing.
     """
-    rows = [example for _, example in manifest.listed(path, speaker_needed=False)]
+    rows = [row for _, row in manifest.listed(path, speaker_needed=False)]
     present, findings = _usable(path, rows)
     files = [[replace(e, path=own[0].path) for e in own] for own in _by_file(present)]
-    findings += [
-        *_contradictions([group for own in files for group in _by_audio(own)], UNIQUE),
-        *_without_speaker(present),
-    ]
+    findings += _contradictions([group for own in files for group in _by_audio(own)], UNIQUE)
     try:
-        check_labels(path.name, rows)
+        check_labels(path.name, [row.example for row in rows if row.example.label])
     except CorpusError as error:
         findings.append(Finding("label", "serious", str(error)))
     examples = {e.where: e for own in (present, *files) for e in own}
-    return tuple(map(_with_speaker, examples.values())), findings
+    return tuple(examples.values()), findings
 
 
 def read_fold_table(path: Path) -> tuple[list[Fold], list[Finding]]:
@@ -55,12 +52,14 @@ def read_fold_table(path: Path) -> tuple[list[Fold], list[Finding]]:
     Raises:
         CorpusError: The table cannot be read or is empty, or a column is missing.
     """
-    rows = list(fold_table.listed(path))
-    present, findings = _usable(path, [example for _, example in rows])
+    listed = list(fold_table.listed(path))
+    present, findings = _usable(path, [row for _, row in listed])
     files = [group for own in _by_file(present) for group in _by_audio(own)]
     findings += _contradictions(files, ("label", "speaker"))
-    usable = {e.where for e in present}
-    folds = fold_table.folds_of([(fold, e) for fold, e in rows if e.where in usable])
+    fold_of = {row.example.where: fold for fold, row in listed}
+    findings += _rows_without("split", "fold", [e for e in present if not fold_of[e.where]], listed)
+    rows = [(fold_of[e.where], e) for e in present if fold_of[e.where]]
+    folds = fold_table.folds_of(rows)
     for part in ("train", "test"):
         if empty := [name for name, fold in folds.items() if not getattr(fold, part)]:
             text = f"folds without a {part} part: {len(empty)} of {len(folds)}"
@@ -101,20 +100,57 @@ def _class_findings(training: Mapping[str, int], test: Mapping[str, int]) -> Ite
         yield Finding("split", "note", text, lacking[:EVIDENCE])
 
 
-def _usable(path: Path, rows: Sequence[Example]) -> tuple[list[Example], list[Finding]]:
-    """The rows with a known part and an existing file, and findings on the others.
+def _usable(path: Path, rows: Sequence[Listed]) -> tuple[list[Example], list[Finding]]:
+    """The rows with all that is needed and an existing file, and findings on the others.
+
+    Of these rows, those without a speaker are of a speaker of their own.
 
     Raises:
         CorpusError: The table has no rows.
     """
     if not rows:
         raise CorpusError(f"{path}: no rows")
-    known = [e for e in rows if e.split in manifest.SPLITS]
+    faulty = [f"{_line(row.example)}: {row.fault}" for row in rows if row.fault]
+    sound = [row.example for row in rows if not row.fault]
+    pathless = [e for e in sound if not e.file]
+    unlabelled = [e for e in sound if e.file and not e.label]
+    complete = [e for e in sound if e.file and e.label]
+    known = [e for e in complete if e.split in manifest.SPLITS]
     present = [e for e in known if Path(e.path).is_file()]
-    return present, [
-        *_refused("split", "rows with an unknown split", rows, known),
+    findings = [
+        *_rows_without("recording", "path", pathless, rows),
+        *_rows_without("label", "label", unlabelled, rows),
+        *_refused("split", "rows with an unknown split", complete, known),
         *_refused("recording", "rows whose file does not exist", known, present),
     ]
+    if faulty:
+        text = f"rows with contradictory labels or wrong times: {len(faulty)} of {len(rows)}"
+        findings.insert(0, Finding("label", "serious", text, faulty[:EVIDENCE]))
+    without = [e for e in present if not e.speaker]
+    if len(without) < len(present):
+        findings += _rows_without("speaker", "speaker", without, present)
+    return list(map(_with_speaker, present)), findings
+
+
+def _rows_without(
+    kind: str, column: str, without: Sequence[Example], rows: Sequence[object]
+) -> Iterator[Finding]:
+    """A finding on rows with an empty cell.
+
+    Args:
+        kind: As of `Finding`.
+        column: What is empty.
+        without: These rows.
+        rows: All rows.
+    """
+    if without:
+        text = f"rows without a {column}: {len(without)} of {len(rows)}"
+        named = [" ".join([_line(e), e.id]).strip() for e in without]
+        yield Finding(kind, "serious", text, [abridged(named)])
+
+
+def _line(example: Example) -> str:
+    return example.where.rpartition(", ")[2]
 
 
 def _by_file(rows: Sequence[Example]) -> list[list[Example]]:
@@ -165,24 +201,12 @@ def _contradictions(
         several = [own for own in files if len({getattr(e, attribute) for e in own}) > 1]
         if several:
             named = [
-                abridged(
-                    [
-                        f"{e.where.rpartition(', ')[2]}: {e.id} {getattr(e, attribute)!r}"
-                        for e in own
-                    ]
-                )
+                abridged([f"{_line(e)}: {e.id} {getattr(e, attribute)!r}" for e in own])
                 for own in several[:EVIDENCE]
             ]
             rows = counted(sum(map(len, several)), "row")
             text = f"files with several {attribute}s: {len(several)}, in {rows}"
             yield Finding(attribute, "serious", text, named)
-
-
-def _without_speaker(rows: Sequence[Example]) -> Iterator[Finding]:
-    without = [example.id for example in rows if not example.speaker]
-    if 0 < len(without) < len(rows):
-        text = f"rows without a speaker: {len(without)} of {len(rows)}"
-        yield Finding("speaker", "serious", text, [abridged(without)])
 
 
 def _with_speaker(example: Example) -> Example:
