@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from faults.damaged import mkv_with_two_tracks
 from helpers import DEMO, LIVELY, ended, form, serving
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -90,6 +91,9 @@ def test_other_formats(client):
         ("/v1/recognise", bare(b"x", "multipart/form-data"), 422, "damaged form"),
         ("/v1/recognise?model=../default", form(LIVELY), 404, "there are default"),
         ("/v1/jobs?model=/etc", form(LIVELY), 404, "there are default"),
+        ("/v1/recognise?track=0", form(LIVELY), 422, "query track"),
+        ("/v1/recognise?track=2", form(LIVELY), 422, "a.flac: has no audio track 2"),
+        ("/v1/jobs?track=two", form(LIVELY), 422, "query track"),
         ("/v1/recognise?format=doc", form(LIVELY), 422, "format"),
         ("/v1/recognise", form(bytes(3_000_000)), 413, "larger than 2 MB"),
         ("/v1/jobs", bare(bytes(7_000_000)), 413, "larger than 6 MB"),
@@ -99,6 +103,24 @@ def test_invalid_requests_are_refused(client, path, request_, code, detail):
     answer = client.post(path, **request_)
     assert answer.status_code == code
     assert detail in answer.json()["detail"]
+
+
+def test_a_track_is_chosen(client, tmp_path):
+    data = mkv_with_two_tracks(tmp_path).read_bytes()
+    for track, codes in ((1, []), (2, []), ("", ["tracks"])):
+        query = f"?track={track}" if track else ""
+        answer = client.post(f"/v1/recognise{query}", **form(data)).json()
+        expected = load()(data, track=track or None)
+        assert answer["warning_codes"] == codes
+        assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=0.02)
+        queued = client.post(f"/v1/jobs{query}", **form(data)).json()
+        assert queued["track"] == (track or None)
+        state = ended(client, queued["id"])
+        assert [p["start"] for p in state["result"]] == [p.start for p in expected.utterances]
+    for path in ("/v1/recognise?track=3", "/v1/jobs?track=3"):
+        answer = client.post(path, **form(data))
+        assert answer.status_code == 422
+        assert "has no audio track 3; its tracks: 1 (deu" in answer.json()["detail"]
 
 
 def test_file_names_of_clients_are_cleaned(client):

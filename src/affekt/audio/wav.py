@@ -65,11 +65,11 @@ def correction(file: BinaryIO) -> Correction | None:
     if end - rest < (LEAST if audio.size else 1):
         return None
     places = (rest, rest + audio.size % 2)
-    if any(_is_known(file, place) or _chunks(file, place, end, audio.order) for place in places):
+    if any(_is_known(file, place) or _chunks(file, place, audio.order) for place in places):
         return None
     if audio.size and _is_zero(file, rest):
         return None
-    size = min(_begin_of_chunks(file, rest, end, audio.order) - audio.begin, LARGEST)
+    size = min(_begin_of_chunks(file, rest, audio.order) - audio.begin, LARGEST)
     return Correction(audio.field, struct.pack(audio.order + "I", size), audio.size / size)
 
 
@@ -127,8 +127,9 @@ def _is_known(file: BinaryIO, position: int) -> bool:
     return KNOWN.match(file.read(12)) is not None
 
 
-def _chunks(file: BinaryIO, position: int, end: int, order: str) -> bool:
+def _chunks(file: BinaryIO, position: int, order: str) -> bool:
     """Whether chunks fill a file from a position to its end."""
+    end = file.seek(0, io.SEEK_END)
     while position < end:
         file.seek(position)
         chunk = file.read(8)
@@ -139,12 +140,13 @@ def _chunks(file: BinaryIO, position: int, end: int, order: str) -> bool:
     return position <= end + 1
 
 
-def _begin_of_chunks(file: BinaryIO, begin: int, end: int, order: str) -> int:
+def _begin_of_chunks(file: BinaryIO, begin: int, order: str) -> int:
     """Position of the chunks at the end of a file; its end if there are none."""
+    end = file.seek(0, io.SEEK_END)
     near = max(begin, end - NEAR)
     file.seek(near)
     places = (near + found.start() for found in islice(KNOWN.finditer(file.read()), MOST))
-    return next((place for place in places if _chunks(file, place, end, order)), end)
+    return next((place for place in places if _chunks(file, place, order)), end)
 
 
 def _is_zero(file: BinaryIO, position: int) -> bool:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from ..audio.decoding import Decoder
 from .access import check_access
 from .errors import error_responses
-from .recognise import FILES, Format, ModelName, as_file
+from .recognise import FILES, AudioTrack, Format, ModelName, as_file
 from .schema import JobState
 from .service import CurrentService, Service
 from .store import Job, StoreFullError
@@ -32,6 +32,7 @@ async def submit(
     response: Response,
     service: CurrentService,
     model: ModelName = None,
+    track: AudioTrack = None,
 ) -> JobState:
     """Queue a recording of up to 12 hours.
 
@@ -48,8 +49,8 @@ async def submit(
                 name = await receive(
                     request, file, settings.job_megabytes, 10 * settings.upload_seconds
                 )
-            await run_in_threadpool(_check_readable, path, name, service.decoding)
-        job = await run_in_threadpool(store.add, name, recognizer.name, path)
+            await run_in_threadpool(_check_readable, path, name, track, service.decoding)
+        job = await run_in_threadpool(store.add, name, recognizer.name, path, track)
     except BaseException:  # also if the client disconnects, which cancels this task
         path.unlink(missing_ok=True)
         raise
@@ -58,10 +59,20 @@ async def submit(
     return _state(service, job)
 
 
-def _check_readable(path: Path, name: str, decoding: Semaphore) -> None:
-    """Raise `AudioError` if the beginning of the upload cannot be decoded."""
+def _check_readable(path: Path, name: str, track: int | None, decoding: Semaphore) -> None:
+    """Decode the beginning of an upload.
+
+    Args:
+        path: The upload.
+        name: The client's name of the file.
+        track: The audio track, as of `Decoder`.
+        decoding: Limits the number of recordings that are decoded at the same time.
+
+    Raises:
+        AudioError: It cannot be decoded.
+    """
     with decoding:
-        Decoder(path, name=name).read(0)
+        Decoder(path, name=name, track=track).read(0)
 
 
 @router.get(

@@ -29,6 +29,15 @@ TYPES = {"csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt", "e
 ModelName = Annotated[
     str | None, Query(max_length=200, description="Name of a model; by default the first one.")
 ]
+AudioTrack = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=1000,
+        description="Audio track of a file that has several, from 1 on; by default the default "
+        "track of the file, else the first.",
+    ),
+]
 SPOOLED = 1 << 20  # bytes; a larger recording is written to disk
 FILES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -68,6 +77,7 @@ async def recognise(
     request: Request,
     service: CurrentService,
     model: ModelName = None,
+    track: AudioTrack = None,
     format: Annotated[Format, Query(description="Format of the response.")] = "json",
 ) -> schema.Recording | Response:
     """Recognise a recording of up to 30 s.
@@ -82,7 +92,7 @@ async def recognise(
             target = cast(BinaryIO, file)
             name = await receive(request, target, settings.megabytes, settings.upload_seconds)
             predictions = await run_in_threadpool(
-                _recognise, recognizer, target, name, service.decoding
+                _recognise, recognizer, target, name, track, service.decoding
             )
     whole = combine(predictions)
     RECOGNISED.labels(recognizer.name).inc(whole.duration)
@@ -93,7 +103,7 @@ async def recognise(
 
 
 def _recognise(
-    recognizer: Recognizer, file: BinaryIO, name: str, decoding: Semaphore
+    recognizer: Recognizer, file: BinaryIO, name: str, track: int | None, decoding: Semaphore
 ) -> list[Prediction]:
     """Recognise the utterances of a short recording.
 
@@ -101,6 +111,7 @@ def _recognise(
         recognizer: The model.
         file: The uploaded recording.
         name: The client's name of the file.
+        track: The audio track, as of `Decoder`.
         decoding: Limits the number of recordings that are decoded at the same time.
 
     Raises:
@@ -109,7 +120,7 @@ def _recognise(
     """
     file.seek(0)
     with decoding:
-        recording = Decoder(file.read(), name=name).read(LONG)
+        recording = Decoder(file.read(), name=name, track=track).read(LONG)
     if recording is None:
         raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
     return list(recognise_file(recognizer, recording))

@@ -67,6 +67,7 @@ class JobState(BaseModel):
     model: str
     warnings: list[str] = Field(description="Of the recording as a whole, such as damage.")
     error: str = Field(description='Why the job failed, or "".')
+    track: int | None = Field(description="The audio track that the request chose.")
     result: list[Prediction] | None = None
 
 

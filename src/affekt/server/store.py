@@ -22,7 +22,7 @@ create table if not exists jobs (
     path text not null, created real not null, beat real not null default 0,
     pid integer not null default 0,
     attempts integer not null default 0, progress real not null default 0,
-    warnings text not null default '[]', error text not null default ''
+    warnings text not null default '[]', error text not null default '', track integer
 );
 create table if not exists results (
     job text not null references jobs (id) on delete cascade,
@@ -49,6 +49,7 @@ class Job:
         progress: Fraction of the recording that was recognised, 0 to 1.
         warnings: Warnings about the file, such as damage.
         error: Why the job failed, or "".
+        track: The audio track, as of `Decoder`.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Job:
     progress: float
     warnings: list[str]
     error: str
+    track: int | None = None
 
 
 class JobStore:
@@ -86,6 +88,7 @@ class JobStore:
             with self._connection() as db:
                 db.execute("pragma journal_mode = wal")
                 db.executescript(SCHEMA)
+                _add_track(db)
                 [message] = db.execute("pragma quick_check(1)").fetchone()
                 if message != "ok":
                     raise sqlite3.DatabaseError(message)
@@ -117,26 +120,27 @@ class JobStore:
         query = "select count(*) from jobs where status in ('queued', 'running')"
         return int(db.execute(query).fetchone()[0]) < self._max_jobs
 
-    def add(self, file: str, model: str, path: Path) -> Job:
+    def add(self, file: str, model: str, path: Path, track: int | None = None) -> Job:
         """Queue a recording.
 
         Args:
             file: The client's name of the file.
             model: Name of the model.
             path: The recording, in `uploads`.
+            track: The audio track, as of `Decoder`.
 
         Raises:
             StoreFullError: The limit of queued and running jobs is reached.
         """
-        job = Job(uuid.uuid4().hex, "queued", file, model, str(path), 0, 0.0, [], "")
+        job = Job(uuid.uuid4().hex, "queued", file, model, str(path), 0, 0.0, [], "", track)
         with self._connection() as db:
             db.execute("begin immediate")
             if not self._has_room(db):
                 raise StoreFullError
             db.execute(
-                "insert into jobs (id, status, file, model, path, created)"
-                " values (?, ?, ?, ?, ?, ?)",
-                (job.id, job.status, file, model, job.path, time.time()),
+                "insert into jobs (id, status, file, model, path, created, track)"
+                " values (?, ?, ?, ?, ?, ?, ?)",
+                (job.id, job.status, file, model, job.path, time.time(), track),
             )
         return job
 
@@ -144,12 +148,12 @@ class JobStore:
         """The job with an id, or None."""
         with self._connection() as db:
             row = db.execute(
-                "select id, status, file, model, path, attempts, progress, warnings, error"
-                " from jobs where id = ?", (job_id,),
+                "select id, status, file, model, path, attempts, progress, warnings, error,"
+                " track from jobs where id = ?", (job_id,),
             ).fetchone()  # fmt: skip
         if row is None:
             return None
-        return Job(*row[:7], json.loads(row[7]), row[8])  # type: ignore[call-arg]
+        return Job(*row[:7], json.loads(row[7]), *row[8:])  # type: ignore[call-arg]
 
     def result(self, job_id: str) -> list[Prediction]:
         """The predictions so far, in order of time."""
@@ -258,6 +262,13 @@ class JobStore:
         """Number of jobs by status."""
         with self._connection() as db:
             return dict(db.execute("select status, count(*) from jobs group by status").fetchall())
+
+
+def _add_track(db: sqlite3.Connection) -> None:
+    """Add the column `track` to a database of an earlier version."""
+    db.execute("begin immediate")  # another process may be about to add it
+    if "track" not in [row[1] for row in db.execute("pragma table_info (jobs)")]:
+        db.execute("alter table jobs add column track integer")
 
 
 def _expire_leases_of_dead_workers(db: sqlite3.Connection) -> None:

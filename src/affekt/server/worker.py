@@ -111,7 +111,10 @@ class Worker(Thread):
 
         warnings: list[Notice] = []
         predictions = recognise_file(
-            self._models[job.model], job.path, Options(observe=heartbeat), name=job.file
+            self._models[job.model],
+            job.path,
+            Options(observe=heartbeat, track=job.track),
+            name=job.file,
         )
         for number, prediction in enumerate(predictions):
             self._store.add_result(job, number, prediction)
