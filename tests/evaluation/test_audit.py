@@ -187,7 +187,9 @@ def test_our_own_run_and_folds_have_nothing(manifest, tiny_config, tmp_path):
     first, *others = done.stdout.splitlines()
     assert first == "nothing found in the checks made"
     assert all(line.startswith("not checked ") for line in others)
-    assert [line.rpartition(": ")[2] for line in others] == ["no corpus given"] * 5
+    assert [line.rpartition(": ")[2] for line in others] == [
+        "only a new evaluation shows it", *["no corpus given"] * 6
+    ]  # fmt: skip
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     test = metrics["folds"][0]["test_speakers"][0]
     for key, kind in (("training_speakers", "speaker"), ("validation_speakers", "choice"),
@@ -458,7 +460,7 @@ def test_a_run_with_its_corpus_is_checked_against_it(run, tmp_path):
     out, manifest = run
     findings = audit(out, manifest)
     assert [(f.kind, f.severity) for f in findings] == [
-        ("voice", "unchecked"), ("text", "unchecked")
+        ("record", "unchecked"), ("voice", "unchecked"), ("text", "unchecked")
     ]  # fmt: skip
     with pytest.raises(AffektError, match="not the folder of a run"):
         audit(manifest, manifest)
@@ -482,6 +484,38 @@ def test_scores_that_the_predictions_do_not_give_are_found(run, tmp_path):
     assert unchecked.text.startswith("scores against predictions: ")
     done = affekt("report", place, "--html", tmp_path / "page.html")
     assert (done.returncode, (tmp_path / "page.html").exists()) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "text", "alone"),
+    [
+        ({"title": "our system"}, "title is our system, from the corpus majority class", False),
+        ({"title": "our system"}, "title is our system, from the settings majority class", True),
+        ({"notes": ["all is well"]}, "notes", False),
+        ({"protocol": "honest"}, "protocol is honest", False),
+        ({"gender": {"s1": "female"}}, "gender.s1 is female, from the corpus None", False),
+        ({"runs": lambda runs: [r | {"training_speakers": []} for r in runs]},
+         "seed 0, fold 0: 4 training speakers differ", False),
+        ({"runs": lambda runs: runs[1:]}, "runs has 2 trainings, the predictions have 3", True),
+        ({"corpus": lambda c: c | {"clips": 360}}, "corpus.clips is 360", True),
+        ({"corpus": lambda c: c | {"speakers": 60}}, "corpus.speakers is 60", False),
+    ],
+)  # fmt: skip
+def test_a_record_edited_by_hand_is_found(run, tmp_path, change, text, alone):
+    """By the predictions and settings alone, or with the corpus."""
+    place = tmp_path / "run"
+    shutil.copytree(run[0], place)
+    metrics = json.loads((place / "metrics.json").read_text())
+    for key, value in change.items():
+        metrics[key] = value(metrics[key]) if callable(value) else value
+    (place / "metrics.json").write_text(json.dumps(metrics))
+    [found] = [f for f in audit(place, *([] if alone else run[1:])) if f.severity == "serious"]
+    assert (found.kind, found.evidence[0][: len(text)]) == ("record", text)
+    metrics["versions"]["code"] = "older"  # words may differ then, numbers not
+    (place / "metrics.json").write_text(json.dumps(metrics))
+    severities = {f.severity for f in audit(place, run[1]) if text in " ".join(f.evidence)}
+    assert alone or severities == {"unchecked" if {*change} & {"title", "notes", "protocol"}
+                                   else "serious"}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from .protocol_text import corpus_marks
 from .runner import measure, rejection_scores
 
 BATCH = 32  # recordings that are encoded together
+HOW = "; they are recognised as by affekt predict, or as a whole where it detects no speech"
 MARK = "(existing model, not trained here)"
 SEEN = (
     "NOT a score on unseen speakers: {model} was trained on this corpus; its score here says "
@@ -66,7 +67,7 @@ def evaluate_model(
     new_folder(out)
     exported = Path(model).suffix == ".onnx"
     classifier = OnnxModel(Path(model)) if exported else _Loaded(model)
-    corpus, left_out = _with_classes(corpus, classifier.labels, classifier.name)
+    corpus, left_out = with_classes(corpus, classifier.labels, classifier.name)
     clips = load_clips(corpus.examples, report)
     probabilities, accepted = [], []
     for start in range(0, len(clips), BATCH):
@@ -93,7 +94,7 @@ def evaluate_model(
 class _Loaded:
     """A model folder, with the interface of `OnnxModel`."""
 
-    how = "; they are recognised as by affekt predict, or as a whole where it detects no speech"
+    how = HOW
 
     def __init__(self, model: str | Path) -> None:
         self._recognizer = load(model)
@@ -129,7 +130,7 @@ def evaluate_predictions(corpus: Corpus, file: Path, config: Config, out: Path) 
     new_folder(out)
     corpus = _test_part(corpus)
     table = read_predictions(file, corpus)
-    corpus, left_out = _with_classes(corpus, table.labels, table.name)
+    corpus, left_out = with_classes(corpus, table.labels, table.name)
     kept = np.array([e.label in corpus.labels for e in table.examples])
     table = table._replace(
         examples=[e for e, is_kept in zip(table.examples, kept, strict=True) if is_kept],
@@ -147,7 +148,7 @@ def _test_part(corpus: Corpus) -> Corpus:
     return replace(corpus, examples=tuple(e for e in corpus.examples if e.speaker in test))
 
 
-def _with_classes(
+def with_classes(
     corpus: Corpus, labels: Sequence[str], model: str
 ) -> tuple[Corpus, dict[str, int]]:
     """The clips of the classes that a model has too, and the number of the others by class."""
@@ -216,12 +217,8 @@ def _write(
         left_out=left_out,
         **rejection_scores(table, labels),
     )
-    metrics |= {
+    metrics |= description(corpus, existing, found.how) | {
         "system": found.name,
-        "title": " ".join([found.name, MARK, *corpus_marks(corpus)]),
-        "protocol": _protocol(corpus, found),
-        "notes": [*_notes(existing, found), *corpus.notes],
-        "gender": {e.speaker: e.gender for e in corpus.examples if e.gender},
         "runs": [],
         "audio_warnings": found.warnings,
         "existing": existing.to_json(),
@@ -250,20 +247,33 @@ def _table(labels: Sequence[str], found: Predictions) -> pd.DataFrame:
     return pd.DataFrame(rows | columns)
 
 
-def _protocol(corpus: Corpus, found: Predictions) -> str:
+def description(corpus: Corpus, existing: ExistingModel, how: str) -> dict[str, Any]:
+    """Title, protocol, notes and genders of scores of an existing model or predictions.
+
+    Args:
+        corpus: The clips that are scored.
+        existing: How they were scored.
+        how: As of `Predictions`.
+    """
     who = "clips, since the speakers are unknown" if anonymous(corpus.examples) else "speakers"
-    return PROTOCOL.format(what=found.name, clips=len(corpus.examples), how=found.how, who=who)
+    clips = len(corpus.examples)
+    return {
+        "title": " ".join([existing.name, MARK, *corpus_marks(corpus)]),
+        "protocol": PROTOCOL.format(what=existing.name, clips=clips, how=how, who=who),
+        "notes": [*_notes(existing), *corpus.notes],
+        "gender": {e.speaker: e.gender for e in corpus.examples if e.gender},
+    }
 
 
-def _notes(existing: ExistingModel, found: Predictions) -> list[str]:
+def _notes(existing: ExistingModel) -> list[str]:
     notes = []
     if existing.unseen_speakers is False:
-        notes.append(SEEN.format(model=found.name))
+        notes.append(SEEN.format(model=existing.name))
     if existing.unseen_speakers is None:
         notes.append("it is unknown who was trained on: test speakers may be among them")
     if existing.left_out:
         clips = ", ".join(f"{label} {count}" for label, count in existing.left_out.items())
-        notes.append(f"clips left out, of classes that {found.name} does not have: {clips}")
+        notes.append(f"clips left out, of classes that {existing.name} does not have: {clips}")
     if existing.coverage is not None and existing.coverage < 1:
         note = f"accepted {existing.coverage:.1%} of the clips, the others were uncertain"
         if existing.accepted:

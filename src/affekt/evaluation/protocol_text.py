@@ -54,18 +54,26 @@ def marked_title(
         settings: Protocol of the evaluation.
         corpus: The corpus.
     """
-    marks = [title, *corpus_marks(corpus)]
-    if training_info[0].get("encoder", "").startswith("random start"):
-        marks.append("(random start)")
-    if settings.paper_protocol:
-        marks.append("(paper_protocol)")
-    if settings.test_normalisation != "none":
-        marks.append(NORMALISATION[settings.test_normalisation])
+    marks = [title, *corpus_marks(corpus), *settings_marks(training_info, settings)]
     if corpus.fold_table:
         shared = any(fold.trained_test_speakers for fold in corpus.fold_table.folds)
         trained = ", test speakers trained on" if shared else ""
         marks.append(f"(folds of {corpus.fold_table.name}{trained})")
     return " ".join(marks).strip()
+
+
+def settings_marks(
+    training_info: Sequence[Mapping[str, Any]], settings: ProtocolSettings
+) -> list[str]:
+    """Marks of a title for a random encoder and for what the protocol allows."""
+    marks = []
+    if training_info and training_info[0].get("encoder", "").startswith("random start"):
+        marks.append("(random start)")
+    if settings.paper_protocol:
+        marks.append("(paper_protocol)")
+    if settings.test_normalisation != "none":
+        marks.append(NORMALISATION[settings.test_normalisation])
+    return marks
 
 
 def corpus_marks(corpus: Corpus) -> list[str]:

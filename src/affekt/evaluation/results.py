@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -133,7 +133,7 @@ def score_differences(metrics: RunResult, table: pd.DataFrame) -> list[str]:
         computed |= rejection_scores(table, metrics.confusion.labels)
     if "code" not in metrics.versions:  # an earlier version, of another definition
         computed.pop("majority")
-    return list(_differences(stored, json.loads(json.dumps(computed))))
+    return list(value_differences(stored, computed, "the predictions"))
 
 
 def _table_faults(table: pd.DataFrame, labels: Sequence[str]) -> list[str]:
@@ -158,8 +158,21 @@ def _table_faults(table: pd.DataFrame, labels: Sequence[str]) -> list[str]:
     return faults
 
 
-def _differences(stored: Any, computed: Any, key: str = "") -> Iterator[str]:
-    """Compare values under the keys of `computed`; scores are rounded to 4 digits."""
+def value_differences(
+    stored: Mapping[str, Any], computed: Mapping[str, Any], source: str
+) -> Iterator[str]:
+    """Name each value under the keys of `computed` that differs; scores have 4 digits.
+
+    Args:
+        stored: Values of ``metrics.json``.
+        computed: What they must be.
+        source: What gives these, for the text.
+    """
+    for key, one, other in _differences(stored, json.loads(json.dumps(computed))):
+        yield f"{key} is {one}, from {source} {other}"
+
+
+def _differences(stored: Any, computed: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
     if isinstance(stored, dict) and isinstance(computed, dict):
         for name in computed if key in ("", "ci95") else {**computed, **stored}:
             inner = f"{key}.{name}" if key else name
@@ -168,7 +181,7 @@ def _differences(stored: Any, computed: Any, key: str = "") -> Iterator[str]:
         for number, (one, other) in enumerate(zip(stored, computed, strict=True)):
             yield from _differences(one, other, f"{key}[{number}]")
     elif not _equal(stored, computed, INTERVAL_TOLERANCE if "ci95" in key else TOLERANCE):
-        yield f"{key} is {stored}, from the predictions {computed}"
+        yield key, stored, computed
 
 
 def _equal(one: Any, other: Any, tolerance: float) -> bool:

@@ -68,7 +68,6 @@ def evaluate(
     )  # before hours in which files may change
     if instance:
         origin["hashes"]["instance"] = instance
-    folds = corpus.test_folds(config.protocol.folds)
     jobs = jobs_of(corpus, config.protocol)
     identity = comparable({"system": system, **origin, "recordings": dict(recordings)})
     done = Finished(out, identity, partial(weights_hashes, config))
@@ -79,10 +78,7 @@ def evaluate(
     write(out / "predictions.parquet", partial(table.to_parquet, index=False))
     metrics = measure(table, corpus.labels)
     metrics["system"] = system
-    metrics["title"] = marked_title(title, training_info, config.protocol, corpus)
-    metrics["protocol"] = protocol(corpus, config, folds)
-    metrics["notes"] = notes(corpus, folds, training_info, config.protocol.paper_protocol)
-    metrics["gender"] = {u.speaker: u.gender for u in corpus.examples if u.gender}
+    metrics |= description(corpus, config, title, training_info)
     metrics["runs"] = training_info
     metrics["audio_warnings"] = audio_warnings(clips)
     result = RunResult.model_validate(metrics | origin)
@@ -90,6 +86,29 @@ def evaluate(
     write(out / FILE, to_text(result))
     done.clear()
     return result
+
+
+def description(
+    corpus: Corpus, config: Config, title: str, training_info: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Title, protocol, notes and genders of an evaluation.
+
+    Args:
+        corpus: The corpus.
+        config: Settings of the evaluation.
+        title: Name of the system in tables.
+        training_info: Record of each training.
+
+    Raises:
+        CorpusError: The corpus has no folds under these settings.
+    """
+    settings, folds = config.protocol, corpus.test_folds(config.protocol.folds)
+    return {
+        "title": marked_title(title, training_info, settings, corpus),
+        "protocol": protocol(corpus, config, folds),
+        "notes": notes(corpus, folds, training_info, settings.paper_protocol),
+        "gender": {e.speaker: e.gender for e in corpus.examples if e.gender},
+    }
 
 
 def measure(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:

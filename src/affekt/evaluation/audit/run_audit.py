@@ -18,6 +18,7 @@ from ..results import read_run, score_differences
 from .corpus_check import abridged
 from .findings import EVIDENCE, Case, Finding, summarised, unchecked
 from .leakage import audit_folds
+from .record_check import record_findings
 
 TRAINING_RECORDS = {  # of a run: what a test speaker must not be in, and the kind of finding
     "training_speakers": ("speaker", "test speakers in the training part"),
@@ -25,6 +26,7 @@ TRAINING_RECORDS = {  # of a run: what a test speaker must not be in, and the ki
     "statistics_from": ("statistics", "test speakers in the normalisation statistics"),
 }
 NEEDS_CORPUS = {  # checks by the kind of finding
+    "record": "protocol, notes, counts and training speakers",
     "label": "labels and speakers of the predictions, and missing clips",
     "recording": "test recordings in the training part, and copies of them",
     "voice": "one speaker under two names",
@@ -58,12 +60,14 @@ def audit_run(folder: Path, corpus: Corpus | None = None, report: Report = silen
     if differences := score_differences(result, table):
         text = f"values that predictions.parquet does not give: {len(differences)}"
         findings.append(Finding("score", "serious", text, differences[:EVIDENCE]))
-    if corpus is None:
-        return findings + _unchecked(NEEDS_CORPUS, "no corpus given")
-    if not {*table["utterance"]} & {e.id for e in corpus.examples}:
+    none = "no corpus given"
+    if corpus and not {*table["utterance"]} & {e.id for e in corpus.examples}:
         text = "the corpus has none of the clips of the predictions"
         findings.append(Finding("label", "serious", text, [OPTIONS]))
-        return findings + _unchecked(NEEDS_CORPUS, "other corpus")
+        corpus, none = None, "other corpus"
+    findings += record_findings(result, table, corpus)
+    if corpus is None:
+        return findings + _unchecked(NEEDS_CORPUS, none)
     return [
         *findings,
         *_disagreements(table, corpus, result),
@@ -129,10 +133,12 @@ def _caveats(result: RunResult) -> Iterator[Finding]:
 def _training_cases(result: RunResult, tests: Sequence[set[str]]) -> Iterator[Case]:
     for run in result.runs:
         training_info = run.to_json()
-        fold = training_info["fold"]
-        where = f"seed {training_info['seed']}, fold {fold}"
+        where = f"seed {run.seed}, fold {run.fold}"
+        if run.fold is None or run.fold >= len(tests):
+            yield Case("record", "serious", "trainings of a fold without a test", where, [where])
+            continue
         for key, (kind, what) in TRAINING_RECORDS.items():
-            if both := sorted(tests[fold] & set(training_info.get(key) or [])):
+            if both := sorted(tests[run.fold] & set(training_info.get(key) or [])):
                 yield Case(kind, "serious", what, where, both)
 
 
