@@ -22,7 +22,7 @@ from affekt import AffektError
 from affekt.__main__ import run
 from affekt.audio.decoding import read
 from affekt.audio.listing import LeftOut
-from affekt.batch import inputs, job
+from affekt.batch import engines, inputs, job
 from affekt.batch.inputs import PART, find_recordings, read_part, write_inputs
 from affekt.inference.recognizer import load
 
@@ -222,6 +222,45 @@ def test_a_job_with_another_source_or_model_is_not_resumed(archive, scored, caps
     assert "source was" in capsys.readouterr().err
     assert run(["batch", str(archive), *resume, "--model", "open"]) == 2
     assert "model was" in capsys.readouterr().err
+
+
+def test_changed_recordings_are_recognised_again(tmp_path, capsys, monkeypatch):
+    def in_this_process(out, model, job, parts, workers):
+        return map(engines.PartRecognizer(out, model, job).recognise, parts)
+
+    def resumed(status=0):
+        command = ["batch", str(archive), "--out", str(out), "--resume"]
+        assert run(command) == status
+        return capsys.readouterr().err
+
+    monkeypatch.setattr(engines, "run_locally", in_this_process)
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    archive.mkdir()
+    names = ("a.flac", "b.flac")
+    for name in names:
+        soundfile.write(archive / name, read(DEMO[0]).wave[:16_000], 16_000)
+    resumed()
+    (archive / "b.flac").unlink()
+    assert "changed" not in resumed()
+    soundfile.write(archive / "a.flac", read(DEMO[1]).wave[:24_000], 16_000)
+    assert f"recognised again; the first: {archive}/a.flac" in " ".join(resumed().split())
+    rows = table(out).to_pylist()
+    assert [(r["duration"], bool(r["error"])) for r in rows] == [(1.5, False), (1.0, False)]
+    assert {s["index"] for s in table(out, "segments").to_pylist()} == {0, 1}
+    assert "0 of them to be recognised" in resumed()
+
+    part = out / "files/part-000000.parquet"
+    pq.write_table(pq.read_table(part).replace_schema_metadata(), part)  # of an earlier version
+    assert "0 of them to be recognised" in resumed()
+    os.utime(archive / "a.flac", (time.time() + 9,) * 2)
+    assert "1 of them to be recognised" in resumed()
+
+    with tarfile.open(archive / "a.tar", "w") as tar:
+        tar.add(archive / "a.flac")
+    archive, out = archive / "a.tar", tmp_path / "other"
+    resumed()
+    os.utime(archive, (0, 0))
+    assert "a.tar: changed since the job listed its recordings" in resumed(2)
 
 
 def found_in(source):

@@ -31,6 +31,8 @@ SCHEMA = pa.schema([
     ("offset", pa.int64()), ("size", pa.int64()),
 ])  # fmt: skip
 
+FileState = tuple[int, int]  # size in bytes, time of the last change in ns
+
 
 @dataclass(frozen=True)
 class Input:
@@ -49,6 +51,13 @@ class Input:
     location: str
     offset: int
     size: int
+
+    def state(self) -> FileState | None:
+        """Of its local file or shard; None if it is remote or no regular file."""
+        if "://" in self.location or not Path(self.location).is_file():
+            return None
+        found = Path(self.location).stat()
+        return found.st_size, found.st_mtime_ns
 
     def open(self) -> str | bytes:
         """The local path of the recording, or its bytes, for `affekt.audio.decoding.Decoder`.

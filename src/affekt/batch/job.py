@@ -15,8 +15,8 @@ from ..errors import AffektError
 from ..nn.encoders.hashing import file_hash
 from ..plural import counted
 from ..run_manifest import check_same_run
-from .inputs import number_of_parts, write_inputs
-from .part import part_files
+from .inputs import Input, number_of_parts, read_part, write_inputs
+from .part import changed_recordings, part_files
 
 LIST, JOB, SUCCESS = "inputs.parquet", "job.json", "_SUCCESS"
 
@@ -133,6 +133,17 @@ def resume_job(
 def missing_parts(out: Path, job: Job) -> list[int]:
     """Numbers of the parts that are not complete."""
     return [part for part in range(job.parts) if not part_files(out, part)[0].exists()]
+
+
+def changed_parts(out: Path, job: Job) -> dict[int, list[Input]]:
+    """Numbers of the complete parts with recordings that changed since, and these.
+
+    Raises:
+        AffektError: A tar shard changed.
+    """
+    complete = set(range(job.parts)) - set(missing_parts(out, job))
+    found = {p: changed_recordings(read_part(out / LIST, p), out, p) for p in sorted(complete)}
+    return {part: changed for part, changed in found.items() if changed}
 
 
 def verify(out: Path) -> dict[str, int | float]:

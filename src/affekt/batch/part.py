@@ -1,7 +1,10 @@
 """Recognition of one part of a job: recordings in, two Parquet files out."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,14 @@ import pyarrow.parquet as pq
 
 from ..atomic import write
 from ..audio.source import shown
-from ..errors import AudioError
+from ..errors import AffektError, AudioError
 from ..inference.pipeline import combine, recognise_files
 from ..inference.recognizer import Recognizer
 from ..inference.utterances import Options
 from ..types import Prediction
 from .inputs import Input
+
+STATES = b"affekt.states"  # metadata of a file of recordings: for each the `Input.state`, as JSON
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,46 @@ def part_files(out: Path, part: int) -> tuple[Path, Path]:
     return out / f"files/part-{part:06d}.parquet", out / f"segments/part-{part:06d}.parquet"
 
 
+def changed_recordings(inputs: Sequence[Input], out: Path, part: int) -> list[Input]:
+    """The local recordings of a complete part that changed since they were recognised.
+
+    Deleted ones keep their result. Parts of earlier versions do not record the state of their
+    recordings; there, a recording changed if it is newer than the part.
+
+    Args:
+        inputs: Recordings of the part.
+        out: Folder of the job.
+        part: Number of the part.
+
+    Raises:
+        AffektError: A tar shard changed.
+    """
+    path, changed = part_files(out, part)[0], list[Input]()
+    try:
+        states = _states(path)
+    except pa.ArrowException:
+        return []  # damaged, as `verify` says
+    written = path.stat().st_mtime_ns
+    for one, before in zip_longest(inputs, states):
+        if not (now := one.state()):
+            continue
+        if list(now) == before if states else now[1] <= written:
+            continue
+        if one.offset >= 0:
+            raise AffektError(
+                f"{shown(one.location)}: changed since the job listed its recordings; choose "
+                "another --out"
+            )
+        changed.append(one)
+    return changed
+
+
+def _states(path: Path) -> list[list[int] | None]:
+    """The states of the recordings in a file of a part; none of earlier versions."""
+    metadata = pq.read_schema(path).metadata or {}
+    return list(json.loads(metadata.get(STATES, b"[]")))
+
+
 def recognise_part(
     recognizer: Recognizer,
     inputs: Sequence[Input],
@@ -59,7 +104,7 @@ def recognise_part(
     model_hash: str,
     track: int | None = None,
 ) -> Counts:
-    """Recognise the recordings of a part and write its files.
+    """Recognise the recordings of a part, or those of a complete one that changed; write its files.
 
     The file of the recordings is written last and atomically, so that it marks a complete part. A
     recording that cannot be read becomes a row with its error.
@@ -75,16 +120,30 @@ def recognise_part(
     Raises:
         AffektError: A file cannot be written.
     """
-    results = _results(recognizer, inputs, track)
     files, segments = part_files(out, part)
+    states: list[Any] = [one.state() for one in inputs]  # before they are read: they may change
+    rows, points = list[dict[str, Any]](), list[dict[str, Any]]()
+    if files.exists():
+        current, changed = inputs, changed_recordings(inputs, out, part)
+        inputs, again = changed, {one.index for one in changed}
+        rows, points = (
+            [row for row in pq.read_table(path).to_pylist() if row["index"] not in again]
+            for path in (files, segments)
+        )
+        states = [
+            now if one.index in again else before
+            for one, now, before in zip(current, states, _states(files) or states, strict=True)
+        ]
+    results = _results(recognizer, inputs, track)
     model = {"model": recognizer.name, "hash": model_hash}
-    rows = [
-        _row(i, result, recognizer.labels) | model
-        for i, result in zip(inputs, results, strict=True)
-    ]
-    points = [p for i, result in zip(inputs, results, strict=True) for p in _points(i, result)]
+    for one, result in zip(inputs, results, strict=True):
+        rows.append(_row(one, result, recognizer.labels) | model)
+        points += _points(one, result)
+    rows.sort(key=itemgetter("index"))
+    points.sort(key=itemgetter("index"))
     _write(points, _points_schema(recognizer.labels), segments)
-    _write(rows, _rows_schema(recognizer.labels), files)
+    schema = _rows_schema(recognizer.labels).with_metadata({STATES: json.dumps(states)})
+    _write(rows, schema, files)
     return Counts(len(rows), sum(bool(r["error"]) for r in rows), sum(r["duration"] for r in rows))
 
 

@@ -51,7 +51,8 @@ def batch(
         Audio track of files that have several, from 1 on; by default the default track of the file,
         else the first.
     resume:
-        Resume the job in OUT if one has begun there; otherwise start it.
+        Resume the job in OUT if one has begun there; otherwise start it. Local recordings that
+        changed since are recognised again.
     verify:
         Only check that OUT is complete: one row for each input, all by the same model.
     """
@@ -75,12 +76,19 @@ def batch(
         job = jobs.start_job(out, source, name, model_hash, hop, track)
     if job.left_out:
         say(job.left_out)
-    parts = jobs.missing_parts(out, job)
+    changed = jobs.changed_parts(out, job)
+    if again := [one.file for part in changed.values() for one in part]:
+        say(
+            f"{counted(len(again), 'recording')} changed since they were recognised, and are "
+            f"recognised again; the first: {again[0]}"
+        )
+    parts = sorted({*jobs.missing_parts(out, job), *changed})
     say(
         f"{counted(job.files, 'recording')} in {counted(job.parts, 'part')}, {len(parts)} of them "
         "to be recognised"
     )
     if parts:
+        (out / jobs.SUCCESS).unlink(missing_ok=True)
         arguments = (out, str(folder.absolute()), job, parts, workers)
         if engine == "ray":
             results = engines.run_on_ray(*arguments, address)
