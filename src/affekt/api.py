@@ -106,8 +106,8 @@ def train(
         encoder: An encoder of your own: a class derived from `SegmentEncoder`, an instance, whose
             weights training starts from, or a dotted path.
         pooling: A pooling of your own: a class derived from `Pooling`, or a dotted path.
-        evaluation: ``metrics.json`` of an evaluation with the same corpus and settings, for the
-            model's card.
+        evaluation: ``metrics.json`` of an evaluation with the same corpus and settings, next to its
+            ``predictions.parquet``, for the model's card.
         calibrate_on: Folders of evaluations that left corpora out, to calibrate the confidence.
         cache: Folder of embeddings; the one of the command unless given.
         resume: Continue a training to `out` that was interrupted.
@@ -120,6 +120,7 @@ def train(
         AffektError: A setting, a corpus or a part of your own is wrong, or `out` is not empty.
     """
     from .corpora.combine import pool as pooled
+    from .evaluation.results import evaluation_for_card
     from .inference.recognizer import load
     from .training.context import TrainingContext
     from .training.output import train_to_folder
@@ -139,7 +140,7 @@ def train(
         settings,
         Path(out),
         context,
-        evaluation=Path(evaluation) if evaluation else None,
+        evaluation=evaluation_for_card(Path(evaluation)) if evaluation else None,
         calibrate_on=[Path(run) for run in calibrate_on],
     )
     return load(out, trust_own_parts=True)

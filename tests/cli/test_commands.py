@@ -203,10 +203,18 @@ def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):
 
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "model").symlink_to(tmp_path / "elsewhere")
-    trained = affekt(
+    place, training = tmp_path / "run/metrics.json", [
         "train", manifest, "--out", tmp_path / "model", *cache, *settings(tiny_config),
         "--evaluation", tmp_path / "run/metrics.json",
-    )  # fmt: skip
+    ]  # fmt: skip
+    content = place.read_text()
+    place.write_text(json.dumps(json.loads(content) | {"UAR": 0.99}))
+    refused = affekt(*training)
+    assert refused.returncode == 2
+    assert "does not hold the scores of predictions.parquet (UAR is 0.99" in refused.stderr
+    assert not [*(tmp_path / "elsewhere").iterdir()]
+    place.write_text(content)
+    trained = affekt(*training)
     assert trained.returncode == 0, trained.stderr
     card = (tmp_path / "model/README.md").read_text()
     assert "must not decide" in card

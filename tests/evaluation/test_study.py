@@ -9,7 +9,7 @@ import pytest
 from affekt import AffektError
 from affekt.config import Config
 from affekt.corpora.registry import load_corpus
-from affekt.evaluation.results import load_run
+from affekt.evaluation.results import evaluation_for_card, load_run
 from affekt.evaluation.study import chosen_systems, is_finished, run_folder, run_study
 from affekt.evaluation.systems.registry import SYSTEMS, configured
 from affekt.evaluation.systems.system import ConfiguredSystem
@@ -90,7 +90,9 @@ def test_finished_runs_of_other_audio_weights_or_code_are_refused(own_copy, monk
     with pytest.raises(AffektError, match=r"audio changed: 1 of 36 recordings, the first s1_anger"):
         study()
     corpus = load_corpus(str(folder / "own.csv"))
-    score, config = folder / "study/length/metrics.json", settings(folder)
+    score, config = load_run(folder / "study/length/metrics.json").metrics, settings(folder)
+    with pytest.raises(AffektError, match="has the scores of number of segments only"):
+        evaluation_for_card(folder / "study/length")
     with pytest.raises(AffektError, match=r"of another corpus .* \(the audio changed\)"):
         train_to_folder(corpus, config, folder / "model", evaluation=score)
     audio.write_bytes(content)

@@ -40,7 +40,8 @@ def train(
     pool:
         Another corpus to train on together with the source; may be repeated.
     evaluation:
-        metrics.json of an evaluation with the same corpus and settings, for the model card.
+        metrics.json of an evaluation with the same corpus and settings, for the model card. Its
+        folder also has predictions.parquet, which must give its scores.
     calibrate_on:
         Folder of an evaluation with --leave-out and the same settings: calibrate the confidence
         on corpora that were left out of training. May be repeated, for an evaluation with
@@ -53,6 +54,7 @@ def train(
         Compute each batch in N parts, one after the other: less memory, the same gradient.
     """
     from ..corpora.combine import pool as pooled
+    from ..evaluation.results import evaluation_for_card
     from ..nn.encoders.weights import cache_folder
     from ..training.context import TrainingContext
     from ..training.distributed import process_group
@@ -64,6 +66,7 @@ def train(
         raise AffektError("protocol.paper_protocol needs a test fold; use affekt evaluate")
     if checkpoint_every < 1 or gradient_accumulation_steps < 1:
         raise AffektError("--checkpoint-every and --gradient-accumulation-steps must be positive")
+    scores = evaluation_for_card(evaluation) if evaluation else None
     corpus = pooled([source, *(pool or [])], chosen.labels)
     with (
         process_group() as distributed,
@@ -81,7 +84,7 @@ def train(
             keep_interrupted=True,
         )
         trained = train_to_folder(
-            corpus, chosen, out, context, evaluation=evaluation, calibrate_on=calibrate_on or ()
+            corpus, chosen, out, context, evaluation=scores, calibrate_on=calibrate_on or ()
         )
     if not distributed.is_main:
         return 0

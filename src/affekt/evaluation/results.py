@@ -19,6 +19,7 @@ from ..plural import counted
 from ..run_result import RunResult, load_run_result
 from .runner import measure, rejection_scores
 from .significance import holm, permutation_test
+from .systems.registry import EMOTION_MODEL, known_system
 
 COLUMNS = {"utterance", "speaker", "fold", "seed", "label", "predicted"}  # of predictions.parquet
 TOLERANCE = 1.5e-4  # of scores rounded to 4 digits
@@ -81,8 +82,30 @@ class Comparison(NamedTuple):
     corrected: float
 
 
+def evaluation_for_card(place: Path) -> RunResult:
+    """Read the evaluation of a recipe, for the card of the model that is trained by it.
+
+    Args:
+        place: ``metrics.json`` or its folder, with ``predictions.parquet``.
+
+    Raises:
+        AffektError: As of `load_run`, or it is not an evaluation of a model that ``affekt train``
+            trains.
+    """
+    result = load_run(place).metrics
+    if result.existing or (result.system and known_system(result.system).uses is not EMOTION_MODEL):
+        raise AffektError(
+            f"{place}: has the scores of {result.title or result.system}, which affekt train does "
+            "not train; give an evaluation of the same settings"
+        )
+    return result
+
+
 def load_run(folder: Path) -> Run:
     """Read the folder of a finished run, whose scores must be those of its predictions.
+
+    Args:
+        folder: The folder, or its ``metrics.json``.
 
     Raises:
         AffektError: The folder does not hold a finished run, or metrics.json was changed.
@@ -100,18 +123,22 @@ def load_run(folder: Path) -> Run:
 def read_run(folder: Path) -> Run:
     """Read the folder of a finished run; its scores are unchecked.
 
+    Args:
+        folder: As of `load_run`.
+
     Raises:
         AffektError: The folder does not hold a finished run.
     """
     try:
         metrics = load_run_result(folder)
-        table = pd.read_parquet(folder / "predictions.parquet")
+        place = folder if folder.is_dir() else folder.parent
+        table = pd.read_parquet(place / "predictions.parquet")
         needed = COLUMNS | ({"accepted"} if metrics.existing else set())
         if missing := needed - set(table.columns):
             raise ValueError(f"predictions.parquet lacks {', '.join(sorted(missing))}")
     except (AffektError, OSError, ValueError) as error:
         raise AffektError(f"{folder}: not a finished run of affekt evaluate ({error})") from error
-    return Run(folder.resolve().name, metrics, table)
+    return Run(place.resolve().name, metrics, table)
 
 
 def score_differences(metrics: RunResult, table: pd.DataFrame) -> list[str]:

@@ -20,7 +20,7 @@ from ..plural import size_of
 from ..provenance import identity, portable, provenance
 from ..report.model_card import adapted_card, model_card
 from ..run_manifest import abridged, differences
-from ..run_result import RunResult, load_run_result
+from ..run_result import RunResult
 from .adapt import Adapted, adapt
 from .calibration import fit_gate, left_out_temperature
 from .clips import Clip, load_clips
@@ -34,7 +34,7 @@ def train_to_folder(
     out: Path,
     context: TrainingContext = TrainingContext(),
     *,
-    evaluation: Path | None = None,
+    evaluation: RunResult | None = None,
     calibrate_on: Sequence[Path] = (),
 ) -> Trained:
     """Train on a corpus and write config, weights and model card to `out`.
@@ -44,8 +44,7 @@ def train_to_folder(
         config: Settings.
         out: New or empty folder; its name is the model's.
         context: Progress, processes, embedding cache, resume checkpoints, Ctrl-C.
-        evaluation: ``metrics.json`` of ``affekt evaluate`` with the same corpus and settings, for
-            the model card.
+        evaluation: Scores of the same recipe on the same corpus, for the model card.
         calibrate_on: Folders of evaluations that left corpora out, to calibrate the confidence.
 
     Raises:
@@ -61,14 +60,15 @@ def train_to_folder(
             if context.checkpoints:
                 current = identity(corpus, config, recordings)
                 folders.enter_context(context.checkpoints.session(current))
-        score = _matching(evaluation, identity(corpus, config, recordings)) if evaluation else None
+        if evaluation:
+            _require_same(evaluation, identity(corpus, config, recordings))
         left_out = _left_out(calibrate_on, config)
         training = corpus.training()
         origin = provenance(training, config, recordings)
         checkpoint, trained = _train(training, origin, config, out.name, context, left_out)
         if context.distributed.is_main:
             info = checkpoint.training.to_json()
-            card = model_card(out.name, checkpoint.intended_use, trained.labels, info, score)
+            card = model_card(out.name, checkpoint.intended_use, trained.labels, info, evaluation)
             save_checkpoint(checkpoint, out, card)
     return trained
 
@@ -216,20 +216,19 @@ def _round_to_float16(model: EmotionModel) -> None:
             tensor.copy_(tensor.half())
 
 
-def _matching(path: Path, current: Mapping[str, Any]) -> RunResult:
-    """Read an evaluation and check that data, settings and weights are these.
+def _require_same(result: RunResult, current: Mapping[str, Any]) -> None:
+    """Check that data, settings and weights of an evaluation are those of the training.
 
     Of an evaluation by an earlier version the contents of audio and weights are unknown; the model
     card says so.
 
     Args:
-        path: ``metrics.json``.
+        result: The evaluation.
         current: Identity of the training.
 
     Raises:
-        AffektError: They are not, or the file cannot be read.
+        AffektError: They are not.
     """
-    result = load_run_result(path)
     stored = result.identity()
     keys: list[str] = [key for key in ("corpus", "config", "hashes") if key in stored]
     wanted = {key: current[key] for key in keys}
@@ -239,7 +238,6 @@ def _matching(path: Path, current: Mapping[str, Any]) -> RunResult:
         wanted["corpus"] = {k: v for k, v in wanted["corpus"].items() if k != "audio"}
     if differing := differences({key: stored[key] for key in keys}, wanted):
         raise AffektError(
-            f"{path}: an evaluation of another corpus or with other settings "
+            "the evaluation is of another corpus or was made with other settings "
             f"({abridged(differing)})"
         )
-    return result
