@@ -145,6 +145,8 @@ class RunResult(Record):
         """Give files of version 0.1, which count the training part, today's definition."""
         if not isinstance(values, dict) or "confusion" not in values:
             return values
+        if "code" in (values.get("versions") or {}):
+            return values
         clips = [sum(row) for row in Confusion.model_validate(values["confusion"]).counts]
         return values | {"majority": round(max(clips, default=0) / max(sum(clips), 1), 4)}
 
@@ -155,8 +157,15 @@ class RunResult(Record):
 
     @property
     def settings(self) -> Config:
-        """The settings, checked; those that an old file lacks are at their defaults."""
-        return Config.model_validate(self.config)
+        """The settings, checked; those that an old file lacks are at their defaults.
+
+        Raises:
+            AffektError: They are no settings of affekt.
+        """
+        try:
+            return Config.model_validate(self.config)
+        except ValidationError as error:
+            raise AffektError(f"{FILE}: wrong config: {explain(error)}") from error
 
     def identity(self) -> dict[str, Any]:
         """What the run was made of; see `affekt.provenance.identity`.

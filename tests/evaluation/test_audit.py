@@ -20,6 +20,7 @@ from affekt.evaluation.audit.leakage import audit_folds
 from affekt.evaluation.audit.near_duplicates import coarse_log_mel, matching_pairs
 from affekt.evaluation.audit.run_audit import audit_record
 from affekt.evaluation.audit.voice_likeness import compared, likenesses
+from affekt.evaluation.results import load_run
 from affekt.evaluation.runner import measure
 from affekt.run_result import RunResult
 from affekt.types import Example
@@ -89,6 +90,22 @@ def test_a_speaker_on_both_sides_is_found(recordings):
     assert finding.evidence == ["fold 0: s1"]
 
 
+def test_a_name_spelled_in_two_ways_is_a_suspicion_and_unknown_speakers_are_no_obstacle(recordings):
+    rows = clean()
+    moved = [r for r in rows if r["part"] == "test" and r["speaker"] == "s1"]
+    for row in moved[:2]:
+        row |= {"part": "train", "speaker": " S01"}
+    for row in rows:
+        if row["path"] == "s6_anger_0.wav":
+            row["speaker"] = ""
+    findings = audited(recordings, rows, "spelled.csv")
+    [found] = [f for f in findings if f.severity == "suspicion"]
+    assert found.evidence == ["fold 0: s1 and S01"]
+    texts = [f.text for f in findings if f.severity == "unchecked"]
+    assert any("two names, for S01, s1, s2 and" in text for text in texts)
+    assert any(text.startswith("one speaker under two names, of 1 of 36 clips") for text in texts)
+
+
 def test_a_recording_on_both_sides_and_oversampling_before_the_split_are_found(recordings):
     rows = clean()
     tested = next(r for r in rows if r["part"] == "test" and r["fold"] == "1")
@@ -127,7 +144,7 @@ def test_a_sentence_on_both_sides_is_noted(recordings):
     assert finding.evidence == [f"fold {n}: 0.wav, 1.wav" for n in range(3)]
 
 
-@pytest.mark.parametrize("change", ["louder", "later", "coded", "noisy"])
+@pytest.mark.parametrize("change", ["louder", "later", "coded", "noisy", "padded"])
 def test_a_near_duplicate_is_found_whatever_its_name(recordings, tmp_path, change):
     rows = clean()
     wave, _ = soundfile.read(recordings / "s1_anger_0.wav")
@@ -136,6 +153,8 @@ def test_a_near_duplicate_is_found_whatever_its_name(recordings, tmp_path, chang
         wave = np.clip(wave * 2, -1, 1)
     elif change == "later":
         wave = np.concatenate([np.zeros(RATE // 5), wave])
+    elif change == "padded":
+        wave = np.concatenate([np.zeros(3 * RATE), wave, np.zeros(RATE)])
     elif change == "noisy":
         wave = wave + 0.002 * np.random.default_rng(1).standard_normal(len(wave))
     else:
@@ -477,6 +496,13 @@ def test_scores_that_the_predictions_do_not_give_are_found(run, tmp_path):
         "values that predictions.parquet does not give: 1",
     )
     assert finding.evidence == ["UAR is 0.9, from the predictions 0.3333"]
+    (place / "metrics.json").write_text(json.dumps(metrics | {"majority": 0.9}))
+    with pytest.raises(AffektError, match=r"majority is 0\.9, from the predictions 0\.3333"):
+        load_run(place)
+    (place / "metrics.json").write_text(json.dumps(metrics | {"config": {"precision": 3}}))
+    with pytest.raises(AffektError, match=r"metrics\.json: wrong config"):
+        audit(place)
+    (place / "metrics.json").write_text(json.dumps(metrics))
     (place / "predictions.parquet").unlink()
     unchecked, *others = audit(place)
     assert {f.severity for f in (unchecked, *others)} == {"unchecked"}
@@ -552,6 +578,12 @@ def test_copies_through_another_corpus_and_changed_audio_are_found(run, tmp_path
         config={"protocol": {"seeds": 1}},
     )
     (other / "0.wav").write_bytes((other / "1.wav").read_bytes())
+    hashes = json.loads((place / "recordings.json").read_text())
+    edited = hashes | {"other/0.wav": hashes["other/1.wav"]}  # to hide the change
+    (place / "recordings.json").write_text(json.dumps(edited))
+    [hidden] = [f for f in audit(place, run[1], test=other / "other.csv") if "differ:" in f.text]
+    assert hidden.severity == "serious"
+    (place / "recordings.json").write_text(json.dumps(hashes))
     done = affekt("audit", place, run[1], "--test", other / "other.csv", "--json")
     found = json.loads(done.stdout)
     texts = [f["text"] for f in found if f["severity"] == "serious"]

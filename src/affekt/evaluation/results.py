@@ -158,8 +158,6 @@ def score_differences(metrics: RunResult, table: pd.DataFrame) -> list[str]:
     if metrics.existing:
         stored |= {key: stored["existing"].get(key) for key in ("coverage", "accepted")}
         computed |= rejection_scores(table, metrics.confusion.labels)
-    if "code" not in metrics.versions:  # an earlier version, of another definition
-        computed.pop("majority")
     return list(value_differences(stored, computed, "the predictions"))
 
 
@@ -168,8 +166,8 @@ def _table_faults(table: pd.DataFrame, labels: Sequence[str]) -> list[str]:
     faults = []
     if not len(table):
         faults.append("predictions.parquet has no rows")
-    if unknown := sorted({*table["label"], *table["predicted"]} - {*labels}):
-        faults.append(f"predictions of other classes: {', '.join(map(str, unknown))}")
+    if unknown := sorted(map(str, {*table["label"], *table["predicted"]} - {*labels})):
+        faults.append(f"predictions of other classes: {', '.join(unknown)}")
     if repeated := int(table.duplicated(["utterance", "seed"]).sum()):
         faults.append(f"{counted(repeated, 'prediction')} of a clip that has one already")
     elif len({frozenset(rows["utterance"]) for _, rows in table.groupby("seed")}) > 1:

@@ -1,5 +1,6 @@
 """Audit of folds for leakage and other faults that invalidate a score."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -24,6 +25,8 @@ from .voice_likeness import (
     likenesses,
     voice_embeddings,
 )
+
+WORD = re.compile(r"\d+|[^\W\d_]+")
 
 
 def audit_corpus(corpus: Corpus, report: Report = silent) -> list[Finding]:
@@ -78,6 +81,9 @@ def _shared(folds: Sequence[Fold]) -> Iterator[Case]:
         if both := _common(training, fold.test, "speaker"):
             what = "test speakers in the training part"
             yield Case("speaker", "serious", what, where, both)
+        if alike := _spelled_alike(training, fold.test):
+            what = "test speakers whose name is spelled almost like that of a training speaker"
+            yield Case("speaker", "suspicion", what, where, alike)
         if both := _common(fold.train, fold.val, "speaker"):
             what = "validation speakers in the training part"
             yield Case("choice", "serious", what, where, both)
@@ -93,6 +99,24 @@ def _shared(folds: Sequence[Fold]) -> Iterator[Case]:
             severity: Severity = "serious" if tested else "note"
             what = "recordings more than once in a fold"
             yield Case("oversampling", severity, what, where, repeated)
+
+
+def _spelled_alike(training: Sequence[Example], test: Sequence[Example]) -> list[str]:
+    """Pairs of names that differ only in case, blanks, punctuation or leading zeros."""
+    names: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for example in training:
+        names[_spelling(example)].add(example.speaker)
+    return [
+        f"{one} and {other}"
+        for one, example in sorted({e.speaker: e for e in test}.items())
+        for other in sorted(names[_spelling(example)] - {one})
+    ]
+
+
+def _spelling(example: Example) -> tuple[str, ...]:
+    if example.anonymous:
+        return (example.speaker,)
+    return tuple(part.lstrip("0") for part in WORD.findall(example.speaker.casefold()))
 
 
 def _shared_sentences(folds: Sequence[Fold]) -> Iterator[Case]:
@@ -164,12 +188,16 @@ def _voices(
         report: Called when the probe starts and ends.
     """
     check = "one speaker under two names"
-    if anonymous(examples):
-        yield unchecked("voice", check, "speakers are unknown")
-        return
+    known = [e for e in examples if not e.anonymous]
+    if len(known) < len(examples):
+        yield unchecked("voice", check + _of_unknown(examples), "speakers are unknown")
+    examples = known
     across = set()
     for fold in folds:
-        trained, tested = ({e.speaker for e in p} for p in ((*fold.train, *fold.val), fold.test))
+        trained, tested = (
+            {e.speaker for e in part if not e.anonymous}
+            for part in ((*fold.train, *fold.val), fold.test)
+        )
         across |= {(one, other) for one in trained for other in tested if one != other}
     chosen = [examples[i] for i in compared(examples)]
     names = {e.speaker for e in chosen}
@@ -201,12 +229,18 @@ def _voices(
 def _not_checked(examples: Sequence[Example], unreadable: int) -> Iterator[Finding]:
     if anonymous(examples):
         check = "speakers in both parts, and classes that the speaker predicts"
-        yield unchecked("speaker", check, "speakers are unknown")
+        yield unchecked("speaker", check + _of_unknown(examples), "speakers are unknown")
     if not any(e.text for e in examples):
         yield unchecked("text", "sentences in both parts", "the texts are unknown")
     if unreadable:
         check = f"copies and voices of {unreadable} of {counted(len(examples), 'recording')}"
         yield unchecked("recording", check, "they cannot be read; affekt data check names them")
+
+
+def _of_unknown(examples: Sequence[Example]) -> str:
+    """Of how many examples speakers are unknown; "" if they are of all."""
+    unknown = sum(e.anonymous for e in examples)
+    return f", of {unknown} of {len(examples)} clips" if unknown < len(examples) else ""
 
 
 def _confounding(examples: Sequence[Example], recordings: Mapping[str, Recording]) -> list[Finding]:

@@ -23,6 +23,7 @@ LOUD = 1.0  # natural log units below the loudest step down to which a step is l
 NEAR = 2.2  # largest distance of the mean spectra of a pair
 SHIFT = 12  # largest shift of a pair, in steps of 50 ms
 SAME = 0.95  # least correlation of a pair
+LEAST = 10  # steps of a clip without its silence; a shorter rest, such as a click, is not cut out
 OVERLAP = 0.8  # least share of the longer clip that overlaps
 
 Spectrogram = NDArray[np.float32]  # (steps, bands)
@@ -32,13 +33,16 @@ def coarse_log_mel(wave: Wave) -> Spectrogram:
     """Coarse log-mel spectrogram ``(steps, 16)`` of a clip ``(samples,)``.
 
     It is relative to its maximum and cut off below, so that neither the level nor slight noise
-    changes it.
+    changes it, and without the silence before and after, which may have been added.
     """
     missing = max(0, WINDOW * (STEP + 2) - len(wave))
     padded = F.pad(torch.from_numpy(rms_normalise(wave)), (0, missing))
     mel = vggish_log_mel(padded)
     pooled = F.avg_pool2d(mel[None], (STEP, mel.shape[-1] // BANDS))[0]
-    return np.asarray((pooled - pooled.max()).clamp_min(-RANGE).numpy(), np.float32)
+    relative = (pooled - pooled.max()).clamp_min(-RANGE).numpy()
+    loud = np.flatnonzero(relative.max(1) > -RANGE + LOUD)
+    speech = relative[loud[0] : loud[-1] + 1]
+    return np.asarray(speech if len(speech) >= LEAST else relative, np.float32)
 
 
 def matching_pairs(spectrograms: Sequence[Spectrogram]) -> list[tuple[int, int, float]]:

@@ -3,10 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
+from ...content import hash_value
 from ...corpora.corpus import Corpus
 from ...corpora.splits import Fold
 from ...errors import AffektError, CorpusError
@@ -71,7 +73,7 @@ def audit_run(folder: Path, corpus: Corpus | None = None, report: Report = silen
     return [
         *findings,
         *_disagreements(table, corpus, result),
-        *_changed_audio(folder, corpus),
+        *_changed_audio(folder, corpus, result),
         *_unchecked(NEEDS_TRAINING, _untraceable(corpus, result)),
         *audit_folds(_folds(table, corpus, result), report),
     ]
@@ -183,17 +185,23 @@ def _test_part(corpus: Corpus, result: RunResult) -> list[Example]:
     return [e for e in known if e.split == "test"] or known
 
 
-def _changed_audio(folder: Path, corpus: Corpus) -> Iterator[Finding]:
-    try:
+def _changed_audio(folder: Path, corpus: Corpus, result: RunResult) -> Iterator[Finding]:
+    """A finding on recordings whose content is not that of the run."""
+    now, before = corpus.audio_hashes(), {}
+    with suppress(OSError, ValueError):
         before = json.loads((folder / RECORDINGS).read_text("utf-8"))
-    except (OSError, ValueError):
-        reason = f"the run has no readable {RECORDINGS}"
-        yield unchecked("recording", "changes of the audio since the run", reason)
-        return
-    now = corpus.audio_hashes()
     if changed := [name for name in now if name in before and before[name] != now[name]]:
         text = f"recordings that changed since the run: {len(changed)} of {len(now)}"
         yield Finding("recording", "serious", text, [abridged(changed)])
+    elif result.corpus.audio and result.corpus.audio != hash_value(sorted(now.items())):
+        if {*before} == {*now}:
+            text = f"{RECORDINGS} and corpus.audio of metrics.json differ: one of them was changed"
+        else:
+            text = "the recordings are not those of the run, or some of them changed"
+        yield Finding("recording", "serious", text, [OPTIONS])
+    elif not before and not result.corpus.audio:
+        reason = "the run did not record the content of its audio"
+        yield unchecked("recording", "changes of the audio since the run", reason)
 
 
 def _folds(table: pd.DataFrame, corpus: Corpus, result: RunResult) -> list[Fold]:
