@@ -110,7 +110,8 @@ class Notice(str):
     Attributes:
         code: ``silent``, ``clipped``, ``short``, ``peaks`` or ``long`` of the audio; ``truncated``,
             ``damaged``, ``gaps``, ``tracks`` or ``antiphase`` of the file;
-            ``uncalibrated`` of a confidence that was fitted to no held-out recordings.
+            ``uncalibrated`` of a confidence that was fitted to no held-out recordings, or with
+            normalisation statistics only to speakers of the training corpora.
     """
 
     code: str

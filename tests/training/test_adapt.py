@@ -12,7 +12,7 @@ from affekt.inference.recognizer import Recognizer
 from affekt.metrics import gain_interval
 from affekt.nn.bundled import model_folder
 from affekt.nn.checkpoint import load_checkpoint
-from affekt.nn.training_info import AdaptedFrom, TrainingInfo
+from affekt.nn.training_info import AdaptedFrom, LeftOut, TrainingInfo
 from affekt.training.adapt import adapt
 from affekt.training.clips import load_clips
 from affekt.training.embedding_cache import EmbeddingCache
@@ -98,11 +98,20 @@ def test_without_speakers_the_score_is_over_clips(base, clips, cache):
 
 def test_a_confidence_that_nothing_calibrated_says_so(base, clips):
     recordings = [clips[0].recording]
-    statistics = Recognizer(base).statistics_of(Recognizer(base).encode(recordings))
-    old = replace(base, training=TrainingInfo(adapted_from=AdaptedFrom(name="default")))
+    nothing = Recognizer(base).statistics_of([])
+    statistics = replace(nothing, segments=9)
+    origin = AdaptedFrom(name="default")
+    old = replace(base, training=TrainingInfo(adapted_from=origin))
+    adapted = replace(base, training=TrainingInfo(adapted_from=origin, temperatures=(1, 1)))
+    runs = [LeftOut(temperature=1, known_source=known, corpora={}) for known in (False, True)]
+    plain, known = (replace(base, training=TrainingInfo(left_out=[run])) for run in runs)
     for checkpoint, chosen, codes in (
         (base, None, []),
-        (base, statistics, []),
+        (base, nothing, []),
+        (base, statistics, ["uncalibrated"]),
+        (plain, statistics, ["uncalibrated"]),
+        (known, statistics, []),
+        (adapted, statistics, []),
         (base, replace(statistics, neutral=True), ["uncalibrated"]),
         (old, None, ["uncalibrated"]),  # as version 0.1 adapted
     ):

@@ -145,6 +145,7 @@ class _Screen:
 
         self._console = console()
         self._live = Live("", console=self._console, auto_refresh=False, transient=True)
+        self._warned = False
 
     def __enter__(self) -> "_Screen":
         self._live.start()
@@ -165,3 +166,7 @@ class _Screen:
         from ..report.console import utterance_line
 
         self._console.print(utterance_line(prediction))
+        notes = [w for w in prediction.warnings if w.code == "uncalibrated"]
+        if notes and not self._warned:
+            self._console.print(f"  warning: {notes[0]}", style="yellow")
+        self._warned = self._warned or bool(notes)

@@ -26,6 +26,10 @@ from .normalisation import PRIOR, NormalisationStatistics
 
 LONG = 30.0  # s; a longer recording is recognised utterance by utterance
 UNCALIBRATED = "uncalibrated: confidence that was fitted to no held-out recordings; often too high"
+TRAINING_ONLY = (
+    "uncalibrated: with normalisation statistics, confidence that was fitted to speakers of the "
+    "training corpora only; often too high for others"
+)
 
 if hasattr(os, "register_at_fork"):  # torch's other threads do not exist in a forked process
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
@@ -81,8 +85,7 @@ class Classifier:
         self, checkpoint: Checkpoint, hop: float | None = None, device: str = "cpu"
     ) -> None:
         self._model = checkpoint.model.eval()
-        training = checkpoint.training
-        self._uncalibrated = training.adapted_from is not None and not training.temperatures
+        self._training = checkpoint.training
         self._encoder = for_inference(self._model.encoder, device)
         self._config = checkpoint.config
         own = self._config.segments.hop
@@ -173,8 +176,8 @@ class Classifier:
         if encoded.seconds > LONG:
             text = f"long: {encoded.seconds:.0f} s in one label; the segments tell more"
             warnings.append(Notice("long", text))
-        if self._uncalibrated or (statistics and statistics.neutral):
-            warnings.append(Notice("uncalibrated", UNCALIBRATED))
+        if text := self._uncalibrated(statistics):
+            warnings.append(Notice("uncalibrated", text))
         return Prediction(
             file=encoded.file,
             duration=encoded.seconds,
@@ -213,6 +216,21 @@ class Classifier:
         if encoded.seconds < SHORTEST:
             return too_short(encoded.seconds)
         return self._model.gate.rejection_reason(encoded.own)
+
+    def _uncalibrated(self, statistics: NormalisationStatistics | None) -> str:
+        """Why the confidence is not calibrated with these statistics, or ""."""
+        training = self._training
+        if training.adapted_from and not training.temperatures:  # by version 0.1
+            return UNCALIBRATED
+        if not statistics or not statistics.segments:
+            return ""
+        if statistics.neutral:
+            return UNCALIBRATED
+        # Statistics are of another speaker or domain than those of training. Of such recordings are
+        # the labelled ones of an adapted model, and corpora that were left out with statistics.
+        if training.adapted_from or any(run.known_source for run in training.left_out or ()):
+            return ""
+        return TRAINING_ONLY
 
     def _temperature(self, statistics: NormalisationStatistics | None) -> Tensor:
         """Temperature between those for unknown and for known statistics, by their size."""

@@ -144,6 +144,7 @@ const NOTICES = { // warnings and reasons of rejection, by the sentence up to it
   gaps: "有缺口",
   tracks: "多条音轨",
   antiphase: "声道反相抵消",
+  uncalibrated: "置信度未校准",
 };
 
 const EMOTIONS = {
