@@ -145,7 +145,8 @@ class RunResult(Record):
         """Give files of version 0.1, which count the training part, today's definition."""
         if not isinstance(values, dict) or "confusion" not in values:
             return values
-        if "code" in (values.get("versions") or {}):
+        versions = values.get("versions")
+        if isinstance(versions, dict) and "code" in versions:
             return values
         clips = [sum(row) for row in Confusion.model_validate(values["confusion"]).counts]
         return values | {"majority": round(max(clips, default=0) / max(sum(clips), 1), 4)}

@@ -503,6 +503,11 @@ def test_scores_that_the_predictions_do_not_give_are_found(run, tmp_path):
     with pytest.raises(AffektError, match=r"metrics\.json: wrong config"):
         audit(place)
     (place / "metrics.json").write_text(json.dumps(metrics))
+    table = pd.read_parquet(place / "predictions.parquet")
+    for column, wrong in (("speaker", None), ("fold", "x"), ("prob_anger", np.nan)):
+        table.assign(**{column: wrong}).to_parquet(place / "predictions.parquet")
+        [damaged] = [f for f in audit(place) if f.severity == "serious"]
+        assert f"empty or wrong cells in {column})" in damaged.text
     (place / "predictions.parquet").unlink()
     unchecked, *others = audit(place)
     assert {f.severity for f in (unchecked, *others)} == {"unchecked"}
@@ -525,6 +530,7 @@ def test_scores_that_the_predictions_do_not_give_are_found(run, tmp_path):
         ({"runs": lambda runs: runs[1:]}, "runs has 2 trainings, the predictions have 3", True),
         ({"corpus": lambda c: c | {"clips": 360}}, "corpus.clips is 360", True),
         ({"corpus": lambda c: c | {"speakers": 60}}, "corpus.speakers is 60", False),
+        ({"corpus": lambda c: {**c, "digest": ""}}, "corpus.digest is , from the corpus", False),
     ],
 )  # fmt: skip
 def test_a_record_edited_by_hand_is_found(run, tmp_path, change, text, alone):

@@ -12,6 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import (
+    is_bool_dtype,
+    is_integer_dtype,
+    is_numeric_dtype,
+    is_string_dtype,
+)
 
 from ..errors import AffektError
 from ..metrics import SCORES, confusion_by_speaker, intervals, scores
@@ -21,7 +27,14 @@ from .runner import measure, rejection_scores
 from .significance import holm, permutation_test
 from .systems.registry import EMOTION_MODEL, known_system
 
-COLUMNS = {"utterance", "speaker", "fold", "seed", "label", "predicted"}  # of predictions.parquet
+COLUMNS = {  # of predictions.parquet, with the kind of its values
+    "utterance": is_string_dtype,
+    "speaker": is_string_dtype,
+    "fold": is_integer_dtype,
+    "seed": is_integer_dtype,
+    "label": is_string_dtype,
+    "predicted": is_string_dtype,
+}
 TOLERANCE = 1.5e-4  # of scores rounded to 4 digits
 INTERVAL_TOLERANCE = 0.01  # of bootstrap intervals, whose draws may differ between numpy versions
 
@@ -133,9 +146,15 @@ def read_run(folder: Path) -> Run:
         metrics = load_run_result(folder)
         place = folder if folder.is_dir() else folder.parent
         table = pd.read_parquet(place / "predictions.parquet")
-        needed = COLUMNS | ({"accepted"} if metrics.existing else set())
-        if missing := needed - set(table.columns):
+        needed = COLUMNS | ({"accepted": is_bool_dtype} if metrics.existing else {})
+        needed |= {c: is_numeric_dtype for c in map(str, table) if c.startswith("prob_")}
+        if missing := needed.keys() - set(table.columns):
             raise ValueError(f"predictions.parquet lacks {', '.join(sorted(missing))}")
+        wrong = [c for c, is_right in needed.items() if not is_right(table[c].dropna())]
+        wrong += [c for c in needed if table[c].isna().any()]
+        if wrong and len(table):
+            columns = ", ".join(dict.fromkeys(wrong))
+            raise ValueError(f"predictions.parquet has empty or wrong cells in {columns}")
     except (AffektError, OSError, ValueError) as error:
         raise AffektError(f"{folder}: not a finished run of affekt evaluate ({error})") from error
     return Run(place.resolve().name, metrics, table)
@@ -174,6 +193,8 @@ def _table_faults(table: pd.DataFrame, labels: Sequence[str]) -> list[str]:
         faults.append("the seeds have different test clips")
     columns = [f"prob_{label}" for label in labels]
     if not faults and {*columns} <= {*table.columns}:
+        if wild := int(((table[columns] < 0) | (table[columns] > 1 + TOLERANCE)).any(axis=1).sum()):
+            faults.append(f"{counted(wild, 'prediction')} with probabilities outside 0 to 1")
         highest = table[columns].max(axis=1)
         chosen = table[columns].to_numpy()[range(len(table)), table["predicted"].map(labels.index)]
         if wrong := int((chosen < highest - TOLERANCE).sum()):

@@ -21,8 +21,8 @@ from .findings import EVIDENCE, Finding, unchecked
 
 TEXTS = ("title ", "protocol ", "notes", "corpus.terms ")  # beginnings of differences of wording
 UNCHECKABLE = (
-    "settings, versions, warnings of the decoder, what the trainings chose, and whether the system "
-    "gives these predictions"
+    "settings, versions, warnings of the decoder, what the trainings chose, what an existing model "
+    "was trained on, and whether the system gives these predictions"
 )
 
 
@@ -55,6 +55,9 @@ def record_findings(
     if found:
         text = f"values that predictions, settings and corpus do not give: {len(found)}"
         yield Finding("record", "serious", text, found[:EVIDENCE])
+    if not {f"prob_{label}" for label in result.confusion.labels} <= {*table}:
+        check = "predictions against their probabilities"
+        yield unchecked("score", check, "predictions.parquet lacks probabilities")
     yield unchecked("record", UNCHECKABLE, "only a new evaluation shows it")
 
 
@@ -102,8 +105,6 @@ def _against_corpus(result: RunResult, table: pd.DataFrame, corpus: Corpus) -> I
         AffektError: The corpus cannot be evaluated under the settings of the run.
     """
     stored, expected = result.to_json(), _expected(result, corpus)
-    if not result.corpus.digest:  # of an earlier version
-        expected.pop("corpus", None)
     yield from value_differences(stored, expected, "the corpus")
     if not result.existing:
         yield from _training_differences(result, table, corpus)
@@ -124,7 +125,9 @@ def _expected(result: RunResult, corpus: Corpus) -> dict[str, Any]:
         if not name:
             del values["title"]
     own = result.corpus.to_json()
-    values["corpus"] = own | {k: v for k, v in corpus.description().items() if k in own}
+    early = "code" not in result.versions  # a version that described less of a corpus
+    now = corpus.description()
+    values["corpus"] = own | {k: v for k, v in now.items() if k in own or not early}
     return values
 
 

@@ -57,7 +57,10 @@ def audit_run(folder: Path, corpus: Corpus | None = None, report: Report = silen
     try:
         table = read_run(folder).table
     except AffektError as error:
-        findings.append(unchecked("score", "scores against predictions", str(error)))
+        if (folder / "predictions.parquet").exists():
+            findings.append(Finding("score", "serious", str(error)))
+        else:
+            findings.append(unchecked("score", "scores against predictions", str(error)))
         return findings + _unchecked(NEEDS_CORPUS, "no readable predictions")
     if differences := score_differences(result, table):
         text = f"values that predictions.parquet does not give: {len(differences)}"
