@@ -28,8 +28,9 @@ def audit(
 
     It finds speakers, sentences, recordings, copies and near-duplicates that are in both training
     and test part, a speaker under two names, oversampling before the split, selection or
-    normalisation on the test part, classes that can be predicted from speaker, length or level, and
-    scores that the predictions of a run do not give. It names each check that it could not make.
+    normalisation on the test part, classes that can be predicted from speaker, length or level,
+    rows of a table with an empty or wrong cell, and scores and texts of a run that its predictions,
+    settings and corpus do not give. It names each check that it could not make.
 
     Exit status: 0 if nothing was found in the checks made, or only notes; 1 if a finding is
     serious; 3 if there are only suspicions, which a person must confirm by listening.
