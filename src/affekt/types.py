@@ -91,7 +91,7 @@ class Segment:
 
     Attributes:
         start: Seconds from the beginning of the file.
-        end: Seconds; never beyond the end of the recording.
+        end: Seconds; never beyond the end of the utterance or recording.
         label: The most probable class of this segment, or "uncertain" where the recording is.
         probabilities: By class, summing to 1.
         attention: Share of this segment in the recording's result; the shares sum to 1.

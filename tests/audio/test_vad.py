@@ -7,7 +7,7 @@ import torch
 from helpers import DEMO
 from silero_vad import load_silero_vad
 
-from affekt.audio import decoding
+from affekt.audio import decoding, vad
 from affekt.audio.vad import FRAME, LONGEST, LevelDetector, SileroDetector, split_utterances
 
 RATE = 16_000
@@ -23,10 +23,7 @@ def bursts(*seconds, noise=0.0):
 
 def found(wave, size=4000, detector=None):
     blocks = [wave[i : i + size] for i in range(0, len(wave), size)]
-    return [
-        (s.start, s.start + len(s.wave) / RATE)
-        for s in split_utterances(blocks, detector or LevelDetector())
-    ]
+    return [(u.start, u.end) for u in split_utterances(blocks, detector or LevelDetector())]
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.002])
@@ -35,8 +32,19 @@ def test_utterances_are_found_at_their_positions(noise):
     expected = [(1, 3), (4.5, 5.1), (5.9, 8.9)]
     assert len(spoken) == 3
     for (start, end), (first, last) in zip(spoken, expected, strict=True):
-        assert first - 0.35 < start <= first
-        assert last <= end < last + 0.35
+        assert first - 0.15 < start <= first
+        assert last <= end < last + 0.15
+
+
+def test_the_model_sees_a_little_of_the_pauses_around_an_utterance():
+    wave = bursts(1, 2, 0.6, 1, 0.05)
+    first, last = split_utterances([wave], LevelDetector())
+    assert first.wave_start == pytest.approx(0.7, abs=0.04)
+    assert first.wave_start + len(first.wave) / RATE == pytest.approx(3.3, abs=0.04)
+    assert last.wave_start + len(last.wave) / RATE == last.end == len(wave) / RATE
+    for one in (first, last):
+        begin = round(one.wave_start * RATE)
+        assert np.array_equal(one.wave, wave[begin : begin + len(one.wave)])
 
 
 def test_a_breath_within_an_utterance_does_not_cut_it_and_a_click_makes_none():
@@ -90,7 +98,22 @@ def test_the_last_frame_is_filled_up():
 def test_an_utterance_ends_no_later_than_the_recording():
     wave = bursts(0.5, 1.0)[: RATE + 100]
     [spoken] = split_utterances([wave], LevelDetector())
-    assert spoken.start + len(spoken.wave) / RATE == pytest.approx(len(wave) / RATE)
+    assert spoken.wave_start + len(spoken.wave) / RATE == pytest.approx(len(wave) / RATE)
+    assert spoken.end <= len(wave) / RATE
+
+
+@pytest.mark.parametrize("name", ["silero", "level"])
+def test_recordings_together_have_the_utterances_of_each(name, monkeypatch):
+    if name == "level":
+        monkeypatch.setattr(vad, "detector", lambda: ("level", LevelDetector()))
+    waves = [decoding.read(path).wave for path in DEMO]
+    waves += [waves[0][:700], np.zeros(1, np.float32), np.zeros(0, np.float32)]
+    for wave, together in zip(waves, vad.split_recordings(waves), strict=True):
+        alone = list(split_utterances([wave], vad.detector()[1]))
+        assert [(u.start, u.end) for u in together] == [(u.start, u.end) for u in alone]
+        for a, b in zip(together, alone, strict=True):
+            assert np.array_equal(a.wave, b.wave)
+    assert vad.split_recordings([]) == []
 
 
 def test_blocks_have_the_probabilities_of_silero_vad_frame_by_frame():

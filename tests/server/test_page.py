@@ -212,8 +212,8 @@ def test_corrections_survive_and_export_as_a_manifest(visit, tmp_path):
     assert [e.speaker for e in corpus.examples] == ['Ann, "the" voice'] * 2 + ["lively"]
     lively = read(DEMO / "lively.flac").wave
     cut = read(corpus.examples[2].path).wave
-    assert len(cut) == len(lively)
-    assert np.abs(cut - lively).max() < 1e-3
+    assert len(lively) - 3200 < len(cut) <= len(lively)
+    assert np.abs(cut - lively[: len(cut)]).max() < 1e-3
 
 
 def test_recording_shows_live_results(visit):

@@ -6,12 +6,14 @@ accept some audio that is not speech; the model's speech gate rejects it later.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from .resampling import Wave
@@ -23,7 +25,8 @@ PAUSE = round(0.5 * FRAMES_PER_SECOND)  # frames without speech that end an utte
 SHORTEST = round(0.25 * FRAMES_PER_SECOND)  # least frames of speech in an utterance
 LONGEST_SECONDS = 12.0  # longest utterance; a longer one is cut
 LONGEST = round(LONGEST_SECONDS * FRAMES_PER_SECOND)  # frames
-PAD = round(0.3 * FRAMES_PER_SECOND)  # frames added before and after the speech
+PAD = round(0.3 * FRAMES_PER_SECOND)  # frames before and after the speech that the model sees
+MARGIN = round(0.1 * FRAMES_PER_SECOND)  # of them, those that belong to the utterance
 START, STOP = 0.5, 0.35  # probability at which speech begins, and below which it ends
 CONTEXT = 64  # samples before a frame that silero-vad sees
 FLOOR = -60.0  # dBFS; a softer frame is never speech
@@ -38,12 +41,17 @@ class Utterance:
     """One utterance cut out of a stream.
 
     Attributes:
-        start: Seconds from the beginning of the stream.
-        wave: Samples ``(samples,)``, 16 kHz.
+        start: Its start, in seconds from the beginning of the stream.
+        end: Its end.
+        wave: Samples ``(samples,)``, 16 kHz: the utterance and up to 0.2 s before and after it, as
+            models are trained on clips whose speech begins and ends in silence.
+        wave_start: Start of the samples.
     """
 
     start: float
+    end: float
     wave: Wave
+    wave_start: float
 
 
 class LevelDetector:
@@ -79,36 +87,53 @@ class SileroDetector:
     """
 
     def __init__(self) -> None:
-        import torch
-
-        self._network, self._lstm = _silero()
-        self._context = torch.zeros(
-            1, CONTEXT, dtype=torch.float32
-        )  # the samples before the next frame
+        _silero()
+        self._context = np.zeros((1, CONTEXT), np.float32)  # the samples before the next frame
         self._state: Any = None  # of the LSTM
         self._speaks = False
 
     def __call__(self, frames: Wave) -> Flags:
         """Whether each of the frames ``(frames, 512)`` is speech."""
-        flags = []
-        for probability in self.probabilities(frames):
-            self._speaks = probability >= (STOP if self._speaks else START)
-            flags.append(self._speaks)
-        return np.array(flags, bool)
+        flags = _flags(self.probabilities(frames), self._speaks)
+        self._speaks = bool(flags[-1])
+        return flags
 
     def probabilities(self, frames: Wave) -> NDArray[np.float32]:
         """Probability ``(frames,)`` that each of the frames ``(frames, 512)`` is speech."""
-        import torch
+        before = np.concatenate([self._context, frames[:-1, -CONTEXT:]])
+        self._context = frames[-1:, -CONTEXT:].copy()
+        [found], self._state = _probabilities([np.hstack([before, frames])], self._state)
+        return found
 
-        with torch.inference_mode():
-            new = torch.from_numpy(frames)
-            before = torch.cat([self._context, new[:-1, -CONTEXT:]])
-            self._context = new[-1:, -CONTEXT:].clone()
-            spectra = self._network.run_extractors(torch.cat([before, new], 1))
-            encoded = self._network.encoder(spectra).squeeze(-1)
-            hidden, self._state = self._lstm(encoded, self._state)
-            found: NDArray[np.float32] = self._network.decoder.decoder(hidden[..., None]).numpy()
-        return found.reshape(-1)
+
+def _flags(probabilities: NDArray[np.float32], speaks: bool = False) -> Flags:
+    """Whether frames are speech, after one that is or is not."""
+    flags = np.empty(len(probabilities), bool)
+    for i, probability in enumerate(probabilities):
+        flags[i] = speaks = probability >= (STOP if speaks else START)
+    return flags
+
+
+def _probabilities(
+    recordings: Sequence[Wave], state: Any = None
+) -> tuple[list[NDArray[np.float32]], Any]:
+    """Probabilities of speech, and the state of the LSTM after the frames of a single recording.
+
+    Args:
+        recordings: Frames ``(frames, 64 + 512)`` of each, with the samples before them.
+        state: The state of the LSTM before them.
+    """
+    import torch
+
+    network, lstm = _silero()
+    lengths = [len(frames) for frames in recordings]
+    with torch.inference_mode():
+        spectra = network.run_extractors(torch.from_numpy(np.concatenate(recordings)))
+        encoded = network.encoder(spectra).squeeze(-1).split(lengths)
+        hidden, state = lstm(torch.nn.utils.rnn.pad_sequence(encoded), state)
+        found = network.decoder.decoder(hidden.flatten(0, 1)[..., None])
+    by_time = found.reshape(hidden.shape[:2]).numpy()
+    return [by_time[:length, i] for i, length in enumerate(lengths)], state
 
 
 @cache
@@ -177,7 +202,9 @@ class UtteranceSplitter:
         if sum(self._flags) >= SHORTEST:
             last = self._cut(end := self._last_speech() + PAD)
             padding = missing if end >= len(self._frames) else 0
-            ended.append(replace(last, wave=last.wave[: len(last.wave) - padding]))
+            wave = last.wave[: len(last.wave) - padding]
+            end_of_wave = last.wave_start + len(wave) / SAMPLE_RATE
+            ended.append(replace(last, wave=wave, end=min(last.end, end_of_wave)))
         self._frames, self._flags = [], []
         return ended
 
@@ -204,7 +231,13 @@ class UtteranceSplitter:
         return len(self._flags) - self._flags[::-1].index(True)
 
     def _cut(self, end: int) -> Utterance:
-        return Utterance(self._first * FRAME / SAMPLE_RATE, np.concatenate(self._frames[:end]))
+        """The utterance in the first frames."""
+        frames, flags = self._frames[:end], self._flags[:end]
+        first = max(0, flags.index(True) - MARGIN)
+        last = min(len(frames), len(flags) - flags[::-1].index(True) + MARGIN)
+        edges = (self._first + frame for frame in (first, last, 0))
+        start, stop, before = (edge * FRAME / SAMPLE_RATE for edge in edges)
+        return Utterance(start, stop, np.concatenate(frames), before)
 
     def _drop(self, frames: int) -> None:
         del self._frames[:frames], self._flags[:frames]
@@ -222,3 +255,30 @@ def split_utterances(blocks: Iterable[Wave], is_speech: Detector) -> Iterator[Ut
     for block in blocks:
         yield from splitter.push(block)
     yield from splitter.close()
+
+
+def split_recordings(waves: Sequence[Wave]) -> list[list[Utterance]]:
+    """Split decoded recordings into utterances.
+
+    The frames of all of them pass through silero-vad together, which is twice as fast as one
+    recording at a time.
+
+    Args:
+        waves: ``(samples,)`` of each, 16 kHz.
+    """
+    if detector()[0] == "level":
+        return [list(split_utterances([wave], LevelDetector())) for wave in waves]
+    framed = []
+    for wave in waves:
+        padded = np.concatenate(
+            [np.zeros(CONTEXT, np.float32), wave, np.zeros(-len(wave) % FRAME, np.float32)]
+        )
+        framed.append(sliding_window_view(padded, CONTEXT + FRAME)[::FRAME])
+    flags = [iter(_flags(found)) for found in _probabilities(framed)[0]]
+
+    def stored(of: Iterator[np.bool_]) -> Detector:
+        return lambda frames: np.fromiter(islice(of, len(frames)), bool)
+
+    return [
+        list(split_utterances([wave], stored(of))) for wave, of in zip(waves, flags, strict=True)
+    ]

@@ -17,6 +17,7 @@ from ..types import Prediction, Segment
 from .inputs import as_array
 from .normalisation import NormalisationStatistics
 from .recognizer import HOP, Recognizer
+from .utterances import classify_utterance
 
 WINDOW = 2.88  # s of context of a segment, itself included
 BATCH = 8  # segments computed at a time, where more than one is due
@@ -166,5 +167,5 @@ class Stream:
                 self._statistics = self._recognizer.statistics_of([encoded], self._statistics)
             if self._ended:
                 self._ended(
-                    self._recognizer.classify(encoded, self._statistics).moved(utterance.start)
+                    classify_utterance(self._recognizer, utterance, encoded, self._statistics)
                 )

@@ -10,7 +10,13 @@ from ..audio.prefetch import prefetch
 from ..audio.recording import Recording, RecordingBlocks, make_recording
 from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE
-from ..audio.vad import LONGEST_SECONDS, Utterance, UtteranceSplitter, detector
+from ..audio.vad import (
+    LONGEST_SECONDS,
+    Utterance,
+    UtteranceSplitter,
+    detector,
+    split_recordings,
+)
 from ..errors import AudioError
 from ..nn.encoders.batching import batches
 from ..nn.speech_gate import SHORTEST, UNCERTAIN, too_short
@@ -65,9 +71,9 @@ class Options(NamedTuple):
 
 
 class EncodedUtterance(NamedTuple):
-    """An encoded utterance, with its start in the recording in seconds."""
+    """An utterance and its embeddings."""
 
-    start: float
+    utterance: Utterance
     encoded: EncodedRecording
 
 
@@ -95,12 +101,12 @@ def recognise_utterances(
     vad = detector()[0]
     statistics, last, level = options.statistics, None, Level()
     try:
-        for start, encoded in encode_blocks(classifier, blocks, options, level, index):
+        for utterance, encoded in encode_blocks(classifier, blocks, options, level, index):
             if options.learn:
                 statistics = classifier.statistics_of([encoded], statistics)
             if last:
                 yield last
-            prediction = classifier.classify(encoded, statistics).moved(start)
+            prediction = classify_utterance(classifier, utterance, encoded, statistics)
             last = replace(prediction, channel=channel, vad=vad)
     except AudioError:
         if last:
@@ -134,15 +140,14 @@ def encode_blocks(
     splitter = UtteranceSplitter(detector()[1])
     for utterances in _batches(index, blocks, splitter, options, level):
         encoded = classifier.encode([make_recording(blocks.name, u.wave) for u in utterances])
-        starts = [utterance.start for utterance in utterances]
-        yield from map(EncodedUtterance, starts, encoded)
+        yield from map(EncodedUtterance, utterances, encoded)
 
 
 def encode_utterances(
     classifier: Classifier, recordings: Sequence[Recording]
 ) -> list[list[EncodedUtterance]]:
     """Find and encode the utterances of each of several decoded recordings."""
-    found = [_utterances(recording.wave) for recording in recordings]
+    found = split_recordings([recording.wave for recording in recordings])
     parts = [
         make_recording(recording.name, utterance.wave)
         for recording, utterances in zip(recordings, found, strict=True)
@@ -152,7 +157,7 @@ def encode_utterances(
     for batch in batches([len(part.wave) for part in parts], BATCH):
         encoded |= zip(batch, classifier.encode([parts[i] for i in batch]), strict=True)
     each = (encoded[i] for i in range(len(parts)))
-    return [[EncodedUtterance(u.start, next(each)) for u in utterances] for utterances in found]
+    return [[EncodedUtterance(u, next(each)) for u in utterances] for utterances in found]
 
 
 def recognise_recordings(
@@ -170,6 +175,31 @@ def recognise_recordings(
     ]
 
 
+def classify_utterance(
+    classifier: Classifier,
+    utterance: Utterance,
+    encoded: EncodedRecording,
+    statistics: NormalisationStatistics | None,
+) -> Prediction:
+    """Classify an encoded utterance; its segments end where it ends, without the pauses around it.
+
+    Args:
+        classifier: The model.
+        utterance: The utterance.
+        encoded: Its samples, encoded.
+        statistics: Normalisation statistics of the speaker or domain.
+
+    Raises:
+        AffektError: The statistics are of another encoder.
+    """
+    prediction = classifier.classify(encoded, statistics).moved(utterance.wave_start)
+    start, end = round(utterance.start, 6), round(utterance.end, 6)
+    segments = [
+        replace(s, start=max(s.start, start), end=min(s.end, end)) for s in prediction.segments
+    ]
+    return replace(prediction, start=start, duration=round(end - start, 6), segments=segments)
+
+
 def _classified(
     classifier: Classifier,
     recording: Recording,
@@ -185,8 +215,8 @@ def _classified(
         options: How it is recognised.
     """
     predictions = [
-        classifier.classify(encoded, options.statistics).moved(start)
-        for start, encoded in utterances
+        classify_utterance(classifier, utterance, encoded, options.statistics)
+        for utterance, encoded in utterances
     ]
     if not predictions:
         level = Level()
@@ -195,11 +225,6 @@ def _classified(
     warnings = [w for w in recording.warnings if w.of_file]
     predictions[-1] = _last(predictions[-1], recording.seconds, warnings)
     return [replace(p, vad=detector()[0]) for p in predictions]
-
-
-def _utterances(wave: Wave) -> list[Utterance]:
-    splitter = UtteranceSplitter(detector()[1])
-    return [*splitter.push(wave), *splitter.close()]
 
 
 class _Cut(NamedTuple):
