@@ -113,7 +113,6 @@ def test_recordings_together_have_the_utterances_of_each(name, monkeypatch):
         assert [(u.start, u.end) for u in together] == [(u.start, u.end) for u in alone]
         for a, b in zip(together, alone, strict=True):
             assert np.array_equal(a.wave, b.wave)
-    assert vad.split_recordings([]) == []
 
 
 def test_blocks_have_the_probabilities_of_silero_vad_frame_by_frame():

@@ -13,7 +13,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from .resampling import Wave
@@ -100,10 +99,16 @@ class SileroDetector:
 
     def probabilities(self, frames: Wave) -> NDArray[np.float32]:
         """Probability ``(frames,)`` that each of the frames ``(frames, 512)`` is speech."""
-        before = np.concatenate([self._context, frames[:-1, -CONTEXT:]])
+        recording = _with_context(self._context, frames)
         self._context = frames[-1:, -CONTEXT:].copy()
-        [found], self._state = _probabilities([np.hstack([before, frames])], self._state)
+        [found], self._state = _probabilities([recording], self._state)
         return found
+
+
+def _with_context(context: Wave, frames: Wave) -> Wave:
+    """Frames ``(frames, 64 + 512)`` with the samples before them; those before the first given."""
+    before = np.concatenate([context, frames[:, -CONTEXT:]])[: len(frames)]
+    return np.hstack([before, frames])
 
 
 def _flags(probabilities: NDArray[np.float32], speaks: bool = False) -> Flags:
@@ -268,12 +273,11 @@ def split_recordings(waves: Sequence[Wave]) -> list[list[Utterance]]:
     """
     if detector()[0] == "level":
         return [list(split_utterances([wave], LevelDetector())) for wave in waves]
+    silence = np.zeros((1, CONTEXT), np.float32)
     framed = []
     for wave in waves:
-        padded = np.concatenate(
-            [np.zeros(CONTEXT, np.float32), wave, np.zeros(-len(wave) % FRAME, np.float32)]
-        )
-        framed.append(sliding_window_view(padded, CONTEXT + FRAME)[::FRAME])
+        complete = np.concatenate([wave, np.zeros(-len(wave) % FRAME, np.float32)])
+        framed.append(_with_context(silence, complete.reshape(-1, FRAME)))
     flags = [iter(_flags(found)) for found in _probabilities(framed)[0]]
 
     def stored(of: Iterator[np.bool_]) -> Detector:
