@@ -90,8 +90,8 @@ class Segment:
     """One 0.96 s segment of a recording.
 
     Attributes:
-        start: Seconds from the beginning of the file.
-        end: Seconds; never beyond the end of the utterance or recording.
+        start: Seconds from the beginning of the file; not before the utterance starts.
+        end: Seconds; not after the utterance or recording ends.
         label: The most probable class of this segment, or "uncertain" where the recording is.
         probabilities: By class, summing to 1.
         attention: Share of this segment in the recording's result; the shares sum to 1.

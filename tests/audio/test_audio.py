@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt import AudioError
-from affekt.audio import decoding
+from affekt.audio import decoding, libsndfile
 from affekt.audio.level import TARGET_RMS, rms_normalise
 from affekt.audio.recording import from_array
 
@@ -107,7 +107,7 @@ def test_channels_are_averaged_and_not_weighted():
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 192_000])
 def test_block_by_block_resampling_equals_resampling_at_once(rate, monkeypatch):
-    monkeypatch.setattr(decoding, "BLOCK", 1000)
+    monkeypatch.setattr(libsndfile, "BLOCK", 1000)
     samples = np.random.default_rng(0).standard_normal((rate, 1)).astype(np.float32) * 0.1
     recording = decoding.read(encoded(samples, rate, subtype="FLOAT"))
     expected = soxr.resample(samples[:, 0], rate, RATE)

@@ -189,7 +189,7 @@ def test_a_recording_of_any_length_tells_its_utterances_and_its_silence(
     assert len(alone) == len(starts)
     for start, prediction in zip(starts, alone, strict=True):
         assert start - 0.15 < prediction.start < start + 0.5
-        assert start + 1.5 < prediction.start + prediction.duration < start + 2.6
+        assert start + 1.5 < prediction.start + prediction.duration < start + 2.4
         assert not prediction.is_uncertain
     together = [p for _, p in recognise_files(recognizer, [("", lambda: tmp_path / "several.wav")])]
     check_equal([p.to_dict() for p in together], [p.to_dict() for p in alone])

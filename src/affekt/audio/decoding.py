@@ -5,10 +5,7 @@ libsndfile reads wav, flac, ogg, opus, mp3, aiff and more. Other formats go to P
 are decoded block by block, so that memory does not depend on the size of the file.
 """
 
-import io
 import math
-import os
-import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -17,20 +14,17 @@ from typing import BinaryIO, cast
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from ..errors import AudioError, TooLongError
 from ..types import Notice
 from . import mp3, ogg, wav
-from .quiet import quiet
+from .libsndfile import Sound
 from .recording import Recording, make_recording
 from .resampling import Block, Resampler, Wave
 from .segmentation import SAMPLE_RATE
 from .source import Source, open_source, read_source
 
 MAX_HOURS = 12.0
-BLOCK = 1 << 14  # samples of each channel decoded at a time
-NO_LENGTH = 1 << 62  # samples; libsndfile states more where it does not know
 INSTALL = "pip install 'affekt[media]'"
 STOPPED = "decoding stopped at a damaged place"
 DELAY = 0.1  # s that a codec may add to the duration in the header
@@ -117,7 +111,7 @@ class Decoder:
             return
         try:
             for part in wav.parts(file):
-                with _Sound(part) as sound:
+                with Sound(part) as sound:
                     if not position:
                         self.sampling_rate, self.channels = sound.samplerate, sound.channels
                     self.promised = sound.promised and position + sound.promised
@@ -231,58 +225,6 @@ def read(source: Source, track: int | None = None) -> Recording:
         AudioError: As `Decoder`.
     """
     return cast(Recording, Decoder(source, track=track).read())
-
-
-class _Sound(soundfile.SoundFile):  # type: ignore[misc]  # it is not typed
-    """An open file of libsndfile, read without seeking.
-
-    Seeking after each block, as the base class does, fails at the end of a FLAC file without a
-    length.
-
-    Attributes:
-        understated: Duration in seconds that the header states, if more audio follows; else 0.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        wrong = wav.correction(file)
-        self._guessed = mp3.without_length(file)
-        file.seek(0)
-        plain = isinstance(file, io.FileIO) and os.name == "posix" and not wrong
-        target = wav.Patched(file, wrong.position, wrong.data) if wrong else file
-        with quiet():
-            super().__init__(file.fileno() if plain else target, closefd=False)
-        stated = wrong.stated if wrong else 0.0
-        self.understated = stated * self.frames / self.samplerate
-
-    def seekable(self) -> bool:
-        """Whether to seek after each block."""
-        return False
-
-    @property
-    def promised(self) -> float:
-        """Duration in seconds that the header states; 0 if it does not.
-
-        libsndfile corrects the length of a truncated WAV or AIFF and notes the stated one in its
-        log.
-        """
-        if self.format == "MP3" and self._guessed:
-            return 0.0
-        cut = re.search(r"(?:data|SSND) *: (\d+) \(should be (\d+)\)", self.extra_info)
-        if cut and int(cut[1]) < wav.UNKNOWN_SIZE:
-            return self.frames * int(cut[1]) / max(int(cut[2]), 1) / self.samplerate
-        return self.frames / self.samplerate if not cut and self.frames < NO_LENGTH else 0.0
-
-    def to_end(self) -> Iterator[NDArray[np.float32]]:
-        """Blocks ``(samples, channels)``."""
-        # What follows a FLAC stream is an error to its decoder; MP3 may only guess its length.
-        left = self.frames if self.format != "MP3" else NO_LENGTH
-        while left:
-            with quiet():
-                block = self.read(min(BLOCK, left), dtype="float32", always_2d=True)
-            if not len(block):
-                break
-            yield block
-            left -= len(block)
 
 
 def _media() -> ModuleType | None:

@@ -106,7 +106,12 @@ class SileroDetector:
 
 
 def _with_context(context: Wave, frames: Wave) -> Wave:
-    """Frames ``(frames, 64 + 512)`` with the samples before them; those before the first given."""
+    """Frames with the 64 samples before each ``(frames, 64 + 512)``.
+
+    Args:
+        context: Samples before the first frame ``(1, 64)``.
+        frames: ``(frames, 512)``.
+    """
     before = np.concatenate([context, frames[:, -CONTEXT:]])[: len(frames)]
     return np.hstack([before, frames])
 
@@ -122,11 +127,12 @@ def _flags(probabilities: NDArray[np.float32], speaks: bool = False) -> Flags:
 def _probabilities(
     recordings: Sequence[Wave], state: Any = None
 ) -> tuple[list[NDArray[np.float32]], Any]:
-    """Probabilities of speech, and the state of the LSTM after the frames of a single recording.
+    """Probability of speech ``(frames,)`` of each frame, and the state of the LSTM after the last.
 
     Args:
-        recordings: Frames ``(frames, 64 + 512)`` of each, with the samples before them.
-        state: The state of the LSTM before them.
+        recordings: Frames of each recording, from `_with_context`.
+        state: State of the LSTM before a single recording that continues; of several recordings
+            the returned state means nothing.
     """
     import torch
 
@@ -231,15 +237,16 @@ class UtteranceSplitter:
             yield self._cut(end)
             self._drop(end)
 
-    def _last_speech(self) -> int:
-        """Number of frames up to the last one with speech."""
-        return len(self._flags) - self._flags[::-1].index(True)
+    def _last_speech(self, end: int | None = None) -> int:
+        """Number of frames up to the last one with speech, of those before `end`."""
+        flags = self._flags[:end]
+        return len(flags) - flags[::-1].index(True)
 
     def _cut(self, end: int) -> Utterance:
         """The utterance in the first frames."""
-        frames, flags = self._frames[:end], self._flags[:end]
-        first = max(0, flags.index(True) - MARGIN)
-        last = min(len(frames), len(flags) - flags[::-1].index(True) + MARGIN)
+        frames = self._frames[:end]
+        first = max(0, self._flags.index(True) - MARGIN)
+        last = min(len(frames), self._last_speech(end) + MARGIN)
         edges = (self._first + frame for frame in (first, last, 0))
         start, stop, before = (edge * FRAME / SAMPLE_RATE for edge in edges)
         return Utterance(start, stop, np.concatenate(frames), before)

@@ -181,7 +181,7 @@ def classify_utterance(
     encoded: EncodedRecording,
     statistics: NormalisationStatistics | None,
 ) -> Prediction:
-    """Classify an encoded utterance; its segments end where it ends, without the pauses around it.
+    """Classify an encoded utterance; the result excludes the pauses around it.
 
     Args:
         classifier: The model.

@@ -15,7 +15,7 @@ from ...run_result import ExistingModel, RunResult
 from .. import existing, runner
 from ..folds import jobs_of
 from ..protocol_text import settings_marks
-from ..results import value_differences
+from ..score_check import value_differences
 from ..systems.registry import title
 from .findings import EVIDENCE, Finding, unchecked
 

@@ -16,7 +16,8 @@ from ...plural import counted
 from ...progress import Report, silent
 from ...run_result import RECORDINGS, RunResult, load_run_result
 from ...types import ANONYMOUS, Example
-from ..results import read_run, score_differences
+from ..results import read_run
+from ..score_check import score_differences
 from .corpus_check import abridged
 from .findings import EVIDENCE, Case, Finding, summarised, unchecked
 from .leakage import audit_folds
