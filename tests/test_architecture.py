@@ -8,7 +8,7 @@ import affekt
 ROOT = Path(affekt.__file__).parent
 FLOORS = [  # from the ground up; what stands on one floor does not know its neighbours
     ("errors", "plural", "sanitise", "content"),
-    ("extras", "own_parts"),
+    ("extras", "own_parts", "valence_arousal"),
     ("types", "progress", "metrics", "atomic"),
     ("renamed_settings",),
     ("config", "run_manifest"),

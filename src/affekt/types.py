@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from .extras import optional_import
+from .valence_arousal import Position, position
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +17,7 @@ OLD_KEYS = {  # of `Prediction.to_dict`: old name: new name
     "reason": "rejection_reason",
     "source_segments": "normalisation_segments",
 }
+UNCERTAIN = "uncertain"  # the label where no emotion is given
 ANONYMOUS = "\N{BULLET}clip "  # before the id of a clip whose speaker is unknown
 
 
@@ -85,8 +87,34 @@ class Example:
         return self.path + self.part
 
 
+class Placed:
+    """Arousal and valence of a result, derived from its classes."""
+
+    label: str
+    probabilities: dict[str, float]
+
+    @property
+    def arousal(self) -> float | None:
+        """Arousal from -1 (calm) to 1 (excited), derived from the classes.
+
+        It is the mean of published positions of the classes, weighted by their probabilities, not
+        trained on dimensional annotations; see `affekt.valence_arousal`. None where the label is
+        "uncertain", or the model has a class without a position.
+        """
+        return self._position.arousal if self._position else None
+
+    @property
+    def valence(self) -> float | None:
+        """Valence from -1 (unpleasant) to 1 (pleasant), derived as `arousal` is."""
+        return self._position.valence if self._position else None
+
+    @property
+    def _position(self) -> Position | None:
+        return None if self.label == UNCERTAIN else position(self.probabilities)
+
+
 @dataclass(frozen=True)
-class Segment:
+class Segment(Placed):
     """One 0.96 s segment of a recording.
 
     Attributes:
@@ -133,7 +161,7 @@ class Notice(str):
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Placed):
     """The emotion of one recording or of one of its utterances.
 
     Attributes:
@@ -241,10 +269,12 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """The object that ``affekt predict --json`` prints.
 
-        Renamed keys also stand under their names of version 0.1, for one release.
+        Segments are without arousal and valence. Renamed keys also stand under their names of
+        version 0.1, for one release.
         """
         values = asdict(replace(self, utterances=[]))
         del values["utterances"]
+        values |= {"arousal": self.arousal, "valence": self.valence}
         values["warnings"] = [str(warning) for warning in self.warnings]
         values["warning_codes"] = [warning.code for warning in self.warnings]
         return values | {old: values[new] for old, new in OLD_KEYS.items()}
@@ -253,7 +283,8 @@ class Prediction:
     def from_dict(cls, values: dict[str, Any]) -> "Prediction":
         """The prediction that `to_dict` wrote, also with version 0.1's keys only."""
         renamed = {new: values[old] for old, new in OLD_KEYS.items() if old in values}
-        current = {key: value for key, value in values.items() if key not in OLD_KEYS}
+        left_out = (*OLD_KEYS, "arousal", "valence")  # the latter are derived
+        current = {key: value for key, value in values.items() if key not in left_out}
         current["segments"] = [Segment(**segment) for segment in values["segments"]]
         texts = current["warnings"]
         codes = current.pop("warning_codes", [text.partition(":")[0] for text in texts])

@@ -21,7 +21,9 @@ def predictions():
 def test_one_row_for_each_recording(predictions):
     frame = affekt.to_frame(predictions, per="recording")
     columns = ["label", "confidence", "channel", "rejection_reason", "model"]
-    assert list(frame.columns) == [*columns, "prob_anger", "prob_neutral"]
+    assert list(frame.columns) == [*columns, "prob_anger", "prob_neutral", "arousal", "valence"]
+    assert frame["arousal"].iloc[0] == pytest.approx(0.7 * 0.59, abs=1e-4)
+    assert np.isnan(frame["arousal"].iloc[1])
     assert frame["label"].tolist() == ["anger", "uncertain"]
     assert frame["rejection_reason"].tolist() == ["", "not speech"]
     assert frame["channel"].tolist() == [2, 0]
@@ -36,6 +38,7 @@ def test_one_row_for_each_segment(predictions):
     assert frame["label"].tolist() == ["anger", "anger", "neutral"]
     assert frame["confidence"].tolist() == [0.7] * 3
     assert frame["attention"].sum() == pytest.approx(1)
+    assert frame["valence"].tolist() == [pytest.approx(0.7 * -0.51)] * 3
     starts = frame.index.get_level_values("start") / pd.Timedelta("1s")
     assert starts.tolist() == [0.0, 0.48, 0.96]
     assert len(affekt.to_frame(predictions)) == 6

@@ -23,6 +23,7 @@ from affekt.audio.source import shown
 from affekt.cli.target import Target
 from affekt.formats.writers import FILE_FOR_ALL, FILE_PER_RECORDING, TEXT_FORMATS, writer
 
+KNOWN = ["anger", "fear"]  # 0.1 and 0.7: arousal 0.1 * 0.59 + 0.7 * 0.6
 HOSTILE = '=1+1 "<b>&é\n-->'
 
 
@@ -44,6 +45,9 @@ def test_csv_and_its_formulas(predictions):
     assert [r["label"] for r in rows] == ["anger", "'" + HOSTILE, "uncertain"]
     assert rows[2]["reason"] == "no speech"
     assert float(rows[1]["prob_" + HOSTILE]) == 0.7
+    assert rows[0]["arousal"] == ""  # of a class without a position
+    row = next(csv.DictReader(io.StringIO(FILE_FOR_ALL[".csv"]([spoken(0.0, "fear", KNOWN)]))))
+    assert (row["arousal"], row["valence"]) == ("0.4790", "-0.4990")
     assert FILE_FOR_ALL[".csv"]([]).startswith("file,channel,start,end")
 
 
@@ -181,6 +185,10 @@ def test_audformat(predictions, tmp_path):
     times = table.index.to_frame()[["start", "end"]] / np.timedelta64(1, "s")
     assert np.allclose(times.to_numpy(), TIMES, atol=1e-3)
     assert len(back["timeline"].get()) == 9
+    assert table["arousal"].isna().all()
+    write([spoken(0.0, "fear", KNOWN)], tmp_path / "known.audformat")
+    known = audformat.Database.load(str(tmp_path / "known.audformat"))["timeline"].get()
+    assert known["valence"].tolist() == [-0.499] * 3
     write([replace(p, channel=2) for p in predictions], tmp_path / "b.audformat")
     assert "utterances.channel2" in audformat.Database.load(str(tmp_path / "b.audformat")).tables
     write([], tmp_path / "c.audformat")

@@ -177,6 +177,8 @@ def _row(one: Input, result: RecordingResult, labels: Sequence[str]) -> dict[str
         "label": combined.label,
         "reason": combined.rejection_reason,
         "confidence": combined.confidence,
+        "arousal": combined.arousal,
+        "valence": combined.valence,
     }
 
 
@@ -193,7 +195,8 @@ def _rows_schema(labels: Sequence[str]) -> pa.Schema:
     probabilities = [(f"prob_{label}", pa.float32()) for label in labels]
     return pa.schema([
         ("index", pa.int64()), ("file", pa.string()), ("label", pa.string()),
-        ("confidence", pa.float32()), *probabilities, ("duration", pa.float64()),
+        ("confidence", pa.float32()), *probabilities, ("arousal", pa.float32()),
+        ("valence", pa.float32()), ("duration", pa.float64()),
         ("utterances", pa.int32()), ("reason", pa.string()), ("warnings", pa.string()),
         ("error", pa.string()),
         ("model", pa.string()), ("hash", pa.string()),

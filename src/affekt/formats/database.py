@@ -7,16 +7,25 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ..types import Prediction
+from .frame import to_frame
 
 if TYPE_CHECKING:
     import audformat
+
+COLUMNS = {  # of both tables: column of `to_frame`
+    "emotion": "label",
+    "confidence": "confidence",
+    "arousal": "arousal",
+    "valence": "valence",
+}
 
 
 def save_database(predictions: Sequence[Prediction], folder: Path) -> None:
     """Write ``db.yaml`` and two segmented tables: ``utterances`` and ``timeline``.
 
-    Both have the columns ``emotion`` (which may be "uncertain") and ``confidence``. Channels that
-    were recognised separately have two tables each. Files keep their names.
+    Both have the columns ``emotion`` (which may be "uncertain"), ``confidence``, and ``arousal``
+    and ``valence``, which are derived from the classes. Channels that were recognised separately
+    have two tables each. Files keep their names.
     """
     import audformat
 
@@ -31,30 +40,26 @@ def save_database(predictions: Sequence[Prediction], folder: Path) -> None:
     labels = sorted({w for p in predictions for w in (p.label, *p.probabilities)})
     database.schemes["emotion"] = audformat.Scheme(labels=labels)
     database.schemes["confidence"] = audformat.Scheme("float", minimum=0, maximum=1)
+    for name in ("arousal", "valence"):
+        scheme = audformat.Scheme("float", minimum=-1, maximum=1)
+        scheme.description = "Derived from the classes, not trained on dimensional annotations."
+        database.schemes[name] = scheme
     database.raters["affekt"] = audformat.Rater("machine")
     for channel in sorted({p.channel for p in predictions}) or [0]:
         own = [p for p in predictions if p.channel == channel]
         of = f".channel{channel}" if channel else ""
-        labelled = [(p.file, p.start, p.start + p.duration, p.label, p.confidence) for p in own]
-        points = [
-            (p.file, s.start, s.end, s.label, max(s.probabilities.values()))
-            for p in own
-            for s in p.segments
-        ]
-        for name, rows in ((f"utterances{of}", labelled), (f"timeline{of}", points)):
-            _add(database, name, rows)
+        _add(database, f"utterances{of}", to_frame(own, "recording"))
+        _add(database, f"timeline{of}", to_frame(own, "segment"))
     database.save(str(folder))
 
 
-def _add(
-    database: "audformat.Database", name: str, rows: Sequence[tuple[str, float, float, str, float]]
-) -> None:
+def _add(database: "audformat.Database", name: str, frame: pd.DataFrame) -> None:
+    """Add a table with the rows of `to_frame`; of a file that was given twice, once."""
     import audformat
 
-    columns = pd.DataFrame(rows, columns=["file", "start", "end", "emotion", "confidence"])
-    columns = columns.drop_duplicates(["file", "start", "end"])  # a file given twice
-    start, end = (pd.to_timedelta(columns[c].round(3), unit="s") for c in ("start", "end"))
-    database[name] = audformat.Table(audformat.segmented_index(columns["file"], start, end))
-    for column in ("emotion", "confidence"):
+    rows = frame.reset_index().drop_duplicates(["file", "start", "end"])
+    start, end = (rows[column].dt.round("ms") for column in ("start", "end"))
+    database[name] = audformat.Table(audformat.segmented_index(rows["file"], start, end))
+    for column, source in COLUMNS.items():
         database[name][column] = audformat.Column(scheme_id=column, rater_id="affekt")
-        database[name][column].set(columns[column].to_numpy())
+        database[name][column].set(rows[source].to_numpy())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..extras import optional_import
-from ..types import Prediction
+from ..types import Placed, Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,8 @@ def to_frame(
     Returns:
         Columns ``label``, ``confidence`` (for a segment its largest probability), ``channel`` (0 if
         channels were averaged), ``prob_CLASS`` for each class; for segments ``attention``, for
-        recordings ``rejection_reason`` and ``model``.
+        recordings ``rejection_reason`` and ``model``; ``arousal`` and ``valence``, which are
+        derived from the classes and missing where these have no position.
 
     Raises:
         MissingExtraError: pandas is missing; it is in the extra ``train``.
@@ -54,6 +55,7 @@ def to_frame(
     extra = ["attention"] if per == "segment" else ["rejection_reason", "model"]
     labels = list(dict.fromkeys(label for p in items for label in p.probabilities))
     columns = ["label", "confidence", "channel", *extra, *(f"prob_{label}" for label in labels)]
+    columns += ["arousal", "valence"]
     files = pd.Index([row.pop("file") for row in rows], dtype="string")
     times = (
         np.array([round(1e6 * row.pop(key)) for row in rows], "timedelta64[us]")
@@ -75,6 +77,7 @@ def _recording_rows(predictions: Sequence[Prediction]) -> list[Row]:
             "channel": p.channel,
             "rejection_reason": p.rejection_reason,
             "model": p.model,
+            **_position(p),
             **{f"prob_{label}": value for label, value in p.probabilities.items()},
         }
         for p in predictions
@@ -91,8 +94,15 @@ def _segment_rows(predictions: Sequence[Prediction]) -> list[Row]:
             "confidence": max(s.probabilities.values()),
             "channel": p.channel,
             "attention": s.attention,
+            **_position(s),
             **{f"prob_{label}": value for label, value in s.probabilities.items()},
         }
         for p in predictions
         for s in p.segments
     ]
+
+
+def _position(result: Placed) -> Row:
+    """Arousal and valence, missing as NaN, so that a column without any is one of numbers."""
+    values = {"arousal": result.arousal, "valence": result.valence}
+    return {name: np.nan if value is None else value for name, value in values.items()}

@@ -32,11 +32,13 @@ def table(predictions: Sequence[Prediction]) -> str:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     columns = ["file", "channel", "start", "end", "label", "confidence", "reason", "model"]
-    rows.writerow([*columns, *(csv_text(f"prob_{label}") for label in labels)])
+    shares = (csv_text(f"prob_{label}") for label in labels)
+    rows.writerow([*columns, *shares, "arousal", "valence"])
     for p in predictions:
         texts = (p.file, p.label, p.rejection_reason, p.model)
         file, label, reason, model = map(csv_text, texts)
-        numbers = [f"{p.probabilities[name]:.4f}" for name in labels]
+        shown = [*(p.probabilities[name] for name in labels), p.arousal, p.valence]
+        numbers = ["" if value is None else f"{value:.4f}" for value in shown]
         times = f"{p.start:.3f}", f"{p.start + p.duration:.3f}"
         rows.writerow(
             [file, p.channel or "", *times, label, f"{p.confidence:.4f}", reason, model, *numbers]

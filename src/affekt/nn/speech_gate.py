@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-UNCERTAIN = "uncertain"  # label of a rejected recording
+from ..types import UNCERTAIN as UNCERTAIN
+
 SHORTEST = 0.25  # s, about a syllable; a shorter recording is rejected
 
 

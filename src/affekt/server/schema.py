@@ -43,6 +43,15 @@ class Prediction(BaseModel):
     file_duration: float | None = Field(description="Seconds of the whole file, where known.")
     vad: str = Field(description='Detector of the utterances: "silero" or "level".')
     arithmetic: str = Field(description='"bfloat16" or "float32".')
+    arousal: float | None = Field(
+        None,
+        description="From -1 (calm) to 1 (excited): derived from the classes by published "
+        "positions, not trained on dimensional annotations; null where a class has no position "
+        "or no emotion is given.",
+    )
+    valence: float | None = Field(
+        None, description="From -1 (unpleasant) to 1 (pleasant), derived as `arousal` is."
+    )
     warning_codes: list[str] = Field(description="A code for each of `warnings`.")
     terms: str = Field(deprecated=True, description="Use `license`.")
     reason: str = Field(deprecated=True, description="Use `rejection_reason`.")
