@@ -5,7 +5,9 @@ from sklearn import metrics as reference
 from affekt.metrics import (
     calibration_error,
     confusion_by_speaker,
+    distribution_scores,
     intervals,
+    mean_interval,
     scores,
     standard_deviation,
     uar,
@@ -67,3 +69,18 @@ def test_confusions_of_each_speaker():
     by_speaker = confusion_by_speaker("ab", list("aabb"), list("abbb"), ["x", "x", "x", "y"])
     assert by_speaker["x"].tolist() == [[1, 1], [0, 1]]
     assert by_speaker["y"].tolist() == [[0, 0], [0, 1]]
+
+
+def test_scores_of_distributions_by_hand():
+    shares, p = np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([[0.25, 0.75], [1.0, 0.0]])
+    found = distribution_scores(shares, p)
+    first = -0.5 * np.log(0.25) - 0.5 * np.log(0.75)
+    assert found["cross_entropy"] == pytest.approx([first, 0])
+    assert found["kl_divergence"] == pytest.approx([first - np.log(2), 0])
+
+
+def test_the_interval_of_a_mean_is_over_groups():
+    values, groups = np.array([0.0, 0.0, 0.0, 1.0]), np.array(["a", "a", "a", "b"])
+    assert mean_interval(values, groups) == [0, 1]  # a draw may have one of the groups only
+    assert mean_interval(values, np.zeros(4)) is None
+    assert mean_interval(np.ones(4), groups) == [1, 1]

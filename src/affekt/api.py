@@ -55,6 +55,7 @@ def load_corpus(
     labels: Mapping[str, str] | None = None,
     *,
     layout: "Layout | None" = None,
+    votes: Sequence[str] = (),
 ) -> "Corpus":
     """Load a labelled corpus; its recordings are not read yet.
 
@@ -63,6 +64,8 @@ def load_corpus(
             published corpus such as ``emodb:FOLDER``; with `layout`, a folder.
         labels: New names by label; "" leaves the class out.
         layout: A function of your own from a folder to `LoadedExamples` or a list of `Example`.
+        votes: Columns of a manifest with the votes or the probability of each class, in place of
+            labels.
 
     Returns:
         The corpus: its ``examples``, ``labels``, ``speakers``, ``license`` and ``notes``.
@@ -72,10 +75,11 @@ def load_corpus(
     """
     from .corpora.own_layout import load_layout
     from .corpora.registry import load_corpus as load
+    from .types import TargetColumns
 
     if layout is not None:
         source = load_layout(layout, Path(str(source)))
-    return load(source, labels)
+    return load(source, labels, TargetColumns(tuple(votes)))
 
 
 def train(
@@ -136,7 +140,7 @@ def train(
         keep_interrupted=True,
     )
     train_to_folder(
-        pooled([source, *pool], settings.labels),
+        pooled([source, *pool], settings.labels, settings.target_columns),
         settings,
         Path(out),
         context,
@@ -219,13 +223,14 @@ def evaluate(
                 "test, leave-out, train-only or folds"
             )
         registry.require_effect(given, registry.RECORDED, "a model or predictions as they are")
-        corpus = corpus_with_folds(source, chosen.labels)
+        corpus = corpus_with_folds(source, chosen.labels, columns=chosen.target_columns)
         if model is None:
             return existing.evaluate_predictions(corpus, Path(str(predictions)), chosen, Path(out))
         return existing.evaluate_model(corpus, model, chosen, Path(out), report=report)
     registry.require_effect(given, registry.used_by(name, chosen), name)
     settings = registry.configured(name, chosen)
-    corpus = corpus_with_folds(source, settings.labels, test, leave_out, train_only, folds)
+    columns = settings.target_columns
+    corpus = corpus_with_folds(source, settings.labels, test, leave_out, train_only, folds, columns)
     make: Callable[[], System] = registry.Maker(name, settings, _embeddings(cache))
     instance = ""
     if own:
@@ -289,9 +294,12 @@ def audit(
     if path and (path / FILE).is_file():
         if corpus is None:
             return audit_run(path, report=report)
-        labels = load_run_result(path).settings.labels
+        of_run = load_run_result(path).settings
+        columns = of_run.target_columns
         return audit_run(
-            path, corpus_with_folds(corpus, labels, test, leave_out, train_only, folds), report
+            path,
+            corpus_with_folds(corpus, of_run.labels, test, leave_out, train_only, folds, columns),
+            report,
         )
     if any((corpus, test, leave_out, train_only, folds)):
         raise AffektError(

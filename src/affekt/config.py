@@ -20,6 +20,7 @@ from pydantic import (
 
 from .own_parts import from_text, known_or_dotted
 from .renamed_settings import renamed_keys
+from .types import TargetColumns
 
 ENCODERS = ("whisper", "vggish", "ssl")
 POOLINGS = (
@@ -194,6 +195,17 @@ class Baselines(Frozen):
     the network is first pre-trained on the training speakers."""
 
 
+def _names(values: Any) -> Any:
+    """Names from a list, or from a text with commas between them."""
+    given = [values] if isinstance(values, str) else values
+    if not isinstance(given, list | tuple):
+        return values
+    return tuple(name.strip() for each in given for name in str(each).split(",") if name.strip())
+
+
+Columns = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
 class Config(Frozen):
     """All settings of a run."""
 
@@ -211,12 +223,21 @@ class Config(Frozen):
     stay float32) is faster on processors that support it."""
     labels: dict[str, str] = {}
     """Rename or merge classes (--labels.boredom neutral); "" drops a class."""
+    votes: Columns = ()
+    """Columns of a manifest with the votes or the probability of each class, in place of labels
+    (--votes anger,neutral,sadness). Training targets are their shares (soft labels); the label is
+    the class with the most votes."""
     intended_use: str = ""
     """What a model trained with these settings is good for and what not; shown in its model card
     and with its predictions."""
     license: str = ""
     """License of a model trained with these settings; by default those of its corpora, as their
     owners state them."""
+
+    @property
+    def target_columns(self) -> TargetColumns:
+        """Columns of a manifest with the targets."""
+        return TargetColumns(self.votes)
 
     @model_validator(mode="before")
     @classmethod

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix, recall_score
 
+LEAST = 1e-6  # least probability in a cross-entropy
 SCORES = ("WA", "UAR", "macro_f1", "MAP")
 
 
@@ -110,9 +111,53 @@ def _bootstrap(
     Returns:
         Each score ``(draws, ...)``.
     """
-    groups = len(confusions)
-    times = np.random.default_rng(seed).multinomial(groups, [1 / groups] * groups, size=draws)
+    times = group_draws(len(confusions), draws, seed)
     return scores(np.einsum("dg,g...->d...", times, confusions))
+
+
+def distribution_scores(
+    shares: NDArray[np.float64], p: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Cross-entropy to soft labels, and Kullback-Leibler divergence from them, of each clip.
+
+    Probabilities count as at least `LEAST`, so that a class that is never predicted costs finitely
+    much.
+
+    Args:
+        shares: Soft labels ``(clips, classes)``; rows sum to 1.
+        p: Probabilities ``(clips, classes)``.
+
+    Returns:
+        Both in nats ``(clips,)``.
+    """
+    cross_entropy = -(shares * np.log(np.maximum(p, LEAST))).sum(1)
+    entropy = -(shares * np.log(np.maximum(shares, LEAST))).sum(1)
+    return {"cross_entropy": cross_entropy, "kl_divergence": cross_entropy - entropy}
+
+
+def mean_interval(
+    values: NDArray[np.float64], groups: NDArray[Any], draws: int = 2000, seed: int = 0
+) -> list[float] | None:
+    """95 % percentile interval of a mean, by bootstrap over groups; None for one group.
+
+    Args:
+        values: ``(items,)``.
+        groups: Group of each item, such as its speaker ``(items,)``.
+        draws: Bootstrap samples.
+        seed: Seed of the bootstrap.
+    """
+    names, index = np.unique(groups, return_inverse=True)
+    if len(names) == 1:
+        return None
+    times = group_draws(len(names), draws, seed)
+    sums, counts = (times @ np.bincount(index, w) for w in (values, np.ones(len(values))))
+    return [round(float(bound), 4) for bound in np.percentile(sums / counts, [2.5, 97.5])]
+
+
+def group_draws(groups: int, draws: int, seed: int) -> NDArray[np.int64]:
+    """How often each bootstrap sample has each group ``(draws, groups)``."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(groups, [1 / groups] * groups, size=draws)
 
 
 def calibration_error(p: NDArray[np.float64], targets: NDArray[np.int64], bins: int = 15) -> float:

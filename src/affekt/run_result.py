@@ -58,6 +58,20 @@ class SpeakerScores(Record):
     clips: int
 
 
+class SoftScores(Record):
+    """Scores against soft labels, the mean over clips and seeds.
+
+    Attributes:
+        cross_entropy: Of the probabilities to the shares of the annotators' votes, in nats.
+        kl_divergence: The same less the entropy of the shares, which no model can go below.
+        ci95: 95 % confidence interval of each; None for one speaker.
+    """
+
+    cross_entropy: float
+    kl_divergence: float
+    ci95: dict[str, tuple[float, float] | None]
+
+
 class ExistingModel(Record):
     """How an existing model or another tool's predictions were scored.
 
@@ -107,6 +121,7 @@ class RunResult(Record):
         config: Settings, under today's keys.
         versions: Versions of affekt, Python and libraries, and a hash of affekt's source code.
         hashes: Content hash of the weights and of the user's parts, by the setting that names them.
+        soft: Set where the labels are soft; the other scores are those of the majority labels.
         existing: Set where an existing model or predictions were scored.
     """
 
@@ -137,6 +152,7 @@ class RunResult(Record):
     config: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     hashes: dict[str, str] = Field(default_factory=dict)
+    soft: SoftScores | None = None
     existing: ExistingModel | None = None
 
     @model_validator(mode="before")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .extras import optional_import
 from .valence_arousal import Position, position
@@ -35,6 +35,21 @@ def part_name(start: float, end: float | None) -> str:
     )
 
 
+class TargetColumns(NamedTuple):
+    """Columns of a manifest with the targets, in place of a column with the label.
+
+    Attributes:
+        votes: One for each class, with its probability or its number of votes.
+        dimensions: Numbers, such as arousal and valence.
+    """
+
+    votes: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
+
+
+LABELS = TargetColumns()  # no such columns: the targets are labels
+
+
 @dataclass(frozen=True)
 class Example:
     """One labelled recording of a corpus: a file, or a part of it.
@@ -52,6 +67,9 @@ class Example:
         start: Start of the part in the file, in seconds.
         end: End of the part in seconds; None for the end of the file.
         where: File and line of the label, for errors, or "".
+        targets: Of soft labels the share of each class that annotators chose, summing to 1;
+            `label` is then the class with the largest. Of dimensions their values; `label` is then
+            "". Empty where the label is the target.
     """
 
     id: str
@@ -65,6 +83,7 @@ class Example:
     start: float = 0.0
     end: float | None = None
     where: str = field(default="", compare=False, repr=False)
+    targets: tuple[tuple[str, float], ...] = ()
 
     @property
     def anonymous(self) -> bool:

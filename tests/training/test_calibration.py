@@ -16,14 +16,14 @@ from affekt.metrics import SCORES
 from affekt.nn.speech_gate import SpeechGate
 from affekt.training.calibration import left_out_temperature, temperature
 from affekt.training.synthetic_noise import synthetic_noise
-from affekt.training.targets import Targets
+from affekt.training.targets import ClassTargets
 
 YES, NO = True, False
 
 
 def test_loss_and_score_compare_only_the_classes_of_an_items_corpus():
     logits = torch.tensor([[2.0, 1.0, 9.0], [0.0, 1.0, 3.0]])
-    targets = Targets(torch.tensor([0, 2]), torch.tensor([[YES, YES, NO], [YES, YES, YES]]))
+    targets = ClassTargets(torch.tensor([0, 2]), torch.tensor([[YES, YES, NO], [YES, YES, YES]]))
     by_hand = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-2) + math.exp(-3))) / 2
     assert targets.loss(logits).item() == pytest.approx(by_hand, abs=1e-6)
     assert targets.score(logits).uar == 1  # the 9 is of a class that the first corpus lacks
@@ -34,7 +34,7 @@ def test_loss_and_score_compare_only_the_classes_of_an_items_corpus():
 
 def test_an_unknown_class_gets_no_gradient():
     logits = torch.zeros(1, 3, requires_grad=True)
-    Targets(torch.tensor([0]), torch.tensor([[YES, YES, NO]])).loss(logits).backward()
+    ClassTargets(torch.tensor([0]), torch.tensor([[YES, YES, NO]])).loss(logits).backward()
     assert logits.grad[0].tolist() == pytest.approx([-0.5, 0.5, 0])
 
 
@@ -43,7 +43,7 @@ def test_the_temperature_undoes_overconfidence():
     torch.manual_seed(0)
     honest = torch.randn(4000, 4) * 1.5
     drawn = torch.distributions.Categorical(logits=honest).sample()
-    targets = Targets(drawn, torch.ones(4000, 4, dtype=torch.bool))
+    targets = ClassTargets(drawn, torch.ones(4000, 4, dtype=torch.bool))
     assert temperature(honest * 3, targets) == pytest.approx(3, rel=0.06)
     assert temperature(honest, targets) == pytest.approx(1, rel=0.06)
 

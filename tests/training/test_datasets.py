@@ -18,7 +18,7 @@ from affekt.training.datasets import (
     segment_chunks,
 )
 from affekt.training.embedding_cache import EmbeddingCache
-from affekt.training.targets import Targets
+from affekt.training.targets import ClassTargets
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,9 @@ def clips(manifest):
 
 def dataset(waves):
     spans = [uniform(len(w) / 16_000, 0.48) for w in waves]
-    targets = Targets(torch.arange(len(waves)) % 2, torch.ones(len(waves), 2, dtype=torch.bool))
+    targets = ClassTargets(
+        torch.arange(len(waves)) % 2, torch.ones(len(waves), 2, dtype=torch.bool)
+    )
     names = [""] * len(waves)
     return ClipDataset(waves, spans, spans, targets, names, names)
 

@@ -37,7 +37,7 @@ def balance(
     from ..training.clips import audio_warnings, load_clips
 
     chosen = settings_with(recipe, config)
-    corpus = load_corpus(source, chosen.labels).training()
+    corpus = load_corpus(source, chosen.labels, chosen.target_columns).training()
     with progress() as report:
         clips = load_clips(corpus.examples, report)
     summary = summarise(chosen.balance.plan, [(c.label, c.seconds) for c in clips])

@@ -58,7 +58,7 @@ def study(
     used = set[str]().union(*(used_by(name, chosen) for name in names))
     require_effect(config, used, ", ".join(names))
     settings_of = {name: configured(name, chosen) for name in names}
-    corpus = corpus_with_folds(source, chosen.labels, folds=folds)
+    corpus = corpus_with_folds(source, chosen.labels, folds=folds, columns=chosen.target_columns)
     embeddings = cache or cache_folder() / "vectors"
     with progress() as report:
         folders = run_study(corpus, settings_of, out, embeddings, workers, report)

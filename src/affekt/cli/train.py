@@ -67,7 +67,7 @@ def train(
     if checkpoint_every < 1 or gradient_accumulation_steps < 1:
         raise AffektError("--checkpoint-every and --gradient-accumulation-steps must be positive")
     scores = evaluation_for_card(evaluation) if evaluation else None
-    corpus = pooled([source, *(pool or [])], chosen.labels)
+    corpus = pooled([source, *(pool or [])], chosen.labels, chosen.target_columns)
     with (
         process_group() as distributed,
         progress() if distributed.is_main else nullcontext(silent) as report,

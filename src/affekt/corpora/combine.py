@@ -15,27 +15,47 @@ from pathlib import Path
 
 from ..errors import CorpusError
 from ..plural import counted
-from ..types import Example
+from ..types import LABELS, Example, TargetColumns
 from .corpus import Corpus
 from .fold_table import with_fold_table
-from .registry import Source, load_corpus, read_corpus
+from .registry import Source, load_corpus, read_corpus, require_targets
 from .splits import official
 
 
-def pool(sources: Sequence[Source], label_map: Mapping[str, str]) -> Corpus:
+def pool(
+    sources: Sequence[Source],
+    label_map: Mapping[str, str],
+    columns: TargetColumns = LABELS,
+) -> Corpus:
     """Pool the examples of several corpora; a single corpus stays as it is.
+
+    Args:
+        sources: The corpora.
+        label_map: New names by label; "" drops the class.
+        columns: Columns of manifests with the targets, in place of labels.
 
     Raises:
         CorpusError: As of `load_corpus`.
     """
     if len(sources) == 1:
-        return load_corpus(sources[0], label_map)
-    corpora = _load(sources, label_map)
+        return load_corpus(sources[0], label_map, columns)
+    corpora = _load(sources, label_map, columns)
     return _concatenated(corpora, [e for c in corpora for e in c.examples])
 
 
-def across(source: Source, test: Source, label_map: Mapping[str, str]) -> Corpus:
+def across(
+    source: Source,
+    test: Source,
+    label_map: Mapping[str, str],
+    columns: TargetColumns = LABELS,
+) -> Corpus:
     """Train on one corpus and test on another, on the classes that both have.
+
+    Args:
+        source: Corpus to train on.
+        test: Corpus to test on.
+        label_map: New names by label; "" drops the class.
+        columns: Columns of manifests with the targets, in place of labels.
 
     Returns:
         One corpus, in which the tested examples of `test` are the official test part.
@@ -44,7 +64,7 @@ def across(source: Source, test: Source, label_map: Mapping[str, str]) -> Corpus
         CorpusError: As of `load_corpus`, fewer than two classes in common, or all examples of
             `source` are marked test.
     """
-    training, tested = _load([source, test], label_map)
+    training, tested = _load([source, test], label_map, columns)
     training, tested = _for_training(training), _for_test(tested)
     joined = _joined([training, tested])
     examples = tuple(
@@ -56,7 +76,10 @@ def across(source: Source, test: Source, label_map: Mapping[str, str]) -> Corpus
 
 
 def with_training_corpora(
-    source: Source, train_only: Sequence[Source], label_map: Mapping[str, str]
+    source: Source,
+    train_only: Sequence[Source],
+    label_map: Mapping[str, str],
+    columns: TargetColumns = LABELS,
 ) -> Corpus:
     """A corpus whose folds also train on further corpora.
 
@@ -64,18 +87,22 @@ def with_training_corpora(
         source: Corpus to test; its folds by speaker stay as they are.
         train_only: Further corpora, used for training in every fold and never tested.
         label_map: New names by label; "" drops the class.
+        columns: Columns of manifests with the targets, in place of labels.
 
     Raises:
         CorpusError: As of `load_corpus`.
     """
-    tested, *further = _load([source, *train_only], label_map)
+    tested, *further = _load([source, *train_only], label_map, columns)
     groups = (tuple(f"{tested.name}/{s}" for s in group) for group in tested.predefined_folds)
     joined = _joined([tested], [_for_training(c) for c in further])
     return replace(joined, folds=tested.folds, predefined_folds=tuple(groups))
 
 
 def leave_one_corpus_out(
-    sources: Sequence[Source], label_map: Mapping[str, str], train_only: Sequence[Source] = ()
+    sources: Sequence[Source],
+    label_map: Mapping[str, str],
+    train_only: Sequence[Source] = (),
+    columns: TargetColumns = LABELS,
 ) -> Corpus:
     """Test each corpus with a model trained on the others, one fold for each corpus.
 
@@ -86,11 +113,12 @@ def leave_one_corpus_out(
         sources: Corpora to test.
         label_map: New names by label; "" drops the class.
         train_only: Further corpora, used for training in every fold and never tested.
+        columns: Columns of manifests with the targets, in place of labels.
 
     Raises:
         CorpusError: As of `load_corpus`, or fewer than two classes in common.
     """
-    corpora = _load([*sources, *train_only], label_map)
+    corpora = _load([*sources, *train_only], label_map, columns)
     tested, further = corpora[: len(sources)], corpora[len(sources) :]
     joined = _joined(tested, [_for_training(c) for c in further])
     notes = [
@@ -121,6 +149,7 @@ def corpus_with_folds(
     leave_out: Sequence[Source] = (),
     train_only: Sequence[Source] = (),
     folds: str | Path | None = None,
+    columns: TargetColumns = LABELS,
 ) -> Corpus:
     """The corpus of an evaluation, with what is tested and what is trained on.
 
@@ -131,6 +160,7 @@ def corpus_with_folds(
         leave_out: As of `leave_one_corpus_out`.
         train_only: As of `leave_one_corpus_out` or `with_training_corpora`.
         folds: As of `with_fold_table`.
+        columns: Columns of manifests with the targets, in place of labels.
 
     Raises:
         CorpusError: As of these functions, or arguments that exclude each other.
@@ -140,21 +170,24 @@ def corpus_with_folds(
     if train_only and (test is not None or folds is not None):
         raise CorpusError("train-only goes with folds by speaker or with leave-out")
     if test is not None:
-        return across(source, test, label_map)
+        return across(source, test, label_map, columns)
     if leave_out:
-        return leave_one_corpus_out([source, *leave_out], label_map, train_only)
+        return leave_one_corpus_out([source, *leave_out], label_map, train_only, columns)
     if train_only:
-        return with_training_corpora(source, train_only, label_map)
-    corpus = load_corpus(source, label_map)
+        return with_training_corpora(source, train_only, label_map, columns)
+    corpus = load_corpus(source, label_map, columns)
     return with_fold_table(corpus, Path(folds)) if folds else corpus
 
 
-def _load(sources: Sequence[Source], label_map: Mapping[str, str]) -> list[Corpus]:
+def _load(
+    sources: Sequence[Source], label_map: Mapping[str, str], columns: TargetColumns
+) -> list[Corpus]:
     """Load corpora of different names, with ids and speakers that differ too.
 
     A label is renamed in each corpus that has it.
     """
-    loaded = [read_corpus(source) for source in sources]
+    loaded = [read_corpus(source, columns) for source in sources]
+    require_targets(loaded, columns)
     labels = {label for corpus in loaded for label in corpus.labels}
     if unknown := sorted(label_map.keys() - labels):
         raise CorpusError(f"no corpus has the labels to rename: {', '.join(unknown)}")

@@ -10,6 +10,7 @@ from ..errors import CorpusError
 from ..plural import counted
 from ..types import ANONYMOUS, Example
 from .splits import Fold, FoldTable, corpus_folds, marked_fold, official, speaker_folds
+from .targets import classes
 
 FOLDS = 5  # for corpora without a usual number of folds
 
@@ -45,8 +46,8 @@ class Corpus:
 
     @property
     def labels(self) -> list[str]:
-        """Classes, sorted."""
-        return sorted({e.label for e in self.examples})
+        """Classes, sorted; also those that have votes only."""
+        return sorted(classes(self.examples))
 
     @property
     def speakers(self) -> list[str]:
@@ -122,9 +123,10 @@ class Corpus:
         }
 
     def digest(self) -> str:
-        """Hash of ids, parts, labels, speakers, splits and fold table, without the audio."""
+        """Hash of ids, parts, labels, targets, speakers, splits and fold table, without audio."""
         examples = [*self.examples, *self.train_only]
         rows: list[Any] = sorted((e.file + e.part, e.label, e.speaker, e.split) for e in examples)
+        rows += [[e.id, e.targets] for e in examples if e.targets]
         if self.fold_table:
             rows += [[sorted(e.id for e in part) for part in f] for f in self.fold_table.folds]
         if self.train_only:

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 from ..errors import CorpusError
 from ..plural import counted
-from ..types import Example, part_name
+from ..types import LABELS, Example, TargetColumns, part_name
 from .parts import part_fault, seconds
 from .published import LoadedExamples
 from .tables import find_column, read_table
+from .targets import RowTargets, TargetReader, target_notes
 
 COLUMNS = {  # our name: accepted names, among them those of Hugging Face and audformat
     "path": ("path", "file_name", "file"),
@@ -35,13 +36,20 @@ WHOLE = re.compile(r"^(-?\d+)\.0+$")  # pandas writes whole numbers so where a c
 SHOWN = 5  # lines that an error lists
 
 
-def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) -> LoadedExamples:
+def load(
+    path: Path,
+    *,
+    speaker_needed: bool = True,
+    closed_test: bool = False,
+    columns: TargetColumns = LABELS,
+) -> LoadedExamples:
     """Load the examples that a manifest lists; no row is dropped.
 
     Args:
         path: The file.
         speaker_needed: Whether a row without a speaker is an error.
         closed_test: Whether rows of the test part may lack a label.
+        columns: Columns with the targets, in place of labels.
 
     Raises:
         CorpusError: The table cannot be read, a column or a value is missing, a split is unknown,
@@ -50,7 +58,7 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
     examples, absent = [], []
     first_line: dict[tuple[Path, str], int] = {}
     spelling: dict[Path, str] = {}  # one path for each file, so that its parts are of one file
-    rows = list(listed(path, speaker_needed=speaker_needed))
+    rows = list(listed(path, speaker_needed=speaker_needed, columns=columns))
     _refuse_empty(path, rows, speaker_needed=speaker_needed, closed_test=closed_test)
     for line, row in rows:
         example = row.example
@@ -75,7 +83,7 @@ def load(path: Path, *, speaker_needed: bool = True, closed_test: bool = False) 
         raise CorpusError(f"{path}: {len(absent)} of {files} missing, the first {absent[0]}{hint}")
     blanks = sum(row.blanks for _, row in rows)
     note = f"{path.name}: blanks around the label ignored in {counted(blanks, 'row')}"
-    return LoadedExamples(examples, [note] if blanks else [])
+    return LoadedExamples(examples, [*target_notes(examples), *([note] if blanks else [])])
 
 
 class Listed(NamedTuple):
@@ -92,27 +100,33 @@ class Listed(NamedTuple):
     blanks: bool = False
 
 
-def listed(path: Path, *, speaker_needed: bool = True) -> Iterator[tuple[int, Listed]]:
+def listed(
+    path: Path, *, speaker_needed: bool = True, columns: TargetColumns = LABELS
+) -> Iterator[tuple[int, Listed]]:
     """The rows of a manifest with their line numbers; cells, split and file are unchecked.
 
     Args:
         path: The file.
         speaker_needed: Whether it must have a column with the speaker.
+        columns: Columns with the targets, in place of labels.
 
     Raises:
         CorpusError: The table cannot be read, or a column is missing.
     """
-    columns, rows = read_table(path)
-    names = {c: name for c in COLUMNS if (name := find_column(path, columns, COLUMNS[c]))}
-    required = ("path", "label", "speaker") if speaker_needed else ("path", "label")
+    headers, rows = read_table(path)
+    names = {c: name for c in COLUMNS if (name := find_column(path, headers, COLUMNS[c]))}
+    required = ["path", *(["speaker"] if speaker_needed else [])]
+    targets = TargetReader(path, headers, columns)
+    if not targets:
+        required.insert(1, "label")
     if missing := [c for c in required if c not in names]:
         raise CorpusError(
-            f"{path}: no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}"
+            f"{path}: no column {', '.join(missing)}; it has {', '.join(headers) or 'none'}"
         )
     if ("start" in names) != ("end" in names):
         raise CorpusError(f"{path}: of start and end only one; parts of files need both columns")
-    found = (find_column(path, columns, [name]) for name in COLUMNS["label"])
-    label_columns = [name for name in found if name]
+    found = (find_column(path, headers, [name]) for name in COLUMNS["label"])
+    label_columns = [name for name in found if name and not targets]
     for line, row in rows:
         cells = {column: row.get(name) for column, name in names.items()}
         value = {column: text(cells.get(column)) for column in COLUMNS}
@@ -120,11 +134,12 @@ def listed(path: Path, *, speaker_needed: bool = True) -> Iterator[tuple[int, Li
         if len({text(row.get(name)) for name in label_columns}) > 1:
             both = " and ".join(label_columns)
             fault = f"the columns {both} differ; delete or rename the one that is not the label"
+        own = targets.read(row) if targets else RowTargets(value["label"])
         file = local_path(path.parent, value["path"])
         example = Example(
             file + part_name(start, end),
             str(path.parent / file),
-            value["label"],
+            own.label,
             value["speaker"],
             value["gender"],
             value["split"].lower(),
@@ -132,9 +147,11 @@ def listed(path: Path, *, speaker_needed: bool = True) -> Iterator[tuple[int, Li
             start=start,
             end=end,
             where=f"{path}, line {line}",
+            targets=own.targets,
         )
-        label = cells["label"]
-        yield line, Listed(example, fault, isinstance(label, str) and label != label.strip())
+        cell = cells.get("label")
+        blanks = isinstance(cell, str) and cell != cell.strip() and not targets
+        yield line, Listed(example, fault or own.fault, blanks)
 
 
 def _refuse_empty(
@@ -152,10 +169,11 @@ def _refuse_empty(
         CorpusError: There are such rows.
     """
     empty: dict[str, list[int]] = defaultdict(list)
-    for line, (example, *_) in rows:
+    for line, (example, fault, _) in rows:
         if not example.file:
             empty["path"].append(line)
-        if not example.label and not (closed_test and example.split == "test"):
+        has_target = example.label or example.targets or fault
+        if not has_target and not (closed_test and example.split == "test"):
             empty["label"].append(line)
         if not example.speaker and speaker_needed:
             empty["speaker"].append(line)

@@ -18,7 +18,7 @@ from ..types import Example
 TIME = re.compile(r"(?:(-?\d+) days?,? *)?(?:(?:\+?(\d+):)?(\d+):)?(-?\d+(?:[.,]\d*)?|[.,]\d+)")
 OVERLAP = 0.05  # s that parts may overlap, as rounded times do
 BEYOND = 0.1  # s that a part may reach beyond the end of its file
-UNIQUE = ("label", "speaker", "split")  # attributes in which overlapping examples must agree
+UNIQUE = ("label", "targets", "speaker", "split")  # overlapping examples must agree in them
 
 
 def seconds(value: object) -> float | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..audio.source import shown
 from ..errors import CorpusError
-from ..types import Example
+from ..types import LABELS, Example, TargetColumns
 from . import folder, manifest
 from .corpus import Corpus
 from .layouts import (
@@ -37,6 +37,7 @@ from .layouts import (
 from .own_layout import load_layout, split_source
 from .published import PublishedCorpus
 from .tables import SPREADSHEETS, SUFFIXES
+from .targets import classes, renamed
 from .unpacked import load_unpacked
 
 CORPORA: dict[str, PublishedCorpus] = {
@@ -62,37 +63,57 @@ UNSTATED = "not stated: those of the recordings"
 Source = str | Path | Corpus
 
 
-def load_corpus(source: Source, label_map: Mapping[str, str] | None = None) -> Corpus:
+def load_corpus(
+    source: Source,
+    label_map: Mapping[str, str] | None = None,
+    columns: TargetColumns = LABELS,
+) -> Corpus:
     """Load a corpus and rename its labels.
 
     Args:
         source: ``manifest.csv``, a folder, ``corpus:ROOT``, ``package.module:function:ROOT``, or a
             corpus that is already loaded.
         label_map: New names by label; "" drops the class.
+        columns: Columns of a manifest with the targets, in place of labels.
 
     Raises:
         CorpusError: No such source, its contents do not have the expected form, or labels are
             numbers or differ only in case or blanks.
         AffektError: The module of a layout outside the package cannot be imported.
     """
-    corpus = source if isinstance(source, Corpus) else read_corpus(source)
+    corpus = read_corpus(source, columns)
     name = corpus.name if isinstance(source, Corpus) else str(source)
+    require_targets([corpus], columns)
     examples = _renamed(name, corpus.examples, label_map or {})
     check_labels(name, examples)
     return replace(corpus, examples=examples)
 
 
-def read_corpus(source: Source) -> Corpus:
+def read_corpus(source: Source, columns: TargetColumns = LABELS) -> Corpus:
     """Read a corpus with the labels of the source, which `load_corpus` checks after renaming."""
     if isinstance(source, Corpus):
         return source
-    corpus = _read(str(source))
+    corpus = _read(str(source), columns)
     if not corpus.examples:
         raise CorpusError(f"{source}: no recordings found")
     return corpus
 
 
-def _read(source: str) -> Corpus:
+def require_targets(corpora: Sequence[Corpus], columns: TargetColumns) -> None:
+    """Check that columns with targets were read from at least one corpus.
+
+    Raises:
+        CorpusError: None of the corpora is a manifest, or they were loaded without the columns.
+    """
+    if columns != LABELS and not any(e.targets for c in corpora for e in c.examples):
+        names = ", ".join(name for given in columns for name in given)
+        raise CorpusError(
+            f"{corpora[0].name}: has no columns {names}; only a manifest has them, and a corpus "
+            "that is loaded in Python must be loaded with them"
+        )
+
+
+def _read(source: str, columns: TargetColumns) -> Corpus:
     name, _, root = source.partition(":")
     if name in CORPORA and root:
         return _published(name, Path(root))
@@ -100,7 +121,7 @@ def _read(source: str) -> Corpus:
         return load_layout(own[0], Path(own[1]))
     path = Path(source)
     if path.suffix.lower() in SUFFIXES | SPREADSHEETS:
-        examples, notes = manifest.load(path)
+        examples, notes = manifest.load(path, columns=columns)
         return Corpus(path.stem, tuple(examples), UNSTATED, tuple(notes))
     if path.is_dir():
         loaded = load_unpacked(folder.load, path)
@@ -151,14 +172,14 @@ def missing_clips(examples: Sequence[Example], published: Mapping[str, int]) -> 
 def _renamed(
     source: str, examples: tuple[Example, ...], label_map: Mapping[str, str]
 ) -> tuple[Example, ...]:
-    known = Counter(e.label for e in examples)
-    if unknown := sorted(label_map.keys() - known.keys()):
+    known = classes(examples)
+    if unknown := sorted(label_map.keys() - known):
         raise CorpusError(
             f"{source}: does not have the labels to rename: {', '.join(unknown)}; "
             f"it has {', '.join(sorted(known))}"
         )
-    renamed = (replace(e, label=label_map.get(e.label, e.label)) for e in examples)
-    return tuple(e for e in renamed if e.label)
+    named = (renamed(e, label_map) for e in examples)
+    return tuple(e for e in named if e.label)
 
 
 def check_labels(source: str, examples: Sequence[Example]) -> None:

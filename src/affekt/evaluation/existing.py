@@ -30,7 +30,7 @@ from ..provenance import provenance
 from ..run_result import FILE, RECORDINGS, ExistingModel, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
 from .folds import among
-from .prediction_table import Predictions, part_columns, read_predictions
+from .prediction_table import Predictions, part_columns, read_predictions, target_columns
 from .protocol_text import corpus_marks
 from .runner import measure, rejection_scores
 
@@ -244,7 +244,7 @@ def _table(labels: Sequence[str], found: Predictions) -> pd.DataFrame:
         "accepted": found.accepted,
     } | part_columns(found.examples)
     columns = dict(zip([f"prob_{label}" for label in labels], probabilities.T, strict=True))
-    return pd.DataFrame(rows | columns)
+    return pd.DataFrame(rows | columns | target_columns(labels, found.examples))
 
 
 def description(corpus: Corpus, existing: ExistingModel, how: str) -> dict[str, Any]:

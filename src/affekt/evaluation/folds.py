@@ -22,7 +22,7 @@ from ..nn.training_info import TrainingInfo
 from ..progress import Report
 from ..run_manifest import RUN, start_or_resume
 from ..training.clips import Clip, speakers
-from .prediction_table import part_columns
+from .prediction_table import part_columns, target_columns
 from .systems.system import System, predict
 
 Result = tuple[pd.DataFrame, dict[str, Any]]
@@ -131,7 +131,7 @@ def _rows(
     )
     for label, column in zip(labels, probabilities.T, strict=True):
         rows[f"prob_{label}"] = column
-    return rows
+    return rows.assign(**target_columns(labels, [c.example for c in test]))
 
 
 def _checked(training_info: dict[str, Any], system: str) -> dict[str, Any]:

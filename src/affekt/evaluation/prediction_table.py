@@ -19,6 +19,7 @@ from ..types import Example
 PATH = ("path", "file", "file_name", "utterance")
 LABEL = ("predicted", "prediction", "label", "emotion")
 PROBABILITY = "prob_"
+TARGET = "target_"
 
 
 class Predictions(NamedTuple):
@@ -110,6 +111,21 @@ def part_columns(examples: Sequence[Example]) -> dict[str, list[Any]]:
         return {}
     ends = [math.nan if e.end is None else e.end for e in examples]
     return {"file": [e.file for e in examples], "start": [e.start for e in examples], "end": ends}
+
+
+def target_columns(labels: Sequence[str], examples: Sequence[Example]) -> dict[str, Any]:
+    """Columns ``target_CLASS`` with the shares of soft labels; none if all labels are single.
+
+    Args:
+        labels: Classes that are tested, of which the shares of each example sum to 1.
+        examples: In the order of the rows.
+    """
+    if not any(e.targets for e in examples):
+        return {}
+    votes = [dict(e.targets) or {e.label: 1.0} for e in examples]
+    shares = np.array([[own.get(label, 0.0) for label in labels] for own in votes])
+    shares /= shares.sum(1, keepdims=True)
+    return {TARGET + label: column for label, column in zip(labels, shares.T, strict=True)}
 
 
 def _column(file: Path, columns: Sequence[str], names: Sequence[str]) -> str:

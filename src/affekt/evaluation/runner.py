@@ -13,13 +13,23 @@ from numpy.typing import NDArray
 from ..atomic import write
 from ..config import Config
 from ..corpora.corpus import Corpus
-from ..metrics import SCORES, confusion_by_speaker, intervals, rounded, scores, standard_deviation
+from ..metrics import (
+    SCORES,
+    confusion_by_speaker,
+    distribution_scores,
+    intervals,
+    mean_interval,
+    rounded,
+    scores,
+    standard_deviation,
+)
 from ..progress import Report, silent
 from ..provenance import comparable, provenance, weights_hashes
 from ..run_result import FILE, RECORDINGS, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
 from .folds import Experiment, Finished, jobs_of
 from .jobs import run_jobs
+from .prediction_table import PROBABILITY, TARGET
 from .protocol_text import marked_title, notes, protocol
 from .systems.system import System
 
@@ -140,6 +150,25 @@ def measure(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
             for i, s in enumerate(speakers)
         },
         "confusion": {"labels": list(labels), "counts": total.tolist()},
+        **_soft_scores(table, labels),
+    }
+
+
+def _soft_scores(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
+    """Scores against soft labels, as `affekt.run_result.SoftScores`; none for single labels."""
+    if TARGET + labels[0] not in table:
+        return {}
+    shares, p = (
+        table[[prefix + label for label in labels]].to_numpy(np.float64)
+        for prefix in (TARGET, PROBABILITY)
+    )
+    values = distribution_scores(shares, p)
+    units = table["speaker"].to_numpy()
+    return {
+        "soft": {
+            **rounded({name: each.mean() for name, each in values.items()}),
+            "ci95": {name: mean_interval(each, units) for name, each in values.items()},
+        }
     }
 
 

@@ -129,6 +129,10 @@ def score_table(metrics: "RunResult") -> RenderableType:
         table.add_column(name, justify="left" if name == "score" else "right")
     for name in ("WA", "UAR", "macro_f1", "MAP"):
         table.add_row(name, *score_cells(metrics, name))
+    if soft := metrics.soft:
+        for name in ("cross_entropy", "kl_divergence"):
+            interval = _interval(soft.ci95[name])
+            table.add_row(f"{name} (soft)", f"{getattr(soft, name):.3f}", "", interval)
     table.add_row("majority (WA)", f"{metrics.majority:.3f}", style="dim")
     table.add_row("chance (UAR)", f"{metrics.chance_UAR:.3f}", style="dim")
     return table
@@ -140,8 +144,12 @@ def score_cells(metrics: "RunResult", name: str) -> tuple[str, str, str]:
     return (
         f"{metrics.score(name):.3f}",
         "-" if sd is None else f"{sd:.3f}",
-        "-" if interval is None else f"{interval[0]:.3f} - {interval[1]:.3f}",
+        _interval(interval),
     )
+
+
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return "-" if bounds is None else f"{bounds[0]:.3f} - {bounds[1]:.3f}"
 
 
 def study_table(rows: "Sequence[tuple[str, RunResult]]") -> RenderableType:

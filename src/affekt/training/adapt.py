@@ -27,7 +27,7 @@ from ..types import ANONYMOUS, unit_of
 from .calibration import temperature
 from .clips import Clip, held_out_units, speakers
 from .embedding_cache import EmbeddingCache
-from .targets import Targets
+from .targets import ClassTargets
 
 FOLDS = 5
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # on the distance from the old last layer
@@ -113,7 +113,7 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: 
     before = data.old_predictions(data.pooled(everything, None))
     logits, normalised = data.held_out_logits(everything)
     after = logits.argmax(-1).numpy()
-    known = Targets(data.targets, torch.ones_like(logits, dtype=torch.bool))
+    known = ClassTargets(data.targets, torch.ones_like(logits, dtype=torch.bool))
     temperatures = temperature(logits, known), temperature(normalised, known)
     model = _adapted_model(base.model, *data.learn(everything), temperatures)
     targets = data.targets.numpy()

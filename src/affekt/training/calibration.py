@@ -23,7 +23,7 @@ from .datasets import ClipDataset, clip_encoder
 from .embedding_cache import EmbeddingCache
 from .stage2 import clip_logits
 from .synthetic_noise import synthetic_noise
-from .targets import Targets
+from .targets import ClassTargets, Targets
 
 TAIL = 0.01  # share of validation speech below the lower bound, of noise above the upper bound
 SPEECH_CLIPS = 2000  # most speech clips that the gate is fitted to, besides a degraded copy of each
@@ -99,7 +99,7 @@ def left_out_temperature(run: Path, config: Config) -> LeftOut:
         logits = torch.from_numpy(np.log(rows[columns].to_numpy(np.float64) + 1e-12))
         indices = torch.tensor([labels.index(label) for label in rows["label"]])
         known = torch.ones(logits.shape, dtype=torch.bool)
-        best[name] = temperature(logits, Targets(indices, known))
+        best[name] = temperature(logits, ClassTargets(indices, known))
     mean = float(np.exp(np.mean(np.log(list(best.values())))))
     known_source = result.settings.protocol.test_normalisation != "none"
     return LeftOut(temperature=mean, known_source=known_source, corpora=best)

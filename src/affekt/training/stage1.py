@@ -40,8 +40,7 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
     """
     training, validation = split
     settings = config.stage1
-    classes = training.targets.known.shape[1]
-    head = nn.Sequential(nn.Dropout(0.5), nn.Linear(EMBEDDING_DIM, classes))
+    head = nn.Sequential(nn.Dropout(0.5), nn.Linear(EMBEDDING_DIM, training.targets.outputs))
     top = nn.ModuleList([model.projection, head])
     cache = trainer.context.cache_of(model.encoder)
     embeddings = _set_statistics(model, training, cache)

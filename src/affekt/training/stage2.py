@@ -70,7 +70,7 @@ def clip_logits(
         encode: Function from indices of clips to their embeddings.
         distributed: Processes that share the work.
     """
-    clips, classes = dataset.targets.known.shape
+    clips, classes = len(dataset.targets), dataset.targets.outputs
     share = distributed.share(range(clips))
     logits = torch.empty(0, classes)
     if share:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # --help lists the names and must not import torch
     from .system import System
 
 FINE_TUNING = 1e-5  # learning rate of VGGish from the official weights
-RECORDED = ("labels", "intended_use", "license")
+RECORDED = ("labels", "votes", "intended_use", "license")
 EVERY = (*RECORDED, "protocol.folds", "protocol.seeds", "protocol.seed")
 CLASSICAL = ("audio.normalisation",)
 NETWORK = (
