@@ -3,8 +3,20 @@
 import numpy as np
 import pytest
 import soundfile
+import torch
 
-from affekt.inference.speakers import CLUSTERED, LEAST_SPEECH, LIKENESS, tell_apart
+from affekt.inference.normalisation import NormalisationStatistics
+from affekt.inference.speakers import (
+    ALIKE,
+    CERTAIN,
+    CLUSTERED,
+    LEAST_SPEECH,
+    PAIRS,
+    RECORDING,
+    WITHIN,
+    drawn_to_recording,
+    tell_apart,
+)
 from affekt.nn.voice_encoder import voice_embeddings
 
 DIM = 32
@@ -28,13 +40,14 @@ def test_planted_voices_are_counted_and_numbered_by_first_appearance(number):
     assert found.of_utterances.tolist() == [numbers[voice] for voice in order]
 
 
-def test_two_groups_that_are_nearly_alike_enough_are_one_speaker_in_doubt():
-    """Two kinds of utterances of one voice, as calm and angry: their cosine decides."""
-    kinds = np.array([0, 1] * 6)
-    for between, number in ((LIKENESS + 0.02, 1), (LIKENESS - 0.02, 2)):
-        axes = np.eye(3)
-        pair = between**0.5 * axes[2] + (1 - between) ** 0.5 * axes[:2]  # cosine: between
-        assert tell_apart(pair[kinds], [4.0] * 12).number == number
+def test_groups_that_are_as_alike_as_the_utterances_within_them_are_one_speaker():
+    """Two kinds of utterances, as calm and angry: 6 of each, of cosine 0.5 within a kind."""
+    within = (15 * 0.5 + PAIRS * WITHIN) / (15 + PAIRS)  # 15 pairs of each kind
+    for between, number in ((ALIKE * within + 0.01, 1), (ALIKE * within - 0.01, 2)):
+        assert between < CERTAIN
+        centres = np.array([[1.0, 0.0], [2 * between, (1 - 4 * between**2) ** 0.5]])
+        kinds = np.hstack([centres[[0, 1] * 6], np.eye(12)]) * 0.5**0.5
+        assert tell_apart(kinds, [4.0] * 12).number == number
 
 
 def test_a_voice_with_little_speech_is_no_speaker():
@@ -52,16 +65,16 @@ def test_a_given_number_of_speakers_is_kept_up_to_the_number_of_utterances():
 
 
 def test_longer_utterances_weigh_more():
-    """a and b are nearest; c is like a and unlike b: it joins them if the longer one is a."""
+    """a and b are alike; c is more like a: it joins them where a is the longer one."""
     a, b = np.array([1.0, 0.0, 0.0]), np.array([0.9, 0.19**0.5, 0.0])
-    c = np.array([0.4, -0.1, (1 - 0.16 - 0.01) ** 0.5])
-    near, far = c @ a, c @ b  # 0.4 and 0.316
-    embeddings = np.stack([a, b, c])
-    threshold = LIKENESS
-    assert far < 0.32 < near
-    for seconds in ([30.0, 5.0, 5.0], [5.0, 30.0, 5.0]):
-        mean = np.average([near, far], weights=seconds[:2])
-        assert tell_apart(embeddings, seconds).number == (1 if mean >= threshold else 2)
+    c = np.array([0.35, -0.115 / 0.19**0.5, 0.0])
+    c[2] = (1 - c @ c) ** 0.5
+    assert c @ b == pytest.approx(0.2)
+    # One pair of cosine 0.9 in the one group, none in the other:
+    within = ((0.9 + PAIRS * WITHIN) / (1 + PAIRS) * WITHIN) ** 0.5
+    assert (5 * 0.35 + 30 * 0.2) / 35 < ALIKE * within < (30 * 0.35 + 5 * 0.2) / 35 < CERTAIN
+    for seconds, number in (([30.0, 5.0, 5.0], 1), ([5.0, 30.0, 5.0], 2)):
+        assert tell_apart(np.stack([a, b, c]), seconds).number == number
 
 
 def test_later_utterances_go_to_the_nearest_known_voice():
@@ -80,6 +93,19 @@ def test_no_utterance_and_no_speaker_are_refused():
         tell_apart(np.empty((0, DIM)), [])
     with pytest.raises(ValueError, match="speakers is 0"):
         tell_apart(planted([0]), [1.0], 0)
+
+
+def test_statistics_of_a_speaker_are_drawn_to_those_of_the_recording():
+    nothing = NormalisationStatistics.unknown("e", 1)
+    speaker = nothing.updated(torch.full((RECORDING, 1), 4.0))
+    recording = speaker.updated(torch.zeros(3 * RECORDING, 1))
+    drawn = drawn_to_recording(speaker, recording)  # means 4 and 1, variances 0 and 3, half each
+    assert drawn.segments == 2 * RECORDING
+    assert drawn.mean.item() == pytest.approx(2.5)
+    assert drawn.variance.item() == pytest.approx((0 + 1.5**2 + 3 + 1.5**2) / 2)
+    alone = drawn_to_recording(speaker, speaker)
+    assert (alone.segments, alone.mean, alone.variance) == (RECORDING, 4.0, 0.0)
+    assert drawn_to_recording(nothing, nothing) is nothing
 
 
 def test_real_speakers_are_told_apart_whatever_they_feel(emodb):

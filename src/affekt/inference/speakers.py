@@ -1,20 +1,27 @@
 """Who speaks: the voices on one channel of a recording, told apart.
 
 Utterances are clustered by the cosine of their voice embeddings (agglomerative, average linkage,
-weighted by duration). Voice embeddings carry some emotion, so that an angry and a sad utterance of
-one speaker may look like two voices, and a wrong split is worse for emotion recognition than none:
-the threshold is on the side of one speaker (``results/conversations.md``).
+weighted by duration) as far as they are certainly alike. Then groups are merged by how alike they
+are relative to the utterances within each: short utterances and changing emotions make both less
+alike. A wrong split is worse for emotion recognition than none, so that doubtful groups are one
+speaker (``results/conversations.md``).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-LIKENESS = 0.27  # least mean cosine of two groups of utterances of one voice
+from .normalisation import NormalisationStatistics
+
+CERTAIN = 0.4  # mean cosine of two groups from which on they are one voice
+ALIKE = 0.58  # likeness of two groups relative to that within them, from which on they are one
+WITHIN = 0.45  # mean cosine of two utterances of one voice, where a group has few
+PAIRS = 5  # pairs of utterances that `WITHIN` counts as
 LEAST_SPEECH = 4.0  # s of a voice; less is given to the nearest other
+RECORDING = 80  # segments that the whole recording counts as, in the statistics of a speaker
 CLUSTERED = 600.0  # s of speech that are clustered; later utterances are assigned
 
 SpeakerCount = int | Literal["auto"]
@@ -63,32 +70,59 @@ def tell_apart(
         raise ValueError("no utterance: there is no speaker to find")
     if speakers != "auto" and speakers < 1:
         raise ValueError(f"speakers is {speakers}; it must be at least 1, or 'auto'")
-    weights = np.asarray(seconds, np.float64)
-    clustered = max(1, int(np.searchsorted(np.cumsum(weights), CLUSTERED, "right")))
-    groups = _clustered(embeddings[:clustered], weights[:clustered], speakers)
-    if speakers == "auto":
-        groups = _without_short(groups, embeddings, weights)
-    groups = _by_first(groups)
-    centroids = _centroids(groups, embeddings, weights)
-    later = (embeddings[clustered:] @ centroids.T).argmax(1)
+    durations = np.asarray(seconds, np.float64)
+    number = max(1, int(np.searchsorted(np.cumsum(durations), CLUSTERED, "right")))
+    own, weights = embeddings[:number], durations[:number]
+    least, alike = (1, ALIKE) if speakers == "auto" else (speakers, -np.inf)
+    groups = _without_short(_clustered(own, weights), own, weights, least)
+    if groups.max() + 1 < least:  # speakers who are certainly alike, or say little
+        groups = _by_first(_clustered(own, weights, least))
+    groups = _by_first(_merged(groups, own, weights, least, alike))
+    centroids = _centroids(groups, own, weights)
+    later = (embeddings[number:] @ centroids.T).argmax(1)
     return Speakers(np.concatenate([groups, later]), centroids)
 
 
-def _clustered(embeddings: Embeddings, weights: Embeddings, speakers: SpeakerCount) -> Indices:
-    """Group ``(utterances,)`` of each utterance; groups are merged until none are alike.
+def drawn_to_recording(
+    speaker: NormalisationStatistics, recording: NormalisationStatistics
+) -> NormalisationStatistics:
+    """Statistics of a speaker, drawn to those of all speakers of the recording.
+
+    The recording counts as `RECORDING` segments, so that a speaker who says little, or shows one
+    emotion only, is normalised nearly as the whole recording, and an error in telling voices apart
+    costs little. With a single speaker both are the same.
+
+    Args:
+        speaker: Of the utterances of one speaker.
+        recording: Of all utterances of the channel.
+    """
+    weight = min(RECORDING, recording.segments)
+    total = speaker.segments + weight
+    if not total:
+        return speaker
+    share = weight / total
+    mean = (1 - share) * speaker.mean + share * recording.mean
+    own = speaker.variance + (speaker.mean - mean).square()
+    others = recording.variance + (recording.mean - mean).square()
+    variance = (1 - share) * own + share * others
+    segments = min(total, recording.segments)
+    return replace(speaker, segments=segments, mean=mean, variance=variance)
+
+
+def _clustered(embeddings: Embeddings, weights: Embeddings, least: int = 1) -> Indices:
+    """Group ``(utterances,)`` of each utterance; those that are certainly alike are merged.
 
     Args:
         embeddings: Of the utterances.
         weights: Of the utterances, ``(utterances,)``.
-        speakers: Number of groups at the end, or "auto" to merge those above the threshold.
+        least: Number of groups at the end, whether they are alike or not; 1 if it is not known.
     """
     groups, weights = np.arange(len(embeddings)), weights.copy()
     likeness = embeddings @ embeddings.T
     np.fill_diagonal(likeness, -np.inf)
-    for number in range(len(groups), 1, -1):
+    for _ in range(len(groups) - least):
         into, merged = divmod(int(likeness.argmax()), len(groups))
-        unlike = likeness[into, merged] < LIKENESS
-        if unlike if speakers == "auto" else number <= speakers:
+        if least == 1 and likeness[into, merged] < CERTAIN:
             break
         share = weights[into] / (weights[into] + weights[merged])
         mean = share * likeness[into] + (1 - share) * likeness[merged]
@@ -99,23 +133,71 @@ def _clustered(embeddings: Embeddings, weights: Embeddings, speakers: SpeakerCou
     return groups
 
 
-def _without_short(groups: Indices, embeddings: Embeddings, weights: Embeddings) -> Indices:
+def _without_short(
+    groups: Indices, embeddings: Embeddings, weights: Embeddings, least: int
+) -> Indices:
     """Give the utterances of groups with little speech to the nearest other group.
 
     Args:
-        groups: Of the first utterances.
-        embeddings: Of all utterances.
-        weights: Seconds of all utterances.
+        groups: Of the utterances.
+        embeddings: Of the utterances.
+        weights: Their seconds.
+        least: Number of groups that are left.
     """
     while True:
         groups = _by_first(groups)
-        speech = np.bincount(groups, weights[: len(groups)])
-        if len(speech) == 1 or speech.min() >= LEAST_SPEECH:
+        speech = np.bincount(groups, weights)
+        if len(speech) <= least or speech.min() >= LEAST_SPEECH:
             return groups
-        likeness = embeddings[: len(groups)] @ _centroids(groups, embeddings, weights).T
-        least = int(speech.argmin())
-        likeness[:, least] = -np.inf
-        groups = np.where(groups == least, likeness.argmax(1), groups)
+        likeness = embeddings @ _centroids(groups, embeddings, weights).T
+        shortest = int(speech.argmin())
+        likeness[:, shortest] = -np.inf
+        groups = np.where(groups == shortest, likeness.argmax(1), groups)
+
+
+def _merged(
+    groups: Indices, embeddings: Embeddings, weights: Embeddings, least: int, alike: float
+) -> Indices:
+    """Merge groups whose likeness, relative to that within them, is high enough.
+
+    Args:
+        groups: Of the utterances.
+        embeddings: Of the utterances.
+        weights: Their seconds.
+        least: Number of groups that are left.
+        alike: Least relative likeness of groups that are merged.
+    """
+    while groups.max() + 1 > least:
+        likeness = _relative_likeness(groups, embeddings, weights)
+        into, merged = divmod(int(likeness.argmax()), len(likeness))
+        if likeness[into, merged] < alike:
+            break
+        groups = _by_first(np.where(groups == merged, into, groups))
+    return groups
+
+
+def _relative_likeness(
+    groups: Indices, embeddings: Embeddings, weights: Embeddings
+) -> NDArray[np.float64]:
+    """Mean cosine between groups, divided by the geometric mean of those within the two groups.
+
+    Args:
+        groups: Of the utterances, from 0 on.
+        embeddings: Of the utterances.
+        weights: Their seconds.
+
+    Returns:
+        ``(groups, groups)``, with minus infinity on the diagonal.
+    """
+    members = np.eye(int(groups.max()) + 1)[groups] * weights[:, None]
+    speech, sums = members.sum(0), members.T @ embeddings
+    products, own = sums @ sums.T, np.square(members).sum(0)
+    pairs = np.bincount(groups) * (np.bincount(groups) - 1) / 2
+    cosine = (np.diag(products) - own) / np.maximum(speech**2 - own, 1e-9)  # without themselves
+    within = np.maximum((pairs * cosine + PAIRS * WITHIN) / (pairs + PAIRS), 0.05)
+    likeness = products / np.outer(speech, speech) / np.sqrt(np.outer(within, within))
+    np.fill_diagonal(likeness, -np.inf)
+    return np.asarray(likeness)
 
 
 def _by_first(groups: Indices) -> Indices:
@@ -125,13 +207,6 @@ def _by_first(groups: Indices) -> Indices:
 
 
 def _centroids(groups: Indices, embeddings: Embeddings, weights: Embeddings) -> Embeddings:
-    """Weighted mean of the embeddings of each group ``(groups, dim)``, of unit length.
-
-    Args:
-        groups: Of the first utterances, from 0 on.
-        embeddings: Of all utterances.
-        weights: Of all utterances.
-    """
-    members = np.eye(int(groups.max()) + 1)[groups].T * weights[: len(groups)]
-    sums = members @ embeddings[: len(groups)]
+    """Weighted mean of the embeddings of each group ``(groups, dim)``, of unit length."""
+    sums = (np.eye(int(groups.max()) + 1)[groups] * weights[:, None]).T @ embeddings
     return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12))

@@ -2,7 +2,8 @@
 
 The weights are those that the authors trained on some 200 000 speakers (see NOTICE). Normalisation
 layers are folded into the convolutions, whose weights are stored in 8 bits with one scale for each
-output channel.
+output channel. The mean voice and the directions in which the emotions of one speaker differ are
+from acted corpora (``benchmarks/voice_weights.py``).
 """
 
 from collections.abc import Sequence
@@ -61,21 +62,51 @@ def embed_windows(waves: NDArray[np.float32]) -> NDArray[np.float64]:
     return embeddings.double().numpy()
 
 
-def voice_embeddings(waves: Sequence[Wave], most: int = 2) -> NDArray[np.float64]:
-    """Voice embeddings ``(utterances, 192)`` of unit length, relative to the mean voice.
+def raw_embeddings(waves: Sequence[Wave], most: int = 2) -> NDArray[np.float64]:
+    """Mean embeddings ``(utterances, 192)``, of unit length, of the windows of each utterance.
 
     Args:
         waves: Samples ``(samples,)`` of each utterance, 16 kHz, at least one sample.
-        most: Largest number of 2 s windows of an utterance whose embeddings are averaged.
+        most: Largest number of 2 s windows of an utterance.
     """
     cut = [windows(wave, most) for wave in waves]
     if not cut:
         return np.empty((0, DIM))
     embeddings = embed_windows(np.concatenate(cut))
     ends = np.cumsum([len(each) for each in cut])
-    means = np.stack([part.mean(0) for part in np.split(embeddings, ends[:-1])])
-    relative = means / np.linalg.norm(means, axis=1, keepdims=True) - _weights()["mean"].numpy()
-    return relative / np.linalg.norm(relative, axis=1, keepdims=True)
+    return _unit(np.stack([part.mean(0) for part in np.split(embeddings, ends[:-1])]))
+
+
+def voice_embeddings(waves: Sequence[Wave], most: int = 2) -> NDArray[np.float64]:
+    """Voice embeddings ``(utterances, 192)`` of unit length, without what varies with emotion.
+
+    Args:
+        waves: Samples ``(samples,)`` of each utterance, 16 kHz, at least one sample.
+        most: Largest number of 2 s windows of an utterance.
+    """
+    weights = _weights()
+    return without_emotion(
+        raw_embeddings(waves, most), weights["mean"].numpy(), weights["emotion"].numpy()
+    )
+
+
+def without_emotion(
+    raw: NDArray[np.float64], mean: NDArray[np.float32], emotion: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Embeddings relative to the mean voice, without the directions in which emotions differ.
+
+    Args:
+        raw: ``(utterances, 192)`` from `raw_embeddings`.
+        mean: Mean voice ``(192,)``.
+        emotion: Orthonormal directions ``(192, directions)``.
+    """
+    relative = raw - mean
+    return _unit(relative - relative @ emotion @ emotion.T)
+
+
+def _unit(embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
+    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.asarray(embeddings / np.maximum(lengths, 1e-12))
 
 
 @cache
