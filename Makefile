@@ -91,6 +91,8 @@ voices: $(VENV)/dev.stamp
 	    nemo:$(CORPORA)/nemo -- emovo:$(CORPORA)/emovo turev:$(CORPORA)/turev \
 	    casia:$(CORPORA)/casia urdu:$(CORPORA)/urdu \
 	    emospeech-india:$(CORPORA)/emospeech_india > results/voice-likeness.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/conversations.py $(CORPORA) \
+	    > results/conversations.md
 
 SPOKEN = $(wildcard $(CORPORA)/emodb/wav/0*.wav)
 

@@ -30,6 +30,7 @@ CORPORA = ("emodb", "casia", "nemo", "turev", "tess", "emovo")
 CLIPS = 15  # of each speaker and emotion
 DIRECTIONS = 8
 Embeddings = NDArray[np.float64]
+Names = NDArray[np.str_]
 
 
 def converted(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -118,25 +119,28 @@ def speech(recordings: Sequence[Recording]) -> list[NDArray[np.float32]]:
 
 
 def emotion_directions(
-    embeddings: Sequence[Embeddings], clips: Sequence[Sequence[Clip]]
-) -> NDArray[np.float64]:
+    embeddings: Sequence[Embeddings], speakers: Sequence[Names], labels: Sequence[Names]
+) -> Embeddings:
     """Directions ``(192, 8)`` in which the mean embeddings of one speaker's emotions differ most.
 
     Args:
         embeddings: Of each corpus, ``(clips, 192)``.
-        clips: Of each corpus.
+        speakers: Of each corpus, ``(clips,)``.
+        labels: Of each corpus, ``(clips,)``.
     """
     covariance = np.zeros((embeddings[0].shape[1],) * 2)
-    for found, of in zip(embeddings, clips, strict=True):
-        speakers = np.array([clip.example.speaker for clip in of])
-        labels = np.array([clip.label for clip in of])
-        names = np.unique(speakers)
+    for found, of, emotions in zip(embeddings, speakers, labels, strict=True):
+        names = np.unique(of)
         for name in names:
-            own = speakers == name
-            kinds = [found[own & (labels == label)].mean(0) for label in np.unique(labels[own])]
+            own = of == name
+            kinds = [found[own & (emotions == e)].mean(0) for e in np.unique(emotions[own])]
             differences = np.stack(kinds) - found[own].mean(0)
             covariance += differences.T @ differences / len(names)
-    return np.linalg.eigh(covariance)[1][:, -DIRECTIONS:]
+    return np.ascontiguousarray(np.linalg.eigh(covariance)[1][:, -DIRECTIONS:])
+
+
+def _labels(clips: Sequence[Clip]) -> Names:
+    return np.array([clip.label for clip in clips])
 
 
 def main() -> None:
@@ -159,7 +163,8 @@ def main() -> None:
         embeddings.append(raw_embeddings(speech([c.recording for c in clips[-1]])))
         print(f"{name}: {len(clips[-1])} clips", flush=True)
     mean = np.mean([found.mean(0) for found in embeddings], axis=0)
-    directions = np.ascontiguousarray(emotion_directions(embeddings, clips))
+    speakers = [np.array([c.example.speaker for c in of]) for of in clips]
+    directions = emotion_directions(embeddings, speakers, [_labels(of) for of in clips])
     tensors["mean"] = torch.from_numpy(mean).float()
     tensors["emotion"] = torch.from_numpy(directions).float()
     save_file(tensors, WEIGHTS)
