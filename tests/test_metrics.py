@@ -4,10 +4,15 @@ from sklearn import metrics as reference
 
 from affekt.metrics import (
     calibration_error,
+    ccc,
+    ccc_of,
     confusion_by_speaker,
+    dimension_intervals,
     distribution_scores,
     intervals,
     mean_interval,
+    moments,
+    rmse_of,
     scores,
     standard_deviation,
     uar,
@@ -84,3 +89,29 @@ def test_the_interval_of_a_mean_is_over_groups():
     assert mean_interval(values, groups) == [0, 1]  # a draw may have one of the groups only
     assert mean_interval(values, np.zeros(4)) is None
     assert mean_interval(np.ones(4), groups) == [1, 1]
+
+
+def test_concordance_by_hand():
+    # Means 2 and 3, variances (1/n) 2/3 and 8/3, covariance 4/3: 2 * 4/3 / (2/3 + 8/3 + 1)
+    assert ccc([1, 2, 3], [1, 3, 5]) == pytest.approx(8 / 13)
+    assert ccc([1, 2, 3], [1, 2, 3]) == pytest.approx(1)
+    assert ccc([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+    assert ccc([1, 2, 3], [11, 12, 13]) < 0.02  # correlated, but not equal
+    assert ccc([1, 2, 3], [2, 2, 2]) == 0
+    assert ccc([2, 2], [2, 2]) == 0  # nothing varies
+
+
+def test_sums_of_groups_give_the_scores_of_all():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 30))
+    together = moments(x[:10], y[:10]) + moments(x[10:], y[10:])
+    assert ccc_of(together) == pytest.approx(ccc(x, y))
+    assert rmse_of(together) == pytest.approx(np.sqrt(((x - y) ** 2).mean()))
+
+
+def test_intervals_of_dimensions_are_over_speakers():
+    good, bad = moments([1, 2, 3], [1, 2, 3]), moments([1, 2, 3], [3, 2, 1])
+    found = dimension_intervals(np.array([[good], [bad]]))
+    assert found["CCC"] == [-1, 1]  # a draw may have one of the speakers only
+    assert found["RMSE"] == [0, round(np.sqrt(8 / 3), 4)]
+    assert dimension_intervals(good[None, None]) == {"CCC": None, "RMSE": None}

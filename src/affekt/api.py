@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .corpora.corpus import Corpus
     from .corpora.own_layout import Layout
     from .corpora.registry import Source
+    from .dimension_result import DimensionResult
     from .evaluation.audit.findings import Finding
     from .evaluation.systems.system import System
     from .inference.embedding import Level
@@ -56,6 +57,7 @@ def load_corpus(
     *,
     layout: "Layout | None" = None,
     votes: Sequence[str] = (),
+    dimensions: Sequence[str] = (),
 ) -> "Corpus":
     """Load a labelled corpus; its recordings are not read yet.
 
@@ -66,6 +68,7 @@ def load_corpus(
         layout: A function of your own from a folder to `LoadedExamples` or a list of `Example`.
         votes: Columns of a manifest with the votes or the probability of each class, in place of
             labels.
+        dimensions: Columns of a manifest with numbers, such as arousal, in place of labels.
 
     Returns:
         The corpus: its ``examples``, ``labels``, ``speakers``, ``license`` and ``notes``.
@@ -79,7 +82,7 @@ def load_corpus(
 
     if layout is not None:
         source = load_layout(layout, Path(str(source)))
-    return load(source, labels, TargetColumns(tuple(votes)))
+    return load(source, labels, TargetColumns(tuple(votes), tuple(dimensions)))
 
 
 def train(
@@ -168,7 +171,7 @@ def evaluate(
     workers: int = 1,
     cache: str | Path | None = None,
     report: Report = silent,
-) -> "RunResult":
+) -> "RunResult | DimensionResult":
     """Score a system on unseen speakers, or a model that exists already: ``affekt evaluate``.
 
     A system is trained and tested on folds by speaker, with several seeds; called again with the
@@ -199,7 +202,8 @@ def evaluate(
         report: Called with each step.
 
     Returns:
-        Scores with 95 % intervals, per class, speaker and fold, as ``metrics.json`` holds them.
+        Scores with 95 % intervals, per class, speaker and fold, as ``metrics.json`` holds them;
+        with ``dimensions`` in the settings those of each dimension.
 
     Raises:
         AffektError: A setting, a corpus or a part of your own is wrong, or `out` holds something

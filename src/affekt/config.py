@@ -227,6 +227,9 @@ class Config(Frozen):
     """Columns of a manifest with the votes or the probability of each class, in place of labels
     (--votes anger,neutral,sadness). Training targets are their shares (soft labels); the label is
     the class with the most votes."""
+    dimensions: Columns = ()
+    """Columns of a manifest with numbers, in place of labels (--dimensions arousal,valence): train
+    and score a regression of these, by the concordance correlation coefficient (CCC)."""
     intended_use: str = ""
     """What a model trained with these settings is good for and what not; shown in its model card
     and with its predictions."""
@@ -237,7 +240,7 @@ class Config(Frozen):
     @property
     def target_columns(self) -> TargetColumns:
         """Columns of a manifest with the targets."""
-        return TargetColumns(self.votes)
+        return TargetColumns(self.votes, self.dimensions)
 
     @model_validator(mode="before")
     @classmethod
@@ -245,11 +248,27 @@ class Config(Frozen):
         """Accept the old names in models, results and recipes of earlier versions."""
         return renamed_keys(values)[0] if isinstance(values, dict) else values
 
+    @model_validator(mode="after")
+    def _one_kind_of_target(self) -> "Config":
+        """Refuse settings of classes together with dimensions."""
+        classes = {"votes": self.votes, "labels": self.labels}
+        if self.dimensions and (given := [key for key, value in classes.items() if value]):
+            raise ValueError(f"{given[0]} is of classes; dimensions are trained without them")
+        if self.dimensions and self.balance.plan not in ("auto", "none"):
+            raise ValueError(
+                f"balance.plan {self.balance.plan} is of classes; dimensions are trained without"
+            )
+        if self.dimensions and self.balance.scope == "both":
+            raise ValueError("balance.scope both is of classes; dimensions are trained without")
+        return self
+
 
 def explain(error: ValidationError) -> str:
     """Describe the first problem of invalid settings in one sentence."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
+    if not key:  # of several settings together
+        return first["msg"].removeprefix("Value error, ")
     if first["type"] != "extra_forbidden":
         return f"{key} = {first['input']!r}: {first['msg'].removeprefix('Value error, ')}"
     similar = difflib.get_close_matches(key, all_keys(), n=1)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix, recall_score
 
+TINY = 1e-12  # a variance that is none
 LEAST = 1e-6  # least probability in a cross-entropy
 SCORES = ("WA", "UAR", "macro_f1", "MAP")
 
@@ -158,6 +159,61 @@ def group_draws(groups: int, draws: int, seed: int) -> NDArray[np.int64]:
     """How often each bootstrap sample has each group ``(draws, groups)``."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(groups, [1 / groups] * groups, size=draws)
+
+
+def ccc(targets: ArrayLike, predicted: ArrayLike) -> float:
+    """Concordance correlation coefficient (Lin, 1989): 1 for equal values, 0 for a constant."""
+    return float(ccc_of(moments(targets, predicted)))
+
+
+def moments(targets: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
+    """Sums ``(6,)`` over clips, from which `ccc_of` and `rmse_of` compute their scores.
+
+    Sums of several groups of clips add up to those of their union.
+
+    Args:
+        targets: ``(clips,)``.
+        predicted: ``(clips,)``.
+    """
+    x, y = np.asarray(targets, np.float64), np.asarray(predicted, np.float64)
+    return np.array([len(x), x.sum(), y.sum(), x @ x, y @ y, x @ y])
+
+
+def ccc_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Concordance correlation coefficient of sums ``(..., 6)``; 0 where nothing varies."""
+    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    covariance, x, y = xy / n - x * y / n**2, x / n, y / n
+    total = xx / n - x**2 + yy / n - y**2 + (x - y) ** 2
+    return np.divide(2 * covariance, total, out=np.zeros_like(total), where=total > TINY)
+
+
+def rmse_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Root of the mean squared error, of sums ``(..., 6)``."""
+    n, _, _, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    return np.sqrt(np.maximum(xx - 2 * xy + yy, 0) / n)
+
+
+def dimension_intervals(
+    sums: NDArray[np.float64], draws: int = 2000, seed: int = 0
+) -> dict[str, list[float] | None]:
+    """95 % percentile intervals of CCC and RMSE, by bootstrap over speakers; None for one.
+
+    Args:
+        sums: Of one dimension ``(speakers, seeds, 6)``; a draw's score is the mean over seeds.
+        draws: Bootstrap samples.
+        seed: Seed of the bootstrap.
+    """
+    if len(sums) == 1:
+        return dict.fromkeys(DIMENSION_SCORES)
+    drawn = np.einsum("dg,gsm->dsm", group_draws(len(sums), draws, seed), sums)
+    bounds = {
+        name: np.percentile(of(drawn).mean(-1), [2.5, 97.5])
+        for name, of in DIMENSION_SCORES.items()
+    }
+    return {name: [round(float(b), 4) for b in pair] for name, pair in bounds.items()}
+
+
+DIMENSION_SCORES = {"CCC": ccc_of, "RMSE": rmse_of}
 
 
 def calibration_error(p: NDArray[np.float64], targets: NDArray[np.int64], bins: int = 15) -> float:

@@ -1,4 +1,4 @@
-"""The result of an evaluation as metrics.json holds it."""
+"""The result of an evaluation on classes as metrics.json holds it."""
 
 import json
 from contextlib import suppress
@@ -92,24 +92,12 @@ class ExistingModel(Record):
     left_out: dict[str, int] = Field(default_factory=dict)
 
 
-class RunResult(Record):
-    """An evaluation: scores, intervals, protocol and provenance.
+class EvaluationResult(Record):
+    """What evaluations of classes and of dimensions have in common: protocol and provenance.
 
     Attributes:
-        WA: Accuracy.
-        UAR: Unweighted average recall.
-        macro_f1: Mean F1 of the classes.
-        MAP: Macro precision, which MEC 2017 calls MAP.
-        chance_UAR: UAR of guessing.
-        sd: Standard deviation of each score over seeds; None for one seed.
-        ci95: 95 % confidence interval of each score; None for one speaker.
         seeds: Number of seeds.
         clips: Number of test clips.
-        folds: Scores of each fold.
-        per_class: Scores of each class.
-        per_speaker: Scores of each test speaker.
-        confusion: Confusion matrix.
-        majority: Accuracy of always predicting the most frequent class of the test clips.
         system: Name of the system.
         title: What tables call it, with its marks.
         protocol: How the score came about, as a sentence.
@@ -121,26 +109,12 @@ class RunResult(Record):
         config: Settings, under today's keys.
         versions: Versions of affekt, Python and libraries, and a hash of affekt's source code.
         hashes: Content hash of the weights and of the user's parts, by the setting that names them.
-        soft: Set where the labels are soft; the other scores are those of the majority labels.
-        existing: Set where an existing model or predictions were scored.
     """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, extra="allow")
 
-    WA: float
-    UAR: float
-    macro_f1: float
-    MAP: float
-    chance_UAR: float
-    sd: dict[str, float | None]
-    ci95: dict[str, tuple[float, float] | None]
     seeds: int
     clips: int
-    folds: list[FoldScores]
-    per_class: dict[str, ClassScores]
-    per_speaker: dict[str, SpeakerScores]
-    confusion: Confusion
-    majority: float
     system: str = ""
     title: str = ""
     protocol: str = ""
@@ -152,20 +126,6 @@ class RunResult(Record):
     config: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     hashes: dict[str, str] = Field(default_factory=dict)
-    soft: SoftScores | None = None
-    existing: ExistingModel | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _majority_of_the_test_clips(cls, values: Any) -> Any:
-        """Give files of version 0.1, which count the training part, today's definition."""
-        if not isinstance(values, dict) or "confusion" not in values:
-            return values
-        versions = values.get("versions")
-        if isinstance(versions, dict) and "code" in versions:
-            return values
-        clips = [sum(row) for row in Confusion.model_validate(values["confusion"]).counts]
-        return values | {"majority": round(max(clips, default=0) / max(sum(clips), 1), 4)}
 
     @field_validator("config")
     @classmethod
@@ -199,6 +159,63 @@ class RunResult(Record):
             stored["hashes"] = self.hashes
         return comparable(stored)
 
+    def to_json(self) -> dict[str, Any]:
+        """The content of metrics.json, scores first."""
+        common = EvaluationResult.model_fields
+        return dict(sorted(super().to_json().items(), key=lambda item: item[0] in common))
+
+    def __getitem__(self, key: str) -> Any:
+        """A value of the file by its key, as version 0.1 returned a dict; use the attributes."""
+        return self.to_json()[key]
+
+
+class RunResult(EvaluationResult):
+    """An evaluation on classes: scores and intervals.
+
+    Attributes:
+        WA: Accuracy.
+        UAR: Unweighted average recall.
+        macro_f1: Mean F1 of the classes.
+        MAP: Macro precision, which MEC 2017 calls MAP.
+        chance_UAR: UAR of guessing.
+        sd: Standard deviation of each score over seeds; None for one seed.
+        ci95: 95 % confidence interval of each score; None for one speaker.
+        folds: Scores of each fold.
+        per_class: Scores of each class.
+        per_speaker: Scores of each test speaker.
+        confusion: Confusion matrix.
+        majority: Accuracy of always predicting the most frequent class of the test clips.
+        soft: Set where the labels are soft; the other scores are those of the majority labels.
+        existing: Set where an existing model or predictions were scored.
+    """
+
+    WA: float
+    UAR: float
+    macro_f1: float
+    MAP: float
+    chance_UAR: float
+    sd: dict[str, float | None]
+    ci95: dict[str, tuple[float, float] | None]
+    folds: list[FoldScores]
+    per_class: dict[str, ClassScores]
+    per_speaker: dict[str, SpeakerScores]
+    confusion: Confusion
+    majority: float
+    soft: SoftScores | None = None
+    existing: ExistingModel | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _majority_of_the_test_clips(cls, values: Any) -> Any:
+        """Give files of version 0.1, which count the training part, today's definition."""
+        if not isinstance(values, dict) or "confusion" not in values:
+            return values
+        versions = values.get("versions")
+        if isinstance(versions, dict) and "code" in versions:
+            return values
+        clips = [sum(row) for row in Confusion.model_validate(values["confusion"]).counts]
+        return values | {"majority": round(max(clips, default=0) / max(sum(clips), 1), 4)}
+
     @property
     def unit(self) -> str:
         """What the intervals are over: "speakers", or "clips" where speakers are unknown."""
@@ -208,10 +225,6 @@ class RunResult(Record):
         """One of `affekt.metrics.SCORES` by its name."""
         return float(getattr(self, name))
 
-    def __getitem__(self, key: str) -> Any:
-        """A value of the file by its key, as version 0.1 returned a dict; use the attributes."""
-        return self.to_json()[key]
-
 
 def load_run_result(place: str | Path) -> RunResult:
     """Read metrics.json, of this version or an earlier one.
@@ -220,11 +233,15 @@ def load_run_result(place: str | Path) -> RunResult:
         place: The file, or the folder of the run.
 
     Raises:
-        AffektError: There is no such file, or it is not of ``affekt evaluate``.
+        AffektError: There is no such file, it is not of ``affekt evaluate``, or it has the scores
+            of dimensions.
     """
     path = Path(place) / FILE if Path(place).is_dir() else Path(place)
     try:
-        return RunResult.model_validate(json.loads(path.read_text("utf-8")))
+        values = json.loads(path.read_text("utf-8"))
+        if isinstance(values, dict) and values.get("dimensions"):
+            raise AffektError(f"{path}: has the scores of dimensions; this needs those of classes")
+        return RunResult.model_validate(values)
     except ValidationError as error:
         text = f"{path}: not a {FILE} of affekt evaluate ({explain(error)})"
         raise AffektError(text) from error
@@ -244,6 +261,6 @@ def run_identity(folder: Path) -> dict[str, Any]:
     return stored
 
 
-def to_text(result: RunResult) -> str:
+def to_text(result: EvaluationResult) -> str:
     """The content of metrics.json."""
     return json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n"

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .extras import optional_import
-from .valence_arousal import Position, position
+from .valence_arousal import position
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,10 +107,11 @@ class Example:
 
 
 class Placed:
-    """Arousal and valence of a result, derived from its classes."""
+    """Arousal and valence of a result, derived from its classes or among its dimensions."""
 
     label: str
     probabilities: dict[str, float]
+    dimensions: dict[str, float]
 
     @property
     def arousal(self) -> float | None:
@@ -118,18 +119,21 @@ class Placed:
 
         It is the mean of published positions of the classes, weighted by their probabilities, not
         trained on dimensional annotations; see `affekt.valence_arousal`. None where the label is
-        "uncertain", or the model has a class without a position.
+        "uncertain", or the model has a class without a position. Of a model that was trained on
+        dimensions it is that dimension, on the scale of its corpus, or None if it has none.
         """
-        return self._position.arousal if self._position else None
+        return self._placed().get("arousal")
 
     @property
     def valence(self) -> float | None:
         """Valence from -1 (unpleasant) to 1 (pleasant), derived as `arousal` is."""
-        return self._position.valence if self._position else None
+        return self._placed().get("valence")
 
-    @property
-    def _position(self) -> Position | None:
-        return None if self.label == UNCERTAIN else position(self.probabilities)
+    def _placed(self) -> dict[str, float]:
+        if self.label == UNCERTAIN:
+            return {}
+        found = position(self.probabilities)
+        return found._asdict() if found else self.dimensions
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,7 @@ class Segment(Placed):
         label: The most probable class of this segment, or "uncertain" where the recording is.
         probabilities: By class, summing to 1.
         attention: Share of this segment in the recording's result; the shares sum to 1.
+        dimensions: Values by name, of a model that was trained on dimensions; it has no classes.
     """
 
     start: float
@@ -149,6 +154,7 @@ class Segment(Placed):
     label: str
     probabilities: dict[str, float]
     attention: float
+    dimensions: dict[str, float] = field(default_factory=dict)
 
 
 class Notice(str):
@@ -187,7 +193,7 @@ class Prediction(Placed):
         file: Path, or ``<array>``, ``<bytes>``, ``<stream>``.
         duration: Seconds.
         start: Start in the file in seconds: that of the utterance; 0 for a whole recording.
-        label: The most probable class, or "uncertain".
+        label: The most probable class, or "uncertain"; "" of a model of dimensions.
         confidence: Probability of the most probable class, calibrated on held-out speakers or
             corpora as the model card says; on other speakers it may be too high.
         probabilities: By class, summing to 1.
@@ -203,6 +209,8 @@ class Prediction(Placed):
             its end is not known yet.
         vad: Detector that found the utterances: "silero" or "level"; "" where none was used.
         arithmetic: Arithmetic of the encoder: "bfloat16" or "float32".
+        dimensions: Values by name, of a model that was trained on dimensions. It has no classes:
+            `probabilities` is empty and `confidence` 0.
         utterances: Predictions of the utterances that were combined into this one; empty for an
             utterance. Not part of `to_dict`.
     """
@@ -223,6 +231,7 @@ class Prediction(Placed):
     file_duration: float | None = None
     vad: str = ""
     arithmetic: str = ""
+    dimensions: dict[str, float] = field(default_factory=dict)
     utterances: list["Prediction"] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -293,6 +302,9 @@ class Prediction(Placed):
         """
         values = asdict(replace(self, utterances=[]))
         del values["utterances"]
+        for part in (values, *values["segments"]):
+            if not part["dimensions"]:
+                del part["dimensions"]
         values |= {"arousal": self.arousal, "valence": self.valence}
         values["warnings"] = [str(warning) for warning in self.warnings]
         values["warning_codes"] = [warning.code for warning in self.warnings]

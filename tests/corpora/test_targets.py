@@ -1,11 +1,13 @@
 """Targets of a manifest in place of labels: votes become shares, dimensions stay numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
 
 from affekt import CorpusError
-from affekt.corpora.combine import pool
+from affekt.corpora.combine import leave_one_corpus_out, pool
 from affekt.corpora.registry import load_corpus
 from affekt.types import TargetColumns
 
@@ -70,3 +72,32 @@ def test_columns_that_are_not_there_are_named(manifest):
     soft = load_corpus(manifest(ROWS), columns=VOTES)
     with pytest.raises(CorpusError, match="given twice"):
         pool([soft, soft], {})
+
+
+def test_dimensions_stay_numbers(manifest):
+    rows = ["path,speaker,arousal,label", "a.wav,s1,1.5,x", "b.wav,s2,-2,x", "c.wav,s3,3e0,y"]
+    columns = TargetColumns(dimensions=("arousal",))
+    corpus = load_corpus(manifest(rows), columns=columns)
+    assert [e.targets for e in corpus.examples] == [
+        (("arousal", value),) for value in (1.5, -2.0, 3.0)
+    ]
+    assert (corpus.labels, corpus.dimensions) == ([], ["arousal"])
+    assert {e.label for e in corpus.examples} == {""}
+    description = corpus.description()
+    assert (description["labels"], description["dimensions"]) == ({}, ["arousal"])
+    assert all(len(fold.test) == 1 for fold in corpus.test_folds(3))
+    with pytest.raises(CorpusError, match="line 3: arousal is empty"):
+        load_corpus(manifest([*rows[:2], "b.wav,s2,,x"]), columns=columns)
+    with pytest.raises(CorpusError, match="does not have the labels to rename: x"):
+        load_corpus(manifest(rows), {"x": "z"}, columns)
+
+
+def test_dimensions_across_corpora(manifest):
+    columns = TargetColumns(dimensions=("arousal",))
+    rows = ["path,speaker,arousal", "a.wav,s1,1", "b.wav,s2,2"]
+    one = load_corpus(manifest(rows), columns=columns)
+    both = leave_one_corpus_out([one, replace(one, name="other")], {})
+    assert [len(fold.test) for fold in both.test_folds()] == [2, 2]
+    labelled = load_corpus(manifest(["path,speaker,label", "a.wav,s1,x", "b.wav,s2,y"]))
+    with pytest.raises(CorpusError, match="has no columns arousal"):
+        pool([one, replace(labelled, name="other")], {}, columns)

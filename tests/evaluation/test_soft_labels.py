@@ -27,6 +27,8 @@ def votes(manifest):
 
 def test_scores_against_votes(votes, tiny_config, tmp_path):
     settings = tiny_config.model_dump(exclude_unset=True) | {"votes": ",".join(CLASSES)}
+    settings["stage2"] |= {"epochs": 12, "learning_rate": 1e-2}
+    settings["protocol"] |= {"refit": False, "folds": 2}
     result = affekt.evaluate(votes, tmp_path / "run", config=settings)
     table = pd.read_parquet(tmp_path / "run/predictions.parquet")
     shares, p = (table[[f"{kind}_{c}" for c in CLASSES]].to_numpy() for kind in ("target", "prob"))

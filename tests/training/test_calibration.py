@@ -26,7 +26,7 @@ def test_loss_and_score_compare_only_the_classes_of_an_items_corpus():
     targets = ClassTargets(torch.tensor([0, 2]), torch.tensor([[YES, YES, NO], [YES, YES, YES]]))
     by_hand = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-2) + math.exp(-3))) / 2
     assert targets.loss(logits).item() == pytest.approx(by_hand, abs=1e-6)
-    assert targets.score(logits).uar == 1  # the 9 is of a class that the first corpus lacks
+    assert targets.score(logits).value == 1  # the 9 is of a class that the first corpus lacks
     assert targets.select([1]).loss(logits[1:]).item() == pytest.approx(
         cross_entropy(logits[1:], torch.tensor([2])).item()
     )

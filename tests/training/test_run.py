@@ -16,7 +16,7 @@ from affekt.training.balance import cut
 from affekt.training.clips import inner_split, load_clips
 from affekt.training.context import TrainingContext
 from affekt.training.run import Run, prepare, train
-from affekt.training.targets import classes_of
+from affekt.training.targets import task_of
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_segments_depend_on_the_class_in_training_only(clips, tiny_config, scope
     balance = tiny_config.balance.model_copy(update={"scope": scope})
     config = tiny_config.model_copy(update={"balance": balance})
     training, validation = inner_split(clips, 0.25, 0)
-    run = Run("selection", training, validation, classes_of(clips), config, 0)
+    run = Run("selection", training, validation, task_of(clips), config, 0)
     split, plan, _ = prepare(run, np.random.default_rng(0))
     planned = [cut(c.seconds, plan[c.label]) for c in training]
     even = [uniform(c.seconds, 0.48) for c in training]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..progress import Report
-    from ..run_result import RunResult
+    from ..run_result import EvaluationResult
 
 # For every section of the settings cyclopts parses the source of pydantic's BaseModel again, which
 # takes half a second of each --help.
@@ -60,7 +60,7 @@ def save(figure: "Figure", path: Path) -> None:
     say(f"picture: {path}{replaced}")
 
 
-def say_notes(result: "RunResult") -> None:
+def say_notes(result: "EvaluationResult") -> None:
     """Print the notes on corpus and folds of an evaluation, and the warnings about its audio."""
     for note in result.notes:
         say(f"note: {note}")

@@ -59,7 +59,7 @@ def batch(
     from ..batch import engines
     from ..batch import job as jobs
     from ..nn.bundled import model_folder
-    from ..nn.checkpoint import load_checkpoint
+    from ..nn.checkpoint import load_checkpoint, require_classes
 
     if verify:
         _say_counts(jobs.verify(out))
@@ -69,7 +69,9 @@ def batch(
             "batch needs a source and at least one worker: affekt batch FOLDER --out DIR"
         )
     folder = model_folder(model)
-    name, model_hash = load_checkpoint(folder).name, jobs.hash_model(folder)
+    checkpoint = load_checkpoint(folder)
+    require_classes(checkpoint.name, checkpoint.dimensions, "affekt batch")
+    name, model_hash = checkpoint.name, jobs.hash_model(folder)
     if resume and jobs.has_begun(out):
         job = jobs.resume_job(out, source, model_hash, hop, track)
     else:

@@ -8,6 +8,7 @@ from ..config import Config
 from .app import Cache, Recipe, Settings, Source, app, console, progress, say_notes
 
 if TYPE_CHECKING:
+    from ..dimension_result import DimensionResult
     from ..run_result import RunResult
 
 
@@ -78,11 +79,17 @@ def evaluate(
     _show(result, out)
 
 
-def _show(result: "RunResult", out: Path) -> None:
-    """Print the scores and notes, and draw the confusion matrix."""
-    from ..report.console import score_table
+def _show(result: "RunResult | DimensionResult", out: Path) -> None:
+    """Print the scores and notes, and draw the confusion matrix of classes."""
+    from ..dimension_result import DimensionResult
+    from ..report.console import dimension_table, score_table
     from ..report.figures import charts
 
+    if isinstance(result, DimensionResult):
+        console().print(dimension_table(result))
+        say_notes(result)
+        print(f"results: {out}")
+        return
     heading = f"{result.corpus.name}: UAR {result.UAR:.3f}"
     if not result.existing:
         heading += f", {result.seeds} seeds pooled"

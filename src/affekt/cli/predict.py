@@ -74,6 +74,7 @@ def predict(
     from ..inference.pipeline import recognise_files, statistics_of_files
     from ..inference.recognizer import load
     from ..inference.utterances import Options
+    from ..nn.checkpoint import require_classes
 
     split = channels == "split"
 
@@ -81,6 +82,8 @@ def predict(
         recognizer = load(model, hop)
     except ValueError as error:
         raise AffektError(str(error)) from error
+    if plot or (out and out.suffix.lower() not in (".jsonl", ".csv")):
+        require_classes(recognizer.name, recognizer.dimensions, "--plot or an --out of this format")
     if plot:
         from ..report.figures.charts import kind_of
 

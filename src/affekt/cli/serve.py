@@ -60,7 +60,7 @@ def serve(
         )
 
     from ..nn.bundled import model_folder
-    from ..nn.checkpoint import load_checkpoint
+    from ..nn.checkpoint import load_checkpoint, require_classes
     from ..server.settings import LOOPBACK, VARIABLE, Settings
     from ..server.store import JobStore
 
@@ -78,7 +78,10 @@ def serve(
         raise AffektError(
             f"--host {host} serves other machines: set $AFFEKT_TOKEN, and put a TLS proxy in front"
         )
-    names = [load_checkpoint(model_folder(m)).name for m in model]
+    checkpoints = [load_checkpoint(model_folder(m)) for m in model]
+    for checkpoint in checkpoints:
+        require_classes(checkpoint.name, checkpoint.dimensions, "the server")
+    names = [checkpoint.name for checkpoint in checkpoints]
     if len(set(names)) < len(names) or not names:
         raise AffektError(f"the names of --model must differ, got {', '.join(names)}")
     os.umask(0o077)  # results are private to this user

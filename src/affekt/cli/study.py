@@ -59,6 +59,8 @@ def study(
     require_effect(config, used, ", ".join(names))
     settings_of = {name: configured(name, chosen) for name in names}
     corpus = corpus_with_folds(source, chosen.labels, folds=folds, columns=chosen.target_columns)
+    if corpus.dimensions:
+        raise AffektError("a study compares systems of classes; score dimensions by evaluate")
     embeddings = cache or cache_folder() / "vectors"
     with progress() as report:
         folders = run_study(corpus, settings_of, out, embeddings, workers, report)

@@ -88,16 +88,19 @@ def train(
         )
     if not distributed.is_main:
         return 0
-    return _finish(out, trained.labels, interrupted=trained.interrupted)
+    kind, names = "classes", trained.labels
+    if trained.dimensions:
+        kind, names = "dimensions", trained.dimensions
+    return _finish(out, f"{kind} {', '.join(names)}", interrupted=trained.interrupted)
 
 
-def _finish(out: Path, labels: list[str], *, interrupted: bool) -> int:
+def _finish(out: Path, predicts: str, *, interrupted: bool) -> int:
     """Print the path of the model and return the exit code."""
     from ..sanitise import printable
 
     if interrupted:
         say(f"interrupted; the best epoch so far is in {out}")
         return 130
-    print(f"model: {out}, classes {printable(', '.join(labels))}; its card is {out / 'README.md'}")
+    print(f"model: {out}, {printable(predicts)}; its card is {out / 'README.md'}")
     print(f"use it: affekt predict FILE --model {out}")
     return 0

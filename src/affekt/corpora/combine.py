@@ -203,7 +203,9 @@ def _load(
 def _joined(tested: Sequence[Corpus], further: Sequence[Corpus] = ()) -> Corpus:
     """Join the examples of the common classes; all others become `Corpus.train_only`."""
     common = set.intersection(*(set(c.labels) for c in tested))
-    if len(common) < 2:
+    if any(c.dimensions for c in tested):  # no example has a label
+        common = {""}
+    elif len(common) < 2:
         classes = "; ".join(f"{c.name}: {', '.join(c.labels)}" for c in tested)
         raise CorpusError(
             f"fewer than two classes in common ({classes}); rename them with --labels.OLD NEW"

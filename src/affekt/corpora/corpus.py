@@ -10,7 +10,7 @@ from ..errors import CorpusError
 from ..plural import counted
 from ..types import ANONYMOUS, Example
 from .splits import Fold, FoldTable, corpus_folds, marked_fold, official, speaker_folds
-from .targets import classes
+from .targets import classes, dimensions
 
 FOLDS = 5  # for corpora without a usual number of folds
 
@@ -48,6 +48,11 @@ class Corpus:
     def labels(self) -> list[str]:
         """Classes, sorted; also those that have votes only."""
         return sorted(classes(self.examples))
+
+    @property
+    def dimensions(self) -> list[str]:
+        """Dimensions whose values are the targets; an empty list where these are classes."""
+        return dimensions(self.examples)
 
     @property
     def speakers(self) -> list[str]:
@@ -113,11 +118,13 @@ class Corpus:
 
     def description(self) -> dict[str, Any]:
         """Name, sizes, license and digest, as results and models store them."""
+        counts = Counter(e.label for e in self.examples if e.label)
         return {
             "name": self.name,
             "clips": len(self.examples),
             "speakers": sum(ANONYMOUS not in speaker for speaker in self.speakers),
-            "labels": dict(sorted(Counter(e.label for e in self.examples).items())),
+            "labels": dict(sorted(counts.items())),
+            **({"dimensions": self.dimensions} if self.dimensions else {}),
             "terms": self.license,
             "digest": self.digest(),
         }

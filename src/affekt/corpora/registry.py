@@ -37,7 +37,7 @@ from .layouts import (
 from .own_layout import load_layout, split_source
 from .published import PublishedCorpus
 from .tables import SPREADSHEETS, SUFFIXES
-from .targets import classes, renamed
+from .targets import classes, dimensions, renamed
 from .unpacked import load_unpacked
 
 CORPORA: dict[str, PublishedCorpus] = {
@@ -100,15 +100,17 @@ def read_corpus(source: Source, columns: TargetColumns = LABELS) -> Corpus:
 
 
 def require_targets(corpora: Sequence[Corpus], columns: TargetColumns) -> None:
-    """Check that columns with targets were read from at least one corpus.
+    """Check that columns with targets were read, those with votes from at least one corpus.
 
     Raises:
-        CorpusError: None of the corpora is a manifest, or they were loaded without the columns.
+        CorpusError: A corpus is no manifest, or was loaded without the columns.
     """
-    if columns != LABELS and not any(e.targets for c in corpora for e in c.examples):
+    found = [any(e.targets for e in c.examples) for c in corpora]
+    if columns != LABELS and not (all(found) if columns.dimensions else any(found)):
         names = ", ".join(name for given in columns for name in given)
+        lacking = corpora[found.index(False)].name
         raise CorpusError(
-            f"{corpora[0].name}: has no columns {names}; only a manifest has them, and a corpus "
+            f"{lacking}: has no columns {names}; only a manifest has them, and a corpus "
             "that is loaded in Python must be loaded with them"
         )
 
@@ -179,15 +181,18 @@ def _renamed(
             f"it has {', '.join(sorted(known))}"
         )
     named = (renamed(e, label_map) for e in examples)
-    return tuple(e for e in named if e.label)
+    return tuple(e for e in named if e.label or e.targets)
 
 
 def check_labels(source: str, examples: Sequence[Example]) -> None:
     """Refuse labels that do not name classes.
 
     Raises:
-        CorpusError: Labels are numbers, differ only in case or blanks, or are all the same.
+        CorpusError: Labels are numbers, differ only in case or blanks, or are all the same; or
+            some examples have labels and others dimensions.
     """
+    if dimensions(examples):
+        return
     counts = Counter(e.label for e in examples)
     if numbers := sorted(label for label in counts if NUMBER.fullmatch(label)):
         options = " ".join(f"--labels.{number} NAME" for number in numbers)

@@ -188,8 +188,11 @@ def fold_notes(
 
 
 def one_class_speakers(examples: Sequence[Example]) -> list[str]:
-    """Speakers whose examples are all of one class; an empty list if speakers are unknown."""
-    if anonymous(examples):
+    """Speakers whose examples are all of one class.
+
+    An empty list if speakers are unknown, or targets are no classes.
+    """
+    if anonymous(examples) or not any(e.label for e in examples):
         return []
     classes: dict[str, set[str]] = {}
     for e in examples:

@@ -1,4 +1,4 @@
-"""Targets of a manifest in place of labels: the votes for each class."""
+"""Targets of a manifest in place of labels: the votes for each class, or dimensions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,8 @@ class TargetReader:
     """
 
     def __init__(self, path: Path, headers: Sequence[str], columns: TargetColumns) -> None:
-        self.names = columns.votes
+        self.soft = bool(columns.votes)
+        self.names = columns.votes or columns.dimensions
         if missing := [name for name in self.names if name not in headers]:
             raise CorpusError(
                 f"{path}: no column {', '.join(missing)}; it has {', '.join(headers) or 'none'}"
@@ -55,9 +56,14 @@ class TargetReader:
     def read(self, row: Row) -> RowTargets:
         """The label and the targets of a row."""
         try:
-            values = {name: number(name, row.get(name)) or 0.0 for name in self.names}
+            cells = {name: number(name, row.get(name)) for name in self.names}
         except ValueError as error:
             return RowTargets(fault=str(error))
+        if not self.soft:
+            values = {name: value for name, value in cells.items() if value is not None}
+            empty = ", ".join(name for name in cells if name not in values)
+            return RowTargets("", tuple(values.items()), f"{empty} is empty" if empty else "")
+        values = {name: value or 0.0 for name, value in cells.items()}
         if min(values.values()) < 0 or not sum(values.values()):
             return RowTargets(fault="votes must not be negative, and not all 0")
         return RowTargets(*soft_label(values))
@@ -106,6 +112,19 @@ def renamed(example: Example, label_map: Mapping[str, str]) -> Example:
             votes[new] = votes.get(new, 0.0) + share
     label, shares = soft_label(votes) if votes else ("", ())
     return replace(example, label=label, targets=shares)
+
+
+def dimensions(examples: Sequence[Example]) -> list[str]:
+    """Names of the dimensions of examples without labels; an empty list for classes.
+
+    Raises:
+        CorpusError: Some examples have labels and others dimensions, or not all have the same.
+    """
+    names = {() if e.label else tuple(name for name, _ in e.targets) for e in examples}
+    if len(names) > 1:
+        kinds = " and ".join(", ".join(own) or "classes" for own in sorted(names))
+        raise CorpusError(f"examples have different targets: {kinds}; give all of them the same")
+    return list(*names)
 
 
 def classes(examples: Sequence[Example]) -> set[str]:

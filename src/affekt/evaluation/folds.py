@@ -22,6 +22,7 @@ from ..nn.training_info import TrainingInfo
 from ..progress import Report
 from ..run_manifest import RUN, start_or_resume
 from ..training.clips import Clip, speakers
+from .dimension_scores import dimension_rows
 from .prediction_table import part_columns, target_columns
 from .systems.system import System, predict
 
@@ -72,12 +73,14 @@ class Experiment(NamedTuple):
         labels: Classes that are tested.
         make_system: Returns a system that is not trained yet.
         protocol: Protocol of the evaluation.
+        dimensions: Dimensions that are tested, in place of classes.
     """
 
     clips: Sequence[Clip]
     labels: Sequence[str]
     make_system: Callable[[], System]
     protocol: Protocol
+    dimensions: Sequence[str] = ()
 
     def run(self, job: Job, report: Report) -> Result:
         """Train a system on the training part of one fold and predict the test part.
@@ -94,8 +97,14 @@ class Experiment(NamedTuple):
         held_out = test if self.protocol.paper_protocol else None
         system.fit(training, job.seed, report, held_out)
         by_speaker = self.protocol.test_normalisation == "speaker"
-        predicted = _predict(system, test, by_speaker=by_speaker)
-        rows = _rows(self.labels, test, job, among(self.labels, system.labels, predicted))
+        classes = not self.dimensions
+        predicted = _predict(system, test, by_speaker=by_speaker, classes=classes)
+        if classes:
+            rows = _rows(self.labels, test, job, among(self.labels, system.labels, predicted))
+        else:
+            examples = [c.example for c in test]
+            names = self.dimensions
+            rows = dimension_rows(names, examples, predicted, fold=job.fold, seed=job.seed)
         training_info: dict[str, Any] = {
             "seed": job.seed,
             "fold": job.fold,
@@ -155,14 +164,24 @@ def _training_part(clips: Sequence[Clip], job: Job) -> list[Clip]:
     ]
 
 
-def _predict(system: System, test: Sequence[Clip], *, by_speaker: bool) -> NDArray[np.float64]:
-    """Probabilities ``(clips, classes)`` of test clips, all together or speaker by speaker."""
+def _predict(
+    system: System, test: Sequence[Clip], *, by_speaker: bool, classes: bool
+) -> NDArray[np.float64]:
+    """Predictions ``(clips, outputs)`` of test clips.
+
+    Args:
+        system: A trained system.
+        test: The clips.
+        by_speaker: Predict the clips of each speaker on their own.
+        classes: Whether the system predicts probabilities.
+    """
     if not by_speaker:
-        return predict(system, [c.recording for c in test])
+        return predict(system, [c.recording for c in test], classes=classes)
     probabilities = np.zeros((len(test), len(system.labels)))
     for speaker in speakers(test):
         rows = [i for i, c in enumerate(test) if c.example.speaker == speaker]
-        probabilities[rows] = predict(system, [test[i].recording for i in rows])
+        own = [test[i].recording for i in rows]
+        probabilities[rows] = predict(system, own, classes=classes)
     return probabilities
 
 

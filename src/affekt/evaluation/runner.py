@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..atomic import write
 from ..config import Config
 from ..corpora.corpus import Corpus
+from ..dimension_result import DimensionResult
 from ..metrics import (
     SCORES,
     confusion_by_speaker,
@@ -27,6 +28,7 @@ from ..progress import Report, silent
 from ..provenance import comparable, provenance, weights_hashes
 from ..run_result import FILE, RECORDINGS, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
+from .dimension_scores import measure_dimensions
 from .folds import Experiment, Finished, jobs_of
 from .jobs import run_jobs
 from .prediction_table import PROBABILITY, TARGET
@@ -46,7 +48,7 @@ def evaluate(
     report: Report = silent,
     recordings: Mapping[str, str] | None = None,
     instance: str = "",
-) -> RunResult:
+) -> RunResult | DimensionResult:
     """Run every fold with every seed and write the results to `out`.
 
     Finished folds are saved in ``out/folds``; called again with the same data, settings and code,
@@ -82,16 +84,18 @@ def evaluate(
     identity = comparable({"system": system, **origin, "recordings": dict(recordings)})
     done = Finished(out, identity, partial(weights_hashes, config))
     clips = load_clips([*corpus.examples, *corpus.train_only], report)
-    experiment = Experiment(clips, corpus.labels, make_system, config.protocol)
+    names = corpus.dimensions
+    experiment = Experiment(clips, corpus.labels, make_system, config.protocol, names)
     run_jobs(experiment, jobs, done, workers, report)
     table, training_info = done.collect(jobs)
     write(out / "predictions.parquet", partial(table.to_parquet, index=False))
-    metrics = measure(table, corpus.labels)
+    metrics = measure_dimensions(table, names) if names else measure(table, corpus.labels)
     metrics["system"] = system
     metrics |= description(corpus, config, title, training_info)
     metrics["runs"] = training_info
     metrics["audio_warnings"] = audio_warnings(clips)
-    result = RunResult.model_validate(metrics | origin)
+    kind = DimensionResult if names else RunResult
+    result = kind.model_validate(metrics | origin)
     write(out / RECORDINGS, json.dumps(recordings, indent=0, ensure_ascii=False) + "\n")
     write(out / FILE, to_text(result))
     done.clear()

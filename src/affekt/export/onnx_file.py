@@ -22,7 +22,7 @@ from ..audio.level import rms_normalise
 from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE, SEGMENT, uniform
 from ..errors import AffektError
-from ..nn.checkpoint import Checkpoint
+from ..nn.checkpoint import Checkpoint, require_classes
 from ..nn.encoders.batching import encode
 from .graph import Graph
 
@@ -50,6 +50,7 @@ def export_onnx(checkpoint: Checkpoint, path: Path, *, int8: bool) -> float:
     """
     if path.exists():
         raise AffektError(f"{path}: exists; choose another name")
+    require_classes(checkpoint.name, checkpoint.dimensions, "the export")
     graph = Graph(checkpoint)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"

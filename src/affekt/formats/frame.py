@@ -30,7 +30,8 @@ def to_frame(
         Columns ``label``, ``confidence`` (for a segment its largest probability), ``channel`` (0 if
         channels were averaged), ``prob_CLASS`` for each class; for segments ``attention``, for
         recordings ``rejection_reason`` and ``model``; ``arousal`` and ``valence``, which are
-        derived from the classes and missing where these have no position.
+        derived from the classes and missing where these have no position; of a model that was
+        trained on dimensions ``dim_NAME`` for each.
 
     Raises:
         MissingExtraError: pandas is missing; it is in the extra ``train``.
@@ -56,6 +57,7 @@ def to_frame(
     labels = list(dict.fromkeys(label for p in items for label in p.probabilities))
     columns = ["label", "confidence", "channel", *extra, *(f"prob_{label}" for label in labels)]
     columns += ["arousal", "valence"]
+    columns += dict.fromkeys(f"dim_{name}" for p in items for name in p.dimensions)
     files = pd.Index([row.pop("file") for row in rows], dtype="string")
     times = (
         np.array([round(1e6 * row.pop(key)) for row in rows], "timedelta64[us]")
@@ -77,8 +79,7 @@ def _recording_rows(predictions: Sequence[Prediction]) -> list[Row]:
             "channel": p.channel,
             "rejection_reason": p.rejection_reason,
             "model": p.model,
-            **_position(p),
-            **{f"prob_{label}": value for label, value in p.probabilities.items()},
+            **_values(p),
         }
         for p in predictions
     ]
@@ -91,18 +92,21 @@ def _segment_rows(predictions: Sequence[Prediction]) -> list[Row]:
             "start": s.start,
             "end": s.end,
             "label": s.label,
-            "confidence": max(s.probabilities.values()),
+            "confidence": max(s.probabilities.values(), default=0.0),
             "channel": p.channel,
             "attention": s.attention,
-            **_position(s),
-            **{f"prob_{label}": value for label, value in s.probabilities.items()},
+            **_values(s),
         }
         for p in predictions
         for s in p.segments
     ]
 
 
-def _position(result: Placed) -> Row:
-    """Arousal and valence, missing as NaN, so that a column without any is one of numbers."""
-    values = {"arousal": result.arousal, "valence": result.valence}
-    return {name: np.nan if value is None else value for name, value in values.items()}
+def _values(result: Placed) -> Row:
+    """Probabilities, dimensions, arousal and valence; missing ones are NaN, as in other columns."""
+    placed = {"arousal": result.arousal, "valence": result.valence}
+    return {
+        **{f"prob_{label}": value for label, value in result.probabilities.items()},
+        **{f"dim_{name}": value for name, value in result.dimensions.items()},
+        **{name: np.nan if value is None else value for name, value in placed.items()},
+    }

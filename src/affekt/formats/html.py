@@ -21,9 +21,11 @@ def prediction_html(prediction: Prediction) -> str:
     """
     p = prediction
     end = p.start + p.duration
-    result = p.rejection_reason or f"probability {p.confidence:.0%}"
+    values = ", ".join(f"{name} {value:.3g}" for name, value in p.dimensions.items())
+    result = p.rejection_reason or ("" if values else f"probability {p.confidence:.0%}")
+    heading = [f"<b>{escape(p.label or values)}</b>", *([escape(result)] if result else [])]
     parts = [
-        f"<p><b>{escape(p.label)}</b>, {escape(result)}<br>"
+        f"<p>{', '.join(heading)}<br>"
         f"<small>{escape(p.file)}, {p.start:.2f} to {end:.2f} s, "
         f"model {escape(p.model)}</small></p>",
         _table(p),

@@ -33,11 +33,14 @@ def table(predictions: Sequence[Prediction]) -> str:
     rows = csv.writer(out, lineterminator="\n")
     columns = ["file", "channel", "start", "end", "label", "confidence", "reason", "model"]
     shares = (csv_text(f"prob_{label}") for label in labels)
-    rows.writerow([*columns, *shares, "arousal", "valence"])
+    names = list(dict.fromkeys(name for p in predictions for name in p.dimensions))
+    dimensions = (csv_text(f"dim_{name}") for name in names)
+    rows.writerow([*columns, *shares, "arousal", "valence", *dimensions])
     for p in predictions:
         texts = (p.file, p.label, p.rejection_reason, p.model)
         file, label, reason, model = map(csv_text, texts)
-        shown = [*(p.probabilities[name] for name in labels), p.arousal, p.valence]
+        shown: list[float | None] = [p.probabilities[name] for name in labels]
+        shown += [p.arousal, p.valence, *map(p.dimensions.get, names)]
         numbers = ["" if value is None else f"{value:.4f}" for value in shown]
         times = f"{p.start:.3f}", f"{p.start + p.duration:.3f}"
         rows.writerow(

@@ -67,7 +67,8 @@ class Classifier:
     Attributes:
         name: What results call the model.
         arithmetic: Of the encoder's matrices: "bfloat16" or "float32".
-        labels: Its classes.
+        labels: Its classes; none of a model of dimensions.
+        dimensions: Its dimensions; none of a model of classes.
         intended_use: What it is good for and what not.
         license: What it may be used for.
 
@@ -95,6 +96,7 @@ class Classifier:
         self.arithmetic = arithmetic(self._encoder)
         self.name = checkpoint.name
         self.labels = checkpoint.labels
+        self.dimensions = checkpoint.dimensions
         self.intended_use = checkpoint.intended_use
         self.license = checkpoint.license
 
@@ -157,18 +159,19 @@ class Classifier:
         embeddings = self._model.standardise(encoded.embeddings, self._standardisation(statistics))
         output = self._model.classify([embeddings[s] for s in encoded.sequences])
         temperature = self._temperature(statistics)
-        probabilities = _softmax(output.logits[0] / temperature)
+        values = self._values(output.logits[0], temperature)
         timeline, attention = self._timeline(encoded, output, temperature)
         rejection_reason = self._rejection_reason(encoded)
         segments = [
             Segment(
                 float(start),
                 min(float(end), encoded.seconds),
-                UNCERTAIN if rejection_reason else self._label(p),
-                self._by_class(p),
+                UNCERTAIN if rejection_reason else self._label(each),
+                self._by_class(each),
                 a,
+                self._by_dimension(each),
             )
-            for (start, end), p, a in zip(
+            for (start, end), each, a in zip(
                 to_seconds(encoded.spans), timeline, attention, strict=True
             )
         ]
@@ -181,9 +184,10 @@ class Classifier:
         return Prediction(
             file=encoded.file,
             duration=encoded.seconds,
-            label=UNCERTAIN if rejection_reason else self._label(probabilities),
-            confidence=float(probabilities.max()),
-            probabilities=self._by_class(probabilities),
+            label=UNCERTAIN if rejection_reason else self._label(values),
+            confidence=0.0 if self.dimensions else float(values.max()),
+            probabilities=self._by_class(values),
+            dimensions=self._by_dimension(values),
             segments=segments,
             model=self.name,
             license=self.license,
@@ -197,7 +201,7 @@ class Classifier:
     def _timeline(
         self, encoded: EncodedRecording, output: Output, temperature: Tensor
     ) -> tuple[NDArray[np.float64], list[float]]:
-        """Probabilities ``(segments, classes)`` and attention ``(segments,)``, which sums to 1.
+        """Values ``(segments, outputs)`` and attention ``(segments,)``, which sums to 1.
 
         A segment that several sequences share has those of the sequence at the model's own hop.
         """
@@ -207,7 +211,11 @@ class Classifier:
         for i, sequence in reversed(list(enumerate(encoded.sequences))):
             logits[sequence] = by_sequence[i, : len(sequence)]
             weights[sequence] = output.attention[i, : len(sequence)].double()
-        return _softmax(logits / temperature), (weights / weights.sum()).tolist()
+        return self._values(logits, temperature), (weights / weights.sum()).tolist()
+
+    def _values(self, logits: Tensor, temperature: Tensor) -> NDArray[np.float64]:
+        """Probabilities of classes, or values of dimensions."""
+        return logits.double().numpy() if self.dimensions else _softmax(logits / temperature)
 
     def _rejection_reason(self, encoded: EncodedRecording) -> str:
         """Why a recording should not be given an emotion, or ""."""
@@ -220,6 +228,8 @@ class Classifier:
     def _uncalibrated(self, statistics: NormalisationStatistics | None) -> str:
         """Why the confidence is not calibrated with these statistics, or ""."""
         training = self._training
+        if self.dimensions:  # they have no confidence
+            return ""
         if training.adapted_from and not training.temperatures:  # by version 0.1
             return UNCALIBRATED
         if not statistics or not statistics.segments:
@@ -254,11 +264,14 @@ class Classifier:
     def _identity(self) -> str:
         return encoder_id(self._model.encoder)
 
-    def _label(self, probabilities: NDArray[np.float64]) -> str:
-        return self.labels[int(probabilities.argmax())]
+    def _label(self, values: NDArray[np.float64]) -> str:
+        return self.labels[int(values.argmax())] if self.labels else ""
 
-    def _by_class(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
-        return dict(zip(self.labels, probabilities.tolist(), strict=True))
+    def _by_class(self, values: NDArray[np.float64]) -> dict[str, float]:
+        return dict(zip(self.labels, values.tolist(), strict=True)) if self.labels else {}
+
+    def _by_dimension(self, values: NDArray[np.float64]) -> dict[str, float]:
+        return dict(zip(self.dimensions, values.tolist(), strict=True)) if self.dimensions else {}
 
 
 def _softmax(logits: Tensor) -> NDArray[np.float64]:

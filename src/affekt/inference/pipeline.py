@@ -154,18 +154,15 @@ def statistics_of_files(
 def combine(predictions: list[Prediction]) -> Prediction:
     """One prediction of a whole recording from those of its utterances.
 
-    Probabilities are the mean over the utterances that are not uncertain, weighted by duration;
+    Probabilities or dimensions are the mean over the utterances that are not uncertain, weighted by
+    duration;
     the recording is uncertain only if all are. The attention of an utterance's segments is weighted
     by its share of the speech, so that it sums to 1 over the recording.
     """
     first, last = predictions[0], max(predictions, key=lambda p: p.file_duration or 0.0)
     counted = [p for p in predictions if not p.is_uncertain] or predictions
-    mean = np.average(
-        [list(p.probabilities.values()) for p in counted],
-        axis=0,
-        weights=[p.duration for p in counted],
-    )
-    labels = list(first.probabilities)
+    weights = [p.duration for p in counted]
+    probabilities = _mean([p.probabilities for p in counted], weights)
     speech = sum(p.duration for p in predictions)
     duration = last.file_duration or last.start + last.duration
     uncertain = counted[0].is_uncertain
@@ -174,9 +171,10 @@ def combine(predictions: list[Prediction]) -> Prediction:
         start=0.0,
         duration=duration,
         file_duration=last.file_duration,
-        label=UNCERTAIN if uncertain else labels[int(mean.argmax())],
-        confidence=float(mean.max()),
-        probabilities=dict(zip(labels, mean.tolist(), strict=True)),
+        label=UNCERTAIN if uncertain else _most_probable(probabilities),
+        confidence=max(probabilities.values(), default=0.0),
+        probabilities=probabilities,
+        dimensions=_mean([p.dimensions for p in counted], weights),
         rejection_reason=counted[0].rejection_reason,
         segments=[
             replace(s, attention=s.attention * p.duration / speech)
@@ -187,6 +185,17 @@ def combine(predictions: list[Prediction]) -> Prediction:
         normalisation_segments=last.normalisation_segments,
         utterances=list(predictions),
     )
+
+
+def _most_probable(probabilities: dict[str, float]) -> str:
+    """The class; "" where there are none, of a model of dimensions."""
+    return max(probabilities, key=lambda label: probabilities[label], default="")
+
+
+def _mean(values: Sequence[dict[str, float]], weights: Sequence[float]) -> dict[str, float]:
+    """Weighted mean of each value; all have the same names."""
+    mean = np.average([list(each.values()) for each in values], axis=0, weights=weights)
+    return dict(zip(values[0], mean.tolist(), strict=True))
 
 
 def _of_recording(predictions: Sequence[Prediction]) -> list[Notice]:

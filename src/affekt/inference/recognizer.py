@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..audio.source import Source
 from ..errors import AudioError, RenamedWarning
 from ..nn.bundled import model_folder
-from ..nn.checkpoint import load_checkpoint
+from ..nn.checkpoint import load_checkpoint, require_classes
 from ..types import Prediction
 from .classifier import Classifier
 from .embedding import Level, embedding
@@ -155,11 +155,13 @@ class Recognizer(Classifier):
 
         Raises:
             AudioError: A recording cannot be read.
+            AffektError: The model has dimensions in place of classes.
 
         Examples:
             >>> affekt.load().predict_proba(["demo/flat.flac", "demo/lively.flac"]).shape
             (2, 7)
         """
+        require_classes(self.name, self.dimensions, "predict_proba")
         predictions = self(sources if is_batch(sources) else [sources], sampling_rate)
         rows = [list(p.probabilities.values()) for p in predictions]
         return np.array(rows).reshape(len(rows), len(self.labels))

@@ -12,6 +12,7 @@ from ..audio.resampling import Resampler, Wave, channels_of
 from ..audio.segmentation import SAMPLE_RATE, SEGMENT
 from ..audio.vad import FRAME, Flags, Utterance, UtteranceSplitter, detector
 from ..errors import RenamedWarning
+from ..nn.checkpoint import require_classes
 from ..nn.speech_gate import UNCERTAIN
 from ..types import Prediction, Segment
 from .inputs import as_array
@@ -46,6 +47,7 @@ class Stream:
 
     Raises:
         AudioError: A sampling rate out of range.
+        AffektError: The model has dimensions in place of classes.
         ValueError: `hop` is not a multiple of 0.01 s between 0.01 and 60 s.
     """
 
@@ -65,6 +67,7 @@ class Stream:
             sampling_rate = rate
         if not 0 < hop <= 60 or abs(round(hop * 100) - hop * 100) > 1e-6:
             raise ValueError(f"hop is {hop} s; it must be a multiple of 0.01 s, at most 60 s")
+        require_classes(recognizer.name, recognizer.dimensions, "live speech")
         self._recognizer = recognizer
         self._resampler = Resampler("<stream>", sampling_rate)
         self._channels: int | None = None  # of the samples that were pushed

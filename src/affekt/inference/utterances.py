@@ -290,7 +290,7 @@ def _nobody(classifier: Classifier, name: str, seconds: float, level: Level) -> 
         seconds: Its duration.
         level: Its level.
     """
-    share = 1 / len(classifier.labels)
+    share = 1 / len(classifier.labels) if classifier.labels else 0.0
     warnings = list(level.silence())
     reason = "silent" if warnings else NOBODY
     if seconds < SHORTEST:

@@ -6,7 +6,7 @@ half the size, the same values. Tensors equal to those of the bundled encoder ar
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,11 +39,12 @@ class Checkpoint:
 
     Attributes:
         model: The network, in evaluation mode.
-        labels: Class names in the order of its logits.
+        labels: Class names in the order of its logits; none for dimensions.
         config: Settings it was trained with.
         name: Name in results.
         intended_use: One sentence on what it is good for and what not.
         training: How it was trained: data, speakers, seed, epochs, validation score.
+        dimensions: Names of its outputs, where these are values and not classes.
     """
 
     model: EmotionModel
@@ -52,6 +53,7 @@ class Checkpoint:
     name: str
     intended_use: str = ""
     training: TrainingInfo = field(default_factory=TrainingInfo)
+    dimensions: list[str] = field(default_factory=list)
 
     @property
     def model_config(self) -> ModelConfig:
@@ -62,6 +64,7 @@ class Checkpoint:
             affekt=__version__,
             name=self.name,
             labels=self.labels,
+            **({"dimensions": self.dimensions} if self.dimensions else {}),
             intended_use=self.intended_use,
             encoder_origin=encoder.origin,
             packaged_encoder=packaged_hash(),
@@ -126,13 +129,37 @@ def load_checkpoint(folder: Path, *, trust_own_parts: bool = False) -> Checkpoin
         reason = str(error).split("\n")[0]
         raise CheckpointError(f"{folder}: weights and config do not fit ({reason})") from error
     return Checkpoint(
-        model.eval(), about.labels, about.config, about.name, about.intended_use, about.training
+        model.eval(),
+        about.labels,
+        about.config,
+        about.name,
+        about.intended_use,
+        about.training,
+        about.dimensions,
     )
+
+
+def require_classes(name: str, dimensions: Sequence[str], what: str) -> None:
+    """Check that a model has classes.
+
+    Args:
+        name: Name of the model.
+        dimensions: Its dimensions.
+        what: What needs classes, for the error.
+
+    Raises:
+        AffektError: It has dimensions.
+    """
+    if dimensions:
+        raise AffektError(
+            f"{name} predicts dimensions ({', '.join(dimensions)}); {what} needs a model with "
+            "classes"
+        )
 
 
 def _build(about: ModelConfig, tensors: Mapping[str, Tensor]) -> EmotionModel:
     """Build the model that config.json describes, with the weights of the file."""
-    model = EmotionModel(about.config, len(about.labels), _encoder(about, tensors)).float()
+    model = EmotionModel(about.config, about.outputs, _encoder(about, tensors)).float()
     model.encoder.origin = about.encoder_origin
     own = {name: t.float() for name, t in tensors.items()}
     complete = own.keys() >= model.state_dict().keys()

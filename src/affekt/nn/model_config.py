@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from ..config import Config, explain
 from ..errors import CheckpointError
@@ -21,7 +21,8 @@ class ModelConfig(Record):
         format: Version of the format of the folder.
         affekt: Version of affekt that wrote it.
         name: Name of the model in results.
-        labels: Class names in the order of the logits.
+        labels: Class names in the order of the logits; none for dimensions.
+        dimensions: Names of the outputs, where these are values and not classes.
         intended_use: What the model is good for and what not ("note" before version 0.2).
         encoder_origin: Where the encoder's weights came from.
         packaged_encoder: Hash of the bundled encoder, whose weights are not stored again.
@@ -33,13 +34,25 @@ class ModelConfig(Record):
     format: int = FORMAT
     affekt: str = ""
     name: str = ""
-    labels: list[str] = Field(min_length=1)
+    labels: list[str]
+    dimensions: list[str] = Field(default_factory=list)
     intended_use: str = Field("", validation_alias=AliasChoices("intended_use", "note"))
     encoder_origin: str
     packaged_encoder: str = ""
     architecture: dict[str, Any] = Field(default_factory=dict)
     training: TrainingInfo = TrainingInfo()
     config: Config
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.labels) + len(self.dimensions)
+
+    @model_validator(mode="after")
+    def _has_outputs(self) -> "ModelConfig":
+        if not self.outputs:
+            raise ValueError("it has neither labels nor dimensions")
+        return self
 
     def to_json(self) -> dict[str, Any]:
         """Content of the file; settings at their defaults are written, too."""

@@ -26,6 +26,8 @@ class CorpusInfo(Record):
     """Number of known speakers; 0 where speakers are unknown."""
     labels: dict[str, int] = Field(default_factory=dict)
     """Number of clips of each class."""
+    dimensions: list[str] = Field(default_factory=list)
+    """Dimensions whose values are the targets, in place of classes."""
     license: str = Field(
         "", validation_alias=AliasChoices("terms", "license"), serialization_alias="terms"
     )
@@ -86,6 +88,8 @@ class TrainingInfo(Record):
     epochs: int | None = None
     """Epochs of a system that is trained in one stage."""
     validation_UAR: float | None = None
+    validation_CCC: float | None = None
+    """Of a training on dimensions, their mean."""
     temperatures: tuple[float, float] | None = None
     """Temperature of the softmax without normalisation statistics, and with them."""
     refit: bool | None = None

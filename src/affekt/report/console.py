@@ -17,6 +17,7 @@ from ..sanitise import printable
 from ..types import ClassBalance, Prediction, Segment
 
 if TYPE_CHECKING:
+    from ..dimension_result import DimensionResult
     from ..evaluation.audit.findings import Finding
     from ..paper.tables import Table as PaperTable
     from ..run_result import RunResult
@@ -43,6 +44,8 @@ def prediction_view(prediction: Prediction) -> RenderableType:
     if prediction.rejection_reason:
         head.append(f"  ({prediction.rejection_reason})")
     table = Table.grid(padding=(0, 1))
+    for name, value in prediction.dimensions.items():
+        table.add_row(Text(printable(name)), f"{value:.3g}")
     for label, p in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
         table.add_row(
             Text(printable(label)),
@@ -51,8 +54,9 @@ def prediction_view(prediction: Prediction) -> RenderableType:
         )
     parts: list[RenderableType] = [head]
     if prediction.segments:
+        parts.append(Padding(table, (0, 2)))
+    if prediction.segments and prediction.probabilities:
         parts += [
-            Padding(table, (0, 2)),
             Text("  over time, with attention:", "dim"),
             Padding(_timeline(prediction), (0, 2)),
         ]
@@ -67,6 +71,8 @@ def utterance_line(prediction: Prediction) -> Text:
     line = Text(f"{who}{_clock(start)} - {_clock(end)}  ")
     if prediction.rejection_reason:
         return line.append(f"{prediction.label}  ({prediction.rejection_reason})", "dim")
+    if values := prediction.dimensions.items():
+        return line.append(", ".join(f"{printable(name)} {value:.3g}" for name, value in values))
     style = STYLES.get(prediction.label, "bold")
     line.append(f"{printable(prediction.label):<10}", style)
     return line.append(f" {prediction.confidence:4.0%}")
@@ -135,6 +141,21 @@ def score_table(metrics: "RunResult") -> RenderableType:
             table.add_row(f"{name} (soft)", f"{getattr(soft, name):.3f}", "", interval)
     table.add_row("majority (WA)", f"{metrics.majority:.3f}", style="dim")
     table.add_row("chance (UAR)", f"{metrics.chance_UAR:.3f}", style="dim")
+    return table
+
+
+def dimension_table(result: "DimensionResult") -> RenderableType:
+    """CCC and RMSE of each dimension with their intervals."""
+    table = Table(box=None, header_style="bold")
+    for name in ("dimension", "score", "mean", "sd over seeds", f"95 % over {result.unit}"):
+        table.add_column(name, justify="left" if name in ("dimension", "score") else "right")
+    for name, own in result.dimensions.items():
+        for score, value in (("CCC", own.CCC), ("RMSE", own.RMSE)):
+            sd = own.sd[score]
+            cells = f"{value:.3f}", "-" if sd is None else f"{sd:.3f}", _interval(own.ci95[score])
+            table.add_row(Text(printable(name)), score, *cells)
+        mean = f"{own.target_sd:.3f}"
+        table.add_row(Text(printable(name)), "RMSE of the mean", mean, style="dim")
     return table
 
 

@@ -33,13 +33,12 @@ def model_card(
     Args:
         name: Name of the model.
         intended_use: What the model is good for and what not.
-        labels: Its classes.
+        labels: Its classes or dimensions.
         training: Record of its training.
         evaluation: Evaluation of the same recipe; None without one.
     """
     corpus = training["corpus"]
     counts = ", ".join(f"{cell(label)} {count}" for label, count in corpus["labels"].items())
-    plan = ", ".join(f"{cell(label)}: {tier}" for label, tier in training["plan"].items())
     lines = [
         f"# {name}",
         "",
@@ -47,15 +46,15 @@ def model_card(
         "",
         "| | |",
         "|---|---|",
-        f"| classes | {cell(', '.join(labels))} |",
-        f"| trained on | {_size(corpus)} ({counts}) |",
+        f"| {'classes' if counts else 'dimensions'} | {cell(', '.join(labels))} |",
+        f"| trained on | {_size(corpus)}{f' ({counts})' if counts else ''} |",
         *_data_notes(training),
         f"| license of the data | {corpus['terms']} |",
         f"| encoder | {training['encoder']} |",
-        f"| balance plan | {plan} |",
+        *_balance(training),
         f"| epochs | stage 1: {training['stage1_epochs']}, stage 2: {training['stage2_epochs']} |",
         f"| seed | {training['seed']} |",
-        f"| confidence | {cell(_calibrated(training))} |",
+        *([f"| confidence | {cell(_calibrated(training))} |"] if counts else []),
         "",
         "## Score",
         "",
@@ -65,6 +64,13 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _balance(training: Mapping[str, Any]) -> list[str]:
+    """Row of the balance plan; none for dimensions."""
+    tiers = training.get("plan", {}).items()
+    plan = ", ".join(f"{cell(label)}: {tier}" for label, tier in tiers)
+    return [f"| balance plan | {plan} |"] if plan else []
 
 
 def _calibrated(training: Mapping[str, Any]) -> str:
@@ -152,8 +158,9 @@ def _score(training: Mapping[str, Any], evaluation: "RunResult | None") -> list[
         validation = f"{number} (speakers are unknown), which"
     elif training["corpus"]["speakers"] == 1:
         validation = f"other clips of the only speaker ({speakers}), which"
+    score = "validation_UAR" if "validation_UAR" in training else "validation_CCC"
     optimistic = (
-        f"UAR {training['validation_UAR']:.3f} on {validation} also "
+        f"{score[-3:]} {training[score]:.3f} on {validation} also "
         "selected the number of epochs: an optimistic score, not a test."
     )
     if training["refit"]:

@@ -37,6 +37,11 @@ class TrainingContext:
         """Whether Ctrl-C ends a stage with its best epoch."""
         return self.keep_interrupted and self.distributed.size == 1
 
+    @property
+    def whole_batches(self) -> bool:
+        """Whether each batch is computed at once, in one process."""
+        return self.distributed.size == 1 and self.gradient_accumulation_steps == 1
+
     def cache_of(self, encoder: SegmentEncoder) -> EmbeddingCache:
         """The embedding cache of an encoder with its current weights."""
         return EmbeddingCache(encoder, self.embedding_cache, self.distributed, self.report)

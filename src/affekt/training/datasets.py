@@ -16,7 +16,7 @@ from ..nn.encoders.batching import encode, windows
 from ..nn.encoders.vggish import SAMPLES
 from .clips import Clip
 from .embedding_cache import EmbeddingCache
-from .targets import Classes, Targets
+from .targets import Targets, Task
 from .trainer import autocast
 
 ClipEncoder = Callable[[Sequence[int]], list[Tensor]]  # from clips to embeddings (segments, dim)
@@ -31,7 +31,7 @@ class ClipDataset:
         stage1_spans: Segments ``(segments, 2)`` of each clip in stage 1: by class in training,
             uniform in validation.
         stage2_spans: The same for stage 2: uniform, unless balance covers both stages.
-        targets: Class of each clip.
+        targets: Targets of each clip.
         corpora: Corpus of each clip.
         domains: Corpus whose statistics standardise each clip's embeddings; None for the mean
             statistics of all corpora, as in inference on an unknown domain.
@@ -49,7 +49,7 @@ class ClipDataset:
 
     @property
     def segment_targets(self) -> Targets:
-        """Targets of the segments of stage 1: each has the class of its clip."""
+        """Targets of the segments of stage 1: each has those of its clip."""
         return self.targets.repeat([len(spans) for spans in self.stage1_spans])
 
     def with_domains(self, domains: Sequence[str | None]) -> "ClipDataset":
@@ -92,11 +92,11 @@ class Chunk(NamedTuple):
     clip: int
 
 
-def uniform_dataset(clips: Sequence[Clip], classes: Classes, config: Config) -> ClipDataset:
+def uniform_dataset(clips: Sequence[Clip], task: Task, config: Config) -> ClipDataset:
     """Dataset with the uniform segments of inference; clips are standardised by their corpus."""
     waves, spans = prepare([c.recording for c in clips], config)
     corpora = [c.example.corpus for c in clips]
-    return ClipDataset(waves, spans, spans, classes.targets(clips), corpora, corpora)
+    return ClipDataset(waves, spans, spans, task.targets(clips), corpora, corpora)
 
 
 def random_domains(corpora: Sequence[str], rng: np.random.Generator) -> list[str | None]:

@@ -12,7 +12,7 @@ from ..config import Config
 from ..corpora.corpus import Corpus
 from ..errors import AffektError
 from ..nn.bundled import model_folder
-from ..nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ..nn.checkpoint import Checkpoint, load_checkpoint, require_classes, save_checkpoint
 from ..nn.emotion_model import EmotionModel
 from ..nn.encoders.own import is_own
 from ..nn.training_info import AdaptedFrom, CorpusInfo, LeftOut, TrainingInfo
@@ -52,6 +52,11 @@ def train_to_folder(
             too few speakers, or `evaluation`, a folder of `calibrate_on` or the unfinished training
             belongs to other data or settings.
     """
+    if corpus.dimensions and (evaluation or calibrate_on):
+        raise AffektError(
+            "an evaluation for the model card and calibration are of classes; dimensions have no "
+            "confidence, and the card no place for their scores"
+        )
     out = out.resolve()
     recordings = corpus.audio_hashes()
     with ExitStack() as folders:
@@ -68,7 +73,8 @@ def train_to_folder(
         checkpoint, trained = _train(training, origin, config, out.name, context, left_out)
         if context.distributed.is_main:
             info = checkpoint.training.to_json()
-            card = model_card(out.name, checkpoint.intended_use, trained.labels, info, evaluation)
+            outputs = trained.labels or trained.dimensions
+            card = model_card(out.name, checkpoint.intended_use, outputs, info, evaluation)
             save_checkpoint(checkpoint, out, card)
     return trained
 
@@ -89,6 +95,7 @@ def adapt_to_folder(
             there are too few recordings.
     """
     old = load_checkpoint(model_folder(base))
+    require_classes(old.name, old.dimensions, "adaptation by labels")
     with _output_folder(out.resolve()) as place:
         training = corpus.training()
         clips = load_clips(training.examples, context.report)
@@ -153,7 +160,13 @@ def _train(
         "other speakers, languages and microphones it may be wrong more often than right."
     )
     checkpoint = Checkpoint(
-        trained.model, trained.labels, portable(config), name, intended_use, info
+        trained.model,
+        trained.labels,
+        portable(config),
+        name,
+        intended_use,
+        info,
+        trained.dimensions,
     )
     return checkpoint, trained
 

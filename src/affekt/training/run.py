@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ..config import Config
+from ..errors import AffektError
 from ..nn.emotion_model import EmotionModel
 from ..nn.training_info import TrainingInfo
 from ..types import ClassBalance
@@ -18,7 +19,7 @@ from .context import TrainingContext
 from .datasets import Split, random_domains, uniform_dataset
 from .stage1 import train_encoder
 from .stage2 import train_sequence
-from .targets import Classes, classes_of
+from .targets import Classes, Dimensions, Task, task_of
 from .trainer import History, Trainer
 
 
@@ -28,9 +29,10 @@ class Trained:
 
     Attributes:
         model: In evaluation mode.
-        labels: Class names in the order of the logits.
-        plan: Hop of each class in training.
-        balance: Number of segments of each class before and after.
+        labels: Class names in the order of the outputs; none for dimensions.
+        dimensions: Their names in the order of the outputs; none for classes.
+        plan: Hop of each class in training; empty for dimensions.
+        balance: Number of segments of each class before and after; none for dimensions.
         validation_speakers: Speakers of the validation clips.
         temperatures: Of the softmax, for recordings of an unknown and of a known domain.
         stage1: History of stage 1 of the run with validation.
@@ -41,6 +43,7 @@ class Trained:
 
     model: EmotionModel
     labels: list[str]
+    dimensions: list[str]
     plan: Plan
     balance: list[ClassBalance]
     validation_speakers: list[str]
@@ -52,19 +55,24 @@ class Trained:
 
     def training_info(self) -> TrainingInfo:
         """Record of the training for config.json and metrics.json."""
-        unknown_domain, known_domain = self.temperatures
-        return TrainingInfo(
+        info = TrainingInfo(
             encoder=self.model.encoder.origin,
-            plan=dict(self.plan),
             validation_speakers=self.validation_speakers,
             stage1_epochs=self.stage1.epochs,
             stage2_epochs=self.stage2.epochs,
-            validation_UAR=round(self.stage2.validation[self.stage2.epochs - 1].uar, 4),
-            temperatures=(round(unknown_domain, 3), round(known_domain, 3)),
             refit=self.refit,
             interrupted=self.interrupted,
-            balance=self.balance,
             curves={"stage 1": self.stage1.curves(), "stage 2": self.stage2.curves()},
+        )
+        value = round(self.stage2.validation[self.stage2.epochs - 1].value, 4)
+        if self.dimensions:
+            return info.with_values(validation_CCC=value)
+        unknown_domain, known_domain = self.temperatures
+        return info.with_values(
+            plan=dict(self.plan),
+            validation_UAR=value,
+            temperatures=(round(unknown_domain, 3), round(known_domain, 3)),
+            balance=self.balance,
         )
 
 
@@ -76,7 +84,7 @@ class Run:
         name: "selection" (validation chooses the epochs) or "refit" (on all clips).
         training: Training clips.
         validation: Clips whose loss chooses the epochs; none for "refit".
-        classes: Classes of the model.
+        task: Classes or dimensions of the model.
         config: Settings.
         seed: Seed of the weights and of the order of the clips.
     """
@@ -84,7 +92,7 @@ class Run:
     name: str
     training: Sequence[Clip]
     validation: Sequence[Clip]
-    classes: Classes
+    task: Task
     config: Config
     seed: int
 
@@ -129,23 +137,30 @@ def train(
 
     Raises:
         CorpusError: There is a single speaker with a single clip of a class.
+        AffektError: Dimensions are to be trained in parts of batches.
         KeyboardInterrupt: Ctrl-C was pressed before there was a model to return.
     """
-    classes = classes_of(clips)
+    task = task_of(clips)
+    if isinstance(task, Dimensions) and not context.whole_batches:
+        raise AffektError(
+            "the CCC is of a whole batch: train dimensions in one process, without "
+            "--gradient-accumulation-steps"
+        )
     training, validation = inner_split(clips, config.protocol.validation, seed, held_out)
-    selection = _fit(Run("selection", training, validation, classes, config, seed), context)
+    selection = _fit(Run("selection", training, validation, task, config, seed), context)
     if selection is None:
         raise KeyboardInterrupt
     refit = None
     wanted = config.protocol.refit and held_out is None and not selection.interrupted
     if wanted:
         chosen = _with_epochs(config, selection)
-        refit = _refit(Run("refit", clips, [], classes, chosen, seed), context)
+        refit = _refit(Run("refit", clips, [], task, chosen, seed), context)
     final = refit or selection
     final.model.temperatures.copy_(torch.tensor(selection.temperatures))
     return Trained(
         model=final.model,
-        labels=classes.labels,
+        labels=task.labels if isinstance(task, Classes) else [],
+        dimensions=task.names if isinstance(task, Dimensions) else [],
         plan=final.plan,
         balance=final.balance,
         validation_speakers=speakers(validation),
@@ -169,7 +184,7 @@ def _fit(run: Run, context: TrainingContext) -> Fitted | None:
     split, plan, balance = prepare(run, rng)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        model = EmotionModel(run.config, len(run.classes.labels))
+        model = EmotionModel(run.config, run.task.outputs)
         stage1 = train_encoder(model, split, run.config, trainer)
         if stage1.interrupted and not (stage1.epochs and split.validation):
             return None
@@ -177,7 +192,9 @@ def _fit(run: Run, context: TrainingContext) -> Fitted | None:
         if stage2.interrupted and not split.validation:
             return None
         temperatures = (1.0, 1.0)
-        if split.validation:
+        if isinstance(run.task, Dimensions):
+            run.task.rescale(model.sequence.classifier)
+        elif split.validation:
             temperatures = fit_temperatures(model, split.validation, run.config, context)
     return Fitted(model, plan, balance, stage1, stage2, temperatures)
 
@@ -205,9 +222,10 @@ def prepare(run: Run, rng: np.random.Generator) -> tuple[Split, Plan, list[Class
     settings = run.config.balance
     clips = with_copies(run.training, run.config.augment)
     lengths = [(c.label, c.seconds) for c in clips]
-    plan = make_plan(settings.plan, lengths)
+    has_classes = isinstance(run.task, Classes)
+    plan = make_plan(settings.plan if has_classes else "none", lengths)
     balanced = [cut(c.seconds, plan[c.label]) for c in clips]
-    training = uniform_dataset(clips, run.classes, run.config)
+    training = uniform_dataset(clips, run.task, run.config)
     training = replace(
         training, stage1_spans=balanced, domains=random_domains(training.corpora, rng)
     )
@@ -215,9 +233,10 @@ def prepare(run: Run, rng: np.random.Generator) -> tuple[Split, Plan, list[Class
         training = replace(training, stage2_spans=balanced)
     validation = None
     if run.validation:
-        validation = uniform_dataset(run.validation, run.classes, run.config)
+        validation = uniform_dataset(run.validation, run.task, run.config)
         validation = validation.with_domains(random_domains(validation.corpora, rng))
-    return Split(training, validation), plan, summarise(settings.plan, lengths)
+    split = Split(training, validation)
+    return (split, plan, summarise(settings.plan, lengths)) if has_classes else (split, {}, [])
 
 
 def _with_epochs(config: Config, selection: Fitted) -> Config:

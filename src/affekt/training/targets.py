@@ -6,11 +6,14 @@ from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..corpora.targets import classes
+from ..corpora.targets import classes, dimensions
+from ..errors import CorpusError
 from ..metrics import uar
 from .clips import Clip
+
+EPSILON = 1e-8  # of a batch in which nothing varies, such as a single clip
 
 
 class Score(NamedTuple):
@@ -18,10 +21,16 @@ class Score(NamedTuple):
 
     The loss chooses the epoch: the UAR of a few dozen clips takes few values, and its best epoch is
     often best by chance (measured in ``results/selection.md``).
+
+    Attributes:
+        loss: The loss.
+        value: UAR; of dimensions the mean of their CCC.
+        name: "UAR" or "CCC".
     """
 
     loss: float
-    uar: float
+    value: float
+    name: str = "UAR"
 
 
 class Targets(Protocol):
@@ -106,6 +115,50 @@ class ClassTargets:
 
 
 @dataclass(frozen=True)
+class DimensionTargets:
+    """Values of dimensions of clips or segments.
+
+    Attributes:
+        values: ``(items, dimensions)``, with mean 0 and standard deviation 1 in training.
+    """
+
+    values: Tensor
+
+    @property
+    def outputs(self) -> int:
+        """Number of dimensions."""
+        return self.values.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def select(self, items: Sequence[int]) -> "DimensionTargets":
+        """Targets of some items."""
+        return DimensionTargets(self.values[list(items)])
+
+    def repeat(self, counts: Sequence[int]) -> "DimensionTargets":
+        """Targets of segments, given the targets of clips and their numbers of segments."""
+        return DimensionTargets(self.values.repeat_interleave(torch.tensor(list(counts)), 0))
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """1 less the concordance correlation coefficient over the items, mean of the dimensions.
+
+        Args:
+            logits: Predicted values ``(items, dimensions)``.
+        """
+        x, y = self.values, logits
+        distance = x.mean(0) - y.mean(0)
+        covariance = ((x - x.mean(0)) * (y - y.mean(0))).mean(0)
+        total = x.var(0, correction=0) + y.var(0, correction=0) + distance**2
+        return (1 - 2 * covariance / (total + EPSILON)).mean()
+
+    def score(self, logits: Tensor) -> Score:
+        """Loss and mean CCC of ``(items, dimensions)``."""
+        loss = self.loss(logits).item()
+        return Score(loss, 1 - loss, "CCC")
+
+
+@dataclass(frozen=True)
 class Classes:
     """The classes of a training.
 
@@ -116,6 +169,11 @@ class Classes:
 
     labels: list[str]
     by_corpus: dict[str, set[str]]
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs of a model."""
+        return len(self.labels)
 
     def targets(self, clips: Sequence[Clip]) -> ClassTargets:
         """Targets of clips of these corpora."""
@@ -132,9 +190,59 @@ class Classes:
         return ClassTargets(indices, among, shares)
 
 
-def classes_of(clips: Sequence[Clip]) -> Classes:
-    """The classes among clips, and those of each corpus."""
+@dataclass(frozen=True)
+class Dimensions:
+    """The dimensions of a training.
+
+    A model is trained on values with mean 0 and standard deviation 1, which the CCC does not
+    depend on; `rescale` gives its outputs the scale of the corpus.
+
+    Attributes:
+        names: In the order of the outputs.
+        mean: Means of the training clips ``(dimensions,)``.
+        sd: Standard deviations ``(dimensions,)``.
+    """
+
+    names: list[str]
+    mean: Tensor
+    sd: Tensor
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs of a model."""
+        return len(self.names)
+
+    def targets(self, clips: Sequence[Clip]) -> DimensionTargets:
+        """Targets of clips."""
+        return DimensionTargets((_values(clips) - self.mean) / self.sd)
+
+    @torch.no_grad()
+    def rescale(self, layer: nn.Linear) -> None:
+        """Give the outputs of a trained last layer the scale of the corpus, in place."""
+        layer.weight.mul_(self.sd[:, None])
+        layer.bias.mul_(self.sd).add_(self.mean)
+
+
+Task = Classes | Dimensions
+
+
+def task_of(clips: Sequence[Clip]) -> Task:
+    """The classes among clips and those of each corpus, or their dimensions.
+
+    Raises:
+        CorpusError: Clips have different kinds of targets, or a dimension is the same for all.
+    """
+    if names := dimensions([c.example for c in clips]):
+        values = _values(clips)
+        sd = values.std(0)
+        if constant := [name for name, each in zip(names, sd.tolist(), strict=True) if not each]:
+            raise CorpusError(f"{constant[0]} is the same for all training clips")
+        return Dimensions(names, values.mean(0), sd)
     by_corpus: dict[str, set[str]] = {}
     for clip in clips:
         by_corpus.setdefault(clip.example.corpus, set()).update(classes([clip.example]))
     return Classes(sorted(set().union(*by_corpus.values())), by_corpus)
+
+
+def _values(clips: Sequence[Clip]) -> Tensor:
+    return torch.tensor([[value for _, value in c.example.targets] for c in clips])

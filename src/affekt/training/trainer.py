@@ -38,11 +38,12 @@ class History:
     interrupted: bool = False
 
     def curves(self) -> dict[str, list[float]]:
-        """Losses and validation UAR by epoch, for reports."""
+        """Losses and validation scores by epoch, for reports."""
+        name = self.validation[0].name if self.validation else "UAR"
         return {
             "loss": [round(value, 4) for value in self.loss],
             "validation_loss": [round(score.loss, 4) for score in self.validation],
-            "validation_UAR": [round(score.uar, 4) for score in self.validation],
+            f"validation_{name}": [round(score.value, 4) for score in self.validation],
         }
 
 
@@ -217,7 +218,7 @@ class Trainer:
             score = stage.validate()
             best = history.validation[history.epochs - 1].loss if history.epochs else math.inf
             history.validation.append(score)
-            note += f", validation UAR {score.uar:.3f}"
+            note += f", validation {score.name} {score.value:.3f}"
             if score.loss < best:
                 state.best, history.epochs = copy.deepcopy(stage.model.state_dict()), epoch
         self._save(stage, state)

@@ -132,7 +132,7 @@ class NetworkSystem(ConfiguredSystem):
             "epochs": history.epochs,
             "curves": {self.name: history.curves()},
             "validation_speakers": speakers(validation),
-            "validation_UAR": round(history.validation[history.epochs - 1].uar, 4),
+            "validation_UAR": round(history.validation[history.epochs - 1].value, 4),
         }
 
     @torch.inference_mode()

@@ -39,13 +39,20 @@ class PaperSystem(ConfiguredSystem):
             seed=part.seed,
             held_out=part.held_out,
         )
-        self.labels, self.training_info = trained.labels, trained.training_info().to_json()
+        self.labels = trained.labels or trained.dimensions
+        self.training_info = trained.training_info().to_json()
         self._recognizer = Recognizer(
-            Checkpoint(trained.model, trained.labels, self.config, "under test")
+            Checkpoint(
+                trained.model,
+                trained.labels,
+                self.config,
+                "under test",
+                dimensions=trained.dimensions,
+            )
         )
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-        """Predict probabilities ``(recordings, classes)``.
+        """Predict probabilities ``(recordings, classes)``, or values of dimensions.
 
         Under ``protocol.test_normalisation`` the recordings are standardised by their own
         statistics.
@@ -54,4 +61,4 @@ class PaperSystem(ConfiguredSystem):
         normalised = self.config.protocol.test_normalisation != "none"
         statistics = self._recognizer.statistics_of(encoded) if normalised else None
         predictions = [self._recognizer.classify(clip, statistics) for clip in encoded]
-        return np.array([list(p.probabilities.values()) for p in predictions])
+        return np.array([list((p.dimensions or p.probabilities).values()) for p in predictions])

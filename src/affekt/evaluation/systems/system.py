@@ -21,7 +21,7 @@ class System(Protocol):
     fold and seed. It need not be derived from this class.
 
     Attributes:
-        labels: Classes in the order of the predicted columns; set by `fit`.
+        labels: Classes, or dimensions, in the order of the predicted columns; set by `fit`.
         training_info: What the run should record, as JSON: chosen epochs, validation speakers,
             parameters. It may be empty.
     """
@@ -49,7 +49,7 @@ class System(Protocol):
         ...
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-        """Predict probabilities ``(recordings, classes)``."""
+        """Predict probabilities ``(recordings, classes)``, or values of dimensions."""
         ...
 
 
@@ -89,18 +89,21 @@ class ConfiguredSystem:
         self.train(TrainingPart(clips, seed, report, held_out))
 
 
-def predict(system: System, recordings: Sequence[Recording]) -> NDArray[np.float64]:
+def predict(
+    system: System, recordings: Sequence[Recording], *, classes: bool = True
+) -> NDArray[np.float64]:
     """Predict recordings with a trained system, and check what it predicts.
 
     Args:
         system: A trained system.
         recordings: Any number of recordings.
+        classes: Whether it predicts probabilities, not dimensions.
 
     Returns:
-        Probabilities ``(recordings, classes)``.
+        Probabilities ``(recordings, classes)``, or values of dimensions.
 
     Raises:
-        AffektError: The array has another shape, or a row does not hold probabilities.
+        AffektError: The array has another shape, or a row does not hold probabilities or numbers.
     """
     name = f"{type(system).__name__}.predict"
     probabilities = np.asarray(system.predict(recordings), np.float64)
@@ -110,6 +113,10 @@ def predict(system: System, recordings: Sequence[Recording]) -> NDArray[np.float
             f"{name} returns an array of shape {probabilities.shape}; it must be {wanted}: "
             "(recordings, classes)"
         )
+    if not classes:
+        if not np.isfinite(probabilities).all():
+            raise AffektError(f"{name} returns values that are not finite")
+        return probabilities
     if not np.isfinite(probabilities).all() or (probabilities < 0).any():
         raise AffektError(
             f"{name} returns values below 0 or not finite; it must return probabilities"
