@@ -140,7 +140,8 @@ OTHER = {  # a value of each setting that no system has by default
     "protocol.validation": 0.3, "protocol.refit": False, "protocol.seeds": 9, "protocol.seed": 9,
     "protocol.paper_protocol": True, "protocol.test_normalisation": "fold",
     "baselines.alexnet": "x.pth", "baselines.resnet": "x.safetensors", "precision": "bfloat16",
-    "labels": {"a": "b"}, "intended_use": "x", "license": "x",
+    "labels": {"a": "b"}, "votes": ("a",), "dimensions": ("a",), "intended_use": "x",
+    "license": "x",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..config import Config
+from ..errors import AffektError
 from ..recipe import settings_with
 from .app import (
     Recipe,
@@ -38,6 +39,8 @@ def balance(
 
     chosen = settings_with(recipe, config)
     corpus = load_corpus(source, chosen.labels, chosen.target_columns).training()
+    if corpus.dimensions:
+        raise AffektError("dimensions have no classes to balance")
     with progress() as report:
         clips = load_clips(corpus.examples, report)
     summary = summarise(chosen.balance.plan, [(c.label, c.seconds) for c in clips])
