@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...config import ENCODERS_WITH, Config, Frozen, all_keys
+from pydantic import ValidationError
+
+from ...config import ENCODERS_WITH, Config, Frozen, all_keys, explain
 from ...errors import AffektError
 from ...own_parts import is_dotted_path, split_path
 
@@ -284,7 +286,10 @@ def configured(name: str, config: Config) -> Config:
     if fixed == "vggish" and entry.defaults and encoder.weights not in (None, "random"):
         values["stage1.learning_rate"] = FINE_TUNING
     values |= {key: given[key] for key in given if key in used}
-    result = Config.model_validate(_nested(values))
+    try:
+        result = Config.model_validate(_nested(values))
+    except ValidationError as error:  # the user's settings do not go with the system's
+        raise AffektError(f"{name}: {explain(error)}") from error
     tuned = result.encoder.name == "vggish" and not result.stage1.freeze
     if tuned and result.protocol.test_normalisation != "none":
         raise AffektError(
