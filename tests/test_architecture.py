@@ -19,6 +19,7 @@ FLOORS = [  # from the ground up; what stands on one floor does not know its nei
     ("corpora",),
     ("provenance",),
     ("run_result",),
+    ("dimension_result",),
     ("report.console",),
     ("report.model_card",),
     ("training",),
