@@ -158,6 +158,8 @@ class Stage2(Frozen):
     """Train the encoder further together with the sequence model, at stage1.learning_rate."""
     max_grad_norm: float = Field(5.0, gt=0)
     """Clip the gradient to this norm."""
+    linear_head: bool = False
+    """Add the scores of a linear Gaussian classifier of the mean embedding to the logits."""
 
 
 class Protocol(Frozen):
@@ -221,6 +223,10 @@ class Config(Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision when an encoder is trained: bfloat16 for its layers (weights, front end and losses
     stay float32) is faster on processors that support it."""
+    training_normalisation: Literal["corpus", "speaker"] = "corpus"
+    """Standardise the embeddings of training clips by the statistics of their corpus, those of a
+    half of several corpora by the mean statistics of all (corpus); or of one half by those of
+    their speaker, of the other half by those of their corpus (speaker)."""
     labels: dict[str, str] = {}
     """Rename or merge classes (--labels.boredom neutral); "" drops a class."""
     votes: Columns = ()

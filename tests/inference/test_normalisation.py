@@ -14,8 +14,10 @@ from affekt.inference.recognizer import Recognizer
 from affekt.nn.bundled import model_folder
 from affekt.nn.checkpoint import load_checkpoint
 from affekt.nn.emotion_model import Statistics
+from affekt.nn.linear_head import LinearHead
 
 RATE = 16_000
+EMPTY = LinearHead(6, 2, 2)
 DEMO = ROOT / "demo"
 
 
@@ -37,9 +39,9 @@ def test_running_statistics_are_those_of_everything_heard(embeddings):
 def test_nothing_heard_leaves_the_prior_and_much_heard_leaves_none_of_it(embeddings):
     prior = Statistics(torch.full((6,), 5.0), torch.full((6,), 3.0))
     start = NormalisationStatistics.unknown("e", 6)
-    assert torch.equal(start.statistics(prior).mean, prior.mean)
-    assert torch.equal(start.statistics(prior).sd, prior.sd)
-    far = start.updated(embeddings.repeat(1000, 1)).statistics(prior)
+    assert torch.equal(start.statistics(prior, EMPTY).mean, prior.mean)
+    assert torch.equal(start.statistics(prior, EMPTY).sd, prior.sd)
+    far = start.updated(embeddings.repeat(1000, 1)).statistics(prior, EMPTY)
     assert torch.allclose(far.mean, embeddings.mean(0), atol=1e-2)
     assert torch.allclose(far.sd, embeddings.std(0, correction=0), rtol=1e-3)
 
@@ -47,10 +49,27 @@ def test_nothing_heard_leaves_the_prior_and_much_heard_leaves_none_of_it(embeddi
 def test_the_prior_counts_as_so_many_segments():
     prior = Statistics(torch.zeros(1), torch.ones(1))
     encoded = NormalisationStatistics.unknown("e", 1).updated(torch.full((int(PRIOR), 1), 4.0))
-    mixed = encoded.statistics(prior)
+    mixed = encoded.statistics(prior, EMPTY)
     assert mixed.mean.item() == pytest.approx(2.0)  # halfway
     # half of (0 + 2^2) of what was heard, half of the prior's 1
     assert mixed.sd.item() == pytest.approx(((4 + 1) / 2) ** 0.5)
+
+
+def test_what_a_speaker_felt_stays_in_the_mean():
+    """Two classes at -2 and 2; one speaker with one class only, one with both and an offset."""
+    head = LinearHead(1, 2, 2)
+    head.set_classes(torch.tensor([[-2.0], [2.0]]), torch.eye(1))
+    prior = Statistics(torch.zeros(1), torch.ones(1))
+    noise = torch.randn(200, 5, 1, generator=torch.manual_seed(0))
+    signs = (-1) ** torch.arange(200)[:, None, None]
+    for utterances, offset in ((2 + noise, 0.0), (1 + 2 * signs + noise, 1.0)):
+        source = NormalisationStatistics.unknown("e", 1)
+        for utterance in utterances:
+            source = source.updated(utterance)
+        assert source.statistics(prior, head).mean.item() == pytest.approx(2 - offset, abs=0.2)
+        source = source.with_classes(list(utterances), prior, head)
+        assert source.statistics(prior, head).mean.item() == pytest.approx(offset, abs=0.2)
+        assert source.shares.sum().item() == pytest.approx(1)
 
 
 def test_neutral_speech_moves_the_mean_and_leaves_the_spread(embeddings, tmp_path):
@@ -58,7 +77,7 @@ def test_neutral_speech_moves_the_mean_and_leaves_the_spread(embeddings, tmp_pat
     voice = replace(NormalisationStatistics.unknown("e", 6), neutral=True).updated(embeddings)
     voice.save(tmp_path / "v.safetensors")
     for source in (voice, load_statistics(tmp_path / "v.safetensors")):
-        told = source.statistics(prior)
+        told = source.statistics(prior, EMPTY)
         assert torch.equal(told.sd, prior.sd)
         expected = (400 * embeddings.double().mean(0) + PRIOR * 5.0) / (400 + PRIOR)
         assert torch.allclose(told.mean.double(), expected, rtol=1e-5)

@@ -9,16 +9,18 @@ from affekt.config import Config
 from affekt.corpora.registry import load_corpus
 from affekt.nn.emotion_model import EmotionModel
 from affekt.nn.encoders.weights import build_encoder
-from affekt.training.clips import load_clips
+from affekt.training.clips import Clip, load_clips
 from affekt.training.datasets import (
     ClipDataset,
     clip_encoder,
     encode_chunks,
     random_domains,
     segment_chunks,
+    speaker_domains,
 )
 from affekt.training.embedding_cache import EmbeddingCache
 from affekt.training.targets import ClassTargets
+from affekt.types import Example
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def dataset(waves):
         torch.arange(len(waves)) % 2, torch.ones(len(waves), 2, dtype=torch.bool)
     )
     names = [""] * len(waves)
-    return ClipDataset(waves, spans, spans, targets, names, names)
+    return ClipDataset(waves, spans, spans, targets, names, names, names)
 
 
 def end_to_end(config):
@@ -88,7 +90,19 @@ def test_segments_are_items_of_their_own_unless_the_encoder_is_contextual():
 
 def test_half_of_the_clips_of_several_corpora_are_of_an_unknown_domain():
     rng = np.random.default_rng(0)
-    domains = random_domains(["a", "b"] * 200, rng)
+    corpora = ["a", "b"] * 200
+    data = ClipDataset(corpora, [], [], None, corpora, ["a: 1", "b"] * 200, corpora)
+    domains = random_domains(data, rng, by_speaker=False)
     assert 150 < domains.count(None) < 250
-    assert all(d in (None, c) for d, c in zip(domains, ["a", "b"] * 200, strict=True))
-    assert random_domains(["a"] * 3, rng) == ["a"] * 3
+    assert all(d in (None, c) for d, c in zip(domains, corpora, strict=True))
+    assert random_domains(data, rng, by_speaker=True).count("a: 1") in range(60, 140)
+    alone = ClipDataset("aaa", [], [], None, "aaa", "aaa", "aaa")
+    assert random_domains(alone, rng, by_speaker=False) == ["a"] * 3
+
+
+def test_a_speaker_of_few_classes_is_normalised_by_corpus():
+    def clip(speaker, label):
+        return Clip(Example("x", "x.wav", label, speaker, corpus="c"), None)
+
+    clips = [clip("one", label) for label in "abc"] + [clip("two", label) for label in "abb"]
+    assert speaker_domains(clips) == ["c: one"] * 3 + ["c"] * 3

@@ -81,12 +81,16 @@ class Graph(nn.Module):
         mean = (embeddings * inside).sum(1) / counts[:, None]
         speech = self.model.gate.score(mean) >= self.model.gate.threshold
         speech = speech & (rms >= SILENCE) & (lengths >= SHORTEST * SAMPLE_RATE)
-        projected = self.model.projection(self.model.standardise(embeddings)) * inside
+        standardised = self.model.standardise(embeddings)
+        linear = self.model.linear(standardised)
+        projected = self.model.projection(standardised) * inside
         output = self.model.sequence(projected, counts)
         temperature = self.model.temperatures[0]
-        timeline = (self.model.sequence.timeline(output.hidden) / temperature).softmax(-1)
+        timeline = self.model.sequence.timeline(output.hidden) + linear
+        logits = output.logits + (linear * inside).sum(1) / counts[:, None]
+        timeline = (timeline / temperature).softmax(-1)
         return (
-            (output.logits / temperature).softmax(-1),
+            (logits / temperature).softmax(-1),
             timeline * inside,
             output.attention / output.attention.sum(1, keepdim=True),
             starts.float() / 100,

@@ -114,13 +114,14 @@ def _model_outputs(checkpoint: Checkpoint, wave: Wave) -> list[NDArray[np.float3
         [rms_normalise(wave) if config.audio.normalisation == "rms" else wave],
         [spans],
     )
-    output = model.classify([model.standardise(embeddings)])
+    standardised = [model.standardise(embeddings)]
+    output = model.classify(standardised)
 
     def calibrated(logits: Tensor) -> NDArray[np.float32]:
         return (logits / model.temperatures[0]).softmax(-1)[0].numpy()
 
     attention = output.attention[0] / output.attention[0].sum()
-    timeline = calibrated(model.sequence.timeline(output.hidden))
+    timeline = calibrated(model.timeline(output, standardised))
     return [calibrated(output.logits), timeline, attention.numpy()]
 
 

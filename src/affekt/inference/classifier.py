@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -142,10 +142,11 @@ class Classifier:
         if statistics is None:
             statistics = NormalisationStatistics.unknown(self._identity, self._model.encoder.dim)
         self._standardisation(statistics)
-        for recording in encoded:
-            if not self._rejection_reason(recording):
-                statistics = statistics.updated(recording.own)
-        return statistics
+        speech = [recording.own for recording in encoded if not self._rejection_reason(recording)]
+        for embeddings in speech:
+            statistics = statistics.updated(embeddings)
+        prior = cast(Statistics, self._model.prior)  # `_standardisation` refused None
+        return statistics.with_classes(speech, prior, self._model.linear)
 
     @torch.inference_mode()
     def classify(
@@ -160,7 +161,7 @@ class Classifier:
         output = self._model.classify([embeddings[s] for s in encoded.sequences])
         temperature = self._temperature(statistics)
         values = self._values(output.logits[0], temperature)
-        timeline, attention = self._timeline(encoded, output, temperature)
+        timeline, attention = self._timeline(encoded, embeddings, output, temperature)
         rejection_reason = self._rejection_reason(encoded)
         segments = [
             Segment(
@@ -199,13 +200,23 @@ class Classifier:
         )
 
     def _timeline(
-        self, encoded: EncodedRecording, output: Output, temperature: Tensor
+        self,
+        encoded: EncodedRecording,
+        embeddings: Tensor,
+        output: Output,
+        temperature: Tensor,
     ) -> tuple[NDArray[np.float64], list[float]]:
         """Values ``(segments, outputs)`` and attention ``(segments,)``, which sums to 1.
 
         A segment that several sequences share has those of the sequence at the model's own hop.
+
+        Args:
+            encoded: The recording.
+            embeddings: Its standardised embeddings ``(segments, dim)``.
+            output: Of its sequences.
+            temperature: Of the softmax.
         """
-        by_sequence = self._model.sequence.timeline(output.hidden)
+        by_sequence = self._model.timeline(output, [embeddings[s] for s in encoded.sequences])
         logits = by_sequence.new_empty(len(encoded.spans), by_sequence.shape[-1])
         weights = torch.empty(len(encoded.spans), dtype=torch.float64)
         for i, sequence in reversed(list(enumerate(encoded.sequences))):
@@ -258,7 +269,7 @@ class Classifier:
             )
         if statistics.encoder != self._identity:
             raise AffektError(f"{self.name}: the normalisation statistics are of another encoder")
-        return statistics.statistics(prior)
+        return statistics.statistics(prior, self._model.linear)
 
     @cached_property
     def _identity(self) -> str:

@@ -4,8 +4,15 @@ Speaker, microphone and language shift all segment embeddings of a recording. St
 mean and standard deviation of the speaker's or domain's own unlabelled recordings, in place of
 those of the training corpora, removes that shift; an unseen corpus is then recognised far better
 (results/default-model.md).
+
+What the speaker felt moves the mean too, and must stay in: otherwise a call that is angry from its
+beginning to its end would be neutral. The offset o of a speaker is therefore estimated together
+with the emotions of the utterances, by expectation maximisation with the linear head: an
+utterance's mean embedding is ``x = o + mean of its class + noise``. The probabilities of the
+classes given o say what the classes of the utterances add to the mean; the rest of it is o.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,8 +24,11 @@ from torch import Tensor
 from ..atomic import write
 from ..errors import AffektError
 from ..nn.emotion_model import Statistics
+from ..nn.linear_head import LinearHead
 
 PRIOR = 15.0  # weight of the training corpora in segments: about seven seconds of speech
+STEPS = 20  # most steps of the expectation maximisation
+CONVERGED = 1e-3  # largest change of a share of a class that ends it
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,8 @@ class NormalisationStatistics:
         segments: Number of segments.
         mean: ``(dim,)``.
         variance: ``(dim,)``.
+        shares: Share of each class of the linear head in the segments ``(classes,)``; None if all
+            count as equally frequent.
         neutral: Whether all recordings are neutral speech; then only the mean is used.
     """
 
@@ -40,6 +52,7 @@ class NormalisationStatistics:
     segments: int
     mean: Tensor
     variance: Tensor
+    shares: Tensor | None = None
     neutral: bool = False
 
     @classmethod
@@ -59,19 +72,53 @@ class NormalisationStatistics:
         between = step.square() * self.segments * len(new) / total
         return replace(self, segments=total, mean=mean, variance=(within + between) / total)
 
-    def statistics(self, prior: Statistics) -> Statistics:
+    def with_classes(
+        self, utterances: Sequence[Tensor], prior: Statistics, head: LinearHead
+    ) -> "NormalisationStatistics":
+        """Update the shares of the classes, after `updated` with the same utterances.
+
+        Args:
+            utterances: Embeddings ``(segments, dim)`` of each.
+            prior: Statistics of the training corpora.
+            head: Linear head of the model.
+        """
+        new = sum(len(u) for u in utterances)
+        if not new:
+            return self
+        earlier = self.segments - new
+        means = torch.stack([u.mean(0) for u in utterances])
+        weights = torch.tensor([len(u) / new for u in utterances])
+        uniform = torch.full((len(head.means),), 1 / len(head.means))
+        before = uniform if self.shares is None else self.shares
+        shares = before
+        for _ in range(STEPS):
+            mean, sd = replace(self, shares=shares).statistics(prior, head)
+            told = weights @ head.scores((means - mean) / sd).softmax(-1)
+            last, shares = shares, (earlier * before + new * told) / self.segments
+            if (shares - last).abs().max() < CONVERGED:
+                break
+        return replace(self, shares=shares)
+
+    def statistics(self, prior: Statistics, head: LinearHead) -> Statistics:
         """Mean and standard deviation to standardise by.
 
         They are the weighted mean of these statistics and of those of the training corpora, which
         count as `PRIOR` segments: a short clip changes little, a minute of speech nearly decides.
+        What the classes of the utterances add to the mean is left in.
+
+        Args:
+            prior: Statistics of the training corpora.
+            head: Linear head of the model.
         """
         n, total = self.segments, self.segments + PRIOR
         mean = (n * self.mean + PRIOR * prior.mean.double()) / total
         if self.neutral:
             return Statistics(mean.float(), prior.sd)
-        standard_deviation = n * (self.variance + (self.mean - mean).square())
-        variance = (standard_deviation + PRIOR * prior.sd.double().square()) / total
-        return Statistics(mean.float(), variance.sqrt().float())
+        squares = n * (self.variance + (self.mean - mean).square())
+        sd = ((squares + PRIOR * prior.sd.double().square()) / total).sqrt().float()
+        if self.shares is not None:
+            mean = mean - n / total * sd * (self.shares @ head.means)
+        return Statistics(mean.float(), sd)
 
     def save(self, path: Path) -> None:
         """Write a safetensors file; the recordings cannot be reconstructed from it.
@@ -85,7 +132,10 @@ class NormalisationStatistics:
             "segments": str(self.segments),
             "of": "neutral speech" if self.neutral else "all speech",
         }
-        write(path, save({"mean": self.mean, "variance": self.variance}, about))
+        tensors = {"mean": self.mean, "variance": self.variance}
+        if self.shares is not None:
+            tensors["shares"] = self.shares
+        write(path, save(tensors, about))
 
 
 def load_statistics(path: Path) -> NormalisationStatistics:
@@ -97,7 +147,8 @@ def load_statistics(path: Path) -> NormalisationStatistics:
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in ("mean", "variance")}
+            stored = {"shares"} & set(file.keys())
+            tensors = {name: file.get_tensor(name) for name in ("mean", "variance", *stored)}
         neutral = about.get("of") == "neutral speech"
         statistics = NormalisationStatistics(
             about["encoder"], int(about["segments"]), **tensors, neutral=neutral

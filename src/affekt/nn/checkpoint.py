@@ -159,9 +159,11 @@ def require_classes(name: str, dimensions: Sequence[str], what: str) -> None:
 
 def _build(about: ModelConfig, tensors: Mapping[str, Tensor]) -> EmotionModel:
     """Build the model that config.json describes, with the weights of the file."""
-    model = EmotionModel(about.config, about.outputs, _encoder(about, tensors)).float()
+    classes = tensors["linear.means"].shape[0] if "linear.means" in tensors else None
+    model = EmotionModel(about.config, about.outputs, _encoder(about, tensors), classes).float()
     model.encoder.origin = about.encoder_origin
-    own = {name: t.float() for name, t in tensors.items()}
+    empty = {f"linear.{name}": t for name, t in model.linear.state_dict().items()}
+    own = empty | {name: t.float() for name, t in tensors.items()}  # version 0.1 has no linear head
     complete = own.keys() >= model.state_dict().keys()
     if not complete and about.packaged_encoder != packaged_hash():
         raise AffektError("needs the bundled encoder of another version of affekt; train it again")

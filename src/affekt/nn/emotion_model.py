@@ -15,6 +15,7 @@ from ..config import Config
 from .encoders.protocol import SegmentEncoder
 from .encoders.vggish import VGGish
 from .encoders.weights import build_encoder
+from .linear_head import LinearHead
 from .sequence_model import Output, SequenceModel
 from .speech_gate import SpeechGate
 
@@ -47,7 +48,7 @@ class Projection(nn.Module):
     Attributes:
         mean: Mean of the training corpora ``(dim,)``, for recordings of an unknown domain.
         sd: Their mean standard deviation ``(dim,)``.
-        corpora: Statistics of each training corpus by name; empty in a loaded model.
+        domains: Statistics of each training corpus and speaker by name; empty in a loaded model.
     """
 
     mean: Tensor
@@ -57,29 +58,38 @@ class Projection(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("sd", torch.ones(dim))
-        self.corpora: dict[str, Statistics] = {}
+        self.domains: dict[str, Statistics] = {}
         self.mix = nn.Parameter(torch.zeros(stacked)) if stacked > 1 else None
         self.norm = nn.LayerNorm(dim // stacked)
         self.linear = nn.Linear(dim // stacked, EMBEDDING_DIM)
 
-    def set_statistics(self, corpora: Mapping[str, Tensor]) -> None:
-        """Compute the statistics of the training corpora.
+    def set_statistics(
+        self, corpora: Mapping[str, Tensor], speakers: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Compute the statistics of the training corpora, and of speakers.
 
         Args:
             corpora: Training embeddings ``(segments, dim)`` of each corpus.
+            speakers: Embeddings of each speaker, or of what else is standardised together.
         """
-        self.corpora = {
-            name: Statistics(embeddings.mean(0), embeddings.std(0).clamp_min(1e-5))
-            for name, embeddings in corpora.items()
+        of_corpora = {name: _statistics(embeddings) for name, embeddings in corpora.items()}
+        self.mean.copy_(torch.stack([s.mean for s in of_corpora.values()]).mean(0))
+        self.sd.copy_(torch.stack([s.sd for s in of_corpora.values()]).mean(0))
+        of_speakers = {
+            name: _statistics(embeddings) for name, embeddings in (speakers or {}).items()
         }
-        self.mean.copy_(torch.stack([s.mean for s in self.corpora.values()]).mean(0))
-        self.sd.copy_(torch.stack([s.sd for s in self.corpora.values()]).mean(0))
+        self.domains = of_corpora | of_speakers
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised embeddings ``(..., dim)`` to ``(..., 128)``."""
         if self.mix is not None:
             x = (x.unflatten(-1, (len(self.mix), -1)) * self.mix.softmax(0)[:, None]).sum(-2)
         return self.linear(self.norm(x))
+
+
+def _statistics(embeddings: Tensor) -> Statistics:
+    """Statistics of embeddings ``(segments, dim)``."""
+    return Statistics(embeddings.mean(0), embeddings.std(0).clamp_min(1e-5))
 
 
 def prepare(recordings: Sequence[Recording], config: Config) -> tuple[list[Wave], list[Spans]]:
@@ -106,8 +116,10 @@ class EmotionModel(nn.Module):
         config: Settings.
         classes: Number of classes.
         encoder: The encoder; by default the one of the config, with its weights.
+        gaussian_classes: Classes of the linear head; `classes` unless given.
 
     Attributes:
+        linear: Linear head on the mean embedding of a clip.
         temperatures: Temperatures of the softmax ``(2,)``: without normalisation statistics of the
             speaker or domain, and with them.
         gate: Speech gate, which rejects recordings that are not speech.
@@ -115,7 +127,13 @@ class EmotionModel(nn.Module):
 
     temperatures: Tensor
 
-    def __init__(self, config: Config, classes: int, encoder: SegmentEncoder | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        classes: int,
+        encoder: SegmentEncoder | None = None,
+        gaussian_classes: int | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder if encoder is not None else build_encoder(config.encoder)
         tuned_vggish = isinstance(self.encoder, VGGish) and not config.stage1.freeze
@@ -123,6 +141,9 @@ class EmotionModel(nn.Module):
             nn.Identity() if tuned_vggish else Projection(self.encoder.dim, self.encoder.stacked)
         )
         self.gate = SpeechGate(self.encoder.dim)
+        self.linear = LinearHead(
+            self.encoder.dim, classes if gaussian_classes is None else gaussian_classes, classes
+        )
         self.register_buffer("temperatures", torch.ones(2))
         settings = config.stage2
         self.sequence = SequenceModel(
@@ -147,13 +168,13 @@ class EmotionModel(nn.Module):
 
         Args:
             embeddings: Of one speaker or domain.
-            statistics: Its statistics, or the name of its training corpus; by default those for an
-                unknown domain.
+            statistics: Its statistics, or the name of its domain in training; by default those for
+                an unknown domain.
         """
         if not isinstance(self.projection, Projection):
             return embeddings
         if isinstance(statistics, str):
-            statistics = self.projection.corpora.get(statistics)
+            statistics = self.projection.domains.get(statistics)
         mean, sd = statistics or (self.projection.mean, self.projection.sd)
         return (embeddings - mean) / sd
 
@@ -161,4 +182,16 @@ class EmotionModel(nn.Module):
         """Classify clips, given the standardised embeddings ``(segments, dim)`` of each."""
         lengths = torch.tensor([len(e) for e in embeddings])
         projected = self.projection(torch.cat(list(embeddings))).split(lengths.tolist())
-        return self.sequence(pad_sequence(list(projected), batch_first=True), lengths)
+        output = self.sequence(pad_sequence(list(projected), batch_first=True), lengths)
+        linear = self.linear(torch.stack([e.mean(0) for e in embeddings]))
+        return output._replace(logits=output.logits + linear)
+
+    def timeline(self, output: Output, embeddings: Sequence[Tensor]) -> Tensor:
+        """Logits ``(batch, segments, classes)`` of each segment.
+
+        Args:
+            output: Of `classify`.
+            embeddings: The embeddings that were classified.
+        """
+        linear = self.linear(pad_sequence(list(embeddings), batch_first=True))
+        return self.sequence.timeline(output.hidden) + linear

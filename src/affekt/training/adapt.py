@@ -189,14 +189,24 @@ class _Data:
         )
         for row in rows:
             statistics = statistics.updated(self.embeddings[row])
-        return statistics.statistics(prior or self.prior)
+        prior, head = prior or self.prior, self.base.model.linear
+        clips = [self.embeddings[row] for row in rows]
+        return statistics.with_classes(clips, prior, head).statistics(prior, head)
 
     @torch.inference_mode()
     def pooled(self, rows: Rows, statistics: Statistics | None) -> Tensor:
-        """Inputs of the last layer ``(clips, dim)``, for clips standardised by `statistics`."""
+        """Inputs of the last layer ``(clips, dim)``, for clips standardised by `statistics`.
+
+        They are the pooled vectors and, where they are part of the result, the scores of the linear
+        head.
+        """
         model = self.base.model
         standardised = [model.standardise(self.embeddings[i], statistics) for i in rows]
-        return model.classify(standardised).pooled
+        pooled = model.classify(standardised).pooled
+        if not model.linear.mix.any():
+            return pooled
+        scores = model.linear.scores(torch.stack([e.mean(0) for e in standardised]))
+        return torch.cat([pooled, scores], 1)
 
     @torch.inference_mode()
     def old_predictions(self, x: Tensor) -> NDArray[np.int64]:
@@ -268,13 +278,16 @@ class _Data:
         """The calibrated old last layer for inputs divided by `scale`; zero for new classes."""
         model = self.base.model
         old, temperature = model.sequence.classifier, model.temperatures[1]
-        layer = nn.Linear(old.in_features, len(self.labels))
+        weight, mix = old.weight, model.linear.mix
+        if mix.any():
+            weight = torch.cat([weight, mix], 1)
+        layer = nn.Linear(weight.shape[1], len(self.labels))
         for parameter in layer.parameters():
             nn.init.zeros_(parameter)
         for i, label in enumerate(self.labels):
             if label in self.base.labels:
                 j = self.base.labels.index(label)
-                layer.weight.data[i] = old.weight[j] / temperature * scale
+                layer.weight.data[i] = weight[j] / temperature * scale
                 layer.bias.data[i] = old.bias[j] / temperature
         return layer
 
@@ -290,13 +303,19 @@ def _adapted_model(
     Args:
         base: The model to copy.
         statistics: Statistics for recordings of an unknown domain.
-        layer: The last layer.
+        layer: The last layer, on the inputs of `_Data.pooled`.
         temperatures: Temperatures of the softmax; see `EmotionModel`.
     """
     model = copy.deepcopy(base)
     for buffer, values in zip(model.prior or (), statistics, strict=True):
         buffer.copy_(values)
-    model.sequence.classifier = layer
+    pooled = model.sequence.classifier.in_features
+    classifier = nn.Linear(pooled, layer.out_features).requires_grad_(False)
+    classifier.weight.copy_(layer.weight[:, :pooled])
+    classifier.bias.copy_(layer.bias)
+    model.sequence.classifier = classifier
+    model.linear.mix = torch.zeros(layer.out_features, len(model.linear.means))
+    model.linear.mix[:, : layer.in_features - pooled] = layer.weight[:, pooled:]
     model.temperatures.copy_(torch.tensor(temperatures))
     return model.eval()
 

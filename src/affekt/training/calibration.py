@@ -46,25 +46,38 @@ def temperature(logits: Tensor, targets: Targets) -> float:
     return float(grid[losses.argmin()])
 
 
-def fit_temperatures(
+def calibrate(
     model: EmotionModel, validation: ClipDataset, config: Config, context: TrainingContext
 ) -> tuple[float, float]:
-    """Fit the temperatures for recordings of an unknown domain, and of a known one.
+    """Weigh the linear head in place, and fit the temperatures.
+
+    The scores of the linear head are divided by their temperature and the logits of the network by
+    its own, so that both count the same.
 
     Args:
         model: Trained.
         validation: The validation clips.
         config: Settings.
         context: Embedding cache and processes.
+
+    Returns:
+        Temperatures of the softmax for recordings of an unknown domain, and of a known one.
     """
     encode = clip_encoder(model, validation, config, context.cache_of(model.encoder))
+    by_speaker = config.training_normalisation == "speaker"
     unknown = validation.with_domains([None] * len(validation))
-    known = validation.with_domains(validation.corpora)
-    one, two = (
-        temperature(clip_logits(model, d, encode, context.distributed), d.targets)
-        for d in (unknown, known)
-    )
-    return one, two
+    known = validation.with_domains(validation.speakers if by_speaker else validation.corpora)
+
+    def fitted(dataset: ClipDataset) -> float:
+        logits = clip_logits(model, dataset, encode, context.distributed)
+        return temperature(logits, dataset.targets)
+
+    if config.stage2.linear_head:
+        rows = range(len(known))
+        x = torch.stack([e.mean(0) for e in known.standardise(model, encode(rows), rows)])
+        share = fitted(known) / temperature(model.linear.scores(x), known.targets)
+        model.linear.mix.copy_(share * torch.eye(len(model.linear.mix)))
+    return fitted(unknown), fitted(known)
 
 
 def left_out_temperature(run: Path, config: Config) -> LeftOut:

@@ -19,6 +19,8 @@ from .embedding_cache import EmbeddingCache
 from .targets import Targets, Task
 from .trainer import autocast
 
+LEAST_CLASSES = 3  # of a speaker whose own statistics normalise its training clips
+
 ClipEncoder = Callable[[Sequence[int]], list[Tensor]]  # from clips to embeddings (segments, dim)
 
 
@@ -33,8 +35,9 @@ class ClipDataset:
         stage2_spans: The same for stage 2: uniform, unless balance covers both stages.
         targets: Targets of each clip.
         corpora: Corpus of each clip.
-        domains: Corpus whose statistics standardise each clip's embeddings; None for the mean
-            statistics of all corpora, as in inference on an unknown domain.
+        speakers: Domain of the speaker of each clip, from `speaker_domains`.
+        domains: Corpus or speaker whose statistics standardise each clip's embeddings; None for the
+            mean statistics of all corpora, as in inference on an unknown domain.
     """
 
     waves: Sequence[Wave]
@@ -42,6 +45,7 @@ class ClipDataset:
     stage2_spans: Sequence[Spans]
     targets: Targets
     corpora: Sequence[str]
+    speakers: Sequence[str]
     domains: Sequence[str | None]
 
     def __len__(self) -> int:
@@ -95,25 +99,47 @@ class Chunk(NamedTuple):
 def uniform_dataset(clips: Sequence[Clip], task: Task, config: Config) -> ClipDataset:
     """Dataset with the uniform segments of inference; clips are standardised by their corpus."""
     waves, spans = prepare([c.recording for c in clips], config)
-    corpora = [c.example.corpus for c in clips]
-    return ClipDataset(waves, spans, spans, task.targets(clips), corpora, corpora)
+    corpora, speakers = [c.example.corpus for c in clips], speaker_domains(clips)
+    return ClipDataset(waves, spans, spans, task.targets(clips), corpora, speakers, corpora)
 
 
-def random_domains(corpora: Sequence[str], rng: np.random.Generator) -> list[str | None]:
-    """Draw the domain of each clip, so that the model is trained for known and unknown domains.
+def speaker_domains(clips: Sequence[Clip]) -> list[str]:
+    """The domain by which each clip is normalised by speaker.
+
+    It is the speaker, or the corpus for a speaker with fewer than `LEAST_CLASSES` classes: the
+    statistics of such a speaker are those of an emotion.
+    """
+    spoken: dict[str, set[str]] = {}
+    for clip in clips:
+        spoken.setdefault(clip.example.speaker, set()).add(clip.label)
+    return [
+        f"{c.example.corpus}: {c.example.speaker}"
+        if len(spoken[c.example.speaker]) >= LEAST_CLASSES
+        else c.example.corpus
+        for c in clips
+    ]
+
+
+def random_domains(
+    dataset: ClipDataset, rng: np.random.Generator, *, by_speaker: bool
+) -> list[str | None]:
+    """Draw the domain by whose statistics each clip is standardised in training.
 
     Args:
-        corpora: Corpus of each clip.
+        dataset: The clips.
         rng: Random number generator.
+        by_speaker: Whether clips are normalised by speaker too.
 
     Returns:
-        For a single corpus, its name. For several, the corpus of a random half of the clips, and
-        None (unknown domain) for the other half.
+        By speaker: the speaker of a random half of the clips, and the corpus of the other half.
+        Else, of a single corpus, its name; of several, the corpus of a random half of the clips,
+        and None (unknown domain) for the other half.
     """
-    if len(set(corpora)) == 1:
-        return list(corpora)
-    known = rng.random(len(corpora)) < 0.5
-    return [corpus if k else None for corpus, k in zip(corpora, known, strict=True)]
+    others: Sequence[str | None] = dataset.speakers if by_speaker else [None] * len(dataset)
+    if not by_speaker and len(set(dataset.corpora)) == 1:
+        return list(dataset.corpora)
+    known = rng.random(len(dataset)) < 0.5
+    return [c if k else other for c, other, k in zip(dataset.corpora, others, known, strict=True)]
 
 
 def clip_chunks(dataset: ClipDataset, spans: Sequence[Spans], clip: int) -> list[Chunk]:

@@ -13,10 +13,11 @@ from ..nn.training_info import TrainingInfo
 from ..types import ClassBalance
 from .augmentation import with_copies
 from .balance import Plan, cut, make_plan, summarise
-from .calibration import fit_temperatures
+from .calibration import calibrate
 from .clips import Clip, inner_split, speakers
 from .context import TrainingContext
 from .datasets import Split, random_domains, uniform_dataset
+from .linear_head import fit_linear_head
 from .stage1 import train_encoder
 from .stage2 import train_sequence
 from .targets import Classes, Dimensions, Task, task_of
@@ -157,6 +158,7 @@ def train(
         refit = _refit(Run("refit", clips, [], task, chosen, seed), context)
     final = refit or selection
     final.model.temperatures.copy_(torch.tensor(selection.temperatures))
+    final.model.linear.mix.copy_(selection.model.linear.mix)
     return Trained(
         model=final.model,
         labels=task.labels if isinstance(task, Classes) else [],
@@ -191,11 +193,12 @@ def _fit(run: Run, context: TrainingContext) -> Fitted | None:
         stage2 = train_sequence(model, split, run.config, trainer)
         if stage2.interrupted and not split.validation:
             return None
+        fit_linear_head(model, split.training, context.cache_of(model.encoder))
         temperatures = (1.0, 1.0)
         if isinstance(run.task, Dimensions):
             run.task.rescale(model.sequence.classifier)
         elif split.validation:
-            temperatures = fit_temperatures(model, split.validation, run.config, context)
+            temperatures = calibrate(model, split.validation, run.config, context)
     return Fitted(model, plan, balance, stage1, stage2, temperatures)
 
 
@@ -220,6 +223,7 @@ def prepare(run: Run, rng: np.random.Generator) -> tuple[Split, Plan, list[Class
         The datasets, the hop of each class, and the number of segments of each class.
     """
     settings = run.config.balance
+    by_speaker = run.config.training_normalisation == "speaker"
     clips = with_copies(run.training, run.config.augment)
     lengths = [(c.label, c.seconds) for c in clips]
     has_classes = isinstance(run.task, Classes)
@@ -227,14 +231,16 @@ def prepare(run: Run, rng: np.random.Generator) -> tuple[Split, Plan, list[Class
     balanced = [cut(c.seconds, plan[c.label]) for c in clips]
     training = uniform_dataset(clips, run.task, run.config)
     training = replace(
-        training, stage1_spans=balanced, domains=random_domains(training.corpora, rng)
+        training,
+        stage1_spans=balanced,
+        domains=random_domains(training, rng, by_speaker=by_speaker),
     )
     if settings.scope == "both":
         training = replace(training, stage2_spans=balanced)
     validation = None
     if run.validation:
         validation = uniform_dataset(run.validation, run.task, run.config)
-        validation = validation.with_domains(random_domains(validation.corpora, rng))
+        validation = validation.with_domains(random_domains(validation, rng, by_speaker=by_speaker))
     split = Split(training, validation)
     return (split, plan, summarise(settings.plan, lengths)) if has_classes else (split, {}, [])
 

@@ -43,7 +43,7 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
     head = nn.Sequential(nn.Dropout(0.5), nn.Linear(EMBEDDING_DIM, training.targets.outputs))
     top = nn.ModuleList([model.projection, head])
     cache = trainer.context.cache_of(model.encoder)
-    embeddings = _set_statistics(model, training, cache)
+    embeddings = _set_statistics(model, split, cache)
     if settings.freeze:
         batches = _frozen_batches(model, training, embeddings)
     else:
@@ -70,25 +70,34 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
     return trainer.fit(stage)
 
 
-def _set_statistics(
-    model: EmotionModel, training: ClipDataset, cache: EmbeddingCache
-) -> list[Tensor]:
+def _set_statistics(model: EmotionModel, split: Split, cache: EmbeddingCache) -> list[Tensor]:
     """Compute the statistics of each training corpus for the model's projection.
 
+    Those of each speaker, of the validation part too, are for normalisation by speaker.
+
     Returns:
-        Embeddings ``(segments, dim)`` of each clip by the current encoder; none if the model does
-        not standardise embeddings.
+        Embeddings ``(segments, dim)`` of each training clip by the current encoder; none if the
+        model does not standardise embeddings.
     """
     if not isinstance(model.projection, Projection):
         return []
-    embeddings = cache.encode(training.waves, training.stage1_spans)
-    by_corpus: dict[str, list[Tensor]] = {}
-    for clip, corpus in zip(embeddings, training.corpora, strict=True):
-        by_corpus.setdefault(corpus, []).append(clip)
-    model.projection.set_statistics(
-        {corpus: torch.cat(clips) for corpus, clips in by_corpus.items()}
-    )
+    embeddings = cache.encode(split.training.waves, split.training.stage1_spans)
+    corpora = _grouped(embeddings, split.training.corpora)
+    speakers = _grouped(embeddings, split.training.speakers)
+    if split.validation:
+        validated = cache.encode(split.validation.waves, split.validation.stage1_spans)
+        own = _grouped(validated, split.validation.speakers)
+        speakers |= {name: own[name] for name in own.keys() - corpora.keys()}
+    model.projection.set_statistics(corpora, speakers)
     return embeddings
+
+
+def _grouped(embeddings: Sequence[Tensor], names: Sequence[str]) -> dict[str, Tensor]:
+    """Embeddings ``(segments, dim)`` of all clips of each name."""
+    groups: dict[str, list[Tensor]] = {}
+    for clip, name in zip(embeddings, names, strict=True):
+        groups.setdefault(name, []).append(clip)
+    return {name: torch.cat(clips) for name, clips in groups.items()}
 
 
 def _frozen_batches(

@@ -1,0 +1,80 @@
+"""Fit of the linear Gaussian head to the mean embeddings of training clips."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..nn.emotion_model import EmotionModel, Projection
+from .datasets import ClipDataset
+from .embedding_cache import EmbeddingCache
+from .targets import ClassTargets
+
+BETWEEN_CORPORA = 2.0  # weight of what differs between corpora for the same class
+SHRINKAGE = 0.4  # of the covariance towards its mean variance
+
+Matrix = NDArray[np.float64]
+
+
+def fit_linear_head(model: EmotionModel, training: ClipDataset, cache: EmbeddingCache) -> None:
+    """Fit the linear head of a model in place.
+
+    Clips are standardised by speaker. What differs between corpora for the same class counts as
+    noise: without it the head would rely on how one corpus expresses an emotion
+    (results/default-model.md). A model that does not standardise embeddings keeps an empty head.
+
+    Args:
+        model: The model, with the statistics of its training speakers.
+        training: Training clips.
+        cache: Embedding cache of the model's encoder.
+    """
+    targets = training.targets
+    if not isinstance(targets, ClassTargets) or not isinstance(model.projection, Projection):
+        return
+    embeddings = cache.encode(training.waves, training.stage2_spans)
+    by_speaker = training.with_domains(training.speakers)
+    standardised = by_speaker.standardise(model, embeddings, range(len(training)))
+    x = torch.stack([clip.mean(0) for clip in standardised]).double().numpy()
+    means, covariance = class_statistics(
+        x, targets.indices.numpy(), np.array(training.corpora), targets.outputs
+    )
+    model.linear.set_classes(torch.from_numpy(means), torch.from_numpy(covariance))
+
+
+def class_statistics(
+    x: Matrix, y: NDArray[np.int64], corpora: NDArray[np.str_], classes: int
+) -> tuple[Matrix, Matrix]:
+    """Means of the classes, and the covariance that they share.
+
+    Every corpus counts the same. The covariance is that within classes and corpora, plus
+    `BETWEEN_CORPORA` times that of the class means between corpora, shrunk by `SHRINKAGE`.
+
+    Args:
+        x: Mean embeddings ``(clips, dim)``.
+        y: Classes ``(clips,)``.
+        corpora: Names ``(clips,)``.
+        classes: Number of classes.
+
+    Returns:
+        ``(classes, dim)``; zero for a class without clips. ``(dim, dim)``.
+    """
+    dim = x.shape[1]
+    names = sorted(set(corpora))
+    within, cells = np.zeros((dim, dim)), dict[tuple[str, int], Matrix]()
+    for name in names:
+        own = corpora == name
+        centred = x[own].copy()
+        for c in np.unique(y[own]):
+            cells[name, c] = x[own & (y == c)].mean(0)
+            centred[y[own] == c] -= cells[name, c]
+        within += centred.T @ centred / len(centred) / len(names)
+    means, between, freedom = np.zeros((classes, dim)), np.zeros((dim, dim)), 0
+    for c in range(classes):
+        of_class = np.array([cells[name, c] for name in names if (name, c) in cells])
+        if len(of_class):
+            means[c] = of_class.mean(0)
+            deviations = of_class - means[c]
+            between += deviations.T @ deviations
+            freedom += len(of_class) - 1
+    covariance = within + BETWEEN_CORPORA * between / max(freedom, 1)
+    level = max(np.trace(covariance) / dim, 1e-6)
+    return means, (1 - SHRINKAGE) * covariance + SHRINKAGE * level * np.eye(dim)

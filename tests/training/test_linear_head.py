@@ -1,0 +1,72 @@
+"""Fit of the linear Gaussian head."""
+
+import numpy as np
+import pytest
+import torch
+
+from affekt.corpora.registry import load_corpus
+from affekt.inference.recognizer import Recognizer
+from affekt.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from affekt.nn.linear_head import LinearHead
+from affekt.training.adapt import adapt
+from affekt.training.clips import load_clips
+from affekt.training.embedding_cache import EmbeddingCache
+from affekt.training.linear_head import BETWEEN_CORPORA, SHRINKAGE, class_statistics
+from affekt.training.run import train
+
+
+def test_statistics_computed_by_hand():
+    """Two corpora, two classes; the class of the first dimension differs between the corpora."""
+    x = np.array([[1.0, 1], [3, -1], [-3, 0], [-1, 0], [5, 1], [7, -1], [-7, 0], [-5, 0]])
+    y = np.array([0, 0, 1, 1] * 2)
+    means, covariance = class_statistics(x, y, np.array(["a"] * 4 + ["b"] * 4), 3)
+    assert means.tolist() == [[4, 0], [-4, 0], [0, 0]]  # nobody speaks the third class
+    within = np.array([[1, -0.5], [-0.5, 0.5]])
+    between = np.array([[8.0, 0], [0, 0]])  # (2 - 4)^2 + (6 - 4)^2 of each class, 2 degrees
+    expected = within + BETWEEN_CORPORA * between
+    level = np.trace(expected) / 2
+    assert covariance == pytest.approx((1 - SHRINKAGE) * expected + SHRINKAGE * level * np.eye(2))
+
+
+def test_scores_are_those_of_gaussian_classes():
+    torch.manual_seed(0)
+    means, root = torch.randn(3, 5), torch.randn(5, 5)
+    covariance = root @ root.T + torch.eye(5)
+    head, x = LinearHead(5, 3, 3), torch.randn(7, 5)
+    head.set_classes(means, covariance)
+    densities = [
+        torch.distributions.MultivariateNormal(mean, covariance).log_prob(x) for mean in means
+    ]
+    expected = torch.stack(densities, 1).softmax(1)
+    assert torch.allclose(head.scores(x).softmax(1), expected, atol=1e-4)
+    assert not head(x).any()  # no part of the result until it is weighed
+
+
+def test_a_model_with_it_is_trained_saved_and_adapted(manifest, tiny_config, tmp_path):
+    stage2 = tiny_config.stage2.model_copy(update={"linear_head": True})
+    config = tiny_config.model_copy(update={"stage2": stage2, "training_normalisation": "speaker"})
+    clips = load_clips(load_corpus(str(manifest)).examples)
+    trained = train(clips, config, seed=0)
+    head = trained.model.linear
+    share = head.mix[0, 0]
+    assert share > 0
+    assert torch.equal(head.mix, share * torch.eye(3))
+    checkpoint = Checkpoint(trained.model, trained.labels, config, "linear")
+    save_checkpoint(checkpoint, tmp_path / "model", "card")
+    loaded = load_checkpoint(tmp_path / "model")
+    recordings = [clip.recording for clip in clips[:3]]
+    alone = Recognizer(checkpoint).recognise(recordings)
+    assert [p.probabilities for p in Recognizer(loaded).recognise(recordings)] == [
+        p.probabilities for p in alone
+    ]
+    head.mix.zero_()
+    without = Recognizer(checkpoint).recognise(recordings)
+    assert without[0].probabilities != alone[0].probabilities
+    two = [clip for clip in clips if clip.label != "sadness"]
+    cache = EmbeddingCache(loaded.model.encoder, tmp_path / "embeddings")
+    adapted = adapt(loaded, two, cache, "two").checkpoint
+    assert adapted.model.linear.mix.shape == (2, 3)
+    save_checkpoint(adapted, tmp_path / "adapted", "card")
+    known = Recognizer(load_checkpoint(tmp_path / "adapted"))
+    statistics = known.statistics_of(known.encode(recordings))
+    assert known.recognise(recordings, statistics)[0].probabilities.keys() == {"anger", "neutral"}
