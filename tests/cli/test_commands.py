@@ -38,8 +38,8 @@ def test_predict_prints_json_lines_and_a_picture(tmp_path):
     assert list(result) == [
         "file", "duration", "label", "confidence", "probabilities", "segments", "model",
         "license", "rejection_reason", "normalisation_segments", "warnings", "start", "channel",
-        "file_duration", "vad", "arithmetic", "warning_codes", "terms", "reason",
-        "source_segments",
+        "file_duration", "vad", "arithmetic", "arousal", "valence", "warning_codes", "terms",
+        "reason", "source_segments",
     ]  # fmt: skip
     assert list(result["segments"][0]) == ["start", "end", "label", "probabilities", "attention"]
     assert sum(s["attention"] for s in result["segments"]) == pytest.approx(1)

@@ -136,12 +136,13 @@ OTHER = {  # a value of each setting that no system has by default
     "stage1.head_learning_rate": 0.5, "stage2.cell": "none", "stage2.pooling": "a.b:C",
     "stage2.order": 5, "stage2.hidden": 7, "stage2.dropout": 0.1, "stage2.epochs": 1,
     "stage2.patience": 9, "stage2.batch_size": 5, "stage2.learning_rate": 0.5,
-    "stage2.end_to_end": True, "stage2.max_grad_norm": 1.0, "protocol.folds": 7,
+    "stage2.end_to_end": True, "stage2.max_grad_norm": 1.0,
+    "stage2.linear_head": True, "protocol.folds": 7,
     "protocol.validation": 0.3, "protocol.refit": False, "protocol.seeds": 9, "protocol.seed": 9,
     "protocol.paper_protocol": True, "protocol.test_normalisation": "fold",
     "baselines.alexnet": "x.pth", "baselines.resnet": "x.safetensors", "precision": "bfloat16",
-    "labels": {"a": "b"}, "votes": ("a",), "dimensions": ("a",), "intended_use": "x",
-    "license": "x",
+    "training_normalisation": "speaker", "labels": {"a": "b"}, "votes": ("a",),
+    "dimensions": ("a",), "intended_use": "x", "license": "x",
 }  # fmt: skip
 
 

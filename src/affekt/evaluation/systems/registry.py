@@ -32,7 +32,7 @@ NETWORK = (
 )
 EMOTION_MODEL = (
     "audio", "segments", "balance", "augment", "encoder", "stage1", "stage2", "protocol",
-    "precision", "dimensions",
+    "precision", "training_normalisation", "dimensions",
 )  # fmt: skip
 BALANCED = ("auto", "paper-like", "baum1s", "cheavd2")
 VGGISH = {  # from a random start, as in recipes/vggish.toml
