@@ -67,7 +67,7 @@ def test_what_a_speaker_felt_stays_in_the_mean():
         for utterance in utterances:
             source = source.updated(utterance)
         assert source.statistics(prior, head).mean.item() == pytest.approx(2 - offset, abs=0.2)
-        source = source.with_classes(list(utterances), prior, head)
+        source = source.with_classes([(5, u.mean(0)) for u in utterances], prior, head)
         assert source.statistics(prior, head).mean.item() == pytest.approx(offset, abs=0.2)
         assert source.shares.sum().item() == pytest.approx(1)
 

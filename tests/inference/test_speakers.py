@@ -1,5 +1,7 @@
 """Voices on one channel: planted embeddings, and real speakers in several emotions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -103,6 +105,10 @@ def test_statistics_of_a_speaker_are_drawn_to_those_of_the_recording():
     assert drawn.segments == 2 * RECORDING
     assert drawn.mean.item() == pytest.approx(2.5)
     assert drawn.variance.item() == pytest.approx((0 + 1.5**2 + 3 + 1.5**2) / 2)
+    felt = (
+        replace(s, shares=torch.tensor(p)) for s, p in ((speaker, [1.0, 0]), (recording, [0, 1.0]))
+    )
+    assert drawn_to_recording(*felt).shares.tolist() == [0.5, 0.5]
     alone = drawn_to_recording(speaker, speaker)
     assert (alone.segments, alone.mean, alone.variance) == (RECORDING, 4.0, 0.0)
     assert drawn_to_recording(nothing, nothing) is nothing

@@ -142,9 +142,11 @@ class Classifier:
         if statistics is None:
             statistics = NormalisationStatistics.unknown(self._identity, self._model.encoder.dim)
         self._standardisation(statistics)
-        speech = [recording.own for recording in encoded if not self._rejection_reason(recording)]
-        for embeddings in speech:
-            statistics = statistics.updated(embeddings)
+        speech = []  # without the segments: there may be hours of them
+        for recording in encoded:
+            if not self._rejection_reason(recording):
+                statistics = statistics.updated(recording.own)
+                speech.append((len(recording.own), recording.own.mean(0)))
         prior = cast(Statistics, self._model.prior)  # `_standardisation` refused None
         return statistics.with_classes(speech, prior, self._model.linear)
 

@@ -73,21 +73,21 @@ class NormalisationStatistics:
         return replace(self, segments=total, mean=mean, variance=(within + between) / total)
 
     def with_classes(
-        self, utterances: Sequence[Tensor], prior: Statistics, head: LinearHead
+        self, utterances: Sequence[tuple[int, Tensor]], prior: Statistics, head: LinearHead
     ) -> "NormalisationStatistics":
         """Update the shares of the classes, after `updated` with the same utterances.
 
         Args:
-            utterances: Embeddings ``(segments, dim)`` of each.
+            utterances: Number of segments and mean embedding ``(dim,)`` of each.
             prior: Statistics of the training corpora.
             head: Linear head of the model.
         """
-        new = sum(len(u) for u in utterances)
+        new = sum(segments for segments, _ in utterances)
         if not new:
             return self
         earlier = self.segments - new
-        means = torch.stack([u.mean(0) for u in utterances])
-        weights = torch.tensor([len(u) / new for u in utterances])
+        means = torch.stack([mean for _, mean in utterances])
+        weights = torch.tensor([segments / new for segments, _ in utterances])
         uniform = torch.full((len(head.means),), 1 / len(head.means))
         before = uniform if self.shares is None else self.shares
         shares = before

@@ -105,8 +105,11 @@ def drawn_to_recording(
     own = speaker.variance + (speaker.mean - mean).square()
     others = recording.variance + (recording.mean - mean).square()
     variance = (1 - share) * own + share * others
+    shares = speaker.shares
+    if shares is not None and recording.shares is not None:
+        shares = (1 - share) * shares + share * recording.shares
     segments = min(total, recording.segments)
-    return replace(speaker, segments=segments, mean=mean, variance=variance)
+    return replace(speaker, segments=segments, mean=mean, variance=variance, shares=shares)
 
 
 def _clustered(embeddings: Embeddings, weights: Embeddings, least: int = 1) -> Indices:

@@ -190,7 +190,7 @@ class _Data:
         for row in rows:
             statistics = statistics.updated(self.embeddings[row])
         prior, head = prior or self.prior, self.base.model.linear
-        clips = [self.embeddings[row] for row in rows]
+        clips = [(len(e), e.mean(0)) for e in (self.embeddings[row] for row in rows)]
         return statistics.with_classes(clips, prior, head).statistics(prior, head)
 
     @torch.inference_mode()
