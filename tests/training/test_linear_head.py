@@ -62,7 +62,7 @@ def test_a_model_with_it_is_trained_saved_and_adapted(manifest, tiny_config, tmp
     head.mix.zero_()
     without = Recognizer(checkpoint).recognise(recordings)
     assert without[0].probabilities != alone[0].probabilities
-    two = [clip for clip in clips if clip.label != "sadness"]
+    two = [clip for clip in clips if clip.label != "sadness"][:24]
     cache = EmbeddingCache(loaded.model.encoder, tmp_path / "embeddings")
     adapted = adapt(loaded, two, cache, "two").checkpoint
     assert adapted.model.linear.mix.shape == (2, 3)

@@ -43,7 +43,8 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
     head = nn.Sequential(nn.Dropout(0.5), nn.Linear(EMBEDDING_DIM, training.targets.outputs))
     top = nn.ModuleList([model.projection, head])
     cache = trainer.context.cache_of(model.encoder)
-    embeddings = _set_statistics(model, split, cache)
+    by_speaker = config.training_normalisation == "speaker"
+    embeddings = _set_statistics(model, split, cache, by_speaker=by_speaker)
     if settings.freeze:
         batches = _frozen_batches(model, training, embeddings)
     else:
@@ -70,10 +71,17 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
     return trainer.fit(stage)
 
 
-def _set_statistics(model: EmotionModel, split: Split, cache: EmbeddingCache) -> list[Tensor]:
-    """Compute the statistics of each training corpus for the model's projection.
+def _set_statistics(
+    model: EmotionModel, split: Split, cache: EmbeddingCache, *, by_speaker: bool
+) -> list[Tensor]:
+    """Compute the statistics of each training corpus and speaker for the model's projection.
 
-    Those of each speaker, of the validation part too, are for normalisation by speaker.
+    Args:
+        model: The model.
+        split: Training and validation clips.
+        cache: Embedding cache of the model's encoder.
+        by_speaker: Whether validation clips are normalised by speaker, which needs statistics of
+            their speakers too.
 
     Returns:
         Embeddings ``(segments, dim)`` of each training clip by the current encoder; none if the
@@ -84,7 +92,7 @@ def _set_statistics(model: EmotionModel, split: Split, cache: EmbeddingCache) ->
     embeddings = cache.encode(split.training.waves, split.training.stage1_spans)
     corpora = _grouped(embeddings, split.training.corpora)
     speakers = _grouped(embeddings, split.training.speakers)
-    if split.validation:
+    if split.validation and by_speaker:
         validated = cache.encode(split.validation.waves, split.validation.stage1_spans)
         own = _grouped(validated, split.validation.speakers)
         speakers |= {name: own[name] for name in own.keys() - corpora.keys()}
