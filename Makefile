@@ -61,7 +61,7 @@ ablation: $(VENV)/dev.stamp
 	    $(ABLATE) --system $$system --balance.plan $$plan --balance.scope both --out $$out || exit; \
 	done; done
 
-REST = casia nemo turev urdu
+REST = casia nemo turev urdu emovo
 POOL = emodb:$(CORPORA)/emodb $(foreach c,$(REST),--pool $(c):$(CORPORA)/$(c))
 LEAVE_OUT = emodb:$(CORPORA)/emodb $(foreach c,$(REST),--leave-out $(c):$(CORPORA)/$(c))
 
@@ -70,17 +70,14 @@ bundled-models: $(VENV)/dev.stamp across
 	$(BIN)/affekt train emodb:$(CORPORA)/emodb --recipe recipes/open.toml \
 	    --evaluation runs/open/metrics.json --out models/open
 	$(BIN)/affekt train $(POOL) --pool tess:$(CORPORA)/tess --recipe recipes/default.toml \
-	    --calibrate-on runs/across/plain --out models/default
+	    --calibrate-on runs/across/none --calibrate-on runs/across/speaker --out models/default
 
 # Each corpus left out of the pool in turn: what the default model may do on unseen ones.
-ACROSS = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $(LEAVE_OUT) --train-only tess:$(CORPORA)/tess \
-    --recipe recipes/default.toml
-
 across: $(VENV)/dev.stamp
-	test -f runs/across/plain/metrics.json || $(ACROSS) --out runs/across/plain
-	test -f runs/across/source/metrics.json || \
-	    $(ACROSS) --protocol.test-normalisation fold --out runs/across/source
-	$(BIN)/python benchmarks/calibration.py runs/across/plain runs/across/source \
+	test -f runs/across/fold/metrics.json || OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $(LEAVE_OUT) \
+	    --train-only tess:$(CORPORA)/tess --recipe recipes/default.toml --workers 2 \
+	    $(foreach n,none clip speaker fold,--normalisations $(n)) --out runs/across
+	$(BIN)/python benchmarks/calibration.py $(foreach n,none clip speaker fold,runs/across/$(n)) \
 	    > results/calibration.md
 
 unseen: $(VENV)/dev.stamp

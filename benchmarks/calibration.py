@@ -1,6 +1,6 @@
 """What calibrating on corpora left out does to the confidence on yet another corpus.
 
-    python benchmarks/calibration.py runs/across/plain runs/across/source > results/calibration.md
+    python benchmarks/calibration.py RUN... > results/calibration.md
 
 The expected calibration error (15 bins) of the confidence on each left-out corpus: as the model
 gives it, and divided by the temperature that the other left-out corpora need. The models behind
@@ -15,6 +15,7 @@ import pandas as pd
 
 from affekt.metrics import calibration_error
 from affekt.recipe import read_config
+from affekt.run_result import load_run_result
 from affekt.training.calibration import left_out_temperature
 
 
@@ -26,7 +27,7 @@ def main(runs):
         table = pd.read_parquet(run / "predictions.parquet")
         columns = [c for c in table if c.startswith("prob_")]
         labels = [c.removeprefix("prob_") for c in columns]
-        print(f"\n## {'With domain' if left_out.known_source else 'Without'} normalisation\n")
+        print(f"\n## Statistics of: {load_run_result(run).settings.protocol.test_normalisation}\n")
         print("| corpus | temperature of the others | before | after |\n|---|---|---|---|")
         rows = []
         for fold, name in enumerate(left_out.corpora):

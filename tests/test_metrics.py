@@ -12,6 +12,7 @@ from affekt.metrics import (
     intervals,
     mean_interval,
     moments,
+    risk_coverage,
     rmse_of,
     scores,
     standard_deviation,
@@ -26,6 +27,13 @@ def test_scores_by_hand():
     assert values["UAR"] == pytest.approx((3 / 4 + 1 / 2 + 0) / 3)
     assert values["MAP"] == pytest.approx((3 / 6 + 1 / 2 + 0) / 3)
     assert values["macro_f1"] == pytest.approx((2 * 3 / 10 + 2 * 1 / 4 + 0) / 3)
+
+
+def test_risk_at_each_coverage_by_hand():
+    p = np.array([[0.6, 0.4], [0.1, 0.9], [0.7, 0.3], [0.45, 0.55]])  # right, right, wrong, wrong
+    coverage, risk = risk_coverage(p, np.array([0, 1, 1, 0]))
+    assert coverage.tolist() == [0.25, 0.5, 0.75, 1]
+    assert risk.tolist() == pytest.approx([0, 1 / 2, 1 / 3, 1 / 2])
 
 
 def test_calibration_error_by_hand():

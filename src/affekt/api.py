@@ -15,6 +15,7 @@ from .progress import Report, silent
 from .recipe import Settings, given_settings, settings_with
 
 if TYPE_CHECKING:
+    from .config import TestNormalisation
     from .corpora.corpus import Corpus
     from .corpora.own_layout import Layout
     from .corpora.registry import Source
@@ -168,6 +169,7 @@ def evaluate(
     config: Settings = None,
     encoder: "str | type[SegmentEncoder] | SegmentEncoder | None" = None,
     pooling: "str | type[Pooling] | None" = None,
+    normalisations: "Sequence[TestNormalisation]" = (),
     workers: int = 1,
     cache: str | Path | None = None,
     report: Report = silent,
@@ -197,13 +199,17 @@ def evaluate(
         config: Settings over those of the recipe.
         encoder: As of `train`.
         pooling: As of `train`.
+        normalisations: Test the trained models with each of these in place of
+            ``protocol.test_normalisation``; the results of each are in a folder of its name in
+            `out`.
         workers: Number of processes, each with folds of its own.
         cache: Folder of embeddings; the one of the command unless given.
         report: Called with each step.
 
     Returns:
         Scores with 95 % intervals, per class, speaker and fold, as ``metrics.json`` holds them;
-        with ``dimensions`` in the settings those of each dimension.
+        with ``dimensions`` in the settings those of each dimension. Of several normalisations
+        those of the first.
 
     Raises:
         AffektError: A setting, a corpus or a part of your own is wrong, or `out` holds something
@@ -221,10 +227,20 @@ def evaluate(
     chosen = settings_with(recipe, config, encoder, pooling)
     given = Config.model_validate(given_settings(config, encoder, pooling))
     if model is not None or predictions is not None:
-        if any((model and predictions, test, leave_out, train_only, folds, system != "default")):
+        if any(
+            (
+                model and predictions,
+                test,
+                leave_out,
+                train_only,
+                folds,
+                system != "default",
+                normalisations,
+            )
+        ):
             raise AffektError(
                 "with a model or predictions nothing is trained: give one of them, and no system, "
-                "test, leave-out, train-only or folds"
+                "test, leave-out, train-only, folds or normalisations"
             )
         registry.require_effect(given, registry.RECORDED, "a model or predictions as they are")
         corpus = corpus_with_folds(source, chosen.labels, columns=chosen.target_columns)
@@ -233,6 +249,10 @@ def evaluate(
         return existing.evaluate_model(corpus, model, chosen, Path(out), report=report)
     registry.require_effect(given, registry.used_by(name, chosen), name)
     settings = registry.configured(name, chosen)
+    for normalisation in normalisations:
+        tested = Config().with_test_normalisation(normalisation)
+        registry.require_effect(tested, registry.used_by(name, chosen), name)
+        registry.configured(name, chosen.with_test_normalisation(normalisation))
     columns = settings.target_columns
     corpus = corpus_with_folds(source, settings.labels, test, leave_out, train_only, folds, columns)
     make: Callable[[], System] = registry.Maker(name, settings, _embeddings(cache))
@@ -250,6 +270,7 @@ def evaluate(
         workers=workers,
         report=report,
         instance=instance,
+        normalisations=normalisations,
     )
 
 

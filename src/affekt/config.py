@@ -162,6 +162,9 @@ class Stage2(Frozen):
     """Add the scores of a linear Gaussian classifier of the mean embedding to the logits."""
 
 
+TestNormalisation = Literal["none", "clip", "speaker", "fold"]
+
+
 class Protocol(Frozen):
     """Evaluation protocol: folds, validation, seeds."""
 
@@ -180,11 +183,10 @@ class Protocol(Frozen):
     paper_protocol: bool = False
     """(evaluate) Select the epoch on the test fold, without validation speakers, as the paper
     does. The score is optimistic and marked as such; use it only to compare with the paper's."""
-    test_normalisation: Literal["none", "fold", "speaker"] = "none"
-    """(evaluate) Standardise the embeddings of the test clips by their own unlabelled statistics:
-    those of the whole test fold, or of each test speaker. The score, marked as such, holds where
-    many clips of one domain or speaker are recognised together. If most clips of a speaker have
-    the same class, normalisation by speaker removes the emotion."""
+    test_normalisation: TestNormalisation = "none"
+    """(evaluate) Standardise the embeddings of the test clips by unlabelled statistics: of each
+    clip itself, of each test speaker, or of the whole test fold. A score with the latter two,
+    marked as such, holds where many clips of one speaker or domain are recognised together."""
 
 
 class Baselines(Frozen):
@@ -242,6 +244,11 @@ class Config(Frozen):
     license: str = ""
     """License of a model trained with these settings; by default those of its corpora, as their
     owners state them."""
+
+    def with_test_normalisation(self, normalisation: TestNormalisation) -> "Config":
+        """The same settings with another ``protocol.test_normalisation``."""
+        protocol = self.protocol.model_copy(update={"test_normalisation": normalisation})
+        return self.model_copy(update={"protocol": protocol})
 
     @property
     def target_columns(self) -> TargetColumns:

@@ -236,6 +236,24 @@ def calibration_error(p: NDArray[np.float64], targets: NDArray[np.int64], bins: 
     return float(sum(gaps))
 
 
+def risk_coverage(
+    p: NDArray[np.float64], targets: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of wrong answers if only the most confident ones are given (El-Yaniv & Wiener, 2010).
+
+    Args:
+        p: Probabilities ``(clips, classes)``.
+        targets: Class indices ``(clips,)``.
+
+    Returns:
+        Coverage, the share of the clips that are answered ``(clips,)``, and the risk at each.
+    """
+    order = np.argsort(-p.max(1), kind="stable")
+    wrong = (p.argmax(1) != targets)[order]
+    answered = np.arange(1, len(p) + 1)
+    return answered / len(p), np.cumsum(wrong) / answered
+
+
 def standard_deviation(values: NDArray[np.floating]) -> float | None:
     """Standard deviation over seeds; None for one seed, of which nothing is known."""
     return round(float(values.std(ddof=1)), 4) if len(values) > 1 else None

@@ -17,7 +17,9 @@ OLD_KEYS = {  # of `Prediction.to_dict`: old name: new name
     "reason": "rejection_reason",
     "source_segments": "normalisation_segments",
 }
+DERIVED = ("second_label", "arousal", "valence")  # keys of `Prediction.to_dict`
 UNCERTAIN = "uncertain"  # the label where no emotion is given
+MARGIN = 0.15  # difference of probabilities below which the second class is named too
 ANONYMOUS = "\N{BULLET}clip "  # before the id of a clip whose speaker is unknown
 
 
@@ -205,6 +207,7 @@ class Prediction(Placed):
             standardised this recording; 0 without such statistics.
         warnings: What to know before trusting the result.
         channel: Channel, from 1 on, where channels were recognised separately; 0 for their mean.
+        speaker: Name of the speaker, where voices were told apart or are known; else "".
         file_duration: Duration of the file in seconds; None in all but its last utterance, while
             its end is not known yet.
         vad: Detector that found the utterances: "silero" or "level"; "" where none was used.
@@ -228,6 +231,7 @@ class Prediction(Placed):
     warnings: list[Notice] = field(default_factory=list)
     start: float = 0.0
     channel: int = 0
+    speaker: str = ""
     file_duration: float | None = None
     vad: str = ""
     arithmetic: str = ""
@@ -238,6 +242,14 @@ class Prediction(Placed):
     def is_uncertain(self) -> bool:
         """Whether no emotion is given; `rejection_reason` says why."""
         return bool(self.rejection_reason)
+
+    @property
+    def second_label(self) -> str:
+        """The second most probable class where it is nearly as probable as the first; else ""."""
+        if self.is_uncertain or len(self.probabilities) < 2:
+            return ""
+        (_, most), (second, p) = sorted(self.probabilities.items(), key=lambda c: -c[1])[:2]
+        return second if most - p < MARGIN else ""
 
     def edges(self) -> list[float]:
         """Seconds ``(segments + 1,)`` that divide the recording among its overlapping segments.
@@ -305,6 +317,7 @@ class Prediction(Placed):
         for part in (values, *values["segments"]):
             if not part["dimensions"]:
                 del part["dimensions"]
+        values |= {"second_label": self.second_label}
         values |= {"arousal": self.arousal, "valence": self.valence}
         values["warnings"] = [str(warning) for warning in self.warnings]
         values["warning_codes"] = [warning.code for warning in self.warnings]
@@ -314,7 +327,7 @@ class Prediction(Placed):
     def from_dict(cls, values: dict[str, Any]) -> "Prediction":
         """The prediction that `to_dict` wrote, also with version 0.1's keys only."""
         renamed = {new: values[old] for old, new in OLD_KEYS.items() if old in values}
-        left_out = (*OLD_KEYS, "arousal", "valence")  # the latter are derived
+        left_out = (*OLD_KEYS, *DERIVED)
         current = {key: value for key, value in values.items() if key not in left_out}
         current["segments"] = [Segment(**segment) for segment in values["segments"]]
         texts = current["warnings"]

@@ -288,8 +288,21 @@ def test_sources(archive, tmp_path):
         found_in(tmp_path / "n.csv")
 
 
+def test_a_speaker_is_in_one_part_of_the_list_if_it_fits(tmp_path):
+    speakers = ["a"] * 10 + ["b"] * (PART - 5) + [""] * 3 + ["c"] * (PART + 4)
+    rows = [f"{i}.wav,{speaker}" for i, speaker in enumerate(speakers)]
+    rows = [*rows[::2], *rows[1::2]]  # mixed: a table need not be sorted
+    (tmp_path / "m.csv").write_text("\n".join(["path,speaker", *rows]))
+    write_inputs(str(tmp_path / "m.csv"), tmp_path / "l.parquet", LeftOut())
+    number = inputs.number_of_parts(tmp_path / "l.parquet")
+    parts = [[one.speaker for one in read_part(tmp_path / "l.parquet", i)] for i in range(number)]
+    assert parts == [["", "", "", *["a"] * 10], ["b"] * (PART - 5), ["c"] * PART, ["c"] * 4]
+    write_inputs(str(tmp_path / "m.csv"), tmp_path / "n.parquet", LeftOut(), speakers=False)
+    assert {one.speaker for one in read_part(tmp_path / "n.parquet", 0)} == {""}
+
+
 def test_a_list_of_any_length_is_read_in_parts(tmp_path, monkeypatch):
-    many = ((f"{i}.wav", f"/x/{i}.wav", -1, 0) for i in range(3 * PART + 1))
+    many = ((f"{i}.wav", f"/x/{i}.wav", -1, 0, "") for i in range(3 * PART + 1))
     monkeypatch.setattr(inputs, "find_recordings", lambda source, left_out: many)
     assert write_inputs("x", tmp_path / "l.parquet", LeftOut()) == 3 * PART + 1
     assert inputs.number_of_parts(tmp_path / "l.parquet") == 4

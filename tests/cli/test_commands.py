@@ -38,8 +38,8 @@ def test_predict_prints_json_lines_and_a_picture(tmp_path):
     assert list(result) == [
         "file", "duration", "label", "confidence", "probabilities", "segments", "model",
         "license", "rejection_reason", "normalisation_segments", "warnings", "start", "channel",
-        "file_duration", "vad", "arithmetic", "arousal", "valence", "warning_codes", "terms",
-        "reason", "source_segments",
+        "speaker", "file_duration", "vad", "arithmetic", "second_label", "arousal", "valence",
+        "warning_codes", "terms", "reason", "source_segments",
     ]  # fmt: skip
     assert list(result["segments"][0]) == ["start", "end", "label", "probabilities", "attention"]
     assert sum(s["attention"] for s in result["segments"]) == pytest.approx(1)
@@ -52,13 +52,13 @@ def test_a_long_recording_is_printed_utterance_by_utterance(tmp_path):
     pause = np.zeros(16_000, np.float32)
     waves = [part for file in DEMO * 3 for part in (pause, read(file).wave)]
     soundfile.write(tmp_path / "long.wav", np.concatenate(waves), 16_000)
-    done = affekt("predict", tmp_path / "long.wav", "--json", "--normalisation", "auto")
+    done = affekt("predict", tmp_path / "long.wav", "--json")
     assert done.returncode == 0, done.stderr
     utterances = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(utterances) >= 9
     starts = [u["start"] for u in utterances]
     assert starts == sorted(starts)
-    drawn = affekt("predict", tmp_path / "long.wav", "--json", "--normalisation", "auto",
+    drawn = affekt("predict", tmp_path / "long.wav", "--json",
                    "--plot", tmp_path / "p.png")  # fmt: skip
     assert drawn.stdout == done.stdout
     assert (tmp_path / "p.png").exists()

@@ -58,7 +58,7 @@ def test_names_that_are_not_utf8_are_predicted_and_written(predicted, tmp_path, 
 
 
 def test_a_pipe_is_read_once_also_with_statistics_and_split_channels(predicted, tmp_path):
-    found, _ = predicted(READ["fifo"](tmp_path), "--normalisation", "auto")
+    found, _ = predicted(READ["fifo"](tmp_path), "--normalisation", "shared")
     assert list(found) == [str(tmp_path / "fifo.wav")]
     (tmp_path / "fifo.wav").unlink()
     assert predicted(READ["fifo"](tmp_path), "--channels", "split")[0]

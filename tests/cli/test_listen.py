@@ -32,7 +32,7 @@ def test_raw_samples_become_segments_and_utterances():
     assert len(segments) == (len(WAVE) / 16_000 - 0.96) // 0.24 + 1
     utterance = next(o["utterance"] for o in objects if "utterance" in o)
     assert utterance["start"] < 0.5
-    lines = listen(data + b"x", "-", "--hop", "0.48", "--normalisation", "auto").stdout.decode()
+    lines = listen(data + b"x", "-", "--hop", "0.48", "--normalisation", "none").stdout.decode()
     assert utterance["label"] in lines
     assert f"0:00:0{utterance['start']:.1f} - 0:00:0" in lines
 

@@ -39,6 +39,8 @@ def test_the_protocol_of_an_ordinary_score():
     [
         ({"test_normalisation": "fold"}, "Test speakers are not in any training or validation "
          "data, but their unlabelled clips are standardised by their own statistics"),
+        ({"test_normalisation": "clip"}, "Test speakers are not in any training or validation "
+         "data; each clip is standardised by its own unlabelled statistics alone"),
         ({"paper_protocol": True}, "paper_protocol, NOT a score on unseen speakers"),
     ],
 )  # fmt: skip

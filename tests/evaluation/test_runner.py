@@ -102,6 +102,34 @@ def test_no_test_speaker_is_trained_on_or_chooses(outcome, corpus):
         assert set(table.loc[table["fold"] == fold, "speaker"]) == test
 
 
+def test_several_normalisations_share_a_training_and_are_those_of_each_alone(
+    outcome, corpus, tiny_config, tmp_path
+):
+    expected, _, once = outcome
+    seen, names = [], ("none", "clip", "speaker", "fold")
+
+    def make():
+        system = Watched(tiny_config, None)
+        system.seen = seen
+        return system
+
+    first = evaluate(corpus, make, tiny_config, tmp_path / "all", normalisations=names)
+    assert len(seen) == len(once)
+    tables = {n: pd.read_parquet(tmp_path / "all" / n / "predictions.parquet") for n in names}
+    assert tables["none"].equals(pd.read_parquet(expected / "predictions.parquet"))
+    assert first == load_run(tmp_path / "all" / "none").metrics
+    config = tiny_config.with_test_normalisation("speaker")
+    evaluate(corpus, Maker("default", config, None), config, tmp_path / "alone")
+    assert tables["speaker"].equals(pd.read_parquet(tmp_path / "alone" / "predictions.parquet"))
+    columns = [f"prob_{label}" for label in corpus.labels]
+    values = [table[columns].to_numpy() for table in tables.values()]
+    for i, one in enumerate(values):
+        assert not any(np.allclose(one, other, atol=1e-6) for other in values[i + 1 :])
+    titles = [load_run(tmp_path / "all" / name).title for name in names]
+    marks = ["", "normalised by clip", "speaker normalisation", "domain normalisation"]
+    assert [title.partition("(")[2].rstrip(")") for title in titles] == marks
+
+
 def test_test_labels_change_neither_the_chosen_epoch_nor_a_weight(
     outcome, corpus, tiny_config, tmp_path
 ):

@@ -20,7 +20,7 @@ def predictions():
 
 def test_one_row_for_each_recording(predictions):
     frame = affekt.to_frame(predictions, per="recording")
-    columns = ["label", "confidence", "channel", "rejection_reason", "model"]
+    columns = ["label", "confidence", "channel", "speaker", "rejection_reason", "model"]
     assert list(frame.columns) == [*columns, "prob_anger", "prob_neutral", "arousal", "valence"]
     assert frame["arousal"].iloc[0] == pytest.approx(0.7 * 0.59, abs=1e-4)
     assert np.isnan(frame["arousal"].iloc[1])

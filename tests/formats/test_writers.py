@@ -48,7 +48,7 @@ def test_csv_and_its_formulas(predictions):
     assert rows[0]["arousal"] == ""  # of a class without a position
     row = next(csv.DictReader(io.StringIO(FILE_FOR_ALL[".csv"]([spoken(0.0, "fear", KNOWN)]))))
     assert (row["arousal"], row["valence"]) == ("0.4790", "-0.4990")
-    assert FILE_FOR_ALL[".csv"]([]).startswith("file,channel,start,end")
+    assert FILE_FOR_ALL[".csv"]([]).startswith("file,channel,speaker,start,end")
 
 
 def test_json_lines(predictions):

@@ -157,7 +157,7 @@ def test_the_command_learns_a_source_and_predict_uses_it(tmp_path):
     assert f"{len(spoken)} recordings" in done.stdout
     files = sorted(folder.iterdir())
     results = {}
-    for how in ("auto", str(stats)):
+    for how in ("shared", str(stats)):
         done = affekt("predict", *files, "--json", "--normalisation", how)
         assert done.returncode == 0, done.stderr
         results[how] = [json.loads(line) for line in done.stdout.splitlines()]

@@ -88,10 +88,11 @@ def test_utterances_are_those_of_a_file(recognizer, wave, tmp_path):
     import soundfile
 
     soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
-    for learn in (False, True):
-        expected = list(recognizer.utterances(tmp_path / "a.wav", learn=learn))
+    for normalisation in ("none", "speaker"):
+        how = {"normalisation": normalisation, "lookahead": 0}
+        expected = list(recognizer.utterances(tmp_path / "a.wav", **how))
         ended = []
-        stream = Stream(recognizer, ended=ended.append, learn=learn)
+        stream = Stream(recognizer, ended=ended.append, normalisation=normalisation)
         pushed(stream, wave, 1600)
         assert [p.start for p in ended] == [p.start for p in expected]
         assert [p.normalisation_segments for p in ended] == [
@@ -159,7 +160,7 @@ def test_with_a_long_hop_no_moment_is_predicted_before_it_was_spoken(recognizer,
 
 
 def test_statistics_are_updated_without_a_callback_for_utterances(recognizer, wave):
-    stream = Stream(recognizer, hop=5, learn=True)
+    stream = Stream(recognizer, hop=5)
     pushed(stream, wave, 1600)
     assert stream._statistics.segments > 5
 

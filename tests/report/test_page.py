@@ -74,7 +74,7 @@ def test_the_page_needs_nothing_else_and_runs_nothing(pair, language):
     tags = Tags()
     tags.feed(page.html)
     assert "script" not in tags.seen
-    assert tags.seen.count("img") == 6  # confusion, curves and balance of two runs
+    assert tags.seen.count("img") == 8  # confusion, risk, curves and balance of two runs
     assert all(source.startswith("data:image/png;base64,") for source in tags.sources)
     assert "&lt;script&gt;" in page.html
     assert "<script" not in page.markdown

@@ -144,7 +144,8 @@ def test_a_database_of_version_0_1_is_read(tmp_path):
     assert prediction.license == "research only"
     assert prediction.rejection_reason == "silent"
     assert jobs.claim().file == "b.wav"
-    assert JobStore(tmp_path, 9, 3600).add("c.wav", "default", upload, 2).track == 2
+    job = JobStore(tmp_path, 9, 3600).add("c.wav", "default", upload, 2, "auto")
+    assert (job.track, job.speakers) == (2, "auto")
 
 
 def test_a_damaged_database_is_named(tmp_path):

@@ -15,6 +15,7 @@ import torch
 
 from ..errors import AffektError
 from ..inference.recognizer import load
+from ..inference.utterances import Options
 from .inputs import read_part
 from .job import LIST, Job
 from .part import Counts, recognise_part
@@ -37,8 +38,9 @@ class PartRecognizer:
     def recognise(self, part: int) -> Counts:
         """Recognise the recordings of a part and write its files."""
         inputs = read_part(self._out / LIST, part)
-        hash_, track = self._job.model_hash, self._job.track
-        return recognise_part(self._recognizer, inputs, self._out, part, hash_, track)
+        job = self._job
+        options = Options(speakers=1 if job.speakers == "column" else job.speakers, track=job.track)
+        return recognise_part(self._recognizer, inputs, self._out, part, job.model_hash, options)
 
     def __call__(self, row: dict[str, int]) -> dict[str, float]:
         """`recognise`, as Ray Data calls it: with a row and for a row."""

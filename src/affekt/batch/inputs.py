@@ -11,7 +11,8 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from pathlib import Path
 
 import fsspec
@@ -22,13 +23,13 @@ from ..atomic import write
 from ..audio.kind import MAGIC
 from ..audio.listing import LeftOut, below_pattern, is_hidden, is_taken, read_head
 from ..audio.source import shown
-from ..corpora.manifest import COLUMNS
+from ..corpora.manifest import COLUMNS, MISSING
 from ..errors import AffektError
 
 PART = 64  # recordings in a part
 SCHEMA = pa.schema([
     ("index", pa.int64()), ("file", pa.string()), ("location", pa.binary()),
-    ("offset", pa.int64()), ("size", pa.int64()),
+    ("offset", pa.int64()), ("size", pa.int64()), ("speaker", pa.string()),
 ])  # fmt: skip
 
 FileState = tuple[int, int]  # size in bytes, time of the last change in ns
@@ -44,6 +45,7 @@ class Input:
         location: Path or URL of the file, or of the tar shard that contains it.
         offset: Byte at which it begins in its shard; -1 if it is a file of its own.
         size: Number of bytes in the shard.
+        speaker: Name of the speaker, from a table; "" if not known.
     """
 
     index: int
@@ -51,6 +53,7 @@ class Input:
     location: str
     offset: int
     size: int
+    speaker: str = ""
 
     def state(self) -> FileState | None:
         """Of its local file or shard; None if it is remote or no regular file."""
@@ -76,7 +79,7 @@ class Input:
             return bytes(file.read())
 
 
-Found = tuple[str, str, int, int]  # file, location, offset, size, as in `Input`
+Found = tuple[str, str, int, int, str]  # file, location, offset, size, speaker, as in `Input`
 
 
 def find_recordings(source: str, left_out: LeftOut) -> Iterator[Found]:
@@ -115,7 +118,7 @@ def _files(source: str, left_out: LeftOut) -> Iterator[Found]:
         if name.lower().endswith(".tar") and not is_hidden(relative):
             yield from _shard(location, left_out)
         elif is_taken(relative, head, left_out):
-            yield shown(location), location, -1, 0
+            yield shown(location), location, -1, 0, ""
 
 
 def _remote_head(system: fsspec.AbstractFileSystem, name: str) -> bytes:
@@ -132,7 +135,7 @@ def _shard(location: str, left_out: LeftOut) -> Iterator[Found]:
         for member in tar:
             if member.isfile() and is_taken(member.name, partial(_member, tar, member), left_out):
                 name = shown(f"{location}::{member.name}")
-                yield name, location, member.offset_data, member.size
+                yield name, location, member.offset_data, member.size, ""
 
 
 def _member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -143,39 +146,69 @@ def _member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 def _manifest(path: Path) -> Iterator[Found]:
     """Recordings of a table; relative paths are relative to the table."""
-    for name in _paths(path):
+    for name, speaker in _rows(path):
         location = name if "://" in name else str(path.parent / name)
-        yield shown(name), location, -1, 0
+        yield shown(name), location, -1, 0, speaker
 
 
-def _paths(path: Path) -> Iterator[str]:
+def _rows(path: Path) -> Iterator[tuple[str, str]]:
+    """Path and speaker of each row; a table with speakers is read whole and sorted by them."""
     if path.suffix == ".parquet":
         table = pq.ParquetFile(path)
-        column = _path_column(path, table.schema_arrow.names)
-        for batch in table.iter_batches(columns=[column]):
-            yield from map(str, batch.column(0).to_pylist())
+        columns = _columns(path, table.schema_arrow.names)
+        batches = table.iter_batches(columns=columns)
+        rows = (row for batch in batches for row in zip(*map(batch.column, columns), strict=True))
+        yield from _by_speaker([str(cell) for cell in row] for row in rows)
         return
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
-        column = _path_column(path, rows.fieldnames or [])
-        for row in rows:
-            yield row[column]
+        lines = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        columns = _columns(path, lines.fieldnames or [])
+        yield from _by_speaker([line[column] or "" for column in columns] for line in lines)
 
 
-def _path_column(path: Path, columns: Iterable[str]) -> str:
-    for name in COLUMNS["path"]:
-        if name in columns:
-            return name
-    raise AffektError(f"{path}: no column {' or '.join(COLUMNS['path'])}")
+def _by_speaker(rows: Iterator[list[str]]) -> Iterator[tuple[str, str]]:
+    """Rows of a path and perhaps a speaker; those of a speaker follow each other."""
+    first = next(rows, None)
+    if first is None:
+        return
+    rest = chain([first], rows)
+    if len(first) == 1:
+        yield from ((path, "") for [path] in rest)
+    else:
+        named = ((path, "" if speaker in MISSING else speaker) for path, speaker in rest)
+        yield from sorted(named, key=itemgetter(1))
 
 
-def write_inputs(source: str, target: Path, left_out: LeftOut) -> int:
+def _columns(path: Path, columns: Iterable[str]) -> list[str]:
+    """The column of the path, and that of the speaker if there is one."""
+    columns = list(columns)
+    found = [next((n for n in COLUMNS[key] if n in columns), "") for key in ("path", "speaker")]
+    if not found[0]:
+        raise AffektError(f"{path}: no column {' or '.join(COLUMNS['path'])}")
+    return [name for name in found if name]
+
+
+def _parts(found: Iterator[Found]) -> Iterator[list[Found]]:
+    """Parts of up to `PART` recordings; those of a speaker are in one part if they fit in it."""
+    part: list[Found] = []
+    for speaker, own in groupby(found, itemgetter(-1)):
+        while rows := list(islice(own, PART if speaker else 1)):
+            if len(part) + len(rows) > PART:
+                yield part
+                part = []
+            part += rows
+    if part:
+        yield part
+
+
+def write_inputs(source: str, target: Path, left_out: LeftOut, *, speakers: bool = True) -> int:
     """Write the list of the recordings of a source.
 
     Args:
         source: Folder, glob, table, tar or URL.
         target: The list.
         left_out: Where files that are not recordings are counted.
+        speakers: Whether to take the speakers of a table that has them.
 
     Returns:
         Number of recordings.
@@ -184,15 +217,18 @@ def write_inputs(source: str, target: Path, left_out: LeftOut) -> int:
         AffektError: There are none, or the list cannot be written.
     """
     found, number = find_recordings(source, left_out), 0
+    if not speakers:
+        found = ((*each[:-1], "") for each in found)
 
     def fill(part: Path) -> None:
         nonlocal number
         with pq.ParquetWriter(part, SCHEMA) as writer:
-            while rows := list(islice(found, PART)):
-                files, locations, offsets, sizes = map(list, zip(*rows, strict=True))
+            for rows in _parts(found):
+                files, locations, offsets, sizes, speakers = map(list, zip(*rows, strict=True))
                 indices = list(range(number, number + len(rows)))
                 # A path need not be Unicode; bytes are.
-                columns = [indices, files, [os.fsencode(x) for x in locations], offsets, sizes]
+                encoded = [os.fsencode(location) for location in locations]
+                columns = [indices, files, encoded, offsets, sizes, speakers]
                 writer.write_table(pa.table(columns, schema=SCHEMA))
                 number += len(rows)
         if not number:

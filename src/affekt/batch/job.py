@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,12 +13,14 @@ from ..atomic import new_folder, write
 from ..audio.listing import LeftOut
 from ..audio.source import shown
 from ..errors import AffektError
+from ..inference.speakers import SpeakerCount
 from ..nn.encoders.hashing import file_hash
 from ..plural import counted
 from ..run_manifest import check_same_run
 from .inputs import Input, number_of_parts, read_part, write_inputs
 from .part import changed_recordings, part_files
 
+BatchSpeakers = Literal["column"] | SpeakerCount
 LIST, JOB, SUCCESS = "inputs.parquet", "job.json", "_SUCCESS"
 
 
@@ -35,6 +38,8 @@ class Job:
         affekt: Version that started the job.
         left_out: Note about files of the source that are not recordings, or "".
         track: Audio track of the recordings, as of `Decoder`.
+        speakers: "column" for those of the table, if it has them; or the number of voices of each
+            channel, which are told apart, or "auto".
     """
 
     source: str
@@ -46,6 +51,7 @@ class Job:
     affekt: str = __version__
     left_out: str = ""
     track: int | None = None
+    speakers: BatchSpeakers = "column"
 
 
 def hash_model(folder: Path) -> str:
@@ -54,7 +60,13 @@ def hash_model(folder: Path) -> str:
 
 
 def start_job(
-    out: Path, source: str, model: str, model_hash: str, hop: float, track: int | None = None
+    out: Path,
+    source: str,
+    model: str,
+    model_hash: str,
+    hop: float,
+    track: int | None = None,
+    speakers: BatchSpeakers = "column",
 ) -> Job:
     """Start a job in an empty folder and write the list of its recordings.
 
@@ -65,6 +77,7 @@ def start_job(
         model_hash: See `Job`.
         hop: See `Job`.
         track: See `Job`.
+        speakers: See `Job`.
 
     Raises:
         AffektError: The folder is not empty, or there are no recordings.
@@ -72,11 +85,10 @@ def start_job(
     _clear(out)
     new_folder(out)
     left_out = LeftOut()
-    files = write_inputs(source, out / LIST, left_out)
-    parts = number_of_parts(out / LIST)
-    job = Job(
-        shown(source), model, model_hash, hop, files, parts, left_out=left_out.note(), track=track
-    )
+    files = write_inputs(source, out / LIST, left_out, speakers=speakers == "column")
+    parts, note = number_of_parts(out / LIST), left_out.note()
+    further: dict[str, Any] = {"left_out": note, "track": track, "speakers": speakers}
+    job = Job(shown(source), model, model_hash, hop, files, parts, **further)
     write(out / JOB, json.dumps(asdict(job), indent=2, ensure_ascii=False) + "\n")
     return job
 
@@ -109,7 +121,12 @@ def load_job(out: Path) -> Job:
 
 
 def resume_job(
-    out: Path, source: str, model_hash: str, hop: float, track: int | None = None
+    out: Path,
+    source: str,
+    model_hash: str,
+    hop: float,
+    track: int | None = None,
+    speakers: BatchSpeakers = "column",
 ) -> Job:
     """Read a job that is to be resumed.
 
@@ -119,6 +136,7 @@ def resume_job(
         model_hash: See `Job`.
         hop: See `Job`.
         track: See `Job`.
+        speakers: See `Job`.
 
     Raises:
         AffektError: The folder contains no job, or one with another source, model or hop.
@@ -126,6 +144,7 @@ def resume_job(
     job = load_job(out)
     stored = {"source": job.source, "model": job.model_hash, "hop": job.hop, "track": job.track}
     current = {"source": shown(source), "model": model_hash, "hop": hop, "track": track}
+    stored["speakers"], current["speakers"] = job.speakers, speakers
     check_same_run(out, stored, current, "job")
     return job
 

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
-from operator import itemgetter
+from dataclasses import dataclass, replace
+from itertools import groupby, zip_longest
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from ..atomic import write
 from ..audio.source import shown
 from ..errors import AffektError, AudioError
-from ..inference.pipeline import combine, recognise_files
+from ..inference.pipeline import combine, recognise_files, shared_statistics
 from ..inference.recognizer import Recognizer
 from ..inference.utterances import Options
 from ..types import Prediction
@@ -102,7 +102,7 @@ def recognise_part(
     out: Path,
     part: int,
     model_hash: str,
-    track: int | None = None,
+    options: Options = Options(),
 ) -> Counts:
     """Recognise the recordings of a part, or those of a complete one that changed; write its files.
 
@@ -115,28 +115,28 @@ def recognise_part(
         out: Folder of the job.
         part: Number of the part.
         model_hash: Hash of the model, written into each row.
-        track: The audio track of the recordings, as of `Decoder`.
+        options: How they are recognised; recordings of a known speaker are standardised by the
+            statistics of that speaker's recordings in the part.
 
     Raises:
         AffektError: A file cannot be written.
     """
     files, segments = part_files(out, part)
     states: list[Any] = [one.state() for one in inputs]  # before they are read: they may change
-    rows, points = list[dict[str, Any]](), list[dict[str, Any]]()
+    rows, points, wanted = list[dict[str, Any]](), list[dict[str, Any]](), inputs
     if files.exists():
-        current, changed = inputs, changed_recordings(inputs, out, part)
-        inputs, again = changed, {one.index for one in changed}
+        wanted = changed_recordings(inputs, out, part)
+        again = {one.index for one in wanted}
         rows, points = (
             [row for row in pq.read_table(path).to_pylist() if row["index"] not in again]
             for path in (files, segments)
         )
         states = [
             now if one.index in again else before
-            for one, now, before in zip(current, states, _states(files) or states, strict=True)
+            for one, now, before in zip(inputs, states, _states(files) or states, strict=True)
         ]
-    results = _results(recognizer, inputs, track)
     model = {"model": recognizer.name, "hash": model_hash}
-    for one, result in zip(inputs, results, strict=True):
+    for one, result in _results(recognizer, inputs, wanted, options):
         rows.append(_row(one, result, recognizer.labels) | model)
         points += _points(one, result)
     rows.sort(key=itemgetter("index"))
@@ -148,22 +148,40 @@ def recognise_part(
 
 
 def _results(
-    recognizer: Recognizer, inputs: Sequence[Input], track: int | None
-) -> list[RecordingResult]:
-    """Results in the order of the inputs; an error discards the utterances before it."""
-    results = [RecordingResult() for _ in inputs]
-    sources = [(one.file, one.open) for one in inputs]
-    for index, result in recognise_files(recognizer, sources, Options(track=track)):
-        if isinstance(result, AudioError):
-            results[index] = RecordingResult(error=shown(str(result)))
-        else:
-            results[index] = RecordingResult([*results[index].predictions, result])
-    return results
+    recognizer: Recognizer, inputs: Sequence[Input], wanted: Sequence[Input], options: Options
+) -> Iterator[tuple[Input, RecordingResult]]:
+    """Recordings with their results; an error discards the utterances before it.
+
+    Args:
+        recognizer: The model.
+        inputs: Recordings of the part.
+        wanted: Those that are to be recognised, in the same order.
+        options: How they are recognised.
+    """
+    for speaker, group in groupby(wanted, attrgetter("speaker")):
+        own = list(group)
+        chosen = options
+        if speaker and options.normalisation == "speaker" and recognizer.normalises_speakers:
+            of_speaker = [(one.file, one.open) for one in inputs if one.speaker == speaker]
+            statistics = shared_statistics(recognizer, of_speaker, track=options.track)
+            chosen = options._replace(normalisation=statistics)
+        predictions: list[list[Prediction]] = [[] for _ in own]
+        errors = [""] * len(own)
+        sources = [(one.file, one.open) for one in own]
+        for index, result in recognise_files(recognizer, sources, chosen):
+            if isinstance(result, AudioError):
+                errors[index] = shown(str(result))
+            else:
+                name = result.speaker or speaker
+                predictions[index].append(replace(result, speaker=name))
+        for one, error, each in zip(own, errors, predictions, strict=True):
+            yield one, RecordingResult(error=error) if error else RecordingResult(each)
 
 
 def _row(one: Input, result: RecordingResult, labels: Sequence[str]) -> dict[str, Any]:
     """The row of a recording; `combine` makes one prediction of its utterances."""
     row: dict[str, Any] = {"index": one.index, "file": one.file, "error": "", "duration": 0.0}
+    row["speaker"] = one.speaker
     row |= {"label": "", "confidence": None, "utterances": 0, "reason": "", "warnings": ""}
     row |= {f"prob_{label}": None for label in labels}
     if result.error:
@@ -172,6 +190,7 @@ def _row(one: Input, result: RecordingResult, labels: Sequence[str]) -> dict[str
     row |= {f"prob_{label}": p for label, p in combined.probabilities.items()}
     return row | {
         "duration": combined.duration,
+        "speaker": combined.speaker,
         "utterances": sum(bool(p.segments) for p in result.predictions),
         "warnings": "; ".join(combined.warnings),
         "label": combined.label,
@@ -187,15 +206,16 @@ def _points(one: Input, result: RecordingResult) -> Iterator[dict[str, Any]]:
         for s in prediction.segments:
             yield {
                 "index": one.index, "file": one.file, "start": s.start, "end": s.end,
-                "label": s.label, "attention": s.attention,
+                "label": s.label, "attention": s.attention, "speaker": prediction.speaker,
             } | {f"prob_{label}": p for label, p in s.probabilities.items()}  # fmt: skip
 
 
 def _rows_schema(labels: Sequence[str]) -> pa.Schema:
     probabilities = [(f"prob_{label}", pa.float32()) for label in labels]
     return pa.schema([
-        ("index", pa.int64()), ("file", pa.string()), ("label", pa.string()),
-        ("confidence", pa.float32()), *probabilities, ("arousal", pa.float32()),
+        ("index", pa.int64()), ("file", pa.string()), ("speaker", pa.string()),
+        ("label", pa.string()), ("confidence", pa.float32()), *probabilities,
+        ("arousal", pa.float32()),
         ("valence", pa.float32()), ("duration", pa.float64()),
         ("utterances", pa.int32()), ("reason", pa.string()), ("warnings", pa.string()),
         ("error", pa.string()),
@@ -207,7 +227,8 @@ def _points_schema(labels: Sequence[str]) -> pa.Schema:
     probabilities = [(f"prob_{label}", pa.float32()) for label in labels]
     return pa.schema([
         ("index", pa.int64()), ("file", pa.string()), ("start", pa.float64()),
-        ("end", pa.float64()), ("label", pa.string()), ("attention", pa.float32()), *probabilities,
+        ("end", pa.float64()), ("speaker", pa.string()), ("label", pa.string()),
+        ("attention", pa.float32()), *probabilities,
     ])  # fmt: skip
 
 

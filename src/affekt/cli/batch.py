@@ -23,6 +23,7 @@ def batch(
     address: str | None = None,
     hop: float = 0.24,
     track: int | None = None,
+    speakers: Literal["column", "auto"] | int = "column",
     resume: Annotated[bool, Parameter(negative="")] = False,
     verify: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -50,6 +51,10 @@ def batch(
     track:
         Audio track of files that have several, from 1 on; by default the default track of the file,
         else the first.
+    speakers:
+        "column": a speaker of the table's column speaker, if it has one, is standardised by the
+        statistics of all recordings of that speaker in a part of the job. A number of voices of
+        each channel, or "auto": they are told apart.
     resume:
         Resume the job in OUT if one has begun there; otherwise start it. Local recordings that
         changed since are recognised again.
@@ -64,6 +69,8 @@ def batch(
     if verify:
         _say_counts(jobs.verify(out))
         return 0
+    if isinstance(speakers, int) and speakers < 1:
+        raise AffektError(f"--speakers {speakers}: give a number from 1 on, auto or column")
     if not source or workers < 1:
         raise AffektError(
             "batch needs a source and at least one worker: affekt batch FOLDER --out DIR"
@@ -73,9 +80,9 @@ def batch(
     require_classes(checkpoint.name, checkpoint.dimensions, "affekt batch")
     name, model_hash = checkpoint.name, jobs.hash_model(folder)
     if resume and jobs.has_begun(out):
-        job = jobs.resume_job(out, source, model_hash, hop, track)
+        job = jobs.resume_job(out, source, model_hash, hop, track, speakers)
     else:
-        job = jobs.start_job(out, source, name, model_hash, hop, track)
+        job = jobs.start_job(out, source, name, model_hash, hop, track, speakers)
     if job.left_out:
         say(job.left_out)
     changed = jobs.changed_parts(out, job)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import api
-from ..config import Config
+from ..config import Config, TestNormalisation
 from .app import Cache, Recipe, Settings, Source, app, console, progress, say_notes
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def evaluate(
     leave_out: list[str] | None = None,
     train_only: list[str] | None = None,
     folds: Path | None = None,
+    normalisations: list[TestNormalisation] | None = None,
     workers: int = 1,
     config: Settings = Config(),
 ) -> None:
@@ -56,6 +57,9 @@ def evaluate(
     folds:
         Folds of others, in place of folds by speaker: a table with the columns path, fold and
         part (train, val, test), or EmoBox's folder of the corpus.
+    normalisations:
+        Test the trained models with each of these (repeat the option) in place of
+        --protocol.test-normalisation; the results of each are in a folder of its name in --out.
     workers:
         Number of processes; each runs whole folds.
     """
@@ -70,13 +74,16 @@ def evaluate(
             leave_out=leave_out or (),
             train_only=train_only or (),
             folds=folds,
+            normalisations=normalisations or (),
             recipe=recipe,
             config=config,
             workers=workers,
             cache=cache,
             report=report,
         )
-    _show(result, out)
+    _show(result, out / normalisations[0] if normalisations else out)
+    for further in (normalisations or ())[1:]:
+        print(f"results with test normalisation {further}: {out / further}")
 
 
 def _show(result: "RunResult | DimensionResult", out: Path) -> None:

@@ -5,19 +5,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from cyclopts import Parameter
 
 from ..errors import AffektError
 from ..plural import counted
 from .app import app, complain, console, say
+from .normalisation import read_normalisation
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ..inference.speaker_statistics import Normalisation
     from ..types import Prediction, Segment
 
 BLOCK = 0.06  # s read at a time
@@ -32,7 +33,7 @@ def listen(
     channels: int = 1,
     samples: Literal["int16", "float32"] = "int16",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-    normalisation: str | None = None,
+    normalisation: str = "speaker",
     hop: float = 0.24,
 ) -> int:
     """Recognise live speech: a segment every HOP seconds, and each utterance after its end.
@@ -56,23 +57,22 @@ def listen(
         Print one JSON object per line: {"segment": ...} for each segment, {"utterance": ...} for
         each utterance.
     normalisation:
-        Statistics file of the speaker, written by "affekt adapt --unlabelled"; or "auto": update
-        the statistics with each utterance.
+        "speaker": utterances are standardised by the statistics of those so far; "none"; or a
+        statistics file of "affekt adapt --unlabelled".
     hop:
         Seconds from one segment to the next.
     """
     import torch
 
     from ..audio.pcm import SampleFormat, read_samples
-    from ..inference.normalisation import load_statistics
     from ..inference.recognizer import load
     from ..inference.stream import Stream
 
     if rate < 1 or channels < 1:
         raise AffektError(f"--rate {rate} --channels {channels}: both must be positive")
     screen = _Json() if as_json else _Screen()
-    learn = normalisation == "auto"
-    known = load_statistics(Path(normalisation)) if normalisation and not learn else None
+    names = ("speaker", "none")
+    chosen = cast("Normalisation", read_normalisation(normalisation, "speaker", names))
     if pcm == "microphone":
         blocks = _microphone(rate, channels)
     else:
@@ -85,9 +85,7 @@ def listen(
     recognizer = load(model)
     torch.set_num_threads(1)  # a segment is little work; on a busy machine threads only wait
     try:
-        stream = Stream(
-            recognizer, rate, hop=hop, ended=screen.utterance, statistics=known, learn=learn
-        )
+        stream = Stream(recognizer, rate, hop=hop, ended=screen.utterance, normalisation=chosen)
     except ValueError as error:
         raise AffektError(str(error)) from error
     with screen, suppress(KeyboardInterrupt):

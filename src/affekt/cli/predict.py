@@ -16,6 +16,7 @@ from ..progress import Event, Report, silent
 from .app import app, complain, console, progress, save, say
 from .files import recordings
 from .files import sources as opened
+from .normalisation import read_normalisation
 from .target import Target, named
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def predict(
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     out: Path | None = None,
     plot: Path | None = None,
-    normalisation: str | None = None,
+    normalisation: str = "speaker",
+    speakers: Literal["auto"] | int = 1,
     channels: Literal["mean", "split"] = "mean",
     hop: float = 0.24,
     track: int | None = None,
@@ -58,8 +60,12 @@ def predict(
         Picture of waveform, log-mel, emotion over time and attention (png, pdf, svg). With several
         files or channels the name of each is added.
     normalisation:
-        Statistics file of the speaker or domain, written by "affekt adapt --unlabelled"; or "auto":
-        use the statistics of these recordings, which must be of one speaker or domain.
+        "speaker": each recording (or channel) is standardised by its own statistics, which count
+        more the longer it is; "shared": all by their common statistics, as recordings of one
+        speaker or domain; "none"; or a statistics file of "affekt adapt --unlabelled".
+    speakers:
+        Number of voices on one channel that are told apart and named, or "auto" to find it; each is
+        standardised by statistics of its own. Conversations take about three times as long.
     channels:
         "split" recognises each channel separately, as for a call with one party on each.
     hop:
@@ -70,14 +76,14 @@ def predict(
     """
     if not files:
         raise AffektError("predict needs a recording: affekt predict call.wav")
-    from ..inference.normalisation import load_statistics
-    from ..inference.pipeline import recognise_files, statistics_of_files
+    from ..inference.pipeline import recognise_files, shared_statistics
     from ..inference.recognizer import load
     from ..inference.utterances import Options
     from ..nn.checkpoint import require_classes
 
     split = channels == "split"
-
+    if speakers != "auto" and speakers < 1:
+        raise AffektError(f"--speakers {speakers}: give a number from 1 on, or auto")
     try:
         recognizer = load(model, hop)
     except ValueError as error:
@@ -91,17 +97,11 @@ def predict(
     names = recordings(files)
     target = Target(out, names) if out else None
     sources = opened(names)
-    statistics, learn = None, normalisation == "auto"
-    if learn:
-        statistics = recognizer.statistics_of([])
-        # Long recordings and split channels add theirs while they are recognised.
-        short = () if split else sources
-        for _, found in statistics_of_files(recognizer, short, track=track, long=False):
-            statistics = statistics if isinstance(found, AudioError) else found
-    elif normalisation:
-        statistics = load_statistics(Path(normalisation))
+    chosen = read_normalisation(normalisation, "shared", ("speaker", "shared", "none"))
+    if chosen == "shared":
+        chosen = shared_statistics(recognizer, sources, track=track)
     printer = _Printer(names, as_json, target, plot)
-    options = Options(split, statistics, learn, observe=printer.observe, track=track)
+    options = Options(split, chosen, speakers, observe=printer.observe, track=track)
     failed = 0
     with progress() as report:
         printer.report = report
@@ -154,7 +154,8 @@ class _Printer:
                     self.target.drop(file)
                 return False
             if not predictions:
-                self.alone = result.file_duration is not None and not result.channel
+                told_apart = result.channel or result.speaker
+                self.alone = result.file_duration is not None and not told_apart
             if not self.alone:
                 self._utterance(result, first=not predictions)
             else:

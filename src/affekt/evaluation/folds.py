@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ..atomic import write
-from ..config import Protocol, explain
+from ..config import Protocol, TestNormalisation, explain
 from ..content import hash_value
 from ..corpora.corpus import Corpus
 from ..errors import AffektError
@@ -24,7 +24,7 @@ from ..run_manifest import RUN, start_or_resume
 from ..training.clips import Clip, speakers
 from .dimension_scores import dimension_rows
 from .prediction_table import part_columns, target_columns
-from .systems.system import System, predict
+from .systems.system import NormalisingSystem, System, predict, predict_grouped
 
 Result = tuple[pd.DataFrame, dict[str, Any]]
 
@@ -73,6 +73,7 @@ class Experiment(NamedTuple):
         labels: Classes that are tested.
         make_system: Returns a system that is not trained yet.
         protocol: Protocol of the evaluation.
+        normalisations: Test normalisations, each of which gives a result of its own.
         dimensions: Dimensions that are tested, in place of classes.
     """
 
@@ -80,13 +81,14 @@ class Experiment(NamedTuple):
     labels: Sequence[str]
     make_system: Callable[[], System]
     protocol: Protocol
+    normalisations: Sequence[TestNormalisation] = ("none",)
     dimensions: Sequence[str] = ()
 
-    def run(self, job: Job, report: Report) -> Result:
+    def run(self, job: Job, report: Report) -> list[Result]:
         """Train a system on the training part of one fold and predict the test part.
 
         Returns:
-            Rows of predictions, and the record of the training.
+            Rows of predictions, and the record of the training, for each test normalisation.
 
         Raises:
             AffektError: The system predicts or records something else than a system must.
@@ -96,15 +98,8 @@ class Experiment(NamedTuple):
         test = [c for c in self.clips if c.example.id in job.test]
         held_out = test if self.protocol.paper_protocol else None
         system.fit(training, job.seed, report, held_out)
-        by_speaker = self.protocol.test_normalisation == "speaker"
-        classes = not self.dimensions
-        predicted = _predict(system, test, by_speaker=by_speaker, classes=classes)
-        if classes:
-            rows = _rows(self.labels, test, job, among(self.labels, system.labels, predicted))
-        else:
-            examples = [c.example for c in test]
-            names = self.dimensions
-            rows = dimension_rows(names, examples, predicted, fold=job.fold, seed=job.seed)
+        predicted = _predict(system, test, self.normalisations, classes=not self.dimensions)
+        tables = [self._table(test, job, system.labels, values) for values in predicted]
         training_info: dict[str, Any] = {
             "seed": job.seed,
             "fold": job.fold,
@@ -113,7 +108,24 @@ class Experiment(NamedTuple):
         training_info |= system.training_info
         if held_out is None:
             training_info |= _lacking(training, set(training_info.get("validation_speakers", ())))
-        return rows, _checked(training_info, type(system).__name__)
+        record = _checked(training_info, type(system).__name__)
+        return [(rows, record) for rows in tables]
+
+    def _table(
+        self, test: Sequence[Clip], job: Job, known: Sequence[str], predicted: NDArray[np.float64]
+    ) -> pd.DataFrame:
+        """Rows of predictions.
+
+        Args:
+            test: The test clips.
+            job: Their fold and seed.
+            known: Classes or dimensions of the system.
+            predicted: ``(clips, known)``.
+        """
+        if not self.dimensions:
+            return _rows(self.labels, test, job, among(self.labels, known, predicted))
+        examples, names = [c.example for c in test], self.dimensions
+        return dimension_rows(names, examples, predicted, fold=job.fold, seed=job.seed)
 
 
 def _rows(
@@ -165,24 +177,31 @@ def _training_part(clips: Sequence[Clip], job: Job) -> list[Clip]:
 
 
 def _predict(
-    system: System, test: Sequence[Clip], *, by_speaker: bool, classes: bool
-) -> NDArray[np.float64]:
-    """Predictions ``(clips, outputs)`` of test clips.
+    system: System,
+    test: Sequence[Clip],
+    normalisations: Sequence[TestNormalisation],
+    *,
+    classes: bool,
+) -> list[NDArray[np.float64]]:
+    """Predictions ``(clips, outputs)`` of test clips for each test normalisation.
 
     Args:
         system: A trained system.
         test: The clips.
-        by_speaker: Predict the clips of each speaker on their own.
+        normalisations: What standardises them.
         classes: Whether the system predicts probabilities.
     """
-    if not by_speaker:
-        return predict(system, [c.recording for c in test], classes=classes)
-    probabilities = np.zeros((len(test), len(system.labels)))
-    for speaker in speakers(test):
-        rows = [i for i, c in enumerate(test) if c.example.speaker == speaker]
-        own = [test[i].recording for i in rows]
-        probabilities[rows] = predict(system, own, classes=classes)
-    return probabilities
+    recordings = [c.recording for c in test]
+    if set(normalisations) == {"none"}:
+        return [predict(system, recordings, classes=classes)]
+    groupings: dict[TestNormalisation, list[str] | None] = {
+        "none": None,
+        "clip": [c.example.id for c in test],
+        "speaker": [c.example.speaker for c in test],
+        "fold": [""] * len(test),
+    }
+    chosen = [groupings[normalisation] for normalisation in normalisations]
+    return predict_grouped(cast(NormalisingSystem, system), recordings, chosen, classes=classes)
 
 
 def among(

@@ -15,6 +15,10 @@ PROTOCOL = (
     "Test {who} are not in any training or validation data or normalisation statistics; {folds}; "
     + SELECTION
 )
+OWN_CLIP = (
+    "Test {who} are not in any training or validation data; each clip is standardised by its own "
+    "unlabelled statistics alone; {folds}; " + SELECTION
+)
 OWN_STATISTICS = (
     "Test {who} are not in any training or validation data, but their unlabelled clips are "
     "standardised by their own statistics: the score holds for many clips of one domain or "
@@ -33,7 +37,11 @@ SCORING = (
     "uniform segments at test; {seeds}; scores are pooled over folds and averaged over seeds; "
     "intervals: 95 % percentile bootstrap over {who}."
 )
-NORMALISATION = {"fold": "(domain normalisation)", "speaker": "(speaker normalisation)"}
+NORMALISATION = {
+    "clip": "(normalised by clip)",
+    "speaker": "(speaker normalisation)",
+    "fold": "(domain normalisation)",
+}
 LACKING = {
     "validation_lacks": "the validation {who} lack a class",
     "training_lacks": "a class occurs in validation {who} only",
@@ -130,7 +138,9 @@ def protocol(corpus: Corpus, config: Config, folds: Sequence[Fold]) -> str:
             validation = f"on the validation {who} of the corpora that have them, on others drawn"
     elif any(single_speaker([*fold.train, *fold.val]) for fold in folds):
         validation = f"on some clips ({share}) where there is only one training speaker"
-    kind = OWN_STATISTICS if config.protocol.test_normalisation != "none" else PROTOCOL
+    kind = {"none": PROTOCOL, "clip": OWN_CLIP}.get(
+        config.protocol.test_normalisation, OWN_STATISTICS
+    )
     if config.protocol.paper_protocol:
         kind = PAPER_PROTOCOL
     if any(fold.trained_test_speakers for fold in folds):

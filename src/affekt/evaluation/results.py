@@ -19,7 +19,7 @@ from pandas.api.types import (
 )
 
 from ..errors import AffektError
-from ..metrics import SCORES, confusion_by_speaker, intervals, scores
+from ..metrics import SCORES, confusion_by_speaker, intervals, risk_coverage, scores
 from ..plural import counted
 from ..run_result import RunResult, load_run_result
 from .score_check import score_differences
@@ -73,6 +73,20 @@ class Run:
             self.labels, self.table["label"], self.table["predicted"], self.table["speaker"]
         )
         return {speaker: matrix / seeds for speaker, matrix in counts.items()}
+
+    @property
+    def risk_coverage(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Coverage and risk of each seed; none where only labels were predicted."""
+        columns = [f"prob_{label}" for label in self.labels]
+        if not set(columns) <= set(self.table.columns):
+            return []
+        return [
+            risk_coverage(
+                rows[columns].to_numpy(np.float64),
+                rows["label"].map(self.labels.index).to_numpy(np.int64),
+            )
+            for _, rows in self.table.groupby("seed")
+        ]
 
 
 class Comparison(NamedTuple):

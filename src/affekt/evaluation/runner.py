@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..atomic import write
-from ..config import Config
+from ..config import Config, TestNormalisation
 from ..corpora.corpus import Corpus
 from ..dimension_result import DimensionResult
 from ..metrics import (
@@ -29,7 +29,7 @@ from ..provenance import comparable, provenance, weights_hashes
 from ..run_result import FILE, RECORDINGS, RunResult, to_text
 from ..training.clips import audio_warnings, load_clips
 from .dimension_scores import measure_dimensions
-from .folds import Experiment, Finished, jobs_of
+from .folds import Experiment, Finished, Job, jobs_of
 from .jobs import run_jobs
 from .prediction_table import PROBABILITY, TARGET
 from .protocol_text import marked_title, notes, protocol
@@ -48,6 +48,7 @@ def evaluate(
     report: Report = silent,
     recordings: Mapping[str, str] | None = None,
     instance: str = "",
+    normalisations: Sequence[TestNormalisation] = (),
 ) -> RunResult | DimensionResult:
     """Run every fold with every seed and write the results to `out`.
 
@@ -66,40 +67,96 @@ def evaluate(
         report: Called with each step.
         recordings: Hashes of the audio files, if the caller has just computed them.
         instance: Hash of the attributes of a system that is given as an object.
+        normalisations: Test normalisations in place of that of the protocol: each trained model is
+            tested with all of them, and each has its results in a folder of its name in `out`.
 
     Returns:
-        The scores, as metrics.json holds them.
+        The scores, as metrics.json holds them; of several normalisations those of the first.
 
     Raises:
         AffektError: `out` holds something else or cannot be written, a recording cannot be
             read, or there are too few speakers.
     """
     recordings = corpus.audio_hashes() if recordings is None else recordings
-    origin = provenance(
-        corpus, config, recordings, system
-    )  # before hours in which files may change
-    if instance:
-        origin["hashes"]["instance"] = instance
-    jobs = jobs_of(corpus, config.protocol)
-    identity = comparable({"system": system, **origin, "recordings": dict(recordings)})
-    done = Finished(out, identity, partial(weights_hashes, config))
+    tested = normalisations or [config.protocol.test_normalisation]
+    parts = [
+        _Part(
+            corpus,
+            config.with_test_normalisation(normalisation),
+            out / normalisation if normalisations else out,
+            recordings,
+            system,
+            instance,
+        )
+        for normalisation in tested
+    ]
+    jobs, names = jobs_of(corpus, config.protocol), corpus.dimensions
     clips = load_clips([*corpus.examples, *corpus.train_only], report)
-    names = corpus.dimensions
-    experiment = Experiment(clips, corpus.labels, make_system, config.protocol, names)
-    run_jobs(experiment, jobs, done, workers, report)
-    table, training_info = done.collect(jobs)
-    write(out / "predictions.parquet", partial(table.to_parquet, index=False))
-    metrics = measure_dimensions(table, names) if names else measure(table, corpus.labels)
-    metrics["system"] = system
-    metrics |= description(corpus, config, title, training_info)
-    metrics["runs"] = training_info
-    metrics["audio_warnings"] = audio_warnings(clips)
-    kind = DimensionResult if names else RunResult
-    result = kind.model_validate(metrics | origin)
-    write(out / RECORDINGS, json.dumps(recordings, indent=0, ensure_ascii=False) + "\n")
-    write(out / FILE, to_text(result))
-    done.clear()
-    return result
+    experiment = Experiment(clips, corpus.labels, make_system, config.protocol, tested, names)
+    run_jobs(experiment, jobs, [part.done for part in parts], workers, report)
+    warnings = audio_warnings(clips)
+    results = [part.finish(jobs, title, warnings) for part in parts]
+    return results[0]
+
+
+class _Part:
+    """The results of an evaluation with one test normalisation.
+
+    Args:
+        corpus: The corpus.
+        config: Settings with this test normalisation.
+        out: Folder of the results.
+        recordings: Hashes of the audio files.
+        system: Name of the system in the results.
+        instance: Hash of the attributes of a system that is given as an object.
+
+    Attributes:
+        done: The finished folds.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        config: Config,
+        out: Path,
+        recordings: Mapping[str, str],
+        system: str,
+        instance: str,
+    ) -> None:
+        self._corpus, self._config, self._out = corpus, config, out
+        self._recordings, self._system = recordings, system
+        # Before hours in which files may change.
+        self._origin = provenance(corpus, config, recordings, system)
+        if instance:
+            self._origin["hashes"]["instance"] = instance
+        content = {"system": system, **self._origin, "recordings": dict(recordings)}
+        self.done = Finished(out, comparable(content), partial(weights_hashes, config))
+
+    def finish(
+        self, jobs: Sequence[Job], title: str, warnings: Mapping[str, list[str]]
+    ) -> RunResult | DimensionResult:
+        """Write the results of all jobs.
+
+        Args:
+            jobs: The finished jobs.
+            title: Name of the system in tables.
+            warnings: Clips with each warning.
+        """
+        table, training_info = self.done.collect(jobs)
+        write(self._out / "predictions.parquet", partial(table.to_parquet, index=False))
+        names, labels = self._corpus.dimensions, self._corpus.labels
+        metrics = measure_dimensions(table, names) if names else measure(table, labels)
+        metrics["system"] = self._system
+        metrics |= description(self._corpus, self._config, title, training_info)
+        metrics["runs"] = training_info
+        metrics["audio_warnings"] = warnings
+        kind = DimensionResult if names else RunResult
+        result = kind.model_validate(metrics | self._origin)
+        hashes = json.dumps(self._recordings, indent=0, ensure_ascii=False) + "\n"
+        write(self._out / RECORDINGS, hashes)
+        write(self._out / FILE, to_text(result))
+        self.done.clear()
+        return result
 
 
 def description(

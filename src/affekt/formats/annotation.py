@@ -27,7 +27,7 @@ class Span(NamedTuple):
 def textgrid(predictions: Sequence[Prediction]) -> str:
     """Praat's TextGrid, with a tier of utterances and a tier of the emotion over time.
 
-    Channels that were recognised separately have two tiers each.
+    Channels that were recognised separately, and speakers, have two tiers each.
     """
     tiers = _tiers(predictions)
     ends = [end for p in predictions for end in (p.start + p.duration, p.file_duration or 0.0)]
@@ -132,14 +132,24 @@ def _media(file: str, folder: Path | None) -> dict[str, str]:
 
 
 def _tiers(predictions: Sequence[Prediction]) -> dict[str, list[Span]]:
-    """Name and spans of each tier: two for each separate channel, in the order of channels."""
+    """Name and spans of each tier: two for each separate channel and speaker, in their order."""
     tiers = {}
-    for channel in sorted({p.channel for p in predictions}) or [0]:
-        own = [p for p in predictions if p.channel == channel]
-        of = f" of channel {channel}" if channel else ""
+    for of, own in by_party(predictions).items():
         tiers["utterances" + of] = utterances(own)
         tiers["over time" + of] = _over_time(own)
     return tiers
+
+
+def by_party(predictions: Sequence[Prediction]) -> dict[str, list[Prediction]]:
+    """Utterances of each channel and speaker, by " of SPEAKER, channel N"; "" of no names."""
+    parties: dict[tuple[int, str], list[Prediction]] = {}
+    for one in [part for p in predictions for part in p.utterances or [p]]:
+        parties.setdefault((one.channel, one.speaker), []).append(one)
+    named: dict[str, list[Prediction]] = {}
+    for (channel, speaker), own in sorted(parties.items(), key=lambda item: item[0][0]):
+        who = [speaker] * bool(speaker) + [f"channel {channel}"] * bool(channel)
+        named[f" of {', '.join(who)}" if who else ""] = own
+    return named or {"": []}
 
 
 def spoken(predictions: Iterable[Prediction]) -> list[Prediction]:

@@ -25,7 +25,8 @@ def save_database(predictions: Sequence[Prediction], folder: Path) -> None:
 
     Both have the columns ``emotion`` (which may be "uncertain"), ``confidence``, and ``arousal``
     and ``valence``, which are derived from the classes. Channels that were recognised separately
-    have two tables each. Files keep their names.
+    have two tables each. Where speakers are known, there is a column ``speaker``. Files keep their
+    names.
     """
     import audformat
 
@@ -44,6 +45,8 @@ def save_database(predictions: Sequence[Prediction], folder: Path) -> None:
         scheme = audformat.Scheme("float", minimum=-1, maximum=1)
         scheme.description = "Derived from the classes, not trained on dimensional annotations."
         database.schemes[name] = scheme
+    if any(p.speaker for p in predictions):
+        database.schemes["speaker"] = audformat.Scheme("str")
     database.raters["affekt"] = audformat.Rater("machine")
     for channel in sorted({p.channel for p in predictions}) or [0]:
         own = [p for p in predictions if p.channel == channel]
@@ -63,3 +66,6 @@ def _add(database: "audformat.Database", name: str, frame: pd.DataFrame) -> None
     for column, source in COLUMNS.items():
         database[name][column] = audformat.Column(scheme_id=column, rater_id="affekt")
         database[name][column].set(rows[source].to_numpy())
+    if "speaker" in database.schemes:
+        database[name]["speaker"] = audformat.Column(scheme_id="speaker", rater_id="affekt")
+        database[name]["speaker"].set(rows["speaker"].to_numpy())

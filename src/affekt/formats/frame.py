@@ -28,10 +28,10 @@ def to_frame(
 
     Returns:
         Columns ``label``, ``confidence`` (for a segment its largest probability), ``channel`` (0 if
-        channels were averaged), ``prob_CLASS`` for each class; for segments ``attention``, for
-        recordings ``rejection_reason`` and ``model``; ``arousal`` and ``valence``, which are
-        derived from the classes and missing where these have no position; of a model that was
-        trained on dimensions ``dim_NAME`` for each.
+        channels were averaged), ``speaker`` ("" if not known), ``prob_CLASS`` for each class; for
+        segments ``attention``, for recordings ``rejection_reason`` and ``model``; ``arousal`` and
+        ``valence``, which are derived from the classes and missing where these have no position; of
+        a model that was trained on dimensions ``dim_NAME`` for each.
 
     Raises:
         MissingExtraError: pandas is missing; it is in the extra ``train``.
@@ -55,7 +55,14 @@ def to_frame(
     rows = _segment_rows(items) if per == "segment" else _recording_rows(items)
     extra = ["attention"] if per == "segment" else ["rejection_reason", "model"]
     labels = list(dict.fromkeys(label for p in items for label in p.probabilities))
-    columns = ["label", "confidence", "channel", *extra, *(f"prob_{label}" for label in labels)]
+    columns = [
+        "label",
+        "confidence",
+        "channel",
+        "speaker",
+        *extra,
+        *(f"prob_{label}" for label in labels),
+    ]
     columns += ["arousal", "valence"]
     columns += dict.fromkeys(f"dim_{name}" for p in items for name in p.dimensions)
     files = pd.Index([row.pop("file") for row in rows], dtype="string")
@@ -77,6 +84,7 @@ def _recording_rows(predictions: Sequence[Prediction]) -> list[Row]:
             "label": p.label,
             "confidence": p.confidence,
             "channel": p.channel,
+            "speaker": p.speaker,
             "rejection_reason": p.rejection_reason,
             "model": p.model,
             **_values(p),
@@ -94,6 +102,7 @@ def _segment_rows(predictions: Sequence[Prediction]) -> list[Row]:
             "label": s.label,
             "confidence": max(s.probabilities.values(), default=0.0),
             "channel": p.channel,
+            "speaker": p.speaker,
             "attention": s.attention,
             **_values(s),
         }

@@ -23,6 +23,8 @@ def prediction_html(prediction: Prediction) -> str:
     end = p.start + p.duration
     values = ", ".join(f"{name} {value:.3g}" for name, value in p.dimensions.items())
     result = p.rejection_reason or ("" if values else f"probability {p.confidence:.0%}")
+    if second := p.second_label:
+        result += f", or {second} {p.probabilities[second]:.0%}"
     heading = [f"<b>{escape(p.label or values)}</b>", *([escape(result)] if result else [])]
     parts = [
         f"<p>{', '.join(heading)}<br>"

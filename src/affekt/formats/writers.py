@@ -31,21 +31,30 @@ def table(predictions: Sequence[Prediction]) -> str:
     labels = list(predictions[0].probabilities) if predictions else []
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    columns = ["file", "channel", "start", "end", "label", "confidence", "reason", "model"]
+    columns = [
+        "file",
+        "channel",
+        "speaker",
+        "start",
+        "end",
+        "label",
+        "confidence",
+        "reason",
+        "model",
+    ]
     shares = (csv_text(f"prob_{label}") for label in labels)
     names = list(dict.fromkeys(name for p in predictions for name in p.dimensions))
     dimensions = (csv_text(f"dim_{name}") for name in names)
     rows.writerow([*columns, *shares, "arousal", "valence", *dimensions])
     for p in predictions:
-        texts = (p.file, p.label, p.rejection_reason, p.model)
-        file, label, reason, model = map(csv_text, texts)
+        texts = (p.file, p.speaker, p.label, p.rejection_reason, p.model)
+        file, speaker, label, reason, model = map(csv_text, texts)
         shown: list[float | None] = [p.probabilities[name] for name in labels]
         shown += [p.arousal, p.valence, *map(p.dimensions.get, names)]
         numbers = ["" if value is None else f"{value:.4f}" for value in shown]
         times = f"{p.start:.3f}", f"{p.start + p.duration:.3f}"
-        rows.writerow(
-            [file, p.channel or "", *times, label, f"{p.confidence:.4f}", reason, model, *numbers]
-        )
+        who = file, p.channel or "", speaker
+        rows.writerow([*who, *times, label, f"{p.confidence:.4f}", reason, model, *numbers])
     return out.getvalue()
 
 
@@ -71,8 +80,10 @@ def _captions(predictions: Sequence[Prediction]) -> list[Span]:
     captions = []
     for span, p in zip(utterances(predictions), spoken(predictions), strict=True):
         channel = [f"[{p.channel}]"] if p.channel else []
+        speaker = [*f"{p.speaker}:".split()] if p.speaker else []
         confidence = [] if p.rejection_reason else [f"{p.confidence:.0%}"]
-        captions.append(span._replace(text=" ".join([*channel, *span.text.split(), *confidence])))
+        words = [*channel, *speaker, *span.text.split(), *confidence]
+        captions.append(span._replace(text=" ".join(words)))
     return captions
 
 
@@ -89,13 +100,17 @@ def _clock(seconds: float, point: str) -> str:
 def rttm(predictions: Sequence[Prediction]) -> str:
     """Rich Transcription Time Marked; the label is in the field of the speaker's name.
 
+    Where the speaker is known, the name is the speaker's, and the label is in the field of the
+    orthography.
+
     Recordings are identified by their names without suffix; those that share one, by their paths
     below the folder that they have in common. Blanks become underscores.
     """
     ids = _recording_ids(list(dict.fromkeys(p.file for p in predictions)))
     return "".join(
-        f"SPEAKER {ids[p.file]} {p.channel or 1} {p.start:.3f} {p.duration:.3f} <NA> <NA> "
-        f"{_field(p.label)} {p.confidence:.4f} <NA>\n"
+        f"SPEAKER {ids[p.file]} {p.channel or 1} {p.start:.3f} {p.duration:.3f} "
+        f"{_field(p.label if p.speaker else '')} <NA> {_field(p.speaker or p.label)} "
+        f"{p.confidence:.4f} <NA>\n"
         for p in spoken(predictions)
     )
 

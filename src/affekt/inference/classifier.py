@@ -274,6 +274,11 @@ class Classifier:
         return statistics.statistics(prior, self._model.linear)
 
     @cached_property
+    def normalises_speakers(self) -> bool:
+        """See `EmotionModel`."""
+        return self._model.normalises_speakers
+
+    @cached_property
     def _identity(self) -> str:
         return encoder_id(self._model.encoder)
 

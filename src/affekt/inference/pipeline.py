@@ -70,6 +70,11 @@ def recognise_file(
         AudioError: It cannot be read as a recording.
         AffektError: The statistics are of another encoder.
     """
+    if isinstance(source, Recording) and source.seconds <= LONG:
+        _show(options, [(0, source)])
+        [predictions] = recognise_recordings(classifier, options, [source])
+        yield from predictions
+        return
     if isinstance(source, Recording):
         channels: Sequence[Blocks] = [RecordingBlocks(source)]
     elif options.split:
@@ -115,7 +120,7 @@ def recognise_files(
 
 
 def statistics_of_files(
-    classifier: Classifier, sources: Sources, *, track: int | None = None, long: bool = True
+    classifier: Classifier, sources: Sources, *, track: int | None = None
 ) -> Iterator[tuple[int, NormalisationStatistics | AudioError]]:
     """Normalisation statistics of the utterances of recordings, which share a speaker or domain.
 
@@ -123,7 +128,6 @@ def statistics_of_files(
         classifier: The model.
         sources: Name of each recording, and a function that opens it.
         track: The audio track of files, as of `Decoder`.
-        long: Whether to include recordings of more than 30 s.
 
     Yields:
         The index of a recording with the statistics of all recordings up to it, or with the error
@@ -141,14 +145,30 @@ def statistics_of_files(
         index, item = batch
         if isinstance(item, AudioError):
             yield index, item
-        elif long:
-            try:
-                for blocks in item:
-                    found = encode_blocks(classifier, blocks, options, Level())
-                    statistics = classifier.statistics_of((u.encoded for u in found), statistics)
-                yield index, statistics
-            except AudioError as error:
-                yield index, error
+            continue
+        try:
+            for blocks in item:
+                found = encode_blocks(classifier, blocks, options, Level())
+                statistics = classifier.statistics_of((u.encoded for u in found), statistics)
+            yield index, statistics
+        except AudioError as error:
+            yield index, error
+
+
+def shared_statistics(
+    classifier: Classifier, sources: Sources, *, track: int | None = None
+) -> NormalisationStatistics:
+    """Normalisation statistics of all recordings that can be read.
+
+    Args:
+        classifier: The model.
+        sources: As of `statistics_of_files`; they are opened again when they are recognised.
+        track: As of `statistics_of_files`.
+    """
+    statistics = classifier.statistics_of([])
+    for _, found in statistics_of_files(classifier, sources, track=track):
+        statistics = statistics if isinstance(found, AudioError) else found
+    return statistics
 
 
 def combine(predictions: list[Prediction]) -> Prediction:
@@ -183,6 +203,7 @@ def combine(predictions: list[Prediction]) -> Prediction:
         ],
         warnings=_of_recording(predictions),
         normalisation_segments=last.normalisation_segments,
+        speaker=first.speaker if len({p.speaker for p in predictions}) == 1 else "",
         utterances=list(predictions),
     )
 

@@ -18,8 +18,12 @@ from .classifier import Classifier
 from .embedding import Level, embedding
 from .inputs import Errors, OneRecording, file_or_recording, is_batch, read_input
 from .normalisation import NormalisationStatistics
-from .pipeline import combine, recognise_file, recognise_files
+from .pipeline import Sources, combine, recognise_file, recognise_files, shared_statistics
+from .speaker_statistics import LOOKAHEAD, Normalisation
+from .speakers import SpeakerCount
 from .utterances import Options
+
+SeveralNormalisation = Normalisation | Literal["shared"]
 
 HOP = 0.24  # s between the points of a timeline
 
@@ -36,6 +40,8 @@ class Recognizer(Classifier):
         source: OneRecording,
         sampling_rate: float | None = None,
         *,
+        normalisation: SeveralNormalisation = "speaker",
+        speakers: SpeakerCount = 1,
         rate: float | None = None,
         track: int | None = None,
     ) -> Prediction: ...
@@ -47,6 +53,8 @@ class Recognizer(Classifier):
         sampling_rate: float | None = None,
         *,
         errors: Literal["raise"] = "raise",
+        normalisation: SeveralNormalisation = "speaker",
+        speakers: SpeakerCount = 1,
         track: int | None = None,
     ) -> list[Prediction]: ...
 
@@ -57,6 +65,8 @@ class Recognizer(Classifier):
         sampling_rate: float | None = None,
         *,
         errors: Literal["return"],
+        normalisation: SeveralNormalisation = "speaker",
+        speakers: SpeakerCount = 1,
         track: int | None = None,
     ) -> list[Prediction | AudioError]: ...
 
@@ -66,6 +76,8 @@ class Recognizer(Classifier):
         sampling_rate: float | None = None,
         *,
         errors: Errors = "raise",
+        normalisation: SeveralNormalisation = "speaker",
+        speakers: SpeakerCount = 1,
         rate: float | None = None,
         track: int | None = None,
     ) -> Any:
@@ -81,6 +93,12 @@ class Recognizer(Classifier):
             sampling_rate: Sampling rate in Hz of arrays and tensors.
             errors: Of a list: "raise" the first `AudioError`, or "return" it in the place of the
                 prediction.
+            normalisation: What standardises the embeddings: "speaker" for the statistics of the
+                recording, which count more the longer it is; "shared" for those of all recordings,
+                which must be of one speaker or domain; "none" for those of the training corpora; or
+                statistics from `statistics_of` or `affekt.inference.normalisation.load_statistics`.
+            speakers: Number of voices on one channel that are told apart and named, or "auto" to
+                find it.
             rate: Old name of `sampling_rate`.
             track: The audio track of files that have several, from 1 on; by default the file's own
                 default track, else the first.
@@ -104,16 +122,21 @@ class Recognizer(Classifier):
             python_warnings.warn("rate is now sampling_rate", RenamedWarning, stacklevel=2)
             sampling_rate = rate
         if is_batch(source):
-            return self._several(source, sampling_rate, errors, Options(track=track))
+            return self._several(source, sampling_rate, errors, normalisation, speakers, track)
+        if normalisation == "shared":
+            normalisation = "speaker"  # of a single recording both are the same
+        options = Options(normalisation=normalisation, speakers=speakers, track=track)
         item = file_or_recording(source, sampling_rate)
-        return combine(list(recognise_file(self, item, Options(track=track))))
+        return combine(list(recognise_file(self, item, options)))
 
     def _several(
         self,
         sources: Iterable[Any],
         sampling_rate: float | None,
         errors: Errors,
-        options: Options,
+        normalisation: SeveralNormalisation,
+        speakers: SpeakerCount,
+        track: int | None,
     ) -> list[Prediction | AudioError]:
         """Recognise several recordings.
 
@@ -121,12 +144,20 @@ class Recognizer(Classifier):
             sources: As of a call.
             sampling_rate: As of a call.
             errors: As of a call.
-            options: How they are recognised.
+            normalisation: As of a call.
+            speakers: As of a call.
+            track: As of a call.
         """
         if errors not in ("raise", "return"):
             raise ValueError(f"errors = {errors!r}; choose 'raise' or 'return'")
         parts: dict[int, list[Prediction] | AudioError] = {}
-        openers = (("", partial(file_or_recording, item, sampling_rate)) for item in sources)
+        openers: Sources = (
+            ("", partial(file_or_recording, item, sampling_rate)) for item in sources
+        )
+        if normalisation == "shared":
+            openers = list(openers)
+            normalisation = shared_statistics(self, openers, track=track)
+        options = Options(normalisation=normalisation, speakers=speakers, track=track)
         for index, result in recognise_files(self, openers, options):
             if isinstance(result, AudioError) and errors == "raise":
                 raise result
@@ -211,25 +242,40 @@ class Recognizer(Classifier):
         source: Source,
         statistics: NormalisationStatistics | None = None,
         *,
-        learn: bool = False,
+        normalisation: Normalisation = "speaker",
+        speakers: SpeakerCount = 1,
+        lookahead: float = LOOKAHEAD,
+        learn: bool | None = None,
         track: int | None = None,
     ) -> Iterator[Prediction]:
         """Recognise a recording of any length, in bounded memory; see `pipeline.recognise_file`.
 
         Args:
             source: Path, bytes of a file, or open binary file.
-            statistics: Normalisation statistics of the speaker or domain, from `statistics_of`.
-            learn: Update the statistics with each utterance before it is classified.
+            statistics: Old name of `normalisation`.
+            normalisation: As of a call, for one recording.
+            speakers: As of a call.
+            lookahead: Seconds of speech that are heard before the first utterance is classified, so
+                that it is standardised as well as later ones; 0 classifies each utterance soon
+                after its end, as live speech.
+            learn: Old way to say ``lookahead=0``.
             track: The audio track, as of a call.
 
         Yields:
-            A prediction of each utterance soon after it has ended.
+            A prediction of each utterance.
 
         Raises:
             AudioError: It cannot be read as a recording.
             AffektError: The statistics are of another encoder.
         """
-        options = Options(statistics=statistics, learn=learn, track=track)
+        if statistics is not None or learn is not None:
+            text = "statistics is now normalisation, learn=True lookahead=0"
+            python_warnings.warn(text, RenamedWarning, stacklevel=2)
+            lookahead = 0.0 if learn else lookahead
+            normalisation = statistics or ("speaker" if learn else "none")
+        options = Options(
+            normalisation=normalisation, speakers=speakers, lookahead=lookahead, track=track
+        )
         yield from recognise_file(self, source, options)
 
 

@@ -18,6 +18,7 @@ from ..types import Prediction, Segment
 from .inputs import as_array
 from .normalisation import NormalisationStatistics
 from .recognizer import HOP, Recognizer
+from .speaker_statistics import Normalisation
 from .utterances import classify_utterance
 
 WINDOW = 2.88  # s of context of a segment, itself included
@@ -40,9 +41,11 @@ class Stream:
         sampling_rate: Sampling rate of what will be pushed, in Hz.
         hop: Seconds from one segment to the next, a multiple of 0.01.
         ended: Called with the prediction of each utterance after its end.
-        statistics: Normalisation statistics of the speaker or domain, from
+        normalisation: What standardises the embeddings: "speaker" for the statistics of the
+            utterances so far, "none" for those of the training corpora, or statistics from
             `Recognizer.statistics_of`.
-        learn: Update the statistics with each utterance before it is classified.
+        statistics: Old name of `normalisation`.
+        learn: Old way to say ``normalisation="speaker"``.
         rate: Old name of `sampling_rate`.
 
     Raises:
@@ -58,13 +61,18 @@ class Stream:
         *,
         hop: float = HOP,
         ended: Callable[[Prediction], None] | None = None,
+        normalisation: Normalisation = "speaker",
         statistics: NormalisationStatistics | None = None,
-        learn: bool = False,
+        learn: bool | None = None,
         rate: float | None = None,
     ) -> None:
         if rate is not None:
             warnings.warn("rate is now sampling_rate", RenamedWarning, stacklevel=2)
             sampling_rate = rate
+        if statistics is not None or learn is not None:
+            text = "statistics and learn are now normalisation"
+            warnings.warn(text, RenamedWarning, stacklevel=2)
+            normalisation = statistics or ("speaker" if learn else "none")
         if not 0 < hop <= 60 or abs(round(hop * 100) - hop * 100) > 1e-6:
             raise ValueError(f"hop is {hop} s; it must be a multiple of 0.01 s, at most 60 s")
         require_classes(recognizer.name, recognizer.dimensions, "live speech")
@@ -80,8 +88,10 @@ class Stream:
         self._speech: list[bool] = []  # whether each of the last frames is speech
         self._first_frame = 0  # index of _speech[0] in the stream
         self._splitter = UtteranceSplitter(self._detected)
-        self._statistics = statistics
-        self._learn = learn
+        self._statistics = (
+            normalisation if isinstance(normalisation, NormalisationStatistics) else None
+        )
+        self._by_speaker = normalisation == "speaker" and recognizer.normalises_speakers
 
     def push(self, samples: ArrayLike) -> list[Segment]:
         """Process samples that follow those of the last call.
@@ -166,7 +176,7 @@ class Stream:
         """Recognise utterances that have ended, and pass them to the callback."""
         for utterance in utterances:
             [encoded] = self._recognizer.encode([make_recording("<stream>", utterance.wave)])
-            if self._learn:
+            if self._by_speaker:
                 self._statistics = self._recognizer.statistics_of([encoded], self._statistics)
             if self._ended:
                 self._ended(

@@ -1,6 +1,6 @@
 """Recognising a recording utterance by utterance: while it is decoded, or decoded before."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -23,6 +23,14 @@ from ..nn.speech_gate import SHORTEST, UNCERTAIN, too_short
 from ..types import Notice, Prediction
 from .classifier import LONG, Classifier, EncodedRecording
 from .normalisation import NormalisationStatistics
+from .speaker_statistics import (
+    LOOKAHEAD,
+    EncodedUtterance,
+    Normalisation,
+    SpokenUtterance,
+    with_speakers,
+)
+from .speakers import SpeakerCount
 
 PREFETCHED = 16  # utterances or recordings decoded while others are encoded
 BATCH = 10.0  # s of audio encoded at a time on one core; more fall out of its cache
@@ -56,25 +64,20 @@ class Options(NamedTuple):
 
     Attributes:
         split: Recognise each channel separately.
-        statistics: Normalisation statistics of the speaker or domain.
-        learn: Update the statistics with each utterance before it is classified.
+        normalisation: What standardises the utterances; see `with_speakers`.
+        speakers: Number of speakers of each channel, or "auto" to find it.
+        lookahead: Seconds of speech that are heard before the first utterance is classified.
         observe: Called with every decoded block before it is encoded, in the thread that asks for
             predictions; an exception that it raises ends the recognition.
         track: The audio track of files, as of `Decoder`.
     """
 
     split: bool = False
-    statistics: NormalisationStatistics | None = None
-    learn: bool = False
+    normalisation: Normalisation = "speaker"
+    speakers: SpeakerCount = 1
+    lookahead: float = LOOKAHEAD
     observe: Observer | None = None
     track: int | None = None
-
-
-class EncodedUtterance(NamedTuple):
-    """An utterance and its embeddings."""
-
-    utterance: Utterance
-    encoded: EncodedRecording
 
 
 def recognise_utterances(
@@ -89,9 +92,10 @@ def recognise_utterances(
         options: How it is recognised.
 
     Yields:
-        A prediction of each utterance soon after it has ended. It is held back until it is known
-        not to be the last, which has `file_duration` and the warnings of the file. A channel
-        without speech has one prediction that says so.
+        A prediction of each utterance, those of the first `lookahead` seconds of speech together,
+        each later one soon after it has ended. It is held back until it is known not to be the
+        last, which has `file_duration` and the warnings of the file. A channel without speech has
+        one prediction that says so.
 
     Raises:
         AudioError: The recording cannot be read to its end.
@@ -99,14 +103,13 @@ def recognise_utterances(
     """
     channel = 0 if blocks.channel is None else blocks.channel + 1
     vad = detector()[0]
-    statistics, last, level = options.statistics, None, Level()
+    last, level = None, Level()
+    found = encode_blocks(classifier, blocks, options, level, index)
     try:
-        for utterance, encoded in encode_blocks(classifier, blocks, options, level, index):
-            if options.learn:
-                statistics = classifier.statistics_of([encoded], statistics)
+        for spoken in _spoken(classifier, found, options):
             if last:
                 yield last
-            prediction = classify_utterance(classifier, utterance, encoded, statistics)
+            prediction = _prediction(classifier, spoken)
             last = replace(prediction, channel=channel, vad=vad)
     except AudioError:
         if last:
@@ -200,6 +203,21 @@ def classify_utterance(
     return replace(prediction, start=start, duration=round(end - start, 6), segments=segments)
 
 
+def _spoken(
+    classifier: Classifier, utterances: Iterable[EncodedUtterance], options: Options
+) -> Iterator[SpokenUtterance]:
+    """`with_speakers` under options."""
+    how = options.normalisation, options.speakers, options.lookahead
+    return with_speakers(classifier, utterances, *how)
+
+
+def _prediction(classifier: Classifier, spoken: SpokenUtterance) -> Prediction:
+    """Classify an utterance, and name its speaker."""
+    utterance, encoded, statistics, number = spoken
+    prediction = classify_utterance(classifier, utterance, encoded, statistics)
+    return replace(prediction, speaker=f"speaker {number}" if number else "")
+
+
 def _classified(
     classifier: Classifier,
     recording: Recording,
@@ -214,10 +232,8 @@ def _classified(
         utterances: Its utterances, from `encode_utterances`.
         options: How it is recognised.
     """
-    predictions = [
-        classify_utterance(classifier, utterance, encoded, options.statistics)
-        for utterance, encoded in utterances
-    ]
+    spoken = _spoken(classifier, utterances, options)
+    predictions = [_prediction(classifier, each) for each in spoken]
     if not predictions:
         level = Level()
         level.push(recording.wave)

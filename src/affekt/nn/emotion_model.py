@@ -163,6 +163,15 @@ class EmotionModel(nn.Module):
             return None
         return Statistics(self.projection.mean, self.projection.sd)
 
+    @property
+    def normalises_speakers(self) -> bool:
+        """Whether clips can be standardised by their speaker without losing the emotion.
+
+        It takes the classes of the linear head to tell what the speaker felt from how the speaker
+        sounds; models of dimensions and of version 0.1 have none.
+        """
+        return self.prior is not None and bool(self.linear.weight.any())
+
     def standardise(self, embeddings: Tensor, statistics: Statistics | str | None = None) -> Tensor:
         """Standardise embeddings ``(segments, dim)`` for `classify`.
 

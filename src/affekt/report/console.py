@@ -69,13 +69,18 @@ def utterance_line(prediction: Prediction) -> Text:
     start, end = prediction.start, prediction.start + prediction.duration
     who = f"[{prediction.channel}] " if prediction.channel else ""
     line = Text(f"{who}{_clock(start)} - {_clock(end)}  ")
+    if prediction.speaker:
+        line.append(f"{printable(prediction.speaker):<11}")
     if prediction.rejection_reason:
         return line.append(f"{prediction.label}  ({prediction.rejection_reason})", "dim")
     if values := prediction.dimensions.items():
         return line.append(", ".join(f"{printable(name)} {value:.3g}" for name, value in values))
     style = STYLES.get(prediction.label, "bold")
     line.append(f"{printable(prediction.label):<10}", style)
-    return line.append(f" {prediction.confidence:4.0%}")
+    line.append(f" {prediction.confidence:4.0%}")
+    if second := prediction.second_label:
+        line.append(f"  or {printable(second)} {prediction.probabilities[second]:.0%}", "dim")
+    return line
 
 
 def moment_line(segment: Segment) -> Text:

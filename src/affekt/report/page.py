@@ -117,6 +117,7 @@ def _details(run: Run) -> dict[str, Any]:
         "classes": run.metrics.per_class,
         "speakers": run.metrics.per_speaker if run.metrics.unit == "speakers" else {},
         "genders": by_gender(run),
+        "risk": embedded(charts.risk_coverage(run.risk_coverage)) if run.risk_coverage else "",
         "curves": embedded(charts.learning(curves)) if curves else "",
         "balance": embedded(charts.balance(balance, "")) if balance else "",
         "protocol": run.metrics.protocol,

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from ..audio.decoding import Decoder
 from .access import check_access
 from .errors import error_responses
-from .recognise import FILES, AudioTrack, Format, ModelName, as_file
+from .recognise import FILES, AudioTrack, Format, ModelName, NumberOfSpeakers, as_file
 from .schema import JobState
 from .service import CurrentService, Service
 from .store import Job, StoreFullError
@@ -33,6 +33,7 @@ async def submit(
     service: CurrentService,
     model: ModelName = None,
     track: AudioTrack = None,
+    speakers: NumberOfSpeakers = 1,
 ) -> JobState:
     """Queue a recording of up to 12 hours.
 
@@ -50,7 +51,7 @@ async def submit(
                     request, file, settings.job_megabytes, 10 * settings.upload_seconds
                 )
             await run_in_threadpool(_check_readable, path, name, track, service.decoding)
-        job = await run_in_threadpool(store.add, name, recognizer.name, path, track)
+        job = await run_in_threadpool(store.add, name, recognizer.name, path, track, speakers)
     except BaseException:  # also if the client disconnects, which cancels this task
         path.unlink(missing_ok=True)
         raise

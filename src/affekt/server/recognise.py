@@ -13,6 +13,8 @@ from ..formats import writers
 from ..inference.classifier import LONG
 from ..inference.pipeline import combine, recognise_file
 from ..inference.recognizer import HOP, Recognizer
+from ..inference.speakers import SpeakerCount
+from ..inference.utterances import Options
 from ..types import Prediction
 from . import schema
 from .access import check_access
@@ -37,6 +39,10 @@ AudioTrack = Annotated[
         description="Audio track of a file that has several, from 1 on; by default the default "
         "track of the file, else the first.",
     ),
+]
+NumberOfSpeakers = Annotated[
+    Literal["auto"] | Annotated[int, Query(ge=1, le=20)],
+    Query(description='Number of voices that are told apart and named, or "auto" to find it.'),
 ]
 SPOOLED = 1 << 20  # bytes; a larger recording is written to disk
 FILES: dict[int | str, dict[str, Any]] = {
@@ -78,6 +84,7 @@ async def recognise(
     service: CurrentService,
     model: ModelName = None,
     track: AudioTrack = None,
+    speakers: NumberOfSpeakers = 1,
     format: Annotated[Format, Query(description="Format of the response.")] = "json",
 ) -> schema.Recording | Response:
     """Recognise a recording of up to 30 s.
@@ -92,7 +99,7 @@ async def recognise(
             target = cast(BinaryIO, file)
             name = await receive(request, target, settings.megabytes, settings.upload_seconds)
             predictions = await run_in_threadpool(
-                _recognise, recognizer, target, name, track, service.decoding
+                _recognise, recognizer, target, name, track, speakers, service.decoding
             )
     whole = combine(predictions)
     RECOGNISED.labels(recognizer.name).inc(whole.duration)
@@ -103,7 +110,12 @@ async def recognise(
 
 
 def _recognise(
-    recognizer: Recognizer, file: BinaryIO, name: str, track: int | None, decoding: Semaphore
+    recognizer: Recognizer,
+    file: BinaryIO,
+    name: str,
+    track: int | None,
+    speakers: SpeakerCount,
+    decoding: Semaphore,
 ) -> list[Prediction]:
     """Recognise the utterances of a short recording.
 
@@ -112,6 +124,7 @@ def _recognise(
         file: The uploaded recording.
         name: The client's name of the file.
         track: The audio track, as of `Decoder`.
+        speakers: Number of speakers, or "auto".
         decoding: Limits the number of recordings that are decoded at the same time.
 
     Raises:
@@ -123,7 +136,7 @@ def _recognise(
         recording = Decoder(file.read(), name=name, track=track).read(LONG)
     if recording is None:
         raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
-    return list(recognise_file(recognizer, recording))
+    return list(recognise_file(recognizer, recording, Options(speakers=speakers)))
 
 
 def as_file(predictions: list[Prediction], kind: Format) -> Response:

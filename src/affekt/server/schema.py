@@ -40,9 +40,15 @@ class Prediction(BaseModel):
     warnings: list[str]
     start: float = Field(description="Where the utterance begins in the file, in seconds.")
     channel: int = Field(description="Channel, from 1 on; 0 where channels were mixed.")
+    speaker: str = Field(
+        description='Name of the speaker, as in "speaker 1", where voices were told apart; else "".'
+    )
     file_duration: float | None = Field(description="Seconds of the whole file, where known.")
     vad: str = Field(description='Detector of the utterances: "silero" or "level".')
     arithmetic: str = Field(description='"bfloat16" or "float32".')
+    second_label: str = Field(
+        description="The second most probable class where it is nearly as probable as the first."
+    )
     arousal: float | None = Field(
         None,
         description="From -1 (calm) to 1 (excited): derived from the classes by published "
@@ -77,6 +83,7 @@ class JobState(BaseModel):
     warnings: list[str] = Field(description="Of the recording as a whole, such as damage.")
     error: str = Field(description='Why the job failed, or "".')
     track: int | None = Field(description="The audio track that the request chose.")
+    speakers: Literal["auto"] | int = Field(description="As the request chose.")
     result: list[Prediction] | None = None
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import AffektError
+from ..inference.speakers import SpeakerCount
 from ..types import Prediction
 
 LEASE = 30.0  # s without a heartbeat after which another worker takes over a job
@@ -22,7 +23,8 @@ create table if not exists jobs (
     path text not null, created real not null, beat real not null default 0,
     pid integer not null default 0,
     attempts integer not null default 0, progress real not null default 0,
-    warnings text not null default '[]', error text not null default '', track integer
+    warnings text not null default '[]', error text not null default '', track integer,
+    speakers text not null default '1'
 );
 create table if not exists results (
     job text not null references jobs (id) on delete cascade,
@@ -50,6 +52,7 @@ class Job:
         warnings: Warnings about the file, such as damage.
         error: Why the job failed, or "".
         track: The audio track, as of `Decoder`.
+        speakers: Number of speakers, or "auto".
     """
 
     id: str
@@ -62,6 +65,7 @@ class Job:
     warnings: list[str]
     error: str
     track: int | None = None
+    speakers: SpeakerCount = 1
 
 
 class JobStore:
@@ -88,7 +92,7 @@ class JobStore:
             with self._connection() as db:
                 db.execute("pragma journal_mode = wal")
                 db.executescript(SCHEMA)
-                _add_track(db)
+                _add_columns(db)
                 [message] = db.execute("pragma quick_check(1)").fetchone()
                 if message != "ok":
                     raise sqlite3.DatabaseError(message)
@@ -120,7 +124,14 @@ class JobStore:
         query = "select count(*) from jobs where status in ('queued', 'running')"
         return int(db.execute(query).fetchone()[0]) < self._max_jobs
 
-    def add(self, file: str, model: str, path: Path, track: int | None = None) -> Job:
+    def add(
+        self,
+        file: str,
+        model: str,
+        path: Path,
+        track: int | None = None,
+        speakers: SpeakerCount = 1,
+    ) -> Job:
         """Queue a recording.
 
         Args:
@@ -128,19 +139,21 @@ class JobStore:
             model: Name of the model.
             path: The recording, in `uploads`.
             track: The audio track, as of `Decoder`.
+            speakers: Number of speakers, or "auto".
 
         Raises:
             StoreFullError: The limit of queued and running jobs is reached.
         """
-        job = Job(uuid.uuid4().hex, "queued", file, model, str(path), 0, 0.0, [], "", track)
+        job_id = uuid.uuid4().hex
+        job = Job(job_id, "queued", file, model, str(path), 0, 0.0, [], "", track, speakers)
         with self._connection() as db:
             db.execute("begin immediate")
             if not self._has_room(db):
                 raise StoreFullError
             db.execute(
-                "insert into jobs (id, status, file, model, path, created, track)"
-                " values (?, ?, ?, ?, ?, ?, ?)",
-                (job.id, job.status, file, model, job.path, time.time(), track),
+                "insert into jobs (id, status, file, model, path, created, track, speakers)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?)",
+                (job_id, job.status, file, model, job.path, time.time(), track, str(speakers)),
             )
         return job
 
@@ -149,11 +162,13 @@ class JobStore:
         with self._connection() as db:
             row = db.execute(
                 "select id, status, file, model, path, attempts, progress, warnings, error,"
-                " track from jobs where id = ?", (job_id,),
+                " track, speakers from jobs where id = ?", (job_id,),
             ).fetchone()  # fmt: skip
         if row is None:
             return None
-        return Job(*row[:7], json.loads(row[7]), *row[8:])  # type: ignore[call-arg]
+        *values, warnings, error, track, speakers = row
+        number = "auto" if speakers == "auto" else int(speakers)
+        return Job(*values, json.loads(warnings), error, track, number)  # type: ignore[call-arg]
 
     def result(self, job_id: str) -> list[Prediction]:
         """The predictions so far, in order of time."""
@@ -264,11 +279,13 @@ class JobStore:
             return dict(db.execute("select status, count(*) from jobs group by status").fetchall())
 
 
-def _add_track(db: sqlite3.Connection) -> None:
-    """Add the column `track` to a database of an earlier version."""
-    db.execute("begin immediate")  # another process may be about to add it
-    if "track" not in [row[1] for row in db.execute("pragma table_info (jobs)")]:
-        db.execute("alter table jobs add column track integer")
+def _add_columns(db: sqlite3.Connection) -> None:
+    """Add the columns `track` and `speakers` to a database of an earlier version."""
+    db.execute("begin immediate")  # another process may be about to add them
+    present = [row[1] for row in db.execute("pragma table_info (jobs)")]
+    for name, kind in (("track", "integer"), ("speakers", "text not null default '1'")):
+        if name not in present:
+            db.execute(f"alter table jobs add column {name} {kind}")
 
 
 def _expire_leases_of_dead_workers(db: sqlite3.Connection) -> None:

@@ -113,7 +113,7 @@ class Worker(Thread):
         predictions = recognise_file(
             self._models[job.model],
             job.path,
-            Options(observe=heartbeat, track=job.track),
+            Options(speakers=job.speakers, observe=heartbeat, track=job.track),
             name=job.file,
         )
         for number, prediction in enumerate(predictions):

@@ -1,7 +1,8 @@
 """Adapt a model to labelled recordings of the user; a few minutes of speech are enough.
 
 The statistics of the recordings replace those of the training corpora, and the last layer is fitted
-to the recordings. All other weights stay as they are. A penalty on the distance from the old last
+to the recordings, each standardised by its speaker as in recognition. All other weights stay as
+they are. A penalty on the distance from the old last
 layer keeps the new one close to it if there are few clips. The temperature of the softmax is fitted
 in cross-validation over speakers, or over the clips of a single one.
 """
@@ -41,7 +42,7 @@ class Adapted:
 
     Attributes:
         checkpoint: The new model; its classes are those of the recordings.
-        before: UAR of the old model, without normalisation statistics.
+        before: UAR of the old model, with the same normalisation as `after`.
         after: UAR of models that were adapted in the same way, on held-out recordings.
         gain: 95 % confidence interval of the difference, by a bootstrap over `held_out`.
         held_out: What each fold holds out: "speakers"; "clips" if there is a single speaker, or
@@ -110,9 +111,9 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: 
         np.array(held_out_units(clips)),
     )
     everything = np.arange(len(clips))
-    before = data.old_predictions(data.pooled(everything, None))
+    before = data.old_predictions(data.inputs(everything, prior))
     logits, normalised = data.held_out_logits(everything)
-    after = logits.argmax(-1).numpy()
+    after = normalised.argmax(-1).numpy()
     known = ClassTargets(data.targets, torch.ones_like(logits, dtype=torch.bool))
     temperatures = temperature(logits, known), temperature(normalised, known)
     model = _adapted_model(base.model, *data.learn(everything), temperatures)
@@ -161,25 +162,22 @@ class _Data:
     def learn(self, rows: Rows) -> tuple[Statistics, nn.Linear]:
         """Fit statistics and last layer to some of the clips."""
         statistics = self.statistics(rows)
-        x = self.pooled(rows, statistics)
+        x = self.inputs(rows, statistics)
         return statistics, self.fit(x, rows, self.select_penalty(x, rows))
 
     def held_out_logits(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """Logits ``(rows, classes)`` of each clip by a fit to the other folds.
 
         Returns:
-            Logits of clips that are standardised by the statistics of the training clips, and by
-            those of their own speaker.
+            Logits of clips that are standardised by the statistics of the training clips, and as in
+            recognition; see `inputs`.
         """
         logits = torch.zeros(len(rows), len(self.labels))
         normalised = logits.clone()
         for train, test in self.splits(rows):
             statistics, layer = self.learn(train)
             logits[test] = layer(self.pooled(test, statistics))
-            for speaker in np.unique(self.speakers[test]):
-                own = test[self.speakers[test] == speaker]
-                of_speaker = self.statistics(own, statistics)
-                normalised[own] = layer(self.pooled(own, of_speaker))
+            normalised[test] = layer(self.inputs(test, statistics))
         return logits, normalised
 
     def statistics(self, rows: Rows, prior: Statistics | None = None) -> Statistics:
@@ -192,6 +190,22 @@ class _Data:
         prior, head = prior or self.prior, self.base.model.linear
         clips = [(len(e), e.mean(0)) for e in (self.embeddings[row] for row in rows)]
         return statistics.with_classes(clips, prior, head).statistics(prior, head)
+
+    def inputs(self, rows: Rows, prior: Statistics) -> Tensor:
+        """Inputs of the last layer ``(clips, dim)``, for clips standardised as in recognition.
+
+        Args:
+            rows: The clips.
+            prior: Statistics to which those of each speaker are drawn; they standardise the clips
+                themselves if the model does not normalise by speaker.
+        """
+        if not self.base.model.normalises_speakers:
+            return self.pooled(rows, prior)
+        inputs: dict[int, Tensor] = {}
+        for speaker in np.unique(self.speakers[rows]):
+            own = rows[self.speakers[rows] == speaker]
+            inputs |= zip(own, self.pooled(own, self.statistics(own, prior)), strict=True)
+        return torch.stack([inputs[row] for row in rows])
 
     @torch.inference_mode()
     def pooled(self, rows: Rows, statistics: Statistics | None) -> Tensor:

@@ -119,7 +119,7 @@ def audit_record(result: RunResult) -> list[Finding]:
 
 def _caveats(result: RunResult) -> Iterator[Finding]:
     """Findings on the protocol, and on the training data of an existing model."""
-    if result.settings.protocol.test_normalisation != "none":
+    if result.settings.protocol.test_normalisation in ("speaker", "fold"):
         text = "test clips were standardised by the statistics of the unlabelled test clips"
         evidence = ["the score holds for many recordings of one domain together, not for one alone"]
         yield Finding("statistics", "note", text, evidence)

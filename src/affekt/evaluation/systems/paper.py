@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from ...audio.recording import Recording
 from ...config import Config
+from ...inference.classifier import EncodedRecording
+from ...inference.normalisation import NormalisationStatistics
 from ...inference.recognizer import Recognizer
 from ...nn.checkpoint import Checkpoint
 from ...nn.encoders.weights import build_encoder
 from ...training.context import TrainingContext
 from ...training.run import train
-from .system import ConfiguredSystem, TrainingPart
+from .system import ConfiguredSystem, Grouping, TrainingPart
 
 
 class PaperSystem(ConfiguredSystem):
@@ -52,13 +54,23 @@ class PaperSystem(ConfiguredSystem):
         )
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-        """Predict probabilities ``(recordings, classes)``, or values of dimensions.
+        """Predict probabilities ``(recordings, classes)``, or values of dimensions."""
+        return self.predict_grouped(recordings, [None])[0]
 
-        Under ``protocol.test_normalisation`` the recordings are standardised by their own
-        statistics.
-        """
+    def predict_grouped(
+        self, recordings: Sequence[Recording], groupings: Sequence[Grouping | None]
+    ) -> list[NDArray[np.float64]]:
+        """See `NormalisingSystem.predict_grouped`; the recordings are encoded once."""
         encoded = self._recognizer.encode(recordings)
-        normalised = self.config.protocol.test_normalisation != "none"
-        statistics = self._recognizer.statistics_of(encoded) if normalised else None
-        predictions = [self._recognizer.classify(clip, statistics) for clip in encoded]
+        return [self._classified(encoded, grouping) for grouping in groupings]
+
+    def _classified(
+        self, encoded: Sequence[EncodedRecording], grouping: Grouping | None
+    ) -> NDArray[np.float64]:
+        statistics: dict[str, NormalisationStatistics] = {}
+        for name in dict.fromkeys(grouping or ()):
+            own = (e for e, group in zip(encoded, grouping or (), strict=True) if group == name)
+            statistics[name] = self._recognizer.statistics_of(own)
+        of_each = [statistics[name] for name in grouping] if grouping else [None] * len(encoded)
+        predictions = map(self._recognizer.classify, encoded, of_each)
         return np.array([list((p.dimensions or p.probabilities).values()) for p in predictions])

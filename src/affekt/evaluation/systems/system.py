@@ -12,6 +12,8 @@ from ...errors import AffektError
 from ...progress import Report
 from ...training.clips import Clip
 
+Grouping = Sequence[str]  # group of each recording
+
 
 class System(Protocol):
     """A system that is trained on labelled clips and then predicts recordings.
@@ -89,6 +91,22 @@ class ConfiguredSystem:
         self.train(TrainingPart(clips, seed, report, held_out))
 
 
+class NormalisingSystem(System, Protocol):
+    """A system that can standardise recordings by their own unlabelled statistics."""
+
+    def predict_grouped(
+        self, recordings: Sequence[Recording], groupings: Sequence[Grouping | None]
+    ) -> list[NDArray[np.float64]]:
+        """Predict the same recordings once with each grouping, as `predict` does.
+
+        Args:
+            recordings: Any number of recordings.
+            groupings: Group of each recording: those of a group are standardised by their common
+                statistics; None for predictions that use no statistics.
+        """
+        ...
+
+
 def predict(
     system: System, recordings: Sequence[Recording], *, classes: bool = True
 ) -> NDArray[np.float64]:
@@ -105,9 +123,46 @@ def predict(
     Raises:
         AffektError: The array has another shape, or a row does not hold probabilities or numbers.
     """
+    predicted = system.predict(recordings)
+    return _checked(system, predicted, len(recordings), classes=classes)
+
+
+def predict_grouped(
+    system: NormalisingSystem,
+    recordings: Sequence[Recording],
+    groupings: Sequence[Grouping | None],
+    *,
+    classes: bool = True,
+) -> list[NDArray[np.float64]]:
+    """`predict` once with each grouping of `NormalisingSystem.predict_grouped`.
+
+    Args:
+        system: A trained system.
+        recordings: Any number of recordings.
+        groupings: Groups of the recordings.
+        classes: Whether it predicts probabilities, not dimensions.
+
+    Raises:
+        AffektError: As of `predict`.
+    """
+    each = system.predict_grouped(recordings, groupings)
+    return [_checked(system, predicted, len(recordings), classes=classes) for predicted in each]
+
+
+def _checked(
+    system: System, predicted: NDArray[np.float64], recordings: int, *, classes: bool
+) -> NDArray[np.float64]:
+    """Predictions of a system, if they are what they must be.
+
+    Args:
+        system: The system, for the message.
+        predicted: What it predicts.
+        recordings: Number of recordings.
+        classes: Whether it predicts probabilities, not dimensions.
+    """
     name = f"{type(system).__name__}.predict"
-    probabilities = np.asarray(system.predict(recordings), np.float64)
-    wanted = (len(recordings), len(system.labels))
+    probabilities = np.asarray(predicted, np.float64)
+    wanted = (recordings, len(system.labels))
     if probabilities.shape != wanted:
         raise AffektError(
             f"{name} returns an array of shape {probabilities.shape}; it must be {wanted}: "

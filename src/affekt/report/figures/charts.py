@@ -113,6 +113,22 @@ def balance(rows: Sequence[ClassBalance], title: str) -> Figure:
     return figure
 
 
+def risk_coverage(curves: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Figure:
+    """Share of wrong answers by the share of clips that are answered, one line for each seed.
+
+    Args:
+        curves: Coverage and risk of each seed, as `affekt.metrics.risk_coverage` returns them.
+    """
+    figure = Figure(figsize=(4.4, 2.8), layout="constrained")
+    axes = figure.subplots()
+    for coverage, risk in curves:
+        axes.plot(100 * coverage, 100 * risk, color="#0072B2", alpha=0.6, lw=1.2)
+    axes.set(xlim=(0, 100), xlabel="coverage: the most confident clips (%)")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("risk: wrong (%)")
+    return figure
+
+
 def learning(folds: Sequence[Mapping[str, Mapping[str, Sequence[float]]]]) -> Figure:
     """Learning curves of all trainings: one row for each stage, one column for each quantity."""
     stages = list(folds[0])

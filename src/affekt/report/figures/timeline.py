@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ...sanitise import printable
 from ...types import Prediction
 from ..colours import colours
 from .charts import draw
@@ -46,7 +47,10 @@ def recognition(predictions: Sequence[Prediction], outline: Outline | None = Non
     row = next((s for s in STEPS if duration <= ROWS * s), duration / ROWS)
     rows = max(1, ceil(duration / row - 1e-9))
     row = duration if rows == 1 else row
+    speakers = list(dict.fromkeys(p.speaker for p in predictions if p.speaker))
     heights = HEIGHTS if outline else HEIGHTS[2:]
+    if speakers:
+        heights = (*heights[:-2], 0.25 * (1 + len(speakers)), *heights[-2:])
     height = (0.6 + sum(heights)) if rows == 1 else sum(heights) * rows * 0.52 + 0.4
     figure = Timeline(figsize=(10, height), layout="constrained")
     colour = colours(predictions[0].probabilities)
@@ -63,6 +67,8 @@ def recognition(predictions: Sequence[Prediction], outline: Outline | None = Non
             _recording(axes[0], axes[1], outline, start, min(start + row, begin + duration))
             for label, shade in colour.items():
                 _shade(axes[0], inside, label, shade)
+        if speakers:
+            _lanes(axes[-3], inside, speakers, colour)
         for uncertain in (False, True):
             if chosen := [p for p in inside if bool(p.rejection_reason) == uncertain]:
                 _emotion(axes[-2], axes[-1], chosen, colour, FADED if uncertain else 1.0)
@@ -127,6 +133,26 @@ def _shade(wave: Axes, predictions: Sequence[Prediction], label: str, shade: str
     ]
     transform = wave.get_xaxis_transform()
     wave.broken_barh(spans, (0, 1), transform=transform, color=shade, alpha=0.35, lw=0)
+
+
+def _lanes(
+    lanes: Axes, predictions: Sequence[Prediction], speakers: Sequence[str], colour: dict[str, str]
+) -> None:
+    """Draw who speaks: a lane for each speaker, with the colours of the utterances' labels.
+
+    Args:
+        lanes: The axes.
+        predictions: Utterances.
+        speakers: Names of the speakers, from the top.
+        colour: Colour of each class.
+    """
+    for lane, speaker in enumerate(speakers):
+        own = [p for p in predictions if p.speaker == speaker]
+        spans = [(p.start, p.duration) for p in own]
+        shades = [colour.get(p.label, "#bbbbbb") for p in own]
+        lanes.broken_barh(spans, (lane - 0.4, 0.8), facecolors=shades, lw=0)
+    lanes.set(ylim=(len(speakers) - 0.5, -0.5), yticks=range(len(speakers)))
+    lanes.set_yticklabels([printable(s)[:20] for s in speakers], fontsize=7, parse_math=False)
 
 
 def _emotion(

@@ -45,11 +45,11 @@ const jobPath = (id) => `v1/jobs/${encodeURIComponent(id)}`;
 
 export const models = async () => (await ask("v1/models")).json();
 
-export async function submit(file, name, model) {
+export async function submit(file, name, model, speakers) {
   const form = new FormData();
   form.append("file", file, name);
-  const path = `v1/jobs?model=${encodeURIComponent(model)}`;
-  return (await ask(path, { method: "POST", body: form })).json();
+  const query = new URLSearchParams({ model, speakers });
+  return (await ask(`v1/jobs?${query}`, { method: "POST", body: form })).json();
 }
 
 export const job = async (id) => (await ask(jobPath(id))).json();

@@ -9,7 +9,7 @@ const COLUMNS = [
 ];
 
 /** @typedef {{start: number, end: number, label: string, recognised: string,
- *   model: string}} Label */
+ *   model: string, speaker: string | undefined}} Label  speaker: where voices were told apart */
 
 const key = ({ start, end }) => `${start.toFixed(3)}-${end.toFixed(3)}`;
 
@@ -64,11 +64,11 @@ export async function bundle(entries) {
       undecoded.push(name);
       continue;
     }
-    for (const { start, end, label, recognised, model } of corrections.all) {
+    for (const { start, end, label, recognised, model, speaker: voice } of corrections.all) {
       const number = String(clips.length + 1).padStart(4, "0");
       const path = `clips/${number}-${safeName(name)}.wav`;
       clips.push([`${FOLDER}/${path}`, wav(cut(samples, start, end), RATE)]);
-      const speakerName = speaker.trim() || safeName(name);
+      const speakerName = [speaker.trim() || safeName(name), voice].filter(Boolean).join(" ");
       const span = [start.toFixed(3), end.toFixed(3)];
       rows.push([path, label, speakerName, name, ...span, recognised, model]);
     }

@@ -27,6 +27,8 @@ const EN = { // static texts are in index.html
   wholeSpan: "overall, {span} s",
   span: "{start} to {end} s",
   channel: "channel {channel}",
+  speakerName: "speaker {number}",
+  or: "or {label}",
   playPart: "Play {what}: {label}",
   labelPart: "Your label for {what}",
   labelSet: "Your label for {what}: {label}",
@@ -50,6 +52,9 @@ const EN = { // static texts are in index.html
 const ZH = {
   tagline: "语音情感识别",
   model: "模型",
+  speakers: "说话人数",
+  speakersOne: "一人",
+  speakersAuto: "自动区分",
   compare: "对比",
   limits: "识别会出错，对与训练数据差别较大的声音和语言更是如此。不得据此对人作出决定。",
   token: "此服务器的访问令牌",
@@ -95,6 +100,8 @@ const ZH = {
   wholeSpan: "总体，{span} 秒",
   span: "{start} 至 {end} 秒",
   channel: "声道 {channel}",
+  speakerName: "说话人 {number}",
+  or: "或{label}",
   playPart: "播放 {what}：{label}",
   labelPart: "{what} 的标签",
   labelSet: "{what} 的标签：{label}",
@@ -180,6 +187,12 @@ export function noticeText(sentence) {
 
 /** The name of a class in the user's language, or its own name if there is no translation. */
 export const emotion = (label) => (chinese && EMOTIONS[label]) || label;
+
+/** The name of a speaker that the server told apart ("speaker 2"), or a given name as it is. */
+export const speakerName = (name) => {
+  const number = /^speaker (\d+)$/.exec(name)?.[1];
+  return number ? t("speakerName", { number }) : name;
+};
 
 export const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 

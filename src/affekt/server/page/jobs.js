@@ -10,7 +10,7 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * @typedef {{status: string, progress: number, id: string, error: string, code: number,
- *   result: import("./timeline.js").Prediction[] | null}} Job
+ *   speakers: string, result: import("./timeline.js").Prediction[] | null}} Job
  */
 export class Jobs {
   /** @param {(entry: object, model: string) => void} changed */
@@ -20,43 +20,45 @@ export class Jobs {
     this.running = 0;
   }
 
-  /** Submits a recording for a model, unless that was done before. */
-  request(entry, model) {
+  /** Submits a recording for a model, unless that was done before.
+   * @param {string} speakers  number of speakers, or "auto" */
+  request(entry, model, speakers) {
     if (entry.jobs.has(model)) return;
-    const job = { status: "waiting", progress: 0, id: "", error: "", code: 0, result: null };
+    const job = {
+      status: "waiting", progress: 0, id: "", error: "", code: 0, speakers, result: null,
+    };
     entry.jobs.set(model, job);
-    this.waiting.push([entry, model]);
+    this.waiting.push([entry, model, job]);
     this.next();
   }
 
   retry(entry, model) {
-    const { id } = entry.jobs.get(model);
+    const { id, speakers } = entry.jobs.get(model);
     if (id) api.deleteJob(id);
     entry.jobs.delete(model);
-    this.request(entry, model);
+    this.request(entry, model, speakers);
   }
 
   next() {
     while (this.running < CONCURRENT && this.waiting.length) {
-      const [entry, model] = this.waiting.shift();
+      const [entry, model, job] = this.waiting.shift();
       if (entry.removed) continue;
       this.running += 1;
-      this.follow(entry, model).finally(() => {
+      this.follow(entry, model, job).finally(() => {
         this.running -= 1;
         this.next();
       });
     }
   }
 
-  async follow(entry, model) {
-    const job = entry.jobs.get(model);
+  async follow(entry, model, job) {
     const update = (state) => {
       Object.assign(job, state);
       this.changed(entry, model);
     };
     try {
       update({ status: "sending" });
-      update(await this.submit(entry, model, update));
+      update(await this.submit(entry, model, job.speakers, update));
       for (let i = 0; job.status === "queued" || job.status === "running"; i += 1) {
         await sleep(POLL[Math.min(i, POLL.length - 1)]);
         if (entry.removed) return void api.deleteJob(job.id);
@@ -81,10 +83,10 @@ export class Jobs {
   }
 
   /** Submits a recording and returns the job; waits while the queue of the server is full. */
-  async submit(entry, model, update) {
+  async submit(entry, model, speakers, update) {
     for (;;) {
       try {
-        return await api.submit(entry.blob, entry.name, model);
+        return await api.submit(entry.blob, entry.name, model, speakers);
       } catch (error) {
         if (error.status !== 429 || entry.removed) throw error;
         update({ status: "busy" });
@@ -95,6 +97,7 @@ export class Jobs {
 
   deleteAll(entry) {
     entry.removed = true;
-    for (const { id } of entry.jobs.values()) if (id) api.deleteJob(id);
+    const all = Object.values(entry.bySpeakers).flatMap((jobs) => [...jobs.values()]);
+    for (const { id } of all) if (id) api.deleteJob(id);
   }
 }

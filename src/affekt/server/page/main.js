@@ -28,13 +28,16 @@ const table = new Table({
 });
 
 const selectedModel = () => find("model").value;
+const selectedSpeakers = () => find("speakers").value;
 const selectedModels = () => [...new Set([selectedModel(), find("compare").value])].filter(Boolean);
 
 function add(files) {
   const added = [...files].map((blob) => {
     const speaker = blob.name.replace(/\.[^.]*$/, "");
     const corrections = new Corrections();
-    return { name: blob.name, blob, speaker, jobs: new Map(), corrections, removed: false };
+    const bySpeakers = { 1: new Map(), auto: new Map() };
+    const jobs = bySpeakers[selectedSpeakers()];
+    return { name: blob.name, blob, speaker, bySpeakers, jobs, corrections, removed: false };
   });
   for (const entry of added) {
     entries.push(entry);
@@ -47,8 +50,8 @@ function add(files) {
 /** Submits a recording for the selected models, once the models are known. */
 function recognise(entry) {
   if (!models.length) return;
-  jobs.request(entry, selectedModel());
-  if (entry === current) for (const model of selectedModels()) jobs.request(entry, model);
+  const all = entry === current ? selectedModels() : [selectedModel()];
+  for (const model of all) jobs.request(entry, model, selectedSpeakers());
   list.update(entry, selectedModel());
 }
 
@@ -116,10 +119,10 @@ function showResults() {
 
 /** Assigns a label of the user to a part; "" removes it. */
 function setLabel(part, label) {
-  const { start, end } = part;
+  const { start, end, speaker } = part;
   const { recognised, model } = // the first model under which this span was labelled
     current.corrections.get(part) ?? { recognised: part.label, model: selectedModel() };
-  if (label) current.corrections.set({ start, end, label, recognised, model });
+  if (label) current.corrections.set({ start, end, label, recognised, model, speaker });
   else current.corrections.remove(part);
   unsaved = true;
   view.drawLabels();
@@ -174,6 +177,13 @@ find("choose").onchange = ({ target }) => {
 };
 find("model").onchange = find("compare").onchange = () => {
   for (const entry of entries) recognise(entry);
+  if (current) showResults();
+};
+find("speakers").onchange = ({ target }) => {
+  for (const entry of entries) {
+    entry.jobs = entry.bySpeakers[target.value];
+    recognise(entry);
+  }
   if (current) showResults();
 };
 find("speaker").oninput = ({ target }) => (current.speaker = target.value);

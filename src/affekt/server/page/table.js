@@ -4,7 +4,7 @@ import { clock } from "./bands.js";
 import { colour } from "./colours.js";
 import { announce, englishText, find, make, moveFocus } from "./dom.js";
 import { allParts, dominantLabel, parts, UNCERTAIN } from "./timeline.js";
-import { emotion, noticeText, percent, t } from "./i18n.js";
+import { emotion, noticeText, percent, speakerName, t } from "./i18n.js";
 
 export class Table {
   /** @param {{play: Function, seek: Function, label: Function}} actions  called with the part */
@@ -68,6 +68,7 @@ export class Table {
     const row = make("tr", { className: part.whole ? "whole" : "" });
     const time = make("td", {}, button);
     if (part.whole) time.append(make("small", { textContent: t("whole") }));
+    if (part.speaker) time.append(make("small", { textContent: speakerName(part.speaker) }));
     if (part.channel) time.append(make("small", { textContent: t("channel", part) }));
     row.append(time, recognisedCell(part));
     if (this.other) row.append(labelCell(dominantLabel(this.other.parts, part)));
@@ -145,6 +146,9 @@ function labelCell(label) {
 function recognisedCell(part) {
   const cell = labelCell(part.label);
   cell.append(" ", share(part));
+  if (part.second) {
+    cell.append(make("small", { textContent: t("or", { label: emotion(part.second) }) }));
+  }
   if (part.reason && part.whole) cell.append(englishText("small", noticeText(part.reason)));
   return cell;
 }

@@ -4,12 +4,14 @@
  *   attention: number}} Segment
  * @typedef {{start: number, duration: number, label: string, confidence: number,
  *   rejection_reason: string, segments: Segment[], probabilities: Object<string, number>,
- *   model: string, license: string, warnings: string[], channel: number}} Prediction
+ *   model: string, license: string, warnings: string[], channel: number,
+ *   speaker: string}} Prediction
  * @typedef {{start: number, end: number, segment: Segment, weight: number,
  *   prediction: Prediction}} Span  part of the time axis that shows a segment; weight: its
  *   attention relative to the largest of the prediction
  * @typedef {{start: number, end: number, label: string, share: number, whole: boolean,
- *   reason: string, channel: number}} Part  row of the table; share: probability of its label
+ *   reason: string, channel: number, speaker: string, second: string | undefined}} Part  row of the
+ *   table; share: probability of its label; second: the second class if it is nearly as probable
  */
 
 export const UNCERTAIN = "uncertain";
@@ -73,6 +75,7 @@ export function labelRuns(spans) {
     whole: false,
     reason: prediction.rejection_reason,
     channel: prediction.channel,
+    speaker: prediction.speaker,
   }));
 }
 
@@ -87,10 +90,11 @@ export function parts(predictions) {
 
 /** An utterance as a whole, and all its runs. @param {Prediction} prediction @returns {Part[]} */
 export function allParts(prediction) {
-  const { start, duration, label, confidence, rejection_reason, channel } = prediction;
-  const end = start + duration;
+  const { start, duration, label, confidence, channel, speaker } = prediction;
+  const [end, reason] = [start + duration, prediction.rejection_reason];
+  const second = prediction.second_label;
   const whole = {
-    start, end, label, share: confidence, whole: true, reason: rejection_reason, channel,
+    start, end, label, share: confidence, whole: true, reason, channel, speaker, second,
   };
   return [whole, ...labelRuns(spansOf(prediction))];
 }
