@@ -51,7 +51,7 @@ def test_stereo_floats_at_another_rate():
         (["-", "--rate", "10"], "sampled at 10 Hz"),
         (["-", "--rate", "0"], "must be positive"),
         (["-", "--hop", "0.001"], "multiple of 0.01"),
-        (["-", "--normalisation", "none.safetensors"], "not normalisation statistics"),
+        (["-", "--normalisation", "none.safetensors"], "choose speaker, none, or a file"),
         (["-", "--samples", "float32"], "NaN"),
     ],
 )

@@ -40,15 +40,28 @@ def file(tmp_path_factory):
     return path
 
 
+class Conversation:
+    """Two speakers of EMO-DB in turns, each in four emotions."""
+
+    def __init__(self, emodb, path):
+        names = ["03a01Fa", "08a01Na", "03a01Nc", "08a01Wa"]
+        names += ["03b01Td", "08b02Tc", "03a01Wa", "08a01Fd"]
+        files = [next(emodb.rglob(f"{name}.wav")) for name in names]
+        waves = [soundfile.read(file, dtype="float32")[0] for file in files]
+        pause = np.zeros(RATE, np.float32)
+        self.path = path
+        self.ends = np.cumsum([len(wave) + RATE for wave in waves]) / RATE
+        soundfile.write(path, np.concatenate([part for w in waves for part in (w, pause)]), RATE)
+
+    def speakers(self, starts):
+        """Who speaks in utterances that start at these times."""
+        turns = np.searchsorted(self.ends, np.array(starts) + 0.3)  # they begin in a pause
+        return [f"speaker {1 + turn % 2}" for turn in turns]
+
+
 @pytest.fixture(scope="module")
 def conversation(emodb, tmp_path_factory):
-    """Two speakers of EMO-DB in turns, each in four emotions."""
-    names = ["03a01Fa", "08a01Na", "03a01Nc", "08a01Wa", "03b01Td", "08b02Tc", "03a01Wa", "08a01Fd"]
-    waves = [soundfile.read(next(emodb.rglob(f"{name}.wav")), dtype="float32")[0] for name in names]
-    pause = np.zeros(RATE, np.float32)
-    path = tmp_path_factory.mktemp("talk") / "talk.wav"
-    soundfile.write(path, np.concatenate([part for w in waves for part in (w, pause)]), RATE)
-    return path
+    return Conversation(emodb, tmp_path_factory.mktemp("talk") / "talk.wav")
 
 
 def segments_behind(predictions):
@@ -128,22 +141,21 @@ def test_the_option_of_the_command(tmp_path):
 
 
 def test_voices_are_told_apart_and_named(recognizer, conversation):
-    found = list(recognizer.utterances(conversation, speakers="auto"))
-    assert [p.speaker for p in found] == ["speaker 1", "speaker 2"] * 4
-    assert recognizer(conversation, speakers=2).speaker == ""
-    assert {p.speaker for p in recognizer.utterances(conversation)} == {""}
-    # Drawn to the recording: neither the recording's statistics nor the speaker's alone.
-    whole = recognizer(conversation).utterances
+    found = list(recognizer.utterances(conversation.path, speakers="auto"))
+    expected = conversation.speakers([p.start for p in found])
+    assert [p.speaker for p in found] == expected
+    assert recognizer(conversation.path, speakers=2).speaker == ""
+    whole = recognizer(conversation.path).utterances
+    assert {p.speaker for p in whole} == {""}
     assert found[0].probabilities != pytest.approx(whole[0].probabilities, abs=1e-4)
-    named = recognizer.utterances(conversation, speakers=2, normalisation="none")
-    assert [(p.speaker, p.normalisation_segments) for p in named] == [
-        ("speaker 1", 0), ("speaker 2", 0),
-    ] * 4  # fmt: skip
+    plain = list(recognizer.utterances(conversation.path, speakers=2, normalisation="none"))
+    assert [p.speaker for p in plain] == expected
+    assert set(segments_behind(plain)) == {0}
 
 
 def test_later_utterances_go_to_the_voices_of_the_first(recognizer, conversation):
-    found = list(recognizer.utterances(conversation, speakers=2, lookahead=6))
-    assert [p.speaker for p in found] == ["speaker 1", "speaker 2"] * 4
+    found = list(recognizer.utterances(conversation.path, speakers=2, lookahead=8))
+    assert [p.speaker for p in found] == conversation.speakers([p.start for p in found])
     growing = segments_behind(found)
     assert growing[0] < growing[-1]
 
@@ -159,7 +171,7 @@ def test_speakers_below_one_are_refused(recognizer):
 def test_every_format_names_the_speaker(conversation, tmp_path):
     for suffix in ("csv", "jsonl", "srt", "vtt", "TextGrid", "eaf", "rttm", "audformat"):
         target = tmp_path / f"out.{suffix}"
-        done = affekt("predict", conversation, "--speakers", "auto", "--out", target)
+        done = affekt("predict", conversation.path, "--speakers", "auto", "--out", target)
         assert done.returncode == 0, done.stderr
         if suffix == "audformat":
             tables = [pd.read_csv(p) for p in target.glob("db.*.csv")]
@@ -170,8 +182,9 @@ def test_every_format_names_the_speaker(conversation, tmp_path):
         name = "speaker_2" if suffix == "rttm" else "speaker 2"
         assert name in text, suffix
     rows = list(csv.DictReader((tmp_path / "out.csv").open()))
-    assert [row["speaker"] for row in rows] == ["speaker 1", "speaker 2"] * 4
-    drawn = affekt("predict", conversation, "--speakers", "2", "--plot", tmp_path / "p.png")
+    expected = conversation.speakers([float(row["start"]) for row in rows])
+    assert [row["speaker"] for row in rows] == expected
+    drawn = affekt("predict", conversation.path, "--speakers", "2", "--plot", tmp_path / "p.png")
     assert drawn.returncode == 0, drawn.stderr
     assert "speaker 2" in drawn.stdout
 

@@ -221,6 +221,23 @@ def test_corrections_survive_and_export_as_a_manifest(visit, tmp_path):
     assert np.abs(cut - lively[begin:end]).max() < 1e-3
 
 
+def test_voices_are_told_apart_on_request_and_named_in_the_export(visit):
+    page = visit()
+    choose(page, "lively.flac")
+    expect(page.locator("#parts tr")).not_to_have_count(0)
+    expect(page.locator("#parts")).not_to_contain_text("speaker")
+    page.select_option("#speakers", "auto")
+    expect(page.locator("#parts tr").first).to_contain_text("speaker 1")
+    labelled(page, 0, "fear")
+    with page.expect_download() as download:
+        page.click("#export")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        manifest = archive.read("corrections/manifest.csv").decode()
+    assert ",fear,lively speaker 1," in manifest
+    page.select_option("#speakers", "1")
+    expect(page.locator("#parts")).not_to_contain_text("speaker")
+
+
 def test_recording_shows_live_results(visit):
     page = visit()
     page.click("#record")

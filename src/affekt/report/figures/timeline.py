@@ -45,8 +45,8 @@ def recognition(predictions: Sequence[Prediction], outline: Outline | None = Non
     begin = 0.0 if outline else predictions[0].start
     duration = (outline.close() if outline else max(ends)) - begin
     row = next((s for s in STEPS if duration <= ROWS * s), duration / ROWS)
-    rows = max(1, ceil(duration / row - 1e-9))
-    row = duration if rows == 1 else row
+    rows = max(1, ceil(duration / row - 0.1))  # no row for a short rest
+    row = duration if rows == 1 else max(row, duration / rows)
     speakers = list(dict.fromkeys(p.speaker for p in predictions if p.speaker))
     heights = HEIGHTS if outline else HEIGHTS[2:]
     if speakers:
