@@ -9,6 +9,8 @@ from ..config import Augment
 from .clips import Clip
 from .degradation import degrade, speed
 
+Change = Callable[[Wave], Wave]
+
 
 def with_copies(clips: Sequence[Clip], settings: Augment) -> list[Clip]:
     """Add copies of each clip at every speed (Ko et al., 2015), and degraded copies.
@@ -23,10 +25,13 @@ def with_copies(clips: Sequence[Clip], settings: Augment) -> list[Clip]:
     Returns:
         The clips, followed by the copies.
     """
-    changes = [partial(speed, factor=factor) for factor in settings.speeds]
-    changes += [partial(degrade, copy=copy) for copy in range(settings.degraded)]
-    return [*clips, *(_changed(clip, change) for change in changes for clip in clips)]
+    changes: dict[str, Change] = {f"speed {f}": partial(speed, factor=f) for f in settings.speeds}
+    changes |= {f"degraded {i}": partial(degrade, copy=i) for i in range(settings.degraded)}
+    return [*clips, *(_copy(clip, *change) for change in changes.items() for clip in clips)]
 
 
-def _changed(clip: Clip, change: Callable[[Wave], Wave]) -> Clip:
-    return replace(clip, recording=replace(clip.recording, wave=change(clip.recording.wave)))
+def _copy(clip: Clip, name: str, change: Change) -> Clip:
+    """A copy of a clip; see `Clip.copies`."""
+    if name not in clip.copies:
+        clip.copies[name] = change(clip.recording.wave)
+    return replace(clip, recording=replace(clip.recording, wave=clip.copies[name]), copies={})

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..audio.recording import Recording
+from ..audio.resampling import Wave
 from ..corpora.parts import overlap_groups, read_examples, refuse_conflicts
 from ..corpora.splits import inner_validation
 from ..errors import AudioError, CorpusError
@@ -17,10 +18,18 @@ from ..types import Example
 
 @dataclass(frozen=True)
 class Clip:
-    """A labelled example with its recording."""
+    """A labelled example with its recording.
+
+    Attributes:
+        example: The example.
+        recording: Its sound.
+        copies: Changed copies of the sound by what changed it: folds, seeds and the refit train on
+            the same copies, and some take longer to make than to encode.
+    """
 
     example: Example
     recording: Recording
+    copies: dict[str, Wave] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def label(self) -> str:
