@@ -13,6 +13,15 @@ def clips(manifest):
     return load_clips(load_corpus(str(manifest)).examples)
 
 
+def test_a_copy_is_made_once(clips):
+    settings = Augment(speeds=(0.9,), degraded=2)
+    first, again = with_copies(clips[:2], settings), with_copies(clips[:2], settings)
+    assert len(first) == 8
+    assert all(a.recording.wave is b.recording.wave for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[4].recording.wave, first[6].recording.wave)
+    assert first[2].copies == {}
+
+
 def test_speeds_add_shorter_and_longer_copies_with_their_label(clips):
     few = clips[:2]
     copies = with_copies(few, Augment(speeds=(0.9, 1.1)))
