@@ -1,14 +1,12 @@
 """Engines that recognise the parts of a job: local processes, or actors of a Ray cluster."""
 
 import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from threading import Thread
 from typing import Any, cast
 
 import torch
@@ -16,6 +14,7 @@ import torch
 from ..errors import AffektError
 from ..inference.recognizer import load
 from ..inference.utterances import Options
+from ..worker_process import exit_with_parent
 from .inputs import read_part
 from .job import LIST, Job
 from .part import Counts, recognise_part
@@ -53,15 +52,8 @@ _recognizer: PartRecognizer  # of a worker process
 
 def _start_worker(make: "partial[PartRecognizer]") -> None:
     global _recognizer
-    Thread(target=_exit_with_parent, daemon=True).start()
+    exit_with_parent()
     _recognizer = make()
-
-
-def _exit_with_parent() -> None:
-    """Exit when the parent process has ended, even if it was killed."""
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
 
 
 def _recognise(part: int) -> Counts:

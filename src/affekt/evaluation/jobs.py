@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 import torch
 
 from ..progress import Event, Report, silent
+from ..worker_process import exit_with_parent
 from .folds import Experiment, Finished, Job, Result
 
 
@@ -67,6 +68,7 @@ _experiment: Experiment
 def _prepare(experiment: Experiment) -> None:
     """Send a worker the clips once, and let it compute on one core."""
     global _experiment
+    exit_with_parent()
     _experiment = experiment
     torch.set_num_threads(1)
 
