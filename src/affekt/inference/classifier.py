@@ -22,7 +22,7 @@ from ..nn.encoders.hashing import encoder_id
 from ..nn.sequence_model import Output
 from ..nn.speech_gate import SHORTEST, UNCERTAIN, too_short
 from ..types import Notice, Prediction, Segment
-from .normalisation import PRIOR, NormalisationStatistics
+from .normalisation import NormalisationStatistics
 
 LONG = 30.0  # s; a longer recording is recognised utterance by utterance
 UNCALIBRATED = "uncalibrated: confidence that was fitted to no held-out recordings; often too high"
@@ -258,7 +258,7 @@ class Classifier:
     def _temperature(self, statistics: NormalisationStatistics | None) -> Tensor:
         """Temperature between those for unknown and for known statistics, by their size."""
         unknown, known = self._model.temperatures.log()
-        share = statistics.segments / (statistics.segments + PRIOR) if statistics else 0.0
+        share = statistics.share if statistics else 0.0
         return torch.exp(unknown + share * (known - unknown))
 
     def _standardisation(self, statistics: NormalisationStatistics | None) -> Statistics | None:

@@ -26,7 +26,8 @@ from ..errors import AffektError
 from ..nn.emotion_model import Statistics
 from ..nn.linear_head import LinearHead
 
-PRIOR = 15.0  # weight of the training corpora in segments: about seven seconds of speech
+PRIOR = 45.0  # weight of the training corpora in segments: 22 s of speech
+MIXED = 5  # effective number of classes, of more, in which a speaker must be heard
 STEPS = 20  # most steps of the expectation maximisation
 CONVERGED = 1e-3  # largest change of a share of a class that ends it
 
@@ -99,25 +100,39 @@ class NormalisationStatistics:
                 break
         return replace(self, shares=shares)
 
+    @property
+    def share(self) -> float:
+        """Weight of these statistics beside those of the training corpora, below 1.
+
+        The latter count as `PRIOR` segments: a short clip changes little. They count more if few
+        classes were heard, measured by the exponential of the entropy of the shares: what a speaker
+        feels throughout cannot be told from how the speaker sounds.
+        """
+        prior = PRIOR
+        if self.shares is not None:
+            number = float(torch.special.entr(self.shares).sum().exp())
+            enough = min(MIXED, len(self.shares))
+            prior += self.segments * max(0.0, enough - number) / max(1, enough - 1)
+        return self.segments / (self.segments + prior)
+
     def statistics(self, prior: Statistics, head: LinearHead) -> Statistics:
         """Mean and standard deviation to standardise by.
 
-        They are the weighted mean of these statistics and of those of the training corpora, which
-        count as `PRIOR` segments: a short clip changes little, a minute of speech nearly decides.
-        What the classes of the utterances add to the mean is left in.
+        They are the mean of these statistics and of those of the training corpora, weighted by
+        `share`. What the classes of the utterances add to the mean is left in.
 
         Args:
             prior: Statistics of the training corpora.
             head: Linear head of the model.
         """
-        n, total = self.segments, self.segments + PRIOR
-        mean = (n * self.mean + PRIOR * prior.mean.double()) / total
+        own = self.share
+        mean = own * self.mean + (1 - own) * prior.mean.double()
         if self.neutral:
             return Statistics(mean.float(), prior.sd)
-        squares = n * (self.variance + (self.mean - mean).square())
-        sd = ((squares + PRIOR * prior.sd.double().square()) / total).sqrt().float()
+        squares = self.variance + (self.mean - mean).square()
+        sd = (own * squares + (1 - own) * prior.sd.double().square()).sqrt().float()
         if self.shares is not None:
-            mean = mean - n / total * sd * (self.shares @ head.means)
+            mean = mean - own * sd * (self.shares @ head.means)
         return Statistics(mean.float(), sd)
 
     def save(self, path: Path) -> None:
