@@ -256,7 +256,7 @@ def test_the_json_of_the_readme_is_what_predict_gives(monkeypatch):
     result = utterance.to_dict()
     (excerpt,) = blocks(READMES[0], "json")
     assert agrees(json.loads(excerpt), result)
-    assert not agrees({"label": "anger"}, result)
+    assert not agrees({"label": "fear"}, result)
     assert not agrees({"confidence": 0.9}, result)
 
 

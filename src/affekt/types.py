@@ -275,7 +275,7 @@ class Prediction(Placed):
         Examples:
             >>> frame = affekt.load()("demo/lively.flac").to_frame()
             >>> frame["label"].iloc[0]
-            'happiness'
+            'neutral'
         """
         from .formats.frame import to_frame
 
