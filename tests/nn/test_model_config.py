@@ -9,8 +9,8 @@ from affekt.nn.model_config import ModelConfig, read_model_config
 
 
 def test_a_model_of_an_earlier_version_is_read_under_the_current_names():
-    stored = json.loads((bundled_models()["default"] / "config.json").read_text())
-    about = read_model_config(bundled_models()["default"])
+    stored = json.loads((bundled_models()["open"] / "config.json").read_text())
+    about = read_model_config(bundled_models()["open"])
     assert stored.keys() >= {"note"}
     assert about.intended_use == stored["note"]
     assert stored["config"]["stage1"]["head_rate"] == about.config.stage1.head_learning_rate

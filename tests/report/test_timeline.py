@@ -39,7 +39,7 @@ def drawn(predictions, seconds):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "rows", "end"), [(0.3, 1, 0.3), (20, 1, 20), (31, 2, 60), (260, 5, 300)]
+    ("seconds", "rows", "end"), [(0.3, 1, 0.3), (31, 1, 31), (34, 2, 60), (260, 5, 300)]
 )
 def test_long_recordings_take_several_rows(seconds, rows, end, tmp_path):
     labels = ["anger", "neutral", "a $\\frac{$ <b>"]

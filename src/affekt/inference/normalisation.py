@@ -88,8 +88,8 @@ class NormalisationStatistics:
             return self
         earlier = self.segments - new
         means = torch.stack([mean for _, mean in utterances])
-        weights = torch.tensor([segments / new for segments, _ in utterances])
-        uniform = torch.full((len(head.means),), 1 / len(head.means))
+        weights = torch.tensor([segments / new for segments, _ in utterances], dtype=torch.float32)
+        uniform = torch.full((len(head.means),), 1 / len(head.means), dtype=torch.float32)
         before = uniform if self.shares is None else self.shares
         shares = before
         for _ in range(STEPS):

@@ -22,7 +22,6 @@ from .speaker_statistics import Normalisation
 from .utterances import classify_utterance
 
 WINDOW = 2.88  # s of context of a segment, itself included
-BATCH = 8  # segments computed at a time, where more than one is due
 
 
 class Stream:
@@ -91,6 +90,7 @@ class Stream:
         self._statistics = (
             normalisation if isinstance(normalisation, NormalisationStatistics) else None
         )
+        self._heard = self._statistics  # with what was said since the last segment
         self._by_speaker = normalisation == "speaker" and recognizer.normalises_speakers
 
     def push(self, samples: ArrayLike) -> list[Segment]:
@@ -123,21 +123,30 @@ class Stream:
         return segments
 
     def _process(self, wave: Wave) -> list[Segment]:
-        self._wave = np.concatenate([self._wave, wave])
-        utterances = self._splitter.push(wave)
-        stop = self._first + len(self._wave)
-        due = range(self._due, stop + 1, self._hop)
-        batches = (due[i : i + BATCH] for i in range(0, len(due), BATCH))
-        segments = [s for batch in batches for s in self._segments(batch)]
-        self._due += len(due) * self._hop
+        """Process samples up to the end of each segment, so that no size of a block matters."""
+        segments = []
+        while len(wave):
+            missing = max(1, self._due - self._first - len(self._wave))
+            piece, wave = wave[:missing], wave[missing:]
+            self._wave = np.concatenate([self._wave, piece])
+            utterances = self._splitter.push(piece)
+            if is_due := self._first + len(self._wave) >= self._due:
+                segments.append(self._segment(self._due))
+                self._due += self._hop
+                self._forget()
+            self._recognise(utterances)
+            if is_due:
+                self._statistics = self._heard
+        return segments
+
+    def _forget(self) -> None:
+        """Drop the samples and flags before the window of the next segment."""
         unused = max(0, self._due - round(WINDOW * SAMPLE_RATE) - self._first)
         unused = min(unused, len(self._wave))  # with a long hop, samples that have not come yet
         self._wave, self._first = self._wave[unused:], self._first + unused
         passed = min(self._frame_of_segment(self._due) - self._first_frame, len(self._speech))
         del self._speech[:passed]
         self._first_frame += passed
-        self._recognise(utterances)
-        return segments
 
     def _detected(self, frames: Wave) -> Flags:
         """Whether frames are speech, for the splitter; also kept for the segments."""
@@ -154,31 +163,20 @@ class Stream:
         first = self._frame_of_segment(end) - self._first_frame
         return any(self._speech[first : end // FRAME - self._first_frame])
 
-    def _segments(self, ends: Sequence[int]) -> list[Segment]:
-        """The segments that end at these samples of the stream."""
-        window = round(WINDOW * SAMPLE_RATE)
-        starts = [max(0, end - window) for end in ends]
-        waves = [
-            self._wave[start - self._first : end - self._first]
-            for start, end in zip(starts, ends, strict=True)
-        ]
-        predictions = self._recognizer.recognise(
-            [make_recording("<stream>", wave) for wave in waves], self._statistics
-        )
-        windows = zip(starts, predictions, strict=True)
-        last = [p.moved(start / SAMPLE_RATE).segments[-1] for start, p in windows]
-        return [
-            segment if self._speaks(end) else replace(segment, label=UNCERTAIN)
-            for segment, end in zip(last, ends, strict=True)
-        ]
+    def _segment(self, end: int) -> Segment:
+        """The segment that ends at a sample of the stream."""
+        start = max(0, end - round(WINDOW * SAMPLE_RATE))
+        wave = self._wave[start - self._first : end - self._first]
+        recording = make_recording("<stream>", wave)
+        [prediction] = self._recognizer.recognise([recording], self._statistics)
+        segment = prediction.moved(start / SAMPLE_RATE).segments[-1]
+        return segment if self._speaks(end) else replace(segment, label=UNCERTAIN)
 
     def _recognise(self, utterances: Sequence[Utterance]) -> None:
         """Recognise utterances that have ended, and pass them to the callback."""
         for utterance in utterances:
             [encoded] = self._recognizer.encode([make_recording("<stream>", utterance.wave)])
             if self._by_speaker:
-                self._statistics = self._recognizer.statistics_of([encoded], self._statistics)
+                self._heard = self._recognizer.statistics_of([encoded], self._heard)
             if self._ended:
-                self._ended(
-                    classify_utterance(self._recognizer, utterance, encoded, self._statistics)
-                )
+                self._ended(classify_utterance(self._recognizer, utterance, encoded, self._heard))
