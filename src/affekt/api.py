@@ -227,17 +227,8 @@ def evaluate(
     chosen = settings_with(recipe, config, encoder, pooling)
     given = Config.model_validate(given_settings(config, encoder, pooling))
     if model is not None or predictions is not None:
-        if any(
-            (
-                model and predictions,
-                test,
-                leave_out,
-                train_only,
-                folds,
-                system != "default",
-                normalisations,
-            )
-        ):
+        of_training = test, leave_out, train_only, folds, normalisations, system != "default"
+        if any((model and predictions, *of_training)):
             raise AffektError(
                 "with a model or predictions nothing is trained: give one of them, and no system, "
                 "test, leave-out, train-only, folds or normalisations"

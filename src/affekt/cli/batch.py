@@ -53,8 +53,8 @@ def batch(
         else the first.
     speakers:
         "column": a speaker of the table's column speaker, if it has one, is standardised by the
-        statistics of all recordings of that speaker in a part of the job. A number of voices of
-        each channel, or "auto": they are told apart.
+        statistics of all recordings of that speaker in a part of the job. A number of speakers
+        on each channel, or "auto" to estimate it: utterances name their speaker (diarisation).
     resume:
         Resume the job in OUT if one has begun there; otherwise start it. Local recordings that
         changed since are recognised again.

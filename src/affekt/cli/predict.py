@@ -64,8 +64,9 @@ def predict(
         more the longer it is; "shared": all by their common statistics, as recordings of one
         speaker or domain; "none"; or a statistics file of "affekt adapt --unlabelled".
     speakers:
-        Number of voices on one channel that are told apart and named, or "auto" to find it; each is
-        standardised by statistics of its own. Conversations take about three times as long.
+        Number of speakers on each channel, or "auto" to estimate it. Above 1, each utterance names
+        its speaker (diarisation) and is standardised by the statistics of that speaker; this takes
+        longer.
     channels:
         "split" recognises each channel separately, as for a call with one party on each.
     hop:

@@ -97,8 +97,8 @@ class Recognizer(Classifier):
                 recording, which count more the longer it is; "shared" for those of all recordings,
                 which must be of one speaker or domain; "none" for those of the training corpora; or
                 statistics from `statistics_of` or `affekt.inference.normalisation.load_statistics`.
-            speakers: Number of voices on one channel that are told apart and named, or "auto" to
-                find it.
+            speakers: Number of speakers on each channel, or "auto" to estimate it; unless it is 1,
+                each utterance names its speaker (diarisation).
             rate: Old name of `sampling_rate`.
             track: The audio track of files that have several, from 1 on; by default the file's own
                 default track, else the first.

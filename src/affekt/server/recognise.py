@@ -42,7 +42,7 @@ AudioTrack = Annotated[
 ]
 NumberOfSpeakers = Annotated[
     Literal["auto"] | Annotated[int, Query(ge=1, le=20)],
-    Query(description='Number of voices that are told apart and named, or "auto" to find it.'),
+    Query(description='Number of speakers, or "auto" to estimate it (diarisation).'),
 ]
 SPOOLED = 1 << 20  # bytes; a larger recording is written to disk
 FILES: dict[int | str, dict[str, Any]] = {

@@ -2,9 +2,9 @@
 
 The statistics of the recordings replace those of the training corpora, and the last layer is fitted
 to the recordings, each standardised by its speaker as in recognition. All other weights stay as
-they are. A penalty on the distance from the old last
-layer keeps the new one close to it if there are few clips. The temperature of the softmax is fitted
-in cross-validation over speakers, or over the clips of a single one.
+they are. A penalty on the distance from the old last layer keeps the new one close to it if there
+are few clips. The temperature of the softmax is fitted in cross-validation over speakers, or over
+the clips of a single one.
 """
 
 import copy
