@@ -3,13 +3,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test lint docs clean results study ablation bundled-models across unseen voices benchmark faults
+.PHONY: demo test slow-tests lint docs clean results study ablation bundled-models across unseen voices benchmark faults
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
 
 test: $(VENV)/dev.stamp lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+slow-tests: $(VENV)/dev.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 1 -v > results/slow-tests.txt
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -110,7 +113,8 @@ faults: $(VENV)/dev.stamp
 	AFFEKT_KINDS=results/kinds.md $(BIN)/python -m pytest -n 0 tests/faults/test_interfaces.py
 	AFFEKT_FAULTS=10000 $(BIN)/python -m pytest -n 0 -s tests/server/test_faults.py -k damaged \
 	    2> /dev/null | tee results/faults.txt
-	AFFEKT_KILLS=20 $(BIN)/python -m pytest -n 0 tests/batch/test_job.py tests/training/test_resume.py -k killed
+	AFFEKT_KILLS=20 $(BIN)/python -m pytest -n 0 -m '' \
+	    tests/batch/test_job.py tests/training/test_resume.py -k killed
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

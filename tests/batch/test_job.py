@@ -105,6 +105,7 @@ def assert_same(out, other):
     assert len(table(out, "segments")) == len(table(other, "segments"))
 
 
+@pytest.mark.slow
 def test_ray_gives_the_same_result(archive, scored, tmp_path):
     pytest.importorskip("ray")
     done = affekt("batch", archive, "--out", tmp_path / "out", "--engine", "ray", "--workers", "2")
@@ -112,6 +113,7 @@ def test_ray_gives_the_same_result(archive, scored, tmp_path):
     assert_same(tmp_path / "out", scored)
 
 
+@pytest.mark.slow
 def test_a_job_killed_at_any_moment_is_resumed_with_the_same_result(archive, scored, tmp_path):
     """`make faults` kills it twenty times."""
     out, rng = tmp_path / "out", random.Random(0)

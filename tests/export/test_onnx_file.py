@@ -35,8 +35,8 @@ def untrained(tiny_config, encoder=None, **stage2):
     ("cell", "pooling"),
     [
         ("lstm", "attention"),
-        ("lstm", "higher-order"),
-        ("none", "covariance"),
+        pytest.param("lstm", "higher-order", marks=pytest.mark.slow),
+        pytest.param("none", "covariance", marks=pytest.mark.slow),
     ],
 )
 def test_the_outputs_of_the_file_equal_those_of_the_model(cell, pooling, tiny_config, tmp_path):
@@ -44,6 +44,7 @@ def test_the_outputs_of_the_file_equal_those_of_the_model(cell, pooling, tiny_co
     assert onnx_file.export_onnx(checkpoint, tmp_path / "m.onnx", int8=False) < 1e-3
 
 
+@pytest.mark.slow
 def test_a_model_with_vggish_can_be_exported(tiny_config, tmp_path):
     torch.manual_seed(1)
     checkpoint = untrained(tiny_config, VGGish().eval())
@@ -120,6 +121,7 @@ def test_onnxruntime_alone_runs_the_default_model_as_predict_does(tmp_path):
     assert speech == (not expected.rejection_reason)
 
 
+@pytest.mark.slow
 def test_int8_is_smaller_and_near(tiny_config, tmp_path):
     torch.manual_seed(0)
     encoder = Whisper(256, 2, pooling="mean+sd").eval()
