@@ -81,9 +81,12 @@ class Augment(Frozen):
 
     speeds: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = (0.9, 1.1)
     """Add a copy of each training clip at each of these speeds; the pitch changes too."""
-    degraded: int = Field(0, ge=0, le=20)
+    degraded: float = Field(0, ge=0, le=20)
     """Add this many copies of each training clip with random reverberation, noise, microphone and
-    channel."""
+    channel; 0.25 adds one copy of a quarter of the clips."""
+    embedding_noise: float = Field(0, ge=0)
+    """Standard deviation of Gaussian noise added to the standardised embeddings in training; the
+    same for all segments of a clip in stage 2."""
 
 
 class Encoder(Frozen):

@@ -22,6 +22,21 @@ def test_a_copy_is_made_once(clips):
     assert first[2].copies == {}
 
 
+def test_a_fraction_of_degraded_copies_is_of_a_fraction_of_the_clips(clips):
+    def copied(clips, number):
+        copies = with_copies(clips, Augment(speeds=(), degraded=number))[len(clips) :]
+        return [(c.example.id, c.change) for c in copies]
+
+    some = copied(clips, 0.25)
+    assert 0.1 < len(some) / len(clips) < 0.4
+    assert some == [each for each in copied(clips, 1) if each in some]
+    assert copied(clips[::-1], 0.25) == some[::-1]  # whatever other clips there are
+    assert len(copied(clips, 1.25)) == len(clips) + len(
+        [c for c in copied(clips, 1.25) if c[1] == "degraded 1"]
+    )
+    assert 0 < len(copied(clips, 1.25)) - len(clips) < len(clips)
+
+
 def test_speeds_add_shorter_and_longer_copies_with_their_label(clips):
     few = clips[:2]
     copies = with_copies(few, Augment(speeds=(0.9, 1.1)))

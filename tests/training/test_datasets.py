@@ -1,5 +1,7 @@
 """Datasets of a training, and encoding their clips with gradients."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -33,8 +35,15 @@ def dataset(waves):
     targets = ClassTargets(
         torch.arange(len(waves)) % 2, torch.ones(len(waves), 2, dtype=torch.bool)
     )
-    names = [""] * len(waves)
-    return ClipDataset(waves, spans, spans, targets, names, names, names)
+    return named_dataset([""] * len(waves), waves=waves, spans=spans, targets=targets)
+
+
+def named_dataset(corpora, waves=None, spans=(), targets=None, **values):
+    """A dataset whose clips are standardised by their corpus."""
+    same = {"stage1_spans": spans, "stage2_spans": spans, "domains": corpora, "speakers": corpora}
+    values = {"changes": [""] * len(corpora)} | same | values
+    waves = corpora if waves is None else waves
+    return ClipDataset(waves=waves, targets=targets, corpora=corpora, **values)
 
 
 def end_to_end(config):
@@ -91,13 +100,28 @@ def test_segments_are_items_of_their_own_unless_the_encoder_is_contextual():
 def test_half_of_the_clips_of_several_corpora_are_of_an_unknown_domain():
     rng = np.random.default_rng(0)
     corpora = ["a", "b"] * 200
-    data = ClipDataset(corpora, [], [], None, corpora, ["a: 1", "b"] * 200, corpora)
+    data = named_dataset(corpora, speakers=["a: 1", "b"] * 200)
     domains = random_domains(data, rng, by_speaker=False)
     assert 150 < domains.count(None) < 250
     assert all(d in (None, c) for d, c in zip(domains, corpora, strict=True))
     assert random_domains(data, rng, by_speaker=True).count("a: 1") in range(60, 140)
-    alone = ClipDataset("aaa", [], [], None, "aaa", "aaa", "aaa")
-    assert random_domains(alone, rng, by_speaker=False) == ["a"] * 3
+    assert random_domains(named_dataset("aaa"), rng, by_speaker=False) == ["a"] * 3
+
+
+def test_changed_copies_are_a_corpus_and_speakers_of_their_own():
+    clips = [Clip(Example("x", "x.wav", c, "one", corpus="c"), None) for c in "abc"]
+    clips += [replace(clip, change="speed 0.9") for clip in clips] + [
+        replace(clip, change="degraded 0") for clip in clips[:2]
+    ]
+    speakers = speaker_domains(clips)
+    assert speakers == ["c: one"] * 3 + ["c: one (speed 0.9)"] * 3 + ["c (degraded 0)"] * 2
+    changes = [clip.change for clip in clips]
+    data = named_dataset(["c"] * 8, changes=changes, speakers=speakers)
+    corpora = ["c"] * 3 + ["c (speed 0.9)"] * 3 + ["c (degraded 0)"] * 2
+    assert data.corpus_domains == corpora
+    drawn = random_domains(data, np.random.default_rng(0), by_speaker=True)
+    assert all(d in pair for d, *pair in zip(drawn, corpora, speakers, strict=True))
+    assert random_domains(data, np.random.default_rng(0), by_speaker=False) == ["c"] * 8
 
 
 def test_a_speaker_of_few_classes_is_normalised_by_corpus():

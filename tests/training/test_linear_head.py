@@ -28,6 +28,26 @@ def test_statistics_computed_by_hand():
     assert covariance == pytest.approx((1 - SHRINKAGE) * expected + SHRINKAGE * level * np.eye(2))
 
 
+def test_the_covariance_is_of_the_classes_that_all_corpora_have():
+    """The third class, of one corpus alone, has a mean; its spread is no part of the covariance."""
+    x = np.array([[1.0, 1], [3, -1], [-3, 0], [-1, 0], [5, 1], [7, -1], [-7, 0], [-5, 0]])
+    y, corpora = np.array([0, 0, 1, 1] * 2), np.array(["a"] * 4 + ["b"] * 4)
+    _, expected = class_statistics(x, y, corpora, 3)
+    third = np.array([[0.0, 9], [0, -3]])
+    means, covariance = class_statistics(
+        np.concatenate([x, third]), np.append(y, [2, 2]), np.append(corpora, ["b", "b"]), 3
+    )
+    assert means[2].tolist() == [0, 3]
+    assert covariance == pytest.approx(expected)
+
+
+def test_the_covariance_is_of_all_classes_where_corpora_share_none():
+    x = np.array([[1.0, 0], [3, 0], [0, 1], [0, 5]])
+    _, covariance = class_statistics(x, np.array([0, 0, 1, 1]), np.array(["a", "a", "b", "b"]), 2)
+    within = np.array([[0.5, 0], [0, 2]])
+    assert covariance == pytest.approx((1 - SHRINKAGE) * within + SHRINKAGE * 1.25 * np.eye(2))
+
+
 def test_scores_are_those_of_gaussian_classes():
     torch.manual_seed(0)
     means, root = torch.randn(3, 5), torch.randn(5, 5)

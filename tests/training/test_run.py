@@ -50,6 +50,30 @@ def test_only_an_encoder_that_is_not_frozen_changes(clips, tiny_config):
     assert not same(start, train(clips, tuned, seed=0).model.encoder.state_dict())
 
 
+def test_a_trained_encoder_is_standardised_by_its_own_embeddings(clips, tiny_config):
+    settings = tiny_config.model_dump()
+    settings["stage1"] |= {"freeze": False, "epochs": 1, "learning_rate": 1e-2}
+    config = Config.model_validate(settings)
+    model = train(clips, config, seed=0).model
+    split, _, _ = prepare(
+        Run("refit", clips, [], task_of(clips), config, 0), np.random.default_rng(0)
+    )
+    embeddings = (
+        TrainingContext()
+        .cache_of(model.encoder)
+        .encode(split.training.waves, split.training.stage1_spans)
+    )
+    assert torch.allclose(model.projection.mean, torch.cat(embeddings).mean(0), atol=1e-5)
+
+
+def test_noise_on_the_embeddings_changes_the_weights_and_is_repeatable(clips, tiny_config):
+    augment = tiny_config.augment.model_copy(update={"embedding_noise": 0.5})
+    noisy = tiny_config.model_copy(update={"augment": augment})
+    first, again = (weights(train(clips, noisy, seed=0)) for _ in range(2))
+    assert same(first, again)
+    assert not same(first, weights(train(clips, tiny_config, seed=0)))
+
+
 def test_end_to_end_the_encoder_is_trained_with_the_sequence_model(clips, tiny_config):
     start = build_encoder(tiny_config.encoder).state_dict()
     config = tiny_config.model_dump()

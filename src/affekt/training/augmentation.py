@@ -1,5 +1,7 @@
 """Augmentation: copies of training clips at other speeds and with degraded audio."""
 
+import math
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,18 +22,33 @@ def with_copies(clips: Sequence[Clip], settings: Augment) -> list[Clip]:
 
     Args:
         clips: Training clips.
-        settings: Speeds, and number of degraded copies.
+        settings: Speeds, and number of degraded copies of each clip.
 
     Returns:
         The clips, followed by the copies.
     """
-    changes: dict[str, Change] = {f"speed {f}": partial(speed, factor=f) for f in settings.speeds}
-    changes |= {f"degraded {i}": partial(degrade, copy=i) for i in range(settings.degraded)}
-    return [*clips, *(_copy(clip, *change) for change in changes.items() for clip in clips)]
+    copies = [
+        _copy(clip, f"speed {factor}", partial(speed, factor=factor))
+        for factor in settings.speeds
+        for clip in clips
+    ]
+    copies += [
+        _copy(clip, f"degraded {i}", partial(degrade, copy=i))
+        for i in range(math.ceil(settings.degraded))
+        for clip in clips
+        if i + _fraction(clip) < settings.degraded
+    ]
+    return [*clips, *copies]
+
+
+def _fraction(clip: Clip) -> float:
+    """A number in [0, 1) that is always the same for a clip, and random between clips."""
+    return zlib.crc32(clip.example.id.encode()) / 2**32
 
 
 def _copy(clip: Clip, name: str, change: Change) -> Clip:
     """A copy of a clip; see `Clip.copies`."""
     if name not in clip.copies:
         clip.copies[name] = change(clip.recording.wave)
-    return replace(clip, recording=replace(clip.recording, wave=clip.copies[name]), copies={})
+    recording = replace(clip.recording, wave=clip.copies[name])
+    return replace(clip, recording=recording, copies={}, change=name)

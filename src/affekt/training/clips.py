@@ -25,11 +25,13 @@ class Clip:
         recording: Its sound.
         copies: Changed copies of the sound by what changed it: folds, seeds and the refit train on
             the same copies, and some take longer to make than to encode.
+        change: What changed the sound of a copy, such as "degraded 0"; "" for a recording itself.
     """
 
     example: Example
     recording: Recording
     copies: dict[str, Wave] = field(default_factory=dict, compare=False, repr=False)
+    change: str = ""
 
     @property
     def label(self) -> str:

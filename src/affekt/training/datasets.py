@@ -35,6 +35,7 @@ class ClipDataset:
         stage2_spans: The same for stage 2: uniform, unless balance covers both stages.
         targets: Targets of each clip.
         corpora: Corpus of each clip.
+        changes: What changed the sound of each clip: `Clip.change`.
         speakers: Domain of the speaker of each clip, from `speaker_domains`.
         domains: Corpus or speaker whose statistics standardise each clip's embeddings; None for the
             mean statistics of all corpora, as in inference on an unknown domain.
@@ -45,11 +46,18 @@ class ClipDataset:
     stage2_spans: Sequence[Spans]
     targets: Targets
     corpora: Sequence[str]
+    changes: Sequence[str]
     speakers: Sequence[str]
     domains: Sequence[str | None]
 
     def __len__(self) -> int:
         return len(self.waves)
+
+    @property
+    def corpus_domains(self) -> list[str]:
+        """Domain of the corpus of each clip; changed copies are a corpus of their own."""
+        pairs = zip(self.corpora, self.changes, strict=True)
+        return [corpus + _suffix(change) for corpus, change in pairs]
 
     @property
     def segment_targets(self) -> Targets:
@@ -99,24 +107,34 @@ class Chunk(NamedTuple):
 def uniform_dataset(clips: Sequence[Clip], task: Task, config: Config) -> ClipDataset:
     """Dataset with the uniform segments of inference; clips are standardised by their corpus."""
     waves, spans = prepare([c.recording for c in clips], config)
-    corpora, speakers = [c.example.corpus for c in clips], speaker_domains(clips)
-    return ClipDataset(waves, spans, spans, task.targets(clips), corpora, speakers, corpora)
+    corpora = [c.example.corpus for c in clips]
+    return ClipDataset(
+        waves=waves,
+        stage1_spans=spans,
+        stage2_spans=spans,
+        targets=task.targets(clips),
+        corpora=corpora,
+        changes=[c.change for c in clips],
+        speakers=speaker_domains(clips),
+        domains=corpora,
+    )
 
 
 def speaker_domains(clips: Sequence[Clip]) -> list[str]:
     """The domain by which each clip is normalised by speaker.
 
     It is the speaker, or the corpus for a speaker with fewer than `LEAST_CLASSES` classes: the
-    statistics of such a speaker are those of an emotion.
+    statistics of such a speaker are those of an emotion. Copies whose sound was changed alike are
+    speakers and a corpus of their own: no recording has several channels or speeds.
     """
-    spoken: dict[str, set[str]] = {}
-    for clip in clips:
-        spoken.setdefault(clip.example.speaker, set()).add(clip.label)
+    voices = [(c.example.corpus, c.example.speaker, c.change) for c in clips]
+    spoken: dict[tuple[str, str, str], set[str]] = {}
+    for voice, clip in zip(voices, clips, strict=True):
+        spoken.setdefault(voice, set()).add(clip.label)
     return [
-        f"{c.example.corpus}: {c.example.speaker}"
-        if len(spoken[c.example.speaker]) >= LEAST_CLASSES
-        else c.example.corpus
-        for c in clips
+        (f"{voice[0]}: {voice[1]}" if len(spoken[voice]) >= LEAST_CLASSES else voice[0])
+        + _suffix(voice[2])
+        for voice in voices
     ]
 
 
@@ -135,11 +153,18 @@ def random_domains(
         Else, of a single corpus, its name; of several, the corpus of a random half of the clips,
         and None (unknown domain) for the other half.
     """
-    others: Sequence[str | None] = dataset.speakers if by_speaker else [None] * len(dataset)
-    if not by_speaker and len(set(dataset.corpora)) == 1:
-        return list(dataset.corpora)
+    corpora: Sequence[str] = dataset.corpora
+    others: Sequence[str | None] = [None] * len(dataset)
+    if by_speaker:
+        corpora, others = dataset.corpus_domains, dataset.speakers
+    elif len(set(corpora)) == 1:
+        return list(corpora)
     known = rng.random(len(dataset)) < 0.5
-    return [c if k else other for c, other, k in zip(dataset.corpora, others, known, strict=True)]
+    return [c if k else other for c, other, k in zip(corpora, others, known, strict=True)]
+
+
+def _suffix(change: str) -> str:
+    return f" ({change})" if change else ""
 
 
 def clip_chunks(dataset: ClipDataset, spans: Sequence[Spans], clip: int) -> list[Chunk]:

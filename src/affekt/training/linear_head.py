@@ -46,7 +46,8 @@ def class_statistics(
     """Means of the classes, and the covariance that they share.
 
     Every corpus counts the same. The covariance is that within classes and corpora, plus
-    `BETWEEN_CORPORA` times that of the class means between corpora, shrunk by `SHRINKAGE`.
+    `BETWEEN_CORPORA` times that of the class means between corpora, shrunk by `SHRINKAGE`. It is
+    taken over the classes that all corpora have, if there are two or more.
 
     Args:
         x: Mean embeddings ``(clips, dim)``.
@@ -59,19 +60,26 @@ def class_statistics(
     """
     dim = x.shape[1]
     names = sorted(set(corpora))
+    of_corpora = {name: set(y[corpora == name].tolist()) for name in names}
+    common = set.intersection(*of_corpora.values())
+    shared = common if len(common) > 1 else set(range(classes))
     within, cells = np.zeros((dim, dim)), dict[tuple[str, int], Matrix]()
     for name in names:
-        own = corpora == name
-        centred = x[own].copy()
-        for c in np.unique(y[own]):
-            cells[name, c] = x[own & (y == c)].mean(0)
-            centred[y[own] == c] -= cells[name, c]
-        within += centred.T @ centred / len(centred) / len(names)
+        scatter, total = np.zeros((dim, dim)), 0
+        for c in of_corpora[name]:
+            rows = (corpora == name) & (y == c)
+            cells[name, c] = x[rows].mean(0)
+            if c in shared:
+                centred = x[rows] - cells[name, c]
+                scatter += centred.T @ centred
+                total += len(centred)
+        within += scatter / total / len(names)
     means, between, freedom = np.zeros((classes, dim)), np.zeros((dim, dim)), 0
     for c in range(classes):
         of_class = np.array([cells[name, c] for name in names if (name, c) in cells])
         if len(of_class):
             means[c] = of_class.mean(0)
+        if len(of_class) and c in shared:
             deviations = of_class - means[c]
             between += deviations.T @ deviations
             freedom += len(of_class) - 1

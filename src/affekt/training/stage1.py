@@ -52,6 +52,8 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
 
     def loss(items: list[int]) -> Tensor:
         x, targets = batches.get(items)
+        if noise := config.augment.embedding_noise:
+            x = x + noise * torch.randn_like(x)
         return targets.loss(head(model.projection(x)))
 
     groups = [{"params": top.parameters(), "lr": settings.head_learning_rate}]
@@ -68,7 +70,11 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
         epochs=settings.epochs,
         patience=settings.patience,
     )
-    return trainer.fit(stage)
+    history = trainer.fit(stage)
+    if not settings.freeze:  # stage 2 standardises the embeddings of the trained encoder
+        cache = trainer.context.cache_of(model.encoder)
+        _set_statistics(model, split, cache, by_speaker=by_speaker)
+    return history
 
 
 def _set_statistics(
@@ -89,13 +95,18 @@ def _set_statistics(
     """
     if not isinstance(model.projection, Projection):
         return []
-    embeddings = cache.encode(split.training.waves, split.training.stage1_spans)
-    corpora = _grouped(embeddings, split.training.corpora)
-    speakers = _grouped(embeddings, split.training.speakers)
-    if split.validation and by_speaker:
-        validated = cache.encode(split.validation.waves, split.validation.stage1_spans)
-        own = _grouped(validated, split.validation.speakers)
-        speakers |= {name: own[name] for name in own.keys() - corpora.keys()}
+    training, validation = split
+    embeddings = cache.encode(training.waves, training.stage1_spans)
+    corpora = _grouped(embeddings, training.corpora)
+    speakers = _grouped(embeddings, training.speakers)
+    if by_speaker:  # changed copies are corpora and speakers of their own
+        domains = _grouped(embeddings, training.corpus_domains)
+        corpora = {name: domains[name] for name in corpora}
+        speakers |= domains
+    if validation and by_speaker:
+        validated = cache.encode(validation.waves, validation.stage1_spans)
+        own = _grouped(validated, validation.speakers)
+        speakers |= {name: own[name] for name in own.keys() - speakers.keys()}
     model.projection.set_statistics(corpora, speakers)
     return embeddings
 
