@@ -9,7 +9,12 @@ from helpers import ROOT, affekt
 
 from affekt import AffektError
 from affekt.audio.recording import from_array
-from affekt.inference.normalisation import PRIOR, NormalisationStatistics, load_statistics
+from affekt.inference.normalisation import (
+    PRIOR,
+    UNMIXED,
+    NormalisationStatistics,
+    load_statistics,
+)
 from affekt.inference.recognizer import Recognizer
 from affekt.nn.bundled import model_folder
 from affekt.nn.checkpoint import load_checkpoint
@@ -76,11 +81,11 @@ def test_a_speaker_who_is_heard_in_few_classes_counts_less():
     heard = NormalisationStatistics("e", 180, torch.zeros(1), torch.ones(1))
     shares = {
         (0.2,) * 5: 180 / (180 + PRIOR),
-        (0.25, 0.25, 0.25, 0.25, 0): 180 / (180 + PRIOR + 180 / 4),
-        (0.5, 0.5, 0, 0, 0): 180 / (180 + PRIOR + 180 * 3 / 4),
-        (1, 0, 0, 0, 0): 180 / (180 + PRIOR + 180),
+        (0.25, 0.25, 0.25, 0.25, 0): 180 / (180 + PRIOR),
+        (0.5, 0.5, 0, 0, 0): 180 / (180 + PRIOR + UNMIXED * 180 * 2 / 3),
+        (1, 0, 0, 0, 0): 180 / (180 + PRIOR + UNMIXED * 180),
         (0.5, 0.5): 180 / (180 + PRIOR),  # of a model with two classes
-        (1, 0): 180 / (180 + PRIOR + 180),
+        (1, 0): 180 / (180 + PRIOR + UNMIXED * 180),
     }
     for found, expected in shares.items():
         told = replace(heard, shares=torch.tensor(found, dtype=torch.float32))

@@ -27,7 +27,8 @@ from ..nn.emotion_model import Statistics
 from ..nn.linear_head import LinearHead
 
 PRIOR = 45.0  # weight of the training corpora in segments: 22 s of speech
-MIXED = 5  # effective number of classes, of more, in which a speaker must be heard
+MIXED = 4  # effective number of classes, of more, in which a speaker must be heard
+UNMIXED = 5.0  # segments by which the prior grows for each segment of a speaker heard in one class
 STEPS = 20  # most steps of the expectation maximisation
 CONVERGED = 1e-3  # largest change of a share of a class that ends it
 
@@ -92,8 +93,9 @@ class NormalisationStatistics:
         uniform = torch.full((len(head.means),), 1 / len(head.means), dtype=torch.float32)
         before = uniform if self.shares is None else self.shares
         shares = before
-        for _ in range(STEPS):
-            mean, sd = replace(self, shares=shares).statistics(prior, head)
+        for _ in range(STEPS):  # with the prior of `PRIOR` alone, or few classes would become fewer
+            own = self.segments / (self.segments + PRIOR)
+            mean, sd = replace(self, shares=shares)._drawn(own, prior, head)
             told = weights @ head.scores((means - mean) / sd).softmax(-1)
             last, shares = shares, (earlier * before + new * told) / self.segments
             if (shares - last).abs().max() < CONVERGED:
@@ -112,7 +114,7 @@ class NormalisationStatistics:
         if self.shares is not None:
             number = float(torch.special.entr(self.shares).sum().exp())
             enough = min(MIXED, len(self.shares))
-            prior += self.segments * max(0.0, enough - number) / max(1, enough - 1)
+            prior += UNMIXED * self.segments * max(0.0, enough - number) / max(1, enough - 1)
         return self.segments / (self.segments + prior)
 
     def statistics(self, prior: Statistics, head: LinearHead) -> Statistics:
@@ -125,7 +127,10 @@ class NormalisationStatistics:
             prior: Statistics of the training corpora.
             head: Linear head of the model.
         """
-        own = self.share
+        return self._drawn(self.share, prior, head)
+
+    def _drawn(self, own: float, prior: Statistics, head: LinearHead) -> Statistics:
+        """As `statistics`, with a weight of these statistics."""
         mean = own * self.mean + (1 - own) * prior.mean.double()
         if self.neutral:
             return Statistics(mean.float(), prior.sd)
