@@ -84,9 +84,6 @@ class Augment(Frozen):
     degraded: float = Field(0, ge=0, le=20)
     """Add this many copies of each training clip with random reverberation, noise, microphone and
     channel; 0.25 adds one copy of a quarter of the clips."""
-    embedding_noise: float = Field(0, ge=0)
-    """Standard deviation of Gaussian noise added to the standardised embeddings in training; the
-    same for all segments of a clip in stage 2."""
 
 
 class Encoder(Frozen):

@@ -66,14 +66,6 @@ def test_a_trained_encoder_is_standardised_by_its_own_embeddings(clips, tiny_con
     assert torch.allclose(model.projection.mean, torch.cat(embeddings).mean(0), atol=1e-5)
 
 
-def test_noise_on_the_embeddings_changes_the_weights_and_is_repeatable(clips, tiny_config):
-    augment = tiny_config.augment.model_copy(update={"embedding_noise": 0.5})
-    noisy = tiny_config.model_copy(update={"augment": augment})
-    first, again = (weights(train(clips, noisy, seed=0)) for _ in range(2))
-    assert same(first, again)
-    assert not same(first, weights(train(clips, tiny_config, seed=0)))
-
-
 def test_end_to_end_the_encoder_is_trained_with_the_sequence_model(clips, tiny_config):
     start = build_encoder(tiny_config.encoder).state_dict()
     config = tiny_config.model_dump()

@@ -52,8 +52,6 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
 
     def loss(items: list[int]) -> Tensor:
         x, targets = batches.get(items)
-        if noise := config.augment.embedding_noise:
-            x = x + noise * torch.randn_like(x)
         return targets.loss(head(model.projection(x)))
 
     groups = [{"params": top.parameters(), "lr": settings.head_learning_rate}]

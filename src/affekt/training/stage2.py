@@ -36,8 +36,6 @@ def train_sequence(model: EmotionModel, split: Split, config: Config, trainer: T
 
     def loss(clips: list[int]) -> Tensor:
         embeddings = training.standardise(model, encode(clips), clips)
-        if noise := config.augment.embedding_noise:
-            embeddings = [e + noise * torch.randn_like(e[:1]) for e in embeddings]
         return training.targets.select(clips).loss(model.classify(embeddings).logits)
 
     top = nn.ModuleList([model.projection, model.sequence])
