@@ -66,6 +66,13 @@ def test_a_trained_encoder_is_standardised_by_its_own_embeddings(clips, tiny_con
     assert torch.allclose(model.projection.mean, torch.cat(embeddings).mean(0), atol=1e-5)
 
 
+def test_the_statistics_of_a_corpus_are_those_of_all_its_speakers(clips, tiny_config):
+    few = [c for c in clips if c.example.speaker != "s1" or c.label == "anger"]  # s1: one class
+    projection = train(few, tiny_config, seed=0).model.projection
+    [corpus] = {c.example.corpus for c in clips}
+    assert torch.equal(projection.domains[corpus].mean, projection.mean)
+
+
 def test_end_to_end_the_encoder_is_trained_with_the_sequence_model(clips, tiny_config):
     start = build_encoder(tiny_config.encoder).state_dict()
     config = tiny_config.model_dump()

@@ -78,7 +78,7 @@ class Projection(nn.Module):
         of_speakers = {
             name: _statistics(embeddings) for name, embeddings in (speakers or {}).items()
         }
-        self.domains = of_corpora | of_speakers
+        self.domains = of_speakers | of_corpora
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised embeddings ``(..., dim)`` to ``(..., 128)``."""
