@@ -12,7 +12,7 @@ test: $(VENV)/dev.stamp lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 slow-tests: $(VENV)/dev.stamp
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 1 -v > results/slow-tests.txt
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 1 --no-header -rA > results/slow-tests.txt
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
