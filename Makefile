@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test slow-tests lint docs clean results study by-speaker ablation bundled-models across unseen voices benchmark faults
+.PHONY: demo test slow-tests lint docs clean results study ablation bundled-models across unseen voices benchmark faults
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -12,7 +12,7 @@ test: $(VENV)/dev.stamp lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 slow-tests: $(VENV)/dev.stamp
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 1 --no-header -rA > results/slow-tests.txt
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 1 --no-header -rfEp > results/slow-tests.txt
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -38,14 +38,6 @@ study: $(VENV)/dev.stamp
 	for name in emodb casia urdu nemo; do \
 	    OMP_NUM_THREADS=1 $(BIN)/affekt study $$name:$(CORPORA)/$$name --workers 2 \
 	        --out runs/study/$$name || exit; \
-	done
-
-# One corpus, with and without the unlabelled clips of each test speaker, or of all.
-by-speaker: $(VENV)/dev.stamp
-	for name in emodb casia nemo; do \
-	    OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $$name:$(CORPORA)/$$name --workers 2 \
-	        --recipe recipes/speaker.toml \
-	        $(foreach n,none speaker fold,--normalisations $(n)) --out runs/by-speaker/$$name || exit; \
 	done
 
 ABLATE = OMP_NUM_THREADS=1 $(BIN)/affekt evaluate emodb:$(CORPORA)/emodb --workers 2 \

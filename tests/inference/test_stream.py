@@ -106,19 +106,18 @@ def test_utterances_are_those_of_a_file(recognizer, wave, tmp_path):
 
 
 def test_other_rates_channels_and_types(recognizer, wave):
-    expected = values(Stream(recognizer, normalisation="none").push(wave))
+    def stream(rate=RATE):
+        return Stream(recognizer, rate, normalisation="none")
+
+    expected = values(stream().push(wave))
     int16 = (wave * 32767).astype(np.int16)
     stereo = np.stack([int16, int16], axis=1)
-    assert np.allclose(
-        values(Stream(recognizer, normalisation="none").push(stereo)), expected, atol=0.02
-    )
-    one_by_one = Stream(
-        recognizer, normalisation="none"
-    )  # a short block is refused only before the channels are known
+    assert np.allclose(values(stream().push(stereo)), expected, atol=0.02)
+    one_by_one = stream()  # a short block is refused only before the channels are known
     blocks = (stereo[:2], *stereo[2:60, None], torch.from_numpy(stereo[60:]))
     pushed = [segment for block in blocks for segment in one_by_one.push(block)]
     assert np.allclose(values(pushed), expected, atol=0.02)
-    slow = Stream(recognizer, 8_000, normalisation="none")
+    slow = stream(8_000)
     half = slow.push(wave[::2]) + slow.close()
     assert len(half) == len(expected)
 

@@ -3,18 +3,21 @@
 import json
 
 import pytest
+from helpers import ROOT
 from pydantic import ValidationError
 
 from affekt.nn.bundled import bundled_models
-from affekt.nn.model_config import read_model_config
+from affekt.nn.model_config import FILE, read_model_config
 from affekt.nn.training_info import CorpusInfo, TrainingInfo
 
+OF_VERSION_0_1 = ROOT / "tests/data/model-0.1.json"
 
-@pytest.mark.parametrize("name", ["default", "open"])
-def test_the_record_of_a_bundled_model_is_written_as_it_was_read(name):
-    folder = bundled_models()[name]
-    stored = json.loads((folder / "config.json").read_text())["training"]
-    assert read_model_config(folder).training.to_json() == stored
+
+@pytest.mark.parametrize("place", [bundled_models()["default"] / FILE, OF_VERSION_0_1])
+def test_the_record_of_a_model_is_written_as_it_was_read(place, tmp_path):
+    (tmp_path / FILE).write_text(place.read_text())
+    stored = json.loads(place.read_text())["training"]
+    assert read_model_config(tmp_path).training.to_json() == stored
 
 
 def test_the_license_of_a_corpus_is_stored_under_terms():

@@ -93,8 +93,9 @@ class NormalisationStatistics:
         uniform = torch.full((len(head.means),), 1 / len(head.means), dtype=torch.float32)
         before = uniform if self.shares is None else self.shares
         shares = before
-        for _ in range(STEPS):  # with the prior of `PRIOR` alone, or few classes would become fewer
-            own = self.segments / (self.segments + PRIOR)
+        # The prior stays the same: if it grew with unequal shares, it would make them more unequal.
+        own = self.segments / (self.segments + PRIOR)
+        for _ in range(STEPS):
             mean, sd = replace(self, shares=shares)._drawn(own, prior, head)
             told = weights @ head.scores((means - mean) / sd).softmax(-1)
             last, shares = shares, (earlier * before + new * told) / self.segments
@@ -130,7 +131,7 @@ class NormalisationStatistics:
         return self._drawn(self.share, prior, head)
 
     def _drawn(self, own: float, prior: Statistics, head: LinearHead) -> Statistics:
-        """As `statistics`, with a weight of these statistics."""
+        """As `statistics`, with the weight `own` in place of `share`."""
         mean = own * self.mean + (1 - own) * prior.mean.double()
         if self.neutral:
             return Statistics(mean.float(), prior.sd)

@@ -132,9 +132,9 @@ def speaker_domains(clips: Sequence[Clip]) -> list[str]:
     for voice, clip in zip(voices, clips, strict=True):
         spoken.setdefault(voice, set()).add(clip.label)
     return [
-        (f"{voice[0]}: {voice[1]}" if len(spoken[voice]) >= LEAST_CLASSES else voice[0])
-        + _suffix(voice[2])
-        for voice in voices
+        (f"{corpus}: {name}" if len(spoken[corpus, name, change]) >= LEAST_CLASSES else corpus)
+        + _suffix(change)
+        for corpus, name, change in voices
     ]
 
 
