@@ -144,6 +144,12 @@ def test_whisper_pools_mean_and_deviation_of_48_frames():
     assert torch.allclose(vector[64:], frames.std(0, correction=0), atol=1e-6)
 
 
+def test_constant_frames_have_a_finite_gradient():
+    frames = torch.zeros(1, 48, 64, requires_grad=True)
+    Whisper(64, 1, pooling="mean+sd").pooled(frames).sum().backward()
+    assert torch.isfinite(frames.grad).all()
+
+
 def test_whisper_refuses_more_than_its_positions():
     with pytest.raises(ValueError, match="29.5 s"):
         Whisper(64, 1, pooling="mean")([torch.zeros(30 * 16_000)], [torch.zeros(1, 2)])
