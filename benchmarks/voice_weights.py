@@ -23,7 +23,8 @@ from affekt.audio.recording import Recording
 from affekt.audio.segmentation import SAMPLE_RATE
 from affekt.audio.vad import split_recordings
 from affekt.corpora.registry import load_corpus
-from affekt.nn.voice_encoder import BLOCKS, WEIGHTS, raw_embeddings
+from affekt.nn.encoders.campplus import BLOCKS, WEIGHTS
+from affekt.nn.voice_encoder import raw_embeddings
 from affekt.training.clips import Clip, load_clips
 
 CORPORA = ("emodb", "casia", "nemo", "turev", "tess", "emovo")

@@ -22,7 +22,7 @@ from .own_parts import from_text, known_or_dotted
 from .renamed_settings import renamed_keys
 from .types import TargetColumns
 
-ENCODERS = ("whisper", "vggish", "ssl")
+ENCODERS = ("whisper", "whisper+campplus", "vggish", "ssl")
 POOLINGS = (
     "attention",
     "mean",
@@ -33,8 +33,8 @@ POOLINGS = (
     "higher-order",
 )
 ENCODERS_WITH = {  # settings that only some encoders have
-    "layer": ("whisper", "ssl"),
-    "pooling": ("whisper", "ssl"),
+    "layer": ("whisper", "whisper+campplus", "ssl"),
+    "pooling": ("whisper", "whisper+campplus", "ssl"),
     "mix": ("ssl",),
     "padding": ("vggish",),
     "final_relu": ("vggish",),
@@ -90,8 +90,9 @@ class Encoder(Frozen):
     """The segment encoder: from a segment of the wave to an embedding."""
 
     name: Annotated[str, AfterValidator(partial(known_or_dotted, known=ENCODERS))] = "whisper"
-    """whisper, vggish, a self-supervised model of transformers (ssl), or the dotted path of your
-    own encoder (my_package.encoders:MyEncoder)."""
+    """whisper; whisper with the frames of the voice encoder CAM++ beside it (whisper+campplus);
+    vggish; a self-supervised model of transformers (ssl); or the dotted path of your own encoder
+    (my_package.encoders:MyEncoder)."""
     options: dict[str, Annotated[Any, BeforeValidator(from_text)]] = {}
     """(own encoder) Keyword arguments of its class (--encoder.options.width 64)."""
     weights: str | None = None

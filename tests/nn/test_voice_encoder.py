@@ -4,16 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.nn.voice_encoder import (
-    DIM,
-    WEIGHTS,
-    WINDOW,
-    _filter_banks,
-    _mel_bands,
-    embed_windows,
-    voice_embeddings,
-    windows,
-)
+from affekt.nn.encoders.campplus import WEIGHTS, filter_banks, mel_bands
+from affekt.nn.voice_encoder import DIM, WINDOW, embed_windows, voice_embeddings, windows
 
 
 def test_windows_are_spread_evenly_and_short_waves_repeat():
@@ -31,9 +23,9 @@ def test_a_tone_is_in_its_mel_band():
     """1000 Hz is mel 999.99 of 1127 ln(1 + f/700); the 80 bands divide 31.75 to 2840.04."""
     t = np.arange(WINDOW) / 16_000
     tone = torch.from_numpy(np.sin(2 * np.pi * 1000 * t).astype(np.float32))
-    mel = torch.fft.rfft(tone[:400] * torch.hann_window(400), n=512).abs().square() @ _mel_bands()
+    mel = torch.fft.rfft(tone[:400] * torch.hann_window(400), n=512).abs().square() @ mel_bands()
     assert mel.argmax().item() == round((999.99 - 31.75) / ((2840.04 - 31.75) / 81)) - 1
-    banks = _filter_banks(tone[None])
+    banks = filter_banks(tone[None])
     assert banks.shape == (1, 80, 198)
     assert banks.mean(-1).abs().max() < 1e-4  # each band has no mean in time
 

@@ -48,6 +48,20 @@ def test_the_covariance_is_of_all_classes_where_corpora_share_none():
     assert covariance == pytest.approx((1 - SHRINKAGE) * within + SHRINKAGE * 1.25 * np.eye(2))
 
 
+def test_encoders_count_as_independent():
+    """The covariance between dimension 0 and the others is 0; the block of 1 and 2 is shrunk."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((40, 1)) + rng.standard_normal((40, 3))
+    y, corpora = np.arange(40) % 2, np.repeat(["a", "b"], 20)
+    _, together = class_statistics(x, y, corpora, 2)
+    _, apart = class_statistics(x, y, corpora, 2, (1, 2))
+    _, first = class_statistics(x[:, :1], y, corpora, 2)
+    _, others = class_statistics(x[:, 1:], y, corpora, 2)
+    assert abs(together[0, 1:]).min() > 0.1
+    assert (apart[0, 1:] == 0).all() and (apart[1:, 0] == 0).all()
+    assert apart[:1, :1] == pytest.approx(first) and apart[1:, 1:] == pytest.approx(others)
+
+
 def test_scores_are_those_of_gaussian_classes():
     torch.manual_seed(0)
     means, root = torch.randn(3, 5), torch.randn(5, 5)

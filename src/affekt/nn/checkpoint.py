@@ -21,6 +21,8 @@ from ..config import Config
 from ..errors import AffektError, CheckpointError
 from ..own_parts import is_dotted_path, require_trust
 from .emotion_model import EmotionModel
+from .encoders.campplus import CAMPlusPlus
+from .encoders.concatenated import Concatenated
 from .encoders.own import own_encoder
 from .encoders.protocol import SegmentEncoder
 from .encoders.ssl import empty_ssl
@@ -67,7 +69,7 @@ class Checkpoint:
             **({"dimensions": self.dimensions} if self.dimensions else {}),
             intended_use=self.intended_use,
             encoder_origin=encoder.origin,
-            packaged_encoder=packaged_hash(),
+            packaged_encoder=packaged_hash(self.config.encoder),
             architecture=dict(encoder.architecture),
             training=self.training,
             config=self.config,
@@ -165,7 +167,7 @@ def _build(about: ModelConfig, tensors: Mapping[str, Tensor]) -> EmotionModel:
     empty = {f"linear.{name}": t for name, t in model.linear.state_dict().items()}
     own = empty | {name: t.float() for name, t in tensors.items()}  # version 0.1 has no linear head
     complete = own.keys() >= model.state_dict().keys()
-    if not complete and about.packaged_encoder != packaged_hash():
+    if not complete and about.packaged_encoder != packaged_hash(about.config.encoder):
         raise AffektError("needs the bundled encoder of another version of affekt; train it again")
     model.load_state_dict(own if complete else _packaged(about.config) | own)
     return model
@@ -182,8 +184,11 @@ def _encoder(about: ModelConfig, tensors: Mapping[str, Tensor]) -> SegmentEncode
         return own_encoder(settings)
     if settings.name == "vggish":
         return VGGish(padding=settings.padding, final_relu=settings.final_relu)
-    d_model = len({**_packaged(about.config), **tensors}["encoder.conv1.bias"])
-    return Whisper(d_model, settings.layer, pooling=settings.pooling)
+    together = settings.name == "whisper+campplus"
+    first = "encoder.encoders.0.conv1.bias" if together else "encoder.conv1.bias"
+    d_model = len({**_packaged(about.config), **tensors}[first])
+    whisper = Whisper(d_model, settings.layer, pooling=settings.pooling)
+    return Concatenated([whisper, CAMPlusPlus()]) if together else whisper
 
 
 def _own(checkpoint: Checkpoint) -> dict[str, Tensor]:
@@ -198,7 +203,7 @@ def _own(checkpoint: Checkpoint) -> dict[str, Tensor]:
 
 def _packaged(config: Config) -> dict[str, Tensor]:
     """Tensors of the bundled encoder, under their names in a model with this config."""
-    if config.encoder.name != "whisper" or config.encoder.layer > LAYERS:
+    if config.encoder.name not in ("whisper", "whisper+campplus") or config.encoder.layer > LAYERS:
         return {}
     encoder = build_encoder(config.encoder.model_copy(update={"weights": None}))
     return {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}

@@ -1,5 +1,7 @@
 """Fit of the linear Gaussian head to the mean embeddings of training clips."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -35,13 +37,17 @@ def fit_linear_head(model: EmotionModel, training: ClipDataset, cache: Embedding
     standardised = by_speaker.standardise(model, embeddings, range(len(training)))
     x = torch.stack([clip.mean(0) for clip in standardised]).double().numpy()
     means, covariance = class_statistics(
-        x, targets.indices.numpy(), np.array(training.corpora), targets.outputs
+        x, targets.indices.numpy(), np.array(training.corpora), targets.outputs, model.encoder.parts
     )
     model.linear.set_classes(torch.from_numpy(means), torch.from_numpy(covariance))
 
 
 def class_statistics(
-    x: Matrix, y: NDArray[np.int64], corpora: NDArray[np.str_], classes: int
+    x: Matrix,
+    y: NDArray[np.int64],
+    corpora: NDArray[np.str_],
+    classes: int,
+    parts: Sequence[int] = (),
 ) -> tuple[Matrix, Matrix]:
     """Means of the classes, and the covariance that they share.
 
@@ -54,6 +60,8 @@ def class_statistics(
         y: Classes ``(clips,)``.
         corpora: Names ``(clips,)``.
         classes: Number of classes.
+        parts: Lengths of the embeddings of several encoders in `x`. What they say counts as
+            independent: the covariance between them is 0.
 
     Returns:
         ``(classes, dim)``; zero for a class without clips. ``(dim, dim)``.
@@ -84,5 +92,15 @@ def class_statistics(
             between += deviations.T @ deviations
             freedom += len(of_class) - 1
     covariance = within + BETWEEN_CORPORA * between / max(freedom, 1)
-    level = max(np.trace(covariance) / dim, 1e-6)
-    return means, (1 - SHRINKAGE) * covariance + SHRINKAGE * level * np.eye(dim)
+    return means, _shrunk(covariance, parts or (dim,))
+
+
+def _shrunk(covariance: Matrix, parts: Sequence[int]) -> Matrix:
+    """Shrink a covariance matrix ``(dim, dim)``, block by block; 0 outside of the blocks."""
+    result = np.zeros_like(covariance)
+    for end, width in zip(np.cumsum(parts), parts, strict=True):
+        own = slice(end - width, end)
+        block = covariance[own, own]
+        level = max(np.trace(block) / width, 1e-6)
+        result[own, own] = (1 - SHRINKAGE) * block + SHRINKAGE * level * np.eye(width)
+    return result

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...errors import AffektError
+from .concatenated import Concatenated
 from .protocol import SegmentEncoder
 from .vggish import VGGish
 from .whisper import Whisper
@@ -80,7 +81,9 @@ def for_inference(encoder: SegmentEncoder, device: str = "cpu") -> SegmentEncode
             return copy.deepcopy(encoder).eval().to(device)
         except (AssertionError, RuntimeError) as error:  # depends on the build of torch
             raise AffektError(f"device {device!r}: {str(error).splitlines()[0]}") from error
-    if not torch.backends.mkldnn.is_available() or not isinstance(encoder, Whisper | VGGish):
+    if not torch.backends.mkldnn.is_available() or not isinstance(
+        encoder, Whisper | VGGish | Concatenated
+    ):
         return encoder
     linear = BFloat16Linear if has_bfloat16() else OneDNNLinear
     fast = copy.deepcopy(encoder).eval()

@@ -22,10 +22,8 @@ def embedding_key(encoder: SegmentEncoder) -> bytes:
     The code of an encoder of the user is represented by its source files and by its embeddings of
     two clips of noise.
     """
-    settings = {k: v for k, v in vars(encoder).items() if isinstance(v, str | int | float)}
-    settings = {k: v for k, v in settings.items() if k not in UNRELATED}
-    name = f"{type(encoder).__name__} {encoder.version} {sorted(settings.items())}"
-    digest = hashlib.sha256(name.encode())
+    parts = [_settings(m) for m in encoder.modules() if isinstance(m, SegmentEncoder)]
+    digest = hashlib.sha256("\n".join(parts).encode())
     _add_weights(digest, encoder)
     if encoder.architecture:
         layers = {k: v for k, v in encoder.architecture.items() if k not in UNRELATED}
@@ -34,6 +32,13 @@ def embedding_key(encoder: SegmentEncoder) -> bytes:
         digest.update(hash_sources(dotted_path(type(encoder)), "encoder.name").encode())
         digest.update(probe_output(encoder))
     return digest.digest()
+
+
+def _settings(encoder: SegmentEncoder) -> str:
+    """Class, version and settings of an encoder, without those of encoders in it."""
+    settings = {k: v for k, v in vars(encoder).items() if isinstance(v, str | int | float)}
+    settings = {k: v for k, v in settings.items() if k not in UNRELATED}
+    return f"{type(encoder).__name__} {encoder.version} {sorted(settings.items())}"
 
 
 def encoder_id(encoder: SegmentEncoder) -> str:

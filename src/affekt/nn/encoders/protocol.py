@@ -24,6 +24,7 @@ class SegmentEncoder(nn.Module):
         contextual: Whether a segment's embedding depends on the rest of its clip. If so (the
             default), the segments of a clip are encoded together in training, too.
         stacked: Number of layers concatenated in an embedding, for a learned mix.
+        parts: Lengths of the embeddings that are concatenated in it, if several encoders are one.
         architecture: What is needed to build the encoder without its weights. For an encoder of
             your own: its keyword arguments, needed only if an instance is given instead of a class.
         origin: Where the weights came from: "random start", or a file and its hash.
@@ -34,6 +35,7 @@ class SegmentEncoder(nn.Module):
     dim: int
     contextual: bool = True
     stacked: int = 1
+    parts: tuple[int, ...] = ()
     architecture: Mapping[str, Any] = MappingProxyType({})
     origin: str = "random start"
     version: int = 1

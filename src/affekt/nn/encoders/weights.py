@@ -20,6 +20,9 @@ from ...config import Encoder as EncoderConfig
 from ...errors import CheckpointError, DamagedFileWarning
 from ...own_parts import is_dotted_path
 from ...plural import counted
+from .campplus import WEIGHTS as VOICES
+from .campplus import CAMPlusPlus
+from .concatenated import Concatenated
 from .hashing import file_hash
 from .own import own_encoder
 from .protocol import SegmentEncoder
@@ -64,14 +67,18 @@ def build_encoder(config: EncoderConfig) -> SegmentEncoder:
         return encoder
     if config.name == "ssl":
         return load_ssl(config.weights, layer=config.layer, pooling=config.pooling, mix=config.mix)
+    if config.name == "whisper+campplus":
+        whisper = build_encoder(config.model_copy(update={"name": "whisper"}))
+        return Concatenated([whisper, CAMPlusPlus()])
     if config.weights == "random":
         return Whisper(512, config.layer, pooling=config.pooling)
     return _load_whisper(Path(config.weights) if config.weights else BUNDLED, config)
 
 
-def packaged_hash() -> str:
-    """Hash of the bundled encoder: 16 hexadecimal digits."""
-    return file_hash(BUNDLED)[:16]
+def packaged_hash(config: EncoderConfig) -> str:
+    """Hash of the bundled weights that an encoder has: 16 hexadecimal digits."""
+    voices = (VOICES,) if config.name == "whisper+campplus" else ()
+    return file_hash(BUNDLED, *voices)[:16]
 
 
 def download() -> Path:
