@@ -146,17 +146,14 @@ def serving(state: Path, **settings):
     """A server in a thread, at a port of its own; its address."""
     import uvicorn
 
-    from affekt.server.app import create_app
+    from affekt.server.app import UVICORN, create_app
     from affekt.server.settings import Settings
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     app = create_app(Settings(state=state, models=("default",), **settings))
-    config = uvicorn.Config(
-        app, port=port, log_level="warning", access_log=False, ws_max_size=1 << 20
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, **UVICORN))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started and thread.is_alive():
@@ -177,5 +174,5 @@ def ended(client, job, seconds=60):
     raise AssertionError(state)
 
 
-def form(data, name="a.flac"):
-    return {"files": {"file": (name, data)}}
+def form(data, name="a.flac", **fields):
+    return {"files": {"file": (name, data)}, "data": fields}

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import socket
 import threading
 import time
@@ -17,8 +16,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from affekt.audio.decoding import read
+from affekt.inference.pipeline import recognise_file
 from affekt.inference.recognizer import load
-from affekt.inference.stream import Stream
+from affekt.inference.utterances import Options
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,18 @@ def test_other_formats(client):
         ("/v1/recognise?track=2", form(LIVELY), 422, "a.flac: has no audio track 2"),
         ("/v1/jobs?track=two", form(LIVELY), 422, "query track"),
         ("/v1/recognise?format=doc", form(LIVELY), 422, "format"),
+        ("/v1/recognise?modle=x", form(LIVELY), 422, "query: unknown parameter modle; there are m"),
+        ("/v1/recognise", form(LIVELY, fmt="csv"), 422, "form: unknown parameter fmt; there are m"),
+        ("/v1/recognise", form(LIVELY, model="nope"), 404, "there are default"),
+        ("/v1/recognise", form(LIVELY, format="doc"), 422, "form format: Input should be 'json'"),
+        ("/v1/recognise", form(LIVELY, channels="left"), 422, "form channels: Input should be"),
+        ("/v1/recognise?format=csv", form(LIVELY, format="srt"), 422, "form format: given twice"),
+        ("/v1/recognise", form(LIVELY, file="x"), 422, "form file: given twice"),
+        ("/v1/recognise?hop=0.01", form(LIVELY), 422, "query hop: Input should be greater"),
+        ("/v1/recognise?hop=nan", form(LIVELY), 422, "query hop: Input should be a finite"),
+        ("/v1/audio/emotions", form(LIVELY, language="en"), 422, "there are model, track"),
+        ("/v1/jobs", form(LIVELY, modle="x"), 422, "form: unknown parameter modle"),
+        ("/v1/jobs?format=csv", form(LIVELY), 422, "query: unknown parameter format"),
         ("/v1/recognise", form(bytes(3_000_000)), 413, "larger than 2 MB"),
         ("/v1/jobs", bare(bytes(7_000_000)), 413, "larger than 6 MB"),
     ],
@@ -103,6 +115,66 @@ def test_invalid_requests_are_refused(client, path, request_, code, detail):
     answer = client.post(path, **request_)
     assert answer.status_code == code
     assert detail in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/models", "/v1/jobs/1"])
+def test_unknown_parameters_of_any_route_are_refused(client, path):
+    answer = client.get(path + "?verbose=1")
+    assert answer.status_code == 422
+    assert "unknown parameter verbose" in answer.json()["detail"]
+
+
+def test_parameters_may_be_fields_of_the_form(client):
+    fields = form(LIVELY, model="default", format="csv", speakers="1", hop="0.48")
+    table = client.post("/v1/recognise", **fields)
+    assert table.headers["content-type"].startswith("text/csv")
+    query = client.post("/v1/recognise?format=csv&hop=0.48", **form(LIVELY))
+    assert table.text == query.text
+
+
+def test_channels_are_recognised_separately(client, tmp_path):
+    one, two = (read(file).wave[:32_000] for file in DEMO[:2])
+    soundfile.write(tmp_path / "call.wav", np.stack([one, two], 1), 16_000)
+    answer = client.post("/v1/recognise", **form((tmp_path / "call.wav").read_bytes(),
+                                                 channels="split")).json()  # fmt: skip
+    expected = recognise_file(load(), tmp_path / "call.wav", Options(split=True))
+    found = [(u["channel"], u["start"], u["label"]) for u in answer["utterances"]]
+    assert found == [(p.channel, p.start, p.label) for p in expected]
+    assert {channel for channel, *_ in found} == {1, 2}
+    assert answer["channel"] == 0
+
+
+def test_the_hop_of_a_request_is_that_of_its_segments(client):
+    fine, coarse = (
+        client.post("/v1/recognise", **form(LIVELY, hop=hop)).json() for hop in ("0.12", "0.48")
+    )
+    for answer, hop in ((fine, 0.12), (coarse, 0.48)):
+        starts = [s["start"] for s in answer["utterances"][0]["segments"]]
+        assert np.diff(starts[:-1]) == pytest.approx(hop, abs=1e-6)
+    assert fine["label"] == coarse["label"]
+    assert fine["probabilities"] == pytest.approx(coarse["probabilities"], abs=0.02)
+
+
+def test_a_route_for_clients_of_openai(client):
+    url = "/v1/audio/emotions"
+    whole = client.post("/v1/recognise", **form(LIVELY)).json()
+    short = client.post(url, **form(LIVELY, model="default")).json()
+    assert short == {key: whole[key] for key in short}
+    assert {"label", "confidence", "probabilities", "model", "license"} <= short.keys()
+    verbose = client.post(url, **form(LIVELY, response_format="verbose_json")).json()
+    assert verbose["utterances"] == whole["utterances"]
+    assert client.post(url, **form(LIVELY, response_format="text")).text == whole["label"] + "\n"
+    assert "-->" in client.post(url, **form(LIVELY, response_format="vtt")).text
+
+
+def test_requests_have_ids(client, caplog):
+    own = client.get("/v1/models?x=1", headers={"X-Request-ID": "trace-7"})
+    assert own.headers["x-request-id"] == "trace-7"
+    ids = [client.get("/v1/models").headers["x-request-id"] for _ in range(2)]
+    assert ids[0] != ids[1]
+    assert '"request_id": "trace-7"' in caplog.text
+    hostile = client.get("/v1/models", headers={"X-Request-ID": 'a" b'})
+    assert hostile.headers["x-request-id"] not in ("", 'a" b')
 
 
 def test_a_track_is_chosen(client, tmp_path):
@@ -210,89 +282,12 @@ def test_other_sites_and_hosts_are_refused(client):
     assert refusal(str(client.base_url), origin="https://evil.example") == 1008
 
 
-def stream_messages(server, frames, query="", **options):
-    """The messages of a live stream, and its close frame."""
-    messages = []
-    with connect(server.replace("http", "ws") + "/v1/stream?" + query, **options) as ws:
-        try:
-            for frame in [*frames, "end"]:
-                ws.send(frame)
-            while True:
-                messages.append(json.loads(ws.recv(timeout=30)))
-        except ConnectionClosed as closed:
-            return messages, closed.rcvd
-
-
 def refusal(server, **options):
     """The code with which a stream is closed before the first message."""
     with connect(server.replace("http", "ws") + "/v1/stream", **options) as ws:
         with pytest.raises(ConnectionClosed) as closed:
             ws.recv(timeout=10)
         return closed.value.rcvd.code
-
-
-def test_a_live_stream_gives_the_results_of_stream(server):
-    wave = np.concatenate([read(DEMO[0]).wave, np.zeros(16_000, np.float32)])
-    samples = (wave * 32767).astype("<i2")
-    messages, close = stream_messages(
-        server, [samples[i : i + 3200].tobytes() for i in range(0, len(wave), 3200)]
-    )
-    assert close.code == 1000
-    utterances = []
-    stream = Stream(load(), ended=utterances.append)
-    expected = stream.push(samples) + stream.close()
-    segments = [m["segment"] for m in messages if "segment" in m]
-    assert [s["end"] for s in segments] == pytest.approx([s.end for s in expected])
-    for sent, segment in zip(segments, expected, strict=True):
-        assert sent["probabilities"] == pytest.approx(segment.probabilities, abs=0.02)
-    assert [m["utterance"]["start"] for m in messages if "utterance" in m] == [
-        p.start for p in utterances
-    ]
-
-
-def test_a_live_stream_of_opus(server):
-    av = pytest.importorskip("av")
-    codec = av.CodecContext.create("libopus", "w")
-    codec.sample_rate, codec.layout, codec.format = 48_000, "mono", "flt"
-    codec.open()
-    wave = np.repeat(read(DEMO[0]).wave[:32_000], 3)
-    packets = []
-    for i in range(0, len(wave) - 960, 960):
-        frame = av.AudioFrame.from_ndarray(wave[None, i : i + 960], format="flt", layout="mono")
-        frame.sample_rate = 48_000
-        packets += [bytes(p) for p in codec.encode(frame)]
-    messages, close = stream_messages(server, packets, "samples=opus&rate=48000")
-    assert close.code == 1000
-    assert sum("segment" in m for m in messages) >= 4
-    assert any(m["segment"]["label"] != "uncertain" for m in messages if "segment" in m)
-
-
-@pytest.mark.parametrize(
-    ("frames", "query", "code", "reason"),
-    [
-        (["hello"], "", 1007, "binary frames"),
-        ([b"abc"], "", 1007, "not a multiple of the size of int16"),
-        ([np.full(999, np.nan, "<f4").tobytes()], "samples=float32", 1007, "NaN"),
-        ([b"\xff\xff\xff"], "samples=opus&rate=48000", 1007, "Opus"),
-        ([], "samples=opus", 1008, "rate=48000"),
-        ([], "rate=10", 1008, "sampled at 10"),
-        ([], "hop=0.001", 1008, "0.01"),
-        ([], "hop=0.05", 1008, "0.1"),
-        ([], "hop=inf", 1008, "60 s"),
-        ([b"\0" * 70_000], "", 1007, "more than 2 s"),
-        ([], "model=nope", 1008, "there are default"),
-        ([b"\0" * (2 << 20)], "", 1009, ""),
-    ],
-)
-def test_an_invalid_stream_is_closed_with_a_reason(server, frames, query, code, reason):
-    with connect(server.replace("http", "ws") + "/v1/stream?" + query) as ws:
-        with pytest.raises(ConnectionClosed) as closed:
-            for frame in frames:
-                ws.send(frame)
-            ws.recv(timeout=10)
-        assert closed.value.rcvd.code == code
-        assert reason in closed.value.rcvd.reason
-    assert httpx.get(server + "/readyz").status_code == 200
 
 
 def test_tokens_and_limits(tmp_path):

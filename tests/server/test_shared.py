@@ -10,15 +10,16 @@ from affekt.audio.recording import make_recording
 from affekt.inference.recognizer import HOP, Recognizer
 from affekt.nn.bundled import model_folder
 from affekt.nn.checkpoint import load_checkpoint
-from affekt.server.shared import SharedRecognizer, TaskQueue
+from affekt.server.shared import SharedRecognizer, Task, TaskQueue
 
 
-def task(name, seconds):
-    return [make_recording(name, np.zeros(round(seconds * 16_000), np.float32))], Future()
+def task(name, seconds, ways=1):
+    wave = np.zeros(round(seconds * 16_000), np.float32)
+    return Task([make_recording(name, wave)], Future(), ways)
 
 
 def taken(queue):
-    return [recordings[0].name for recordings, _ in queue.take()]
+    return [task.recordings[0].name for task in queue.take()]
 
 
 def test_requests_come_before_jobs_which_continue_after_each_batch():
@@ -45,6 +46,27 @@ def test_requests_and_jobs_have_the_results_of_a_recognizer():
         predictions = recognizer.recognise(recordings)
         assert [p.file for p in predictions] == [p.file for p in expected]
         for one, other in zip(predictions, expected, strict=True):
+            assert np.allclose(
+                list(one.probabilities.values()), list(other.probabilities.values()), atol=0.02
+            )
+
+
+def test_tasks_of_another_timeline_are_a_batch_of_their_own():
+    queue = TaskQueue()
+    for name, ways in (("a", 2), ("b", 2), ("c", 4), ("d", 2)):
+        queue.put(task(name, 1, ways), background=False)
+    assert [taken(queue) for _ in range(3)] == [["a", "b"], ["c"], ["d"]]
+
+
+def test_a_recognizer_at_another_hop_has_the_results_of_one_loaded_with_it():
+    checkpoint = load_checkpoint(model_folder("default"))
+    recording = read(DEMO[0])
+    shared = SharedRecognizer(checkpoint, 1)
+    for hop in (0.12, 0.48):
+        [prediction] = shared.at_hop(hop).recognise([recording])
+        [expected] = Recognizer(checkpoint, hop).recognise([recording])
+        assert [s.start for s in prediction.segments] == [s.start for s in expected.segments]
+        for one, other in zip(prediction.segments, expected.segments, strict=True):
             assert np.allclose(
                 list(one.probabilities.values()), list(other.probabilities.values()), atol=0.02
             )

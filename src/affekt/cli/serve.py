@@ -61,6 +61,7 @@ def serve(
 
     from ..nn.bundled import model_folder
     from ..nn.checkpoint import load_checkpoint, require_classes
+    from ..server.app import UVICORN
     from ..server.settings import LOOPBACK, VARIABLE, Settings
     from ..server.store import JobStore
 
@@ -96,8 +97,7 @@ def serve(
         say(f"serving {', '.join(names)} at http://{host}:{port}; stop with Ctrl-C")
         uvicorn.run(
             "affekt.server.app:create_app", factory=True, host=host, port=port, workers=workers,
-            access_log=False, log_level="warning", ws_max_size=1 << 20, server_header=False,
-            timeout_graceful_shutdown=settings.drain_seconds, timeout_keep_alive=30,
+            timeout_graceful_shutdown=settings.drain_seconds, timeout_keep_alive=30, **UVICORN,
         )  # fmt: skip
     return 0
 

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from copy import copy
 from functools import cached_property, partial
 from math import ceil
-from typing import NamedTuple, cast
+from typing import NamedTuple, Self, cast
 
 import numpy as np
 import torch
@@ -90,15 +91,26 @@ class Classifier:
         self._encoder = for_inference(self._model.encoder, device)
         self._config = checkpoint.config
         own = self._config.segments.hop
-        if hop is not None and not hop >= 0.01:
-            raise ValueError(f"hop is {hop} s; the least between two points of a timeline is 0.01")
-        self._ways = 1 if hop is None else max(1, ceil(own / hop - 1e-6))
+        self._ways = 1 if hop is None else _ways(own, hop)
         self.arithmetic = arithmetic(self._encoder)
         self.name = checkpoint.name
         self.labels = checkpoint.labels
         self.dimensions = checkpoint.dimensions
         self.intended_use = checkpoint.intended_use
         self.license = checkpoint.license
+
+    def at_hop(self, hop: float) -> Self:
+        """The same model with another distance between two points of a timeline.
+
+        Args:
+            hop: Largest distance in seconds.
+
+        Raises:
+            ValueError: `hop` is below 0.01 s.
+        """
+        other = copy(self)
+        other._ways = _ways(self._config.segments.hop, hop)
+        return other
 
     def recognise(
         self, recordings: Sequence[Recording], statistics: NormalisationStatistics | None = None
@@ -290,6 +302,21 @@ class Classifier:
 
     def _by_dimension(self, values: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(self.dimensions, values.tolist(), strict=True)) if self.dimensions else {}
+
+
+def _ways(own: float, hop: float) -> int:
+    """Number of shifted sequences that give a timeline of a hop.
+
+    Args:
+        own: The model's hop in seconds.
+        hop: Largest distance between two points of the timeline, in seconds.
+
+    Raises:
+        ValueError: `hop` is below 0.01 s.
+    """
+    if not hop >= 0.01:
+        raise ValueError(f"hop is {hop} s; the least between two points of a timeline is 0.01")
+    return max(1, ceil(own / hop - 1e-6))
 
 
 def _softmax(logits: Tensor) -> NDArray[np.float64]:

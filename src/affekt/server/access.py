@@ -3,10 +3,16 @@
 import hmac
 from urllib.parse import urlsplit
 
+from fastapi import Depends, Security
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from .service import service_of
+
+BEARER = HTTPBearer(  # describes the scheme; `check_access` does the work, for WebSockets too
+    auto_error=False, description="The token of the server, where it has one ($AFFEKT_TOKEN)."
+)
 
 
 def check_access(connection: HTTPConnection) -> None:
@@ -34,3 +40,6 @@ def _sent_token(connection: HTTPConnection) -> str:
     protocols = connection.headers.get("sec-websocket-protocol", "").split(",")
     tokens = [p.strip().removeprefix("token.") for p in protocols if p.strip().startswith("token.")]
     return tokens[0] if tokens else ""
+
+
+GUARD = [Depends(check_access), Security(BEARER)]  # dependencies of routes of the API

@@ -1,12 +1,11 @@
 """The application: API, page, health checks and metrics."""
 
-import logging
 import secrets
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 from fastapi import Depends, FastAPI, Response
@@ -16,10 +15,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import Scope
 
 from .. import __version__
-from . import jobs, recognise
-from .access import check_access
+from . import jobs, recognise, streams
+from .access import GUARD
 from .errors import ERROR_HANDLERS, error_responses
-from .monitoring import RequestMonitor, log, prometheus_text
+from .monitoring import RequestMonitor, log_to_stderr, prometheus_text
+from .parameters import no_parameters
 from .schema import Problem
 from .service import CurrentService, Service
 from .settings import LOOPBACK, Settings, from_environment
@@ -33,10 +33,22 @@ POLICY = (
     "media-src 'self' blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
+UVICORN: dict[str, Any] = {  # settings of the server that runs the application
+    "access_log": False,
+    "log_level": "warning",
+    "log_config": None,  # records go to the handler of `log_to_stderr`
+    "server_header": False,
+    "ws_max_size": 1 << 20,
+    # A client that sends faster than it reads answers no ping. A stream without frames is closed.
+    "ws_ping_interval": None,
+}
 PAGE = Path(str(resources.files("affekt") / "server" / "page"))
 SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 NONCE = "__NONCE__"  # placeholder in index.html; the nonce allows the styles of wavesurfer.js
-OTHER_THREADS = 40  # for decoding, storage and files, besides one for each waiting request
+NOTHING_ELSE = [Depends(no_parameters)]
+OTHER_THREADS = (
+    40  # for decoding, storage and files, besides one for each waiting request and each stream
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -46,14 +58,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings: By default those that ``affekt serve`` put into the environment.
     """
     settings = settings or from_environment()
-    logging.basicConfig(stream=sys.stderr, format="%(message)s")
-    log.setLevel(logging.INFO)
+    log_to_stderr()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = app.state.service = Service(settings)
         limiter = anyio.to_thread.current_default_thread_limiter()
-        limiter.total_tokens = settings.waiting + OTHER_THREADS
+        limiter.total_tokens = settings.waiting + settings.streams + OTHER_THREADS
         service.worker.start()
         yield
         service.worker.stop(settings.drain_seconds)
@@ -66,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if not settings.token:  # against DNS rebinding, which a token already prevents
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
     app.include_router(recognise.router)
+    app.include_router(streams.router)
     app.include_router(jobs.router)
     _add_health_routes(app)
     _add_page(app)
@@ -73,12 +85,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _add_health_routes(app: FastAPI) -> None:
-    @app.get("/healthz", response_class=PlainTextResponse)
+    @app.get(
+        "/healthz",
+        dependencies=NOTHING_ELSE,
+        responses=error_responses(422, guarded=False),
+        response_class=PlainTextResponse,
+    )
     def healthz() -> str:
         """Liveness: the process answers."""
         return "ok"
 
-    @app.get("/readyz", responses={503: {"model": Problem, "description": "Not ready."}})
+    @app.get(
+        "/readyz",
+        dependencies=NOTHING_ELSE,
+        responses=error_responses(422, guarded=False)
+        | {503: {"model": Problem, "description": "Not ready."}},
+    )
     def readyz(service: CurrentService, response: Response) -> Problem:
         """Readiness: the models are loaded and the job worker is running."""
         ready = service.worker.is_alive()
@@ -87,8 +109,8 @@ def _add_health_routes(app: FastAPI) -> None:
 
     @app.get(
         "/metrics",
-        dependencies=[Depends(check_access)],
-        responses=error_responses(403),
+        dependencies=[*GUARD, *NOTHING_ELSE],
+        responses=error_responses(403, 422),
         response_class=PlainTextResponse,
     )
     def metrics(service: CurrentService) -> PlainTextResponse:

@@ -32,9 +32,15 @@ DESCRIPTIONS = {
 }
 
 
-def error_responses(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI descriptions of the errors of a route, 401 among them."""
-    return {code: {"model": Problem, "description": DESCRIPTIONS[code]} for code in (401, *codes)}
+def error_responses(*codes: int, guarded: bool = True) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI descriptions of the errors of a route.
+
+    Args:
+        codes: The status codes.
+        guarded: Whether 401 is one more.
+    """
+    all_codes = (401, *codes) if guarded else codes
+    return {code: {"model": Problem, "description": DESCRIPTIONS[code]} for code in all_codes}
 
 
 def too_many(what: str) -> HTTPException:

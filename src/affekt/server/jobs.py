@@ -5,53 +5,57 @@ from pathlib import Path
 from threading import Semaphore
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from ..audio.decoding import Decoder
-from .access import check_access
+from .access import GUARD
 from .errors import error_responses
-from .recognise import FILES, AudioTrack, Format, ModelName, NumberOfSpeakers, as_file
+from .parameters import Format, Recognition
+from .recognise import FILES, as_file
 from .schema import JobState
 from .service import CurrentService, Service
 from .store import Job, StoreFullError
-from .upload import BODY, receive
+from .upload import body, receive
 
-router = APIRouter(prefix="/v1/jobs", dependencies=[Depends(check_access)])
+router = APIRouter(prefix="/v1/jobs", dependencies=GUARD)
 
 
 @router.post(
     "",
     status_code=202,
     responses=error_responses(403, 404, 408, 413, 415, 422, 429, 507),
-    openapi_extra=BODY,
+    openapi_extra=body(Recognition),
 )
 async def submit(
     request: Request,
     response: Response,
     service: CurrentService,
-    model: ModelName = None,
-    track: AudioTrack = None,
-    speakers: NumberOfSpeakers = 1,
+    query: Annotated[Recognition, Query()],
 ) -> JobState:
     """Queue a recording of up to 12 hours.
 
     The recording is deleted when the job ends; the result is stored for a limited time, by default
     a day.
     """
-    recognizer, settings, store = service.model(model), service.settings, service.store
+    service.model(query.model)
+    settings, store = service.settings, service.store
     if not await run_in_threadpool(store.has_room):
         raise StoreFullError
     path = store.uploads / uuid.uuid4().hex
     try:
         async with service.slot("requests"):
             with path.open("xb") as file:
-                name = await receive(
+                name, fields = await receive(
                     request, file, settings.job_megabytes, 10 * settings.upload_seconds
                 )
-            await run_in_threadpool(_check_readable, path, name, track, service.decoding)
-        job = await run_in_threadpool(store.add, name, recognizer.name, path, track, speakers)
+            given = query.with_fields(fields)
+            recognizer = service.model(given.model)
+            await run_in_threadpool(_check_readable, path, name, given.track, service.decoding)
+        job = await run_in_threadpool(
+            store.add, name, recognizer.name, path, given.track, given.speakers
+        )
     except BaseException:  # also if the client disconnects, which cancels this task
         path.unlink(missing_ok=True)
         raise

@@ -1,118 +1,186 @@
-"""Live streams over a WebSocket: binary frames in, segments and utterances out."""
+"""Live streams over a WebSocket: frames in, segments and utterances out."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, Literal
+from itertools import chain
+from typing import Any, NamedTuple
 
-import numpy as np
+import anyio.from_thread
 from fastapi import WebSocket, WebSocketDisconnect
-from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
 from ..errors import AudioError
 from ..inference.recognizer import Recognizer
 from ..inference.stream import Stream
-from .sockets import BAD_DATA, REFUSED, close
+from ..types import Segment
+from .backlog import Backlog, BacklogFullError
+from .frames import decoder_of
+from .parameters import Samples, StreamParameters
+from .sockets import BAD_DATA, DONE, REFUSED, TOO_BIG
+from .telephony import Media, Start, Stop, event_of
 
-LONGEST_FRAME = 2.0  # s; longer frames would delay other clients
-SHORTEST_HOP = 0.1  # s
-TIMEOUT = 60.0  # s without a frame after which the connection is closed
-Samples = Literal["int16", "float32", "opus"]
-Decode = Callable[[bytes], NDArray[np.generic]]
+TIMEOUT = 60.0  # s without a frame, or for a message to be taken, after which a stream is closed
+PIECE = 0.24  # s of a longer frame that are recognised at a time
+
+Send = Callable[[dict[str, Any]], None]
+
+
+class Closed(NamedTuple):
+    """How a stream ended.
+
+    Attributes:
+        code: Of the close frame, of the server or of the client.
+        reason: A sentence for the client, or "".
+        seconds: Seconds of audio that were recognised.
+    """
+
+    code: int
+    reason: str
+    seconds: float
+
+
+class Session:
+    """Recognises the frames of one stream, in a thread of its own.
+
+    Args:
+        recognizer: The model.
+        given: Parameters.
+
+    Attributes:
+        seconds: Seconds of audio recognised so far.
+
+    Raises:
+        AudioError: The sampling rate is out of range.
+        ValueError: Another parameter does not fit.
+    """
+
+    def __init__(self, recognizer: Recognizer, given: StreamParameters) -> None:
+        self._recognizer, self._hop = recognizer, given.hop
+        self._ended: list[dict[str, Any]] = []
+        self.seconds = 0.0
+        self.use(given.samples, given.rate)
+
+    def use(self, samples: Samples, rate: int | None) -> None:
+        """Choose the format of the frames, before the first one."""
+        self._decoder = decoder_of(samples, rate)
+        self._stream = Stream(
+            self._recognizer,
+            self._decoder.rate,
+            hop=self._hop,
+            ended=lambda p: self._ended.append({"utterance": p.to_dict()}),
+        )
+
+    def run(self, frames: Iterable[bytes], send: Send) -> None:
+        """Recognise frames until their end.
+
+        Args:
+            frames: The frames; the format must be chosen when the first one comes.
+            send: Sends a message to the client.
+
+        Raises:
+            AudioError: NaN, infinite or absurd samples.
+            ValueError: A frame cannot be decoded.
+        """
+        frames = iter(frames)
+        if (first := next(frames, None)) is not None:
+            rate, decode = self._decoder
+            size = round(PIECE * rate)
+            for block in decode(chain([first], frames)):
+                for i in range(0, len(block), size):
+                    piece = block[i : i + size]
+                    self._send(self._stream.push(piece), send)
+                    self.seconds += len(piece) / rate
+        self._send(self._stream.close(), send)
+
+    def _send(self, segments: Sequence[Segment], send: Send) -> None:
+        messages = [{"segment": asdict(s)} for s in segments] + self._ended
+        self._ended.clear()
+        for message in messages:
+            send(message)
 
 
 async def serve_stream(
-    socket: WebSocket, recognizer: Recognizer, rate: int, samples: Samples, hop: float
-) -> None:
-    """Recognise a stream until the client sends "end" or disconnects.
+    socket: WebSocket, recognizer: Recognizer, given: StreamParameters, limit: int
+) -> Closed:
+    """Recognise a stream until the client ends it or disconnects.
 
-    A frame is read only after the one before has been answered, so that TCP slows down a client
-    that sends faster than speech is recognised, and no frames accumulate in memory.
+    One task reads the connection all the time, so that pings are answered; a thread recognises.
 
     Args:
         socket: The accepted connection.
         recognizer: The model.
-        rate: Sampling rate in Hz.
-        samples: Type of the samples in a frame; "opus" for one Opus packet in each frame.
-        hop: Seconds from one segment to the next.
+        given: Parameters.
+        limit: Bytes of frames that may wait to be recognised.
     """
-    utterances: list[dict[str, Any]] = []
     try:
-        stream = await run_in_threadpool(  # loads the voice activity detector
-            Stream,
-            recognizer,
-            rate,
-            hop=hop,
-            ended=lambda p: utterances.append({"utterance": p.to_dict()}),
-        )
-        if hop < SHORTEST_HOP:
-            raise ValueError(f"hop is {hop} s; the server needs at least {SHORTEST_HOP} s")
-        decode = _opus(rate) if samples == "opus" else _pcm(samples)
+        session = await run_in_threadpool(Session, recognizer, given)  # loads the detector
     except (AudioError, ValueError) as error:
-        return await close(socket, REFUSED, str(error))
+        return Closed(REFUSED, str(error), 0.0)
 
-    def recognise(data: bytes | None) -> list[dict[str, Any]]:
-        if data is None:
-            segments = stream.close()
-        elif len(block := decode(data)) > LONGEST_FRAME * rate:
-            raise ValueError(f"a frame of more than {LONGEST_FRAME:.0f} s; send shorter frames")
-        else:
-            segments = stream.push(block)
-        messages = [{"segment": asdict(s)} for s in segments] + utterances
-        utterances.clear()
-        return messages
+    def send(message: dict[str, Any]) -> None:
+        backlog.check()
+        anyio.from_thread.run(_send, socket, message)
 
+    backlog = Backlog(limit)
+    recognising = asyncio.ensure_future(run_in_threadpool(session.run, backlog, send))
+    reading = asyncio.ensure_future(_read(socket, session, backlog))
     try:
-        while True:
-            message = await asyncio.wait_for(socket.receive(), TIMEOUT)
-            if message["type"] == "websocket.disconnect":
-                return None
-            data = message.get("bytes")
-            if data is None and message.get("text") != "end":
-                raise ValueError('send binary frames of samples, or the text "end"')
-            for reply in await run_in_threadpool(recognise, data):
-                await socket.send_json(reply)
-            if data is None:
-                return await socket.close()
+        await asyncio.wait({recognising, reading}, return_when=asyncio.FIRST_COMPLETED)
+        first = recognising if recognising.done() else reading
+        return Closed(*await _outcome(first, limit), session.seconds)
+    finally:
+        backlog.abort()
+        reading.cancel()
+        with suppress(Exception, asyncio.CancelledError):
+            await asyncio.gather(recognising, reading, return_exceptions=True)
+
+
+async def _outcome(task: "asyncio.Future[Any]", limit: int) -> tuple[int, str]:
+    """Code and reason with which a stream is closed after one of its tasks has ended."""
+    try:
+        return await task or DONE, ""
     except (AudioError, ValueError) as error:
-        await close(socket, BAD_DATA, str(error))
+        return BAD_DATA, str(error)
+    except BacklogFullError:
+        return TOO_BIG, f"more than {limit / 1e6:.0f} MB wait to be recognised; send more slowly"
     except TimeoutError:
-        await close(socket, REFUSED, f"no frame for {TIMEOUT:.0f} s")
-    except WebSocketDisconnect:
-        return None
+        return REFUSED, f"no frame sent, or no message read, for {TIMEOUT:.0f} s"
+    except WebSocketDisconnect as error:
+        return error.code, ""
 
 
-def _pcm(samples: str) -> Decode:
-    kind = np.dtype(samples).newbyteorder("<")
+async def _read(socket: WebSocket, session: Session, backlog: Backlog) -> int:
+    """Put frames into the backlog until the client disconnects; the code of its close frame."""
+    track = ""
+    begun = ended = False
+    while True:
+        async with asyncio.timeout(None if ended else TIMEOUT):
+            message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return int(message.get("code") or 1005)
+        if ended:
+            continue
+        data, text = message.get("bytes"), message.get("text") or ""
+        event = event_of(text) if data is None and text != "end" else None
+        match event:
+            case Media():  # of several tracks, the first is recognised
+                track = track or event.media.track
+                data = event.audio if event.media.track == track else None
+            case Start():
+                if begun:
+                    raise ValueError("the event start comes after the first frame")
+                form = event.start.format
+                await run_in_threadpool(session.use, form.samples, form.rate)
+        if data is not None:
+            begun = True
+            backlog.put(data)
+        elif text == "end" or isinstance(event, Stop):
+            ended = True
+            backlog.end()
 
-    def decode(data: bytes) -> NDArray[np.generic]:
-        if len(data) % kind.itemsize:
-            raise ValueError(
-                f"a frame of {len(data)} bytes: not a multiple of the size of {samples} samples"
-            )
-        return np.frombuffer(data, kind)
 
-    return decode
-
-
-def _opus(rate: int) -> Decode:
-    """Decoder of frames that each hold one Opus packet, to samples at 48 kHz."""
-    if rate != 48_000:
-        raise ValueError("samples=opus needs rate=48000")
-    try:
-        import av
-    except ModuleNotFoundError as error:
-        raise ValueError("samples=opus needs the extra media on the server") from error
-    codec: av.AudioCodecContext = av.CodecContext.create("opus", "r")
-    codec.sample_rate, codec.layout = rate, "mono"
-    to_float = av.AudioResampler(format="flt", layout="mono", rate=rate)
-
-    def decode(data: bytes) -> NDArray[np.generic]:
-        try:
-            frames = [f for g in codec.decode(av.Packet(data)) for f in to_float.resample(g)]
-        except av.FFmpegError as error:
-            raise ValueError(f"not an Opus packet ({error.strerror})") from error
-        return np.concatenate([np.empty(0, np.float32), *(f.to_ndarray().ravel() for f in frames)])
-
-    return decode
+async def _send(socket: WebSocket, message: dict[str, Any]) -> None:
+    async with asyncio.timeout(TIMEOUT):
+        await socket.send_json(message)

@@ -1,10 +1,12 @@
-"""Routes ``/v1/recognise``, ``/v1/models`` and ``/v1/stream``."""
+"""Routes ``/v1/recognise``, ``/v1/audio/emotions`` and ``/v1/models``: short recordings."""
 
 import tempfile
+from dataclasses import replace
 from threading import Semaphore
-from typing import Annotated, Any, BinaryIO, Literal, cast
+from typing import Annotated, Any, BinaryIO, TypeVar, cast
 
-from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -12,38 +14,24 @@ from ..audio.decoding import Decoder
 from ..formats import writers
 from ..inference.classifier import LONG
 from ..inference.pipeline import combine, recognise_file
-from ..inference.recognizer import HOP, Recognizer
-from ..inference.speakers import SpeakerCount
-from ..inference.utterances import Options
 from ..types import Prediction
 from . import schema
-from .access import check_access
+from .access import GUARD
 from .errors import error_responses
-from .live import Samples, serve_stream
-from .monitoring import RECOGNISED, STREAMS
-from .service import CurrentService
-from .sockets import REFUSED, TRY_AGAIN, accept, close
-from .upload import BODY, receive
+from .monitoring import RECOGNISED
+from .parameters import (
+    EmotionParameters,
+    Format,
+    RecogniseParameters,
+    Recognition,
+    no_parameters,
+)
+from .service import CurrentService, Service
+from .shared import SharedRecognizer
+from .upload import body, receive
 
-router = APIRouter(prefix="/v1")
-Format = Literal["json", "csv", "rttm", "srt", "vtt", "textgrid", "eaf"]
+router = APIRouter(prefix="/v1", dependencies=GUARD)
 TYPES = {"csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt", "eaf": "text/xml"}
-ModelName = Annotated[
-    str | None, Query(max_length=200, description="Name of a model; by default the first one.")
-]
-AudioTrack = Annotated[
-    int | None,
-    Query(
-        ge=1,
-        le=1000,
-        description="Audio track of a file that has several, from 1 on; by default the default "
-        "track of the file, else the first.",
-    ),
-]
-NumberOfSpeakers = Annotated[
-    Literal["auto"] | Annotated[int, Query(ge=1, le=20)],
-    Query(description='Number of speakers, or "auto" to estimate it (diarisation).'),
-]
 SPOOLED = 1 << 20  # bytes; a larger recording is written to disk
 FILES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -52,9 +40,11 @@ FILES: dict[int | str, dict[str, Any]] = {
         }
     }
 }
+ERRORS = error_responses(403, 404, 408, 413, 415, 422, 429)
+Given = TypeVar("Given", bound=Recognition)
 
 
-@router.get("/models", dependencies=[Depends(check_access)], responses=error_responses(403))
+@router.get("/models", dependencies=[Depends(no_parameters)], responses=error_responses(403, 422))
 def models(service: CurrentService) -> list[schema.Model]:
     """The models, their classes, intended use and license."""
     default = service.model(None)
@@ -74,47 +64,77 @@ def models(service: CurrentService) -> list[schema.Model]:
 
 @router.post(
     "/recognise",
-    dependencies=[Depends(check_access)],
     response_model=schema.Recording,
-    responses=FILES | error_responses(403, 404, 408, 413, 415, 422, 429),
-    openapi_extra=BODY,
+    responses=FILES | ERRORS,
+    openapi_extra=body(RecogniseParameters),
 )
 async def recognise(
-    request: Request,
-    service: CurrentService,
-    model: ModelName = None,
-    track: AudioTrack = None,
-    speakers: NumberOfSpeakers = 1,
-    format: Annotated[Format, Query(description="Format of the response.")] = "json",
+    request: Request, service: CurrentService, query: Annotated[RecogniseParameters, Query()]
 ) -> schema.Recording | Response:
     """Recognise a recording of up to 30 s.
 
     The recording is the field ``file`` of a form, or the request body with a content type of
-    ``audio/*``. The response describes the recording, with the objects of its utterances that
-    ``affekt predict --json`` prints; another format than json has the utterances only.
+    ``audio/*``. Parameters are query parameters or further fields of the form. The response
+    describes the recording, with the objects of its utterances that ``affekt predict --json``
+    prints; another format than json has the utterances only.
     """
-    recognizer, settings = service.model(model), service.settings
+    given, predictions = await _recognised(request, service, query)
+    if given.format != "json":
+        return as_file(predictions, given.format)
+    return _recording(predictions)
+
+
+@router.post(
+    "/audio/emotions",
+    response_model=schema.Emotion | schema.Recording,
+    responses=FILES | ERRORS,
+    openapi_extra=body(EmotionParameters),
+)
+async def emotions(
+    request: Request, service: CurrentService, query: Annotated[EmotionParameters, Query()]
+) -> schema.Emotion | schema.Recording | Response:
+    """Recognise a recording of up to 30 s, for clients of OpenAI's ``/v1/audio`` routes.
+
+    The same as ``/v1/recognise``, with ``response_format`` in place of ``format``, and a short
+    response by default.
+    """
+    given, predictions = await _recognised(request, service, query)
+    recording = _recording(predictions)
+    match given.response_format:
+        case "json":
+            return schema.Emotion(**recording.model_dump(include={*schema.Emotion.model_fields}))
+        case "verbose_json":
+            return recording
+        case "text":
+            return PlainTextResponse(recording.label + "\n")
+        case kind:
+            return as_file(predictions, kind)
+
+
+async def _recognised(
+    request: Request, service: Service, query: Given
+) -> tuple[Given, list[Prediction]]:
+    """The parameters of a request and the predictions of the utterances of its recording."""
+    service.model(query.model)  # refuse an unknown one before the upload
+    settings = service.settings
     async with service.slot("requests"):
         with tempfile.SpooledTemporaryFile(SPOOLED) as file:
             target = cast(BinaryIO, file)
-            name = await receive(request, target, settings.megabytes, settings.upload_seconds)
+            upload = await receive(request, target, settings.megabytes, settings.upload_seconds)
+            given = query.with_fields(upload.fields)
+            recognizer = service.model(given.model)
             predictions = await run_in_threadpool(
-                _recognise, recognizer, target, name, track, speakers, service.decoding
+                _recognise, recognizer, target, upload.name, given, service.decoding
             )
-    whole = combine(predictions)
-    RECOGNISED.labels(recognizer.name).inc(whole.duration)
-    if format != "json":
-        return as_file(predictions, format)
-    utterances = [schema.Prediction(**p.to_dict()) for p in predictions]
-    return schema.Recording(**whole.to_dict(), utterances=utterances)
+    RECOGNISED.labels(recognizer.name).inc(_whole(predictions).duration)
+    return given, predictions
 
 
 def _recognise(
-    recognizer: Recognizer,
+    recognizer: SharedRecognizer,
     file: BinaryIO,
     name: str,
-    track: int | None,
-    speakers: SpeakerCount,
+    given: Recognition,
     decoding: Semaphore,
 ) -> list[Prediction]:
     """Recognise the utterances of a short recording.
@@ -123,8 +143,7 @@ def _recognise(
         recognizer: The model.
         file: The uploaded recording.
         name: The client's name of the file.
-        track: The audio track, as of `Decoder`.
-        speakers: Number of speakers, or "auto".
+        given: Parameters.
         decoding: Limits the number of recordings that are decoded at the same time.
 
     Raises:
@@ -132,11 +151,24 @@ def _recognise(
         AudioError: The file cannot be read as a recording.
     """
     file.seek(0)
+    data = file.read()
     with decoding:
-        recording = Decoder(file.read(), name=name, track=track).read(LONG)
+        recording = Decoder(data, name=name, track=given.track).read(LONG)
     if recording is None:
         raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
-    return list(recognise_file(recognizer, recording, Options(speakers=speakers)))
+    source = data if given.channels == "split" else recording  # which has the mean of all
+    return list(recognise_file(recognizer.at_hop(given.hop), source, given.options, name=name))
+
+
+def _whole(predictions: list[Prediction]) -> Prediction:
+    """The prediction of a recording, of all its channels."""
+    channels = {p.channel for p in predictions}
+    return replace(combine(predictions), channel=channels.pop() if len(channels) == 1 else 0)
+
+
+def _recording(predictions: list[Prediction]) -> schema.Recording:
+    utterances = [schema.Prediction(**p.to_dict()) for p in predictions]
+    return schema.Recording(**_whole(predictions).to_dict(), utterances=utterances)
 
 
 def as_file(predictions: list[Prediction], kind: Format) -> Response:
@@ -144,39 +176,3 @@ def as_file(predictions: list[Prediction], kind: Format) -> Response:
     text = writers.TEXT_FORMATS[f".{kind}"](predictions)
     disposition = {"Content-Disposition": f'attachment; filename="emotions.{kind}"'}
     return Response(text, media_type=TYPES.get(kind, "text/plain"), headers=disposition)
-
-
-@router.websocket("/stream")
-async def stream(
-    socket: WebSocket,
-    service: CurrentService,
-    model: ModelName = None,
-    rate: Annotated[int, Query(ge=1)] = 16_000,
-    samples: Samples = "int16",
-    hop: float = HOP,
-) -> None:
-    """Recognise a live stream; ``docs/en/how-to/serve.md`` describes its messages.
-
-    Args:
-        socket: The connection.
-        service: Models and limits.
-        model: Name of a model; by default the first one.
-        rate: See `serve_stream`.
-        samples: See `serve_stream`.
-        hop: See `serve_stream`.
-    """
-    await accept(socket)
-    try:
-        check_access(socket)
-        recognizer = service.model(model)
-    except HTTPException as error:
-        return await close(socket, REFUSED, str(error.detail))
-    try:
-        async with service.slot("streams"):
-            STREAMS.inc()
-            try:
-                await serve_stream(socket, recognizer, rate, samples, hop)
-            finally:
-                STREAMS.dec()
-    except HTTPException as error:
-        await close(socket, TRY_AGAIN, str(error.detail))

@@ -72,6 +72,18 @@ class Recording(Prediction):
     )
 
 
+class Emotion(BaseModel):
+    """The emotion of a whole recording, in short."""
+
+    label: str = Field(description='The most probable class, or "uncertain".')
+    confidence: float = Field(description="Calibrated probability of the most probable class.")
+    probabilities: dict[str, float] = Field(description="By class, summing to 1.")
+    rejection_reason: str = Field(description='Why the label is "uncertain", or "".')
+    duration: float = Field(description="Seconds.")
+    model: str
+    license: str = Field(description="Terms of use of the model.")
+
+
 class JobState(BaseModel):
     """A job; ``result`` is null until it is done."""
 

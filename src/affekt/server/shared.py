@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from threading import Condition, Thread
+from typing import NamedTuple
 
 import torch
 
@@ -15,7 +16,19 @@ from ..nn.checkpoint import Checkpoint
 
 BATCH = 32.0  # s of recordings after which a batch is closed
 
-Task = tuple[Sequence[Recording], "Future[list[EncodedRecording]]"]
+
+class Task(NamedTuple):
+    """Recordings to be encoded together.
+
+    Attributes:
+        recordings: The recordings.
+        future: Of their embeddings.
+        ways: As of the `Classifier`: tasks of one batch have the same timeline.
+    """
+
+    recordings: Sequence[Recording]
+    future: "Future[list[EncodedRecording]]"
+    ways: int = 1
 
 
 class TaskQueue:
@@ -45,10 +58,13 @@ class TaskQueue:
                 self._background_is_next = False
                 return [self._background.popleft()]
             self._background_is_next = bool(self._background)
-            batch, seconds = [], 0.0
-            while self._interactive and seconds < BATCH:
+            batch = [self._interactive.popleft()]
+            seconds = sum(r.seconds for r in batch[0].recordings)
+            while (
+                self._interactive and seconds < BATCH and self._interactive[0].ways == batch[0].ways
+            ):
                 batch.append(self._interactive.popleft())
-                seconds += sum(r.seconds for r in batch[-1][0])
+                seconds += sum(r.seconds for r in batch[-1].recordings)
             return batch
 
 
@@ -80,21 +96,23 @@ class SharedRecognizer(Recognizer):
     def encode(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
         """See `Recognizer.encode`; may be called from any thread."""
         parts = [[r] for r in recordings] if self._is_background else [recordings]
-        futures: list[Future[list[EncodedRecording]]] = []
-        for part in parts:
-            futures.append(Future())
-            self._queue.put((part, futures[-1]), background=self._is_background)
-        return [encoded for future in futures for encoded in future.result()]
+        tasks = [Task(part, Future(), self._ways) for part in parts]
+        for task in tasks:
+            self._queue.put(task, background=self._is_background)
+        return [encoded for task in tasks for encoded in task.future.result()]
 
     def _work(self) -> None:
         torch.set_num_threads(1)
         while True:
             batch = self._queue.take()
+            worker = copy.copy(self)
+            worker._ways = batch[0].ways
             try:
-                encoded = iter(super().encode([r for recordings, _ in batch for r in recordings]))
-                for recordings, future in batch:
-                    future.set_result([next(encoded) for _ in recordings])
+                recordings = [r for task in batch for r in task.recordings]
+                encoded = iter(Recognizer.encode(worker, recordings))
+                for task in batch:
+                    task.future.set_result([next(encoded) for _ in task.recordings])
             except Exception as error:  # raised in the calling threads; this one continues
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
+                for task in batch:
+                    if not task.future.done():
+                        task.future.set_exception(error)

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -14,22 +15,41 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from ..sanitise import printable
 
 AUDIO = {"schema": {"type": "string", "format": "binary"}}
-FORM = {
-    "schema": {
-        "type": "object",
-        "required": ["file"],
-        "properties": {"file": {"type": "string", "format": "binary"}},
-    }
-}
-BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"multipart/form-data": FORM, "audio/*": AUDIO}}
-}
 TYPES = ("audio/", "video/", "application/octet-stream", "application/ogg")
 CHUNK = 1 << 20  # bytes copied at a time
 OVERHEAD = 10_000  # bytes of a form besides the file
+MAX_FIELDS = 16
 
 
-async def receive(request: Request, target: BinaryIO, megabytes: int, seconds: float) -> str:
+class Upload(NamedTuple):
+    """An uploaded recording.
+
+    Attributes:
+        name: The client's name of the file, without folders; it must not be used to open a file.
+        fields: The other fields of the form.
+    """
+
+    name: str
+    fields: dict[str, str]
+
+
+def body(parameters: type[BaseModel], *, form_only: bool = False) -> dict[str, Any]:
+    """OpenAPI description of the body of an upload.
+
+    Args:
+        parameters: Parameters of the route, which are also fields of the form.
+        form_only: Whether the recording must be in a form.
+    """
+    fields = parameters.model_json_schema()["properties"]
+    file = {"type": "string", "format": "binary", "description": "The recording."}
+    form = {"type": "object", "required": ["file"], "properties": {"file": file, **fields}}
+    content: dict[str, Any] = {"multipart/form-data": {"schema": form}}
+    if not form_only:
+        content["audio/*"] = AUDIO
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def receive(request: Request, target: BinaryIO, megabytes: int, seconds: float) -> Upload:
     """Write an uploaded recording to a file.
 
     Args:
@@ -37,9 +57,6 @@ async def receive(request: Request, target: BinaryIO, megabytes: int, seconds: f
         target: File to write to.
         megabytes: Size limit.
         seconds: Time limit.
-
-    Returns:
-        The client's name of the file, without folders; it must not be used to open a file.
 
     Raises:
         HTTPException: 408 if the upload takes too long, 413 if it is too large, 415 if it is
@@ -57,7 +74,7 @@ async def receive(request: Request, target: BinaryIO, megabytes: int, seconds: f
             if content_type.startswith(TYPES):
                 async for chunk in body:
                     await run_in_threadpool(target.write, chunk)
-                return "recording"
+                return Upload("recording", {})
     except TimeoutError as error:
         raise HTTPException(408, f"the upload took longer than {seconds:.0f} s") from error
     raise HTTPException(
@@ -67,10 +84,10 @@ async def receive(request: Request, target: BinaryIO, megabytes: int, seconds: f
     )
 
 
-async def _form(request: Request, body: AsyncIterator[bytes], target: BinaryIO) -> str:
+async def _form(request: Request, body: AsyncIterator[bytes], target: BinaryIO) -> Upload:
     try:
         parser = MultiPartParser(
-            request.headers, cast(Any, body), max_files=1, max_fields=8
+            request.headers, cast(Any, body), max_files=1, max_fields=MAX_FIELDS
         )  # spools files above 1 MB to disk
         form = await parser.parse()
     except (MultiPartException, KeyError) as error:
@@ -82,7 +99,15 @@ async def _form(request: Request, body: AsyncIterator[bytes], target: BinaryIO) 
             raise HTTPException(422, "the field file of the form contains no file")
         while chunk := await file.read(CHUNK):
             await run_in_threadpool(target.write, chunk)
-        return clean_name(file.filename or "")
+        fields: dict[str, str] = {}
+        for name, value in form.multi_items():
+            if name in fields:
+                raise HTTPException(422, f"form {printable(name, '?')[:100]}: given twice")
+            if isinstance(value, str):
+                fields[name] = value
+        if "file" in fields:
+            raise HTTPException(422, "form file: given twice")
+        return Upload(clean_name(file.filename or ""), fields)
     finally:
         await form.close()
 

@@ -1,6 +1,6 @@
 """The thread that recognises the recordings of jobs."""
 
-import json
+import logging
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from ..inference.pipeline import recognise_file
 from ..inference.recognizer import Recognizer
 from ..inference.utterances import Decoded, Options
 from ..types import Notice
-from .monitoring import RECOGNISED, log
+from .monitoring import RECOGNISED, log_event
 from .store import Job, JobStore
 
 POLL = 1.0  # s between two queries for jobs that other processes have queued
@@ -59,7 +59,7 @@ class Worker(Thread):
                     self._work(job)
                     continue
             except (OSError, sqlite3.Error) as error:  # full disk, locked database: tried again
-                log.warning(json.dumps({"event": "job store unavailable", "error": str(error)}))
+                log_event("job store unavailable", logging.WARNING, error=str(error))
             self._wake.wait(POLL)
             self._wake.clear()
 
@@ -81,7 +81,7 @@ class Worker(Thread):
         except (OSError, sqlite3.Error):
             raise
         except Exception as error:  # of one recording; the next jobs must still be recognised
-            log.exception(json.dumps({"event": "job failed", "job": job.id}))
+            log_event("job failed", logging.ERROR, job=job.id)
             self._store.fail(job, f"internal error ({type(error).__name__})")
         else:
             self._store.complete(job, warnings)

@@ -1,0 +1,142 @@
+"""Parameters of requests and streams: query parameters, and fields of a form."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from ..inference.recognizer import HOP
+from ..inference.utterances import Options
+
+Format = Literal["json", "csv", "rttm", "srt", "vtt", "textgrid", "eaf"]
+Samples = Literal["int16", "float32", "mulaw", "alaw", "opus", "webm", "ogg"]
+SHORTEST_HOP = 0.1  # s; a shorter one takes too much time
+Model = TypeVar("Model", bound="Parameters")
+
+
+class Parameters(BaseModel):
+    """Base of all parameters: unknown ones are refused, with the names of those there are."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        if unknown := [name for name in values if name not in cls.model_fields]:
+            raise PydanticCustomError(
+                "unknown_parameter",
+                "unknown parameter {given}; {known}",
+                {
+                    "given": ", ".join(unknown)[:200],
+                    "known": f"there are {', '.join(cls.model_fields)}"
+                    if cls.model_fields
+                    else "there are none",
+                },
+            )
+        return values
+
+    def with_fields(self: Model, fields: dict[str, str]) -> Model:
+        """These parameters and those of the fields of a form.
+
+        Raises:
+            RequestValidationError: A field is unknown, has a wrong value, or was also given in the
+                query.
+        """
+        given = self.model_dump(exclude_unset=True)
+        if twice := given.keys() & fields.keys():
+            text = "given twice: in the query and in the form"
+            raise RequestValidationError([{"loc": ("form", *sorted(twice)), "msg": text}])
+        try:
+            return type(self).model_validate(given | fields)
+        except ValidationError as error:
+            raise RequestValidationError(
+                [{"loc": ("form", *e["loc"]), "msg": e["msg"]} for e in error.errors()]
+            ) from error
+
+
+class NoParameters(Parameters):
+    """A route without parameters."""
+
+
+def no_parameters(_: Annotated[NoParameters, Query()]) -> None:
+    """Dependency of routes without parameters: refuse all."""
+
+
+class Recognition(Parameters):
+    """How a recording is recognised."""
+
+    model: str | None = Field(
+        None, max_length=200, description="Name of a model; by default the first one."
+    )
+    track: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Audio track of a file that has several, from 1 on; by default the default "
+        "track of the file, else the first.",
+    )
+    channels: Literal["mean", "split"] = Field(
+        "mean",
+        description='"split" recognises each channel separately, as for a call with one party on '
+        "each; otherwise the mean of all.",
+    )
+    speakers: Literal["auto"] | Annotated[int, Field(ge=1, le=20)] = Field(
+        1, description='Number of speakers on each channel, or "auto" to estimate it (diarisation).'
+    )
+    hop: float = Field(
+        HOP,
+        ge=SHORTEST_HOP,
+        le=60,
+        description="Largest distance between two segments, in seconds; labels and probabilities "
+        "of utterances do not depend on it.",
+    )
+
+    @property
+    def options(self) -> Options:
+        """The parameters of `recognise_file`."""
+        return Options(split=self.channels == "split", speakers=self.speakers, track=self.track)
+
+
+class RecogniseParameters(Recognition):
+    """Parameters of ``POST /v1/recognise``."""
+
+    format: Format = Field("json", description="Format of the response.")
+
+
+class EmotionParameters(Recognition):
+    """Parameters of ``POST /v1/audio/emotions``, named as those of OpenAI's ``/v1/audio``."""
+
+    response_format: Format | Literal["verbose_json", "text"] = Field(
+        "json",
+        description="json has the emotion of the recording, verbose_json its utterances and "
+        "segments too, text only the label; the others are files with the utterances.",
+    )
+
+
+class StreamParameters(Parameters):
+    """Parameters of the WebSocket ``/v1/stream``."""
+
+    model: str | None = Field(
+        None, max_length=200, description="Name of a model; by default the first one."
+    )
+    samples: Samples = Field(
+        "int16",
+        description="What frames are: mono samples (little-endian; mu-law and A-law of G.711), one "
+        "Opus packet each, or a webm or ogg file in pieces of any size, as MediaRecorder has them.",
+    )
+    rate: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Sampling rate of samples in Hz; by default 16000, of mulaw and alaw 8000.",
+    )
+    hop: float = Field(
+        HOP,
+        ge=SHORTEST_HOP,
+        le=60,
+        multiple_of=0.01,
+        description="Seconds from one segment to the next.",
+    )
