@@ -17,7 +17,7 @@ OPUS_RATE = 48_000  # Hz, at which Opus is decoded
 PROBED = "4096"  # bytes that tell what is in a container; with more, the first result would wait
 G711 = {"mulaw": "ULAW", "alaw": "ALAW"}
 
-Block = NDArray[np.generic]  # (samples,)
+Block = NDArray[np.generic]  # (samples,) or (samples, channels)
 Decode = Callable[[Iterable[bytes]], Iterator[Block]]
 
 
@@ -83,11 +83,9 @@ def _opus(frames: Iterable[bytes]) -> Iterator[Block]:
 
     codec: av.AudioCodecContext = av.CodecContext.create("opus", "r")
     codec.sample_rate, codec.layout = OPUS_RATE, "mono"
-    to_mono = _to_mono()
     for data in frames:
         try:
-            decoded = codec.decode(av.Packet(data)) if data else []
-            yield _joined(each for frame in decoded for each in to_mono.resample(frame))
+            yield from map(_samples, codec.decode(av.Packet(data)) if data else [])
         except av.FFmpegError as error:
             raise ValueError(f"not an Opus packet ({error.strerror})") from error
 
@@ -96,15 +94,15 @@ def _container(frames: Iterable[bytes], kind: str) -> Iterator[Block]:
     """Samples of a webm or ogg file that comes in pieces."""
     import av
 
-    file, to_mono = _Pieces(frames), _to_mono()
-    options = {"probesize": PROBED, "analyzeduration": "0", "fflags": "nobuffer"}
+    planes = av.AudioResampler(format="fltp", rate=OPUS_RATE)
+    options = {"probesize": PROBED, "analyzeduration": "0"}
     format = "matroska" if kind == "webm" else kind
     try:
-        with av.open(file, "r", format, options) as container:
+        with av.open(_Pieces(frames), "r", format, options) as container:
             if not container.streams.audio:
                 raise ValueError(f"the {kind} file has no audio track")
             for frame in container.decode(container.streams.audio[0]):
-                yield _joined(to_mono.resample(frame))
+                yield from map(_samples, planes.resample(frame))
     except (av.FFmpegError, IndexError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"not a {kind} file that can be decoded ({reason})") from error
@@ -131,11 +129,6 @@ class _Pieces:
         return piece
 
 
-def _to_mono() -> "av.AudioResampler":
-    import av
-
-    return av.AudioResampler(format="flt", layout="mono", rate=OPUS_RATE)
-
-
-def _joined(frames: "Iterable[av.AudioFrame]") -> Block:
-    return np.concatenate([np.empty(0, np.float32), *(f.to_ndarray().ravel() for f in frames)])
+def _samples(frame: "av.AudioFrame") -> Block:
+    """Samples of a frame of planes; FFmpeg's own downmix would weigh the channels."""
+    return frame.to_ndarray().T
