@@ -176,3 +176,12 @@ def ended(client, job, seconds=60):
 
 def form(data, name="a.flac", **fields):
     return {"files": {"file": (name, data)}, "data": fields}
+
+
+def waited(condition, seconds=60):
+    """Wait until a condition holds."""
+    for _ in range(int(seconds * 20)):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")

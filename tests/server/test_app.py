@@ -38,16 +38,6 @@ def client(server):
         yield client
 
 
-@pytest.fixture(scope="module")
-def long_call(tmp_path_factory):
-    """A recording of more than 30 s, with pauses."""
-    pause = np.zeros(16_000, np.float32)
-    parts = [p for file in [*DEMO, *DEMO] for p in (read(file).wave, pause)]
-    path = tmp_path_factory.mktemp("call") / "call.flac"
-    soundfile.write(path, np.concatenate(parts), 16_000)
-    return path
-
-
 def bare(data, kind="audio/flac"):
     return {"content": data, "headers": {"Content-Type": kind}}
 
@@ -201,36 +191,6 @@ def test_file_names_of_clients_are_cleaned(client):
         assert prediction["file"] == "passwd"
     prediction = client.post("/v1/recognise", **form(LIVELY, "a" * 500)).json()
     assert len(prediction["file"]) == 200
-
-
-def test_a_long_recording_is_a_job_with_a_prediction_for_each_utterance(client, long_call):
-    data = long_call.read_bytes()
-    refused = client.post("/v1/recognise", **form(data))
-    assert refused.status_code == 413
-    assert "/v1/jobs" in refused.json()["detail"]
-    queued = client.post("/v1/jobs", **form(data, "call.flac"))
-    assert queued.status_code == 202
-    job = queued.json()["id"]
-    assert queued.headers["location"] == f"/v1/jobs/{job}"
-    state = ended(client, job)
-    expected = list(load().utterances(long_call))
-    assert [p["start"] for p in state["result"]] == [p.start for p in expected]
-    assert {p["file"] for p in state["result"]} == {"call.flac"}
-    rows = list(csv.DictReader(io.StringIO(client.get(f"/v1/jobs/{job}?format=csv").text)))
-    assert [r["label"] for r in rows] == [p["label"] for p in state["result"]]
-    assert client.delete(f"/v1/jobs/{job}").status_code == 204
-    assert client.get(f"/v1/jobs/{job}").status_code == 404
-    assert client.get("/v1/jobs/..%2F..%2Fetc").status_code == 404
-
-
-def test_recordings_of_jobs_are_deleted(client, state_folder):
-    job = client.post("/v1/jobs", **form(LIVELY)).json()["id"]
-    assert ended(client, job)["status"] == "done"
-    for _ in range(50):
-        if not list((state_folder / "uploads").iterdir()):
-            return
-        time.sleep(0.1)
-    raise AssertionError("the recording still exists")
 
 
 def test_concurrent_requests_give_the_results_of_single_ones(client, server):

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -86,8 +85,8 @@ def test_sigterm_requeues_the_running_job(tmp_path, port, long_recording):
     process.send_signal(signal.SIGTERM)
     assert process.wait(25) == 0
     requeued = JobStore(tmp_path, 9, 3600).get(job)
-    assert (requeued.status, requeued.attempts) == ("queued", 0)
-    assert Path(requeued.path).exists()
+    assert requeued.status == "queued"
+    assert requeued.path.exists()
 
 
 def test_a_full_disk_is_reported_and_survived(tmp_path, port):

@@ -1,9 +1,7 @@
-"""The job store: claims, leases, limits, expiry, a full database, and files of version 0.1."""
+"""The job store: limits, lists, idempotency, expiry, a full database, files of version 0.1."""
 
 import json
 import sqlite3
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from affekt.errors import AffektError
-from affekt.server import store
-from affekt.server.store import JobStore, StoreFullError
+from affekt.server import database, store
+from affekt.server.job import NewJob
+from affekt.server.queue import JobQueue
+from affekt.server.store import JobStore, KeyReusedError, StoreFullError
 from affekt.types import OLD_KEYS, Prediction
 
 PREDICTION = Prediction("a.wav", 1.0, "anger", 1.0, {"anger": 1.0}, [])
@@ -23,56 +23,16 @@ def jobs(tmp_path):
     return JobStore(tmp_path, 2, 3600)
 
 
-def queued(jobs, name="a"):
+def queued(jobs, name="a", **values):
     path = jobs.uploads / name
     path.write_bytes(b"x")
-    return jobs.add("a.wav", "default", path)
-
-
-def test_a_job_that_kills_its_workers_fails(jobs):
-    job = queued(jobs)
-    for _ in range(store.MAX_ATTEMPTS):
-        assert jobs.claim().id == job.id
-    assert jobs.claim() is None
-    assert jobs.get(job.id).status == "failed"
-    assert "stopped 3 times" in jobs.get(job.id).error
-
-
-def test_a_worker_notices_that_its_job_was_taken_over_or_deleted(jobs):
-    job = queued(jobs)
-    mine = jobs.claim()
-    assert jobs.heartbeat(mine, 0.5)
-    theirs = jobs.claim()
-    assert theirs.attempts == 2
-    assert not jobs.heartbeat(mine, 0.6)
-    jobs.fail(mine, "x")
-    assert jobs.get(job.id).status == "running"
-    assert Path(job.path).exists()
-    jobs.add_result(mine, 0, PREDICTION)
-    jobs.add_result(theirs, 0, replace(PREDICTION, label="fear"))
-    assert [p.label for p in jobs.result(job.id)] == ["fear"]
-    jobs.delete(theirs)
-    assert not jobs.heartbeat(theirs, 0.7)
-    jobs.add_result(theirs, 1, PREDICTION)
-    assert not Path(job.path).exists()
+    return jobs.add(NewJob("a.wav", "default", path, **values))
 
 
 def test_paths_of_recordings_are_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     job = queued(JobStore(Path("state"), 2, 3600))
-    assert Path(job.path).is_absolute()
-
-
-def test_a_job_of_a_running_process_is_not_claimed_by_another(jobs):
-    queued(jobs)
-    jobs.claim()
-    code = (
-        "import sys, pathlib; from affekt.server.store import JobStore;"
-        "print(JobStore(pathlib.Path(sys.argv[1]), 2, 3600).claim())"
-    )
-    parent = jobs.uploads.parent
-    out = subprocess.check_output([sys.executable, "-c", code, parent], text=True)
-    assert out.strip() == "None"
+    assert job.path.is_absolute()
 
 
 def test_the_queue_is_limited_and_ended_jobs_expire(jobs, monkeypatch):
@@ -81,9 +41,10 @@ def test_the_queue_is_limited_and_ended_jobs_expire(jobs, monkeypatch):
     with pytest.raises(StoreFullError):
         queued(jobs, "c")
     now = time.time()
-    job = jobs.claim()
+    queue = JobQueue(jobs)
+    job = queue.claim()
     monkeypatch.setattr(store.time, "time", lambda: now + 4000)
-    jobs.complete(job, [])
+    queue.complete(job, [])
     queued(jobs, "d")
     jobs.delete_expired()
     assert jobs.get(first.id).status == "done"  # stored for an hour after its end
@@ -103,11 +64,11 @@ def test_a_full_database_loses_no_job(jobs, monkeypatch):
         db.execute(f"pragma max_page_count = {pages}")
         return db
 
-    monkeypatch.setattr(store.sqlite3, "connect", full)
+    monkeypatch.setattr(database.sqlite3, "connect", full)
     with pytest.raises(sqlite3.OperationalError, match="full"):
-        jobs.add("b" * 200_000, "default", jobs.uploads / "b")
+        jobs.add(NewJob("b" * 200_000, "default", jobs.uploads / "b"))
     monkeypatch.undo()
-    assert jobs.claim().id == job.id
+    assert JobQueue(jobs).claim().id == job.id
 
 
 def test_a_database_of_version_0_1_is_read(tmp_path):
@@ -143,8 +104,10 @@ def test_a_database_of_version_0_1_is_read(tmp_path):
     [prediction] = jobs.result("done")
     assert prediction.license == "research only"
     assert prediction.rejection_reason == "silent"
-    assert jobs.claim().file == "b.wav"
-    job = JobStore(tmp_path, 9, 3600).add("c.wav", "default", upload, 2, "auto")
+    assert JobQueue(jobs).claim().file == "b.wav"
+    job = JobStore(tmp_path, 9, 3600).add(
+        NewJob("c.wav", "default", upload, track=2, speakers="auto")
+    )
     assert (job.track, job.speakers) == (2, "auto")
 
 
@@ -152,3 +115,55 @@ def test_a_damaged_database_is_named(tmp_path):
     (tmp_path / "jobs.sqlite").write_bytes(b"not a database" * 100)
     with pytest.raises(AffektError, match=r"jobs\.sqlite: not a usable database"):
         JobStore(tmp_path, 9, 3600)
+
+
+def test_a_request_that_is_sent_again_gives_the_same_job(jobs):
+    first = queued(jobs, idempotency_key="k", fingerprint="1")
+    assert queued(jobs, "b", idempotency_key="k", fingerprint="1").id == first.id
+    with pytest.raises(KeyReusedError):
+        queued(jobs, "c", idempotency_key="k", fingerprint="2")
+    other = queued(jobs, "d", owner="bob", idempotency_key="k", fingerprint="2")
+    assert other.id != first.id
+    assert jobs.knows("bob", "k")
+    assert not jobs.knows("bob", "l")
+    assert queued(jobs, "b", idempotency_key="k", fingerprint="1").id == first.id  # though full
+    jobs.delete(first)
+    assert not jobs.knows("", "k")
+
+
+def test_jobs_are_listed_by_owner_tag_and_status_in_pages(tmp_path):
+    jobs = JobStore(tmp_path, 99, 3600)
+    for number in range(6):
+        owner, tag = ("ann", "bob")[number % 2], ("x", "y")[number // 3]
+        queued(jobs, f"{number}", owner=owner, tag=tag)
+    everything = jobs.find()
+    assert [job.path.name for job in everything] == list("543210")
+    assert [job.path.name for job in jobs.find(owner="ann")] == list("420")
+    assert [job.path.name for job in jobs.find(owner="ann", tag="x")] == list("20")
+    assert jobs.find(status="done") == []
+    pages = [jobs.find(limit=4), jobs.find(limit=4, after=everything[3].id)]
+    assert [job for page in pages for job in page] == everything
+    jobs.delete(*jobs.find(tag="x"))
+    assert [job.path.name for job in jobs.find()] == list("543")
+    assert {path.name for path in jobs.uploads.iterdir()} == set("345")
+
+
+def test_a_job_may_expire_earlier_but_not_later_than_the_server_says(tmp_path):
+    jobs = JobStore(tmp_path, 9, 1000)
+    queue, expires = JobQueue(jobs), []
+    for keep in (None, 10.0, 5000.0):
+        job = queued(jobs, keep=keep)
+        assert job.expires(1000) is None
+        queue.complete(queue.claim(), [])
+        ended = jobs.get(job.id)
+        expires.append(ended.expires(1000) - ended.beat)
+    assert expires == pytest.approx([1000, 10, 1000])
+
+
+def test_results_can_be_read_from_a_number_on(jobs):
+    queue, job = JobQueue(jobs), queued(jobs)
+    claimed = queue.claim()
+    for number in range(3):
+        queue.add_result(claimed, number, replace(PREDICTION, start=float(number)))
+    assert [p.start for p in jobs.result(job.id, after=1)] == [1.0, 2.0]
+    assert jobs.available(job.id) == 3

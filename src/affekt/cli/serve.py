@@ -20,6 +20,8 @@ def serve(
     model: tuple[str, ...] = ("default", "open"),
     workers: int = 1,
     token: str = "",
+    keys: Path | None = None,
+    webhook_host: tuple[str, ...] = (),
     state: Path | None = None,
     megabytes: int = 50,
     jobs: int = 64,
@@ -31,7 +33,7 @@ def serve(
     Parameters
     ----------
     host:
-        Address to listen on; other machines can be served only with a token.
+        Address to listen on; other machines can be served only with a token or keys.
     port:
         Port to listen on.
     model:
@@ -41,6 +43,11 @@ def serve(
     token:
         Token that clients must send as "Authorization: Bearer TOKEN". Set it by $AFFEKT_TOKEN to
         hide it from other users of the machine.
+    keys:
+        File of the keys of several clients, from "affekt keys add"; read again when it changes.
+    webhook_host:
+        Host that webhooks may be sent to, such as example.org or example.org:8443; may be repeated.
+        $AFFEKT_WEBHOOK_SECRET signs them.
     state:
         Folder of jobs and their results; by default $AFFEKT_STATE or ~/.local/state/affekt.
     megabytes:
@@ -62,11 +69,14 @@ def serve(
     from ..nn.bundled import model_folder
     from ..nn.checkpoint import load_checkpoint, require_classes
     from ..server.app import UVICORN
+    from ..server.keys import read_keys
     from ..server.settings import LOOPBACK, VARIABLE, Settings
     from ..server.store import JobStore
+    from ..server.webhooks import secret_of
 
     settings = Settings(
-        models=model, host=host, token=token or os.environ.get("AFFEKT_TOKEN", ""),
+        models=model, host=host, token=token or os.environ.get("AFFEKT_TOKEN", ""), keys=keys,
+        webhook_hosts=webhook_host, webhook_secret=os.environ.get("AFFEKT_WEBHOOK_SECRET", ""),
         state=state or _state(), megabytes=megabytes, job_megabytes=40 * megabytes, jobs=jobs,
         waiting=waiting, keep_hours=keep_hours,
     )  # fmt: skip
@@ -75,10 +85,15 @@ def serve(
             "the token may contain only letters, digits and . _ ~ - (a browser's WebSocket "
             "can send no others); create one with openssl rand -hex 32"
         )
-    if host not in LOOPBACK and not settings.token:
+    if host not in LOOPBACK and settings.is_open:
         raise AffektError(
-            f"--host {host} serves other machines: set $AFFEKT_TOKEN, and put a TLS proxy in front"
+            f"--host {host} serves other machines: set $AFFEKT_TOKEN or give --keys, and put a TLS "
+            "proxy in front"
         )
+    if keys:
+        read_keys(keys)  # raises before anything starts
+    if webhook_host:
+        secret_of(settings.webhook_secret)
     checkpoints = [load_checkpoint(model_folder(m)) for m in model]
     for checkpoint in checkpoints:
         require_classes(checkpoint.name, checkpoint.dimensions, "the server")

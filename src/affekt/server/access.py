@@ -1,35 +1,93 @@
-"""Access control: the token, and requests from pages of other sites."""
+"""Access control: tokens and keys, and requests from pages of other sites."""
 
 import hmac
+import logging
+from math import ceil
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Security
+from fastapi import Security
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
+from ..errors import AffektError
+from .keys import KeyRing, Scope
+from .monitoring import log_event
 from .service import service_of
 
-BEARER = HTTPBearer(  # describes the scheme; `check_access` does the work, for WebSockets too
-    auto_error=False, description="The token of the server, where it has one ($AFFEKT_TOKEN)."
+BEARER = Security(  # describes the scheme; `Access` does the work, for WebSockets too
+    HTTPBearer(auto_error=False, description="A token or key, where the server has any.")
 )
 
 
-def check_access(connection: HTTPConnection) -> None:
-    """Check the origin and the token of a request or WebSocket.
+class Client(NamedTuple):
+    """Who sends a request.
 
-    Raises:
-        HTTPException: 401 if the token is missing or wrong, 403 if the request comes from a page
-            of another site.
+    Attributes:
+        name: Name of its key; "" for the server's token, or without one.
+        sees_all: Whether it sees the jobs of all clients.
     """
-    origin = connection.headers.get("origin")
-    if origin and urlsplit(origin).netloc != connection.headers.get("host"):
-        raise HTTPException(403, "requests from pages of other sites are refused")
-    token = service_of(connection).settings.token
-    if token and not hmac.compare_digest(_sent_token(connection).encode(), token.encode()):
+
+    name: str = ""
+    sees_all: bool = True
+
+    @property
+    def owner(self) -> str | None:
+        """The owner of the jobs that it sees; None for all."""
+        return None if self.sees_all else self.name
+
+
+class Access:
+    """Dependency that checks the origin and the token of a request or WebSocket.
+
+    Args:
+        scope: What the key must allow; None for any key.
+    """
+
+    def __init__(self, scope: Scope | None = None) -> None:
+        self._scope = scope
+
+    def __call__(self, connection: HTTPConnection) -> Client:
+        """Check a request.
+
+        Raises:
+            HTTPException: 401 if the token is missing or wrong, 403 if its key does not allow the
+                request, or the request comes from a page of another site, 429 if the key is used
+                too often.
+        """
+        origin = connection.headers.get("origin")
+        if origin and urlsplit(origin).netloc != connection.headers.get("host"):
+            raise HTTPException(403, "requests from pages of other sites are refused")
+        service = service_of(connection)
+        token, settings = _sent_token(connection), service.settings
+        if settings.is_open or (settings.token and _equal(token, settings.token)):
+            return Client()
+        if service.keys and (client := self._by_key(service.keys, token)):
+            return client
         raise HTTPException(
             401, "send the header Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
         )
+
+    def _by_key(self, keys: KeyRing, token: str) -> Client | None:
+        try:
+            found = keys.find(token)
+        except AffektError as error:
+            log_event("keys unavailable", logging.ERROR, error=str(error))
+            raise HTTPException(503, "the keys of the server cannot be read") from error
+        if not found:
+            return None
+        name, key = found
+        if self._scope and self._scope not in key.scopes:
+            raise HTTPException(403, f"this key does not have the scope {self._scope}")
+        if seconds := keys.wait(name):
+            text = f"this key allows {key.per_minute} requests a minute"
+            raise HTTPException(429, text, {"Retry-After": str(ceil(seconds))})
+        return Client(name, "admin" in key.scopes)
+
+
+def _equal(token: str, expected: str) -> bool:
+    return hmac.compare_digest(token.encode(), expected.encode())
 
 
 def _sent_token(connection: HTTPConnection) -> str:
@@ -42,4 +100,5 @@ def _sent_token(connection: HTTPConnection) -> str:
     return tokens[0] if tokens else ""
 
 
-GUARD = [Depends(check_access), Security(BEARER)]  # dependencies of routes of the API
+ANY, RECOGNISE, JOBS = Access(), Access("recognise"), Access("jobs")
+STREAM, METRICS, ADMIN = Access("stream"), Access("metrics"), Access("admin")

@@ -16,7 +16,7 @@ from starlette.types import Scope
 
 from .. import __version__
 from . import jobs, recognise, streams
-from .access import GUARD
+from .access import BEARER, METRICS
 from .errors import ERROR_HANDLERS, error_responses
 from .monitoring import RequestMonitor, log_to_stderr, prometheus_text
 from .parameters import no_parameters
@@ -65,16 +65,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         service = app.state.service = Service(settings)
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = settings.waiting + settings.streams + OTHER_THREADS
-        service.worker.start()
+        service.start()
         yield
-        service.worker.stop(settings.drain_seconds)
+        service.stop()
 
     app = FastAPI(
         title="affekt", version=__version__, description=ABOUT, lifespan=lifespan,
         docs_url=None, redoc_url=None, exception_handlers=ERROR_HANDLERS,
     )  # fmt: skip
     app.add_middleware(RequestMonitor)
-    if not settings.token:  # against DNS rebinding, which a token already prevents
+    if settings.is_open:  # against DNS rebinding, which a token already prevents
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
     app.include_router(recognise.router)
     app.include_router(streams.router)
@@ -102,15 +102,15 @@ def _add_health_routes(app: FastAPI) -> None:
         | {503: {"model": Problem, "description": "Not ready."}},
     )
     def readyz(service: CurrentService, response: Response) -> Problem:
-        """Readiness: the models are loaded and the job worker is running."""
-        ready = service.worker.is_alive()
+        """Readiness: the models are loaded and the job workers are running."""
+        ready = service.workers.are_alive()
         response.status_code = 200 if ready else 503
-        return Problem(detail="ready" if ready else "the job worker is not running")
+        return Problem(detail="ready" if ready else "a job worker is not running")
 
     @app.get(
         "/metrics",
-        dependencies=[*GUARD, *NOTHING_ELSE],
-        responses=error_responses(403, 422),
+        dependencies=[BEARER, Depends(METRICS), *NOTHING_ELSE],
+        responses=error_responses(403, 422, 429),
         response_class=PlainTextResponse,
     )
     def metrics(service: CurrentService) -> PlainTextResponse:

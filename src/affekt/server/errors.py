@@ -14,13 +14,13 @@ from starlette.requests import ClientDisconnect
 from ..errors import AudioError, TooLongError
 from .schema import Problem
 from .sockets import REFUSED, accept, close
-from .store import StoreFullError
+from .store import KeyReusedError, StoreFullError
 
 RETRY = {"Retry-After": "5"}
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, quota, size limit of a file
 DESCRIPTIONS = {
     401: "The token is missing or wrong.",
-    403: "The request comes from a page of another site.",
+    403: "The request comes from a page of another site, or the key does not allow it.",
     404: "No such model or job.",
     408: "The upload took too long.",
     409: "The job is not done.",
@@ -95,6 +95,10 @@ async def _store_full(_: Request, __: StoreFullError) -> JSONResponse:
     return _answer(429, "too many jobs are waiting; try again", RETRY)
 
 
+async def _key_reused(_: Request, __: KeyReusedError) -> JSONResponse:
+    return _answer(422, "another request had this Idempotency-Key; use a new one")
+
+
 async def _storage(_: Request, error: OSError | sqlite3.Error) -> JSONResponse:
     """Respond with 507 if the disk is full; any other error is internal."""
     if not _disk_full(error):
@@ -114,6 +118,7 @@ ERROR_HANDLERS: dict[int | type[Exception], Callable[[Any, Any], Coroutine[Any, 
     AudioError: _audio,
     ClientDisconnect: _disconnected,
     StoreFullError: _store_full,
+    KeyReusedError: _key_reused,
     OSError: _storage,
     sqlite3.Error: _storage,
     Exception: _internal,

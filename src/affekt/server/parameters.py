@@ -5,11 +5,19 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from ..inference.recognizer import HOP
 from ..inference.utterances import Options
+from .job import Status
 
 Format = Literal["json", "csv", "rttm", "srt", "vtt", "textgrid", "eaf"]
 Samples = Literal["int16", "float32", "mulaw", "alaw", "opus", "webm", "ogg"]
@@ -114,6 +122,65 @@ class EmotionParameters(Recognition):
         description="json has the emotion of the recording, verbose_json its utterances and "
         "segments too, text only the label; the others are files with the utterances.",
     )
+
+
+class JobParameters(Recognition):
+    """Parameters of ``POST /v1/jobs``."""
+
+    tag: str = Field(
+        "",
+        max_length=100,
+        description="Name of a group of jobs, by which they can be listed and deleted.",
+    )
+    keep_hours: float | None = Field(
+        None,
+        gt=0,
+        description="Hours after which an ended job is deleted; at most, and by default, as many "
+        "as the server keeps all jobs.",
+    )
+    webhook: HttpUrl | None = Field(
+        None,
+        description="Address that is told when the job has ended, by a signed POST. The server "
+        "must allow its host.",
+    )
+
+
+class JobQuery(Parameters):
+    """Parameters of ``GET /v1/jobs/{job}``."""
+
+    format: Format = Field("json", description="Format of the result.")
+    after: int | None = Field(
+        None,
+        ge=0,
+        le=10**9,
+        description="Number of predictions that you have already: the response has the further "
+        "ones, also while the job is running.",
+    )
+
+
+class EventsQuery(Parameters):
+    """Parameters of ``GET /v1/jobs/{job}/events``."""
+
+    after: int = Field(
+        0, ge=0, le=10**9, description="Number of predictions that you have already."
+    )
+
+
+class JobsQuery(Parameters):
+    """Parameters of ``GET /v1/jobs``."""
+
+    tag: str | None = Field(None, max_length=100, description="Only jobs with this tag.")
+    status: Status | None = Field(None, description="Only jobs with this status.")
+    limit: int = Field(100, ge=1, le=1000, description="Most jobs of a response.")
+    after: str = Field(
+        "", max_length=32, description="`next` of the last response, for the jobs that follow."
+    )
+
+
+class TagQuery(Parameters):
+    """Parameters of ``DELETE /v1/jobs``."""
+
+    tag: str = Field(min_length=1, max_length=100, description="Jobs with this tag are deleted.")
 
 
 class StreamParameters(Parameters):

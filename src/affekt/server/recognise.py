@@ -16,7 +16,7 @@ from ..inference.classifier import LONG
 from ..inference.pipeline import combine, recognise_file
 from ..types import Prediction
 from . import schema
-from .access import GUARD
+from .access import ANY, BEARER, RECOGNISE
 from .errors import error_responses
 from .monitoring import RECOGNISED
 from .parameters import (
@@ -30,7 +30,7 @@ from .service import CurrentService, Service
 from .shared import SharedRecognizer
 from .upload import body, receive
 
-router = APIRouter(prefix="/v1", dependencies=GUARD)
+router = APIRouter(prefix="/v1", dependencies=[BEARER])
 TYPES = {"csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt", "eaf": "text/xml"}
 SPOOLED = 1 << 20  # bytes; a larger recording is written to disk
 FILES: dict[int | str, dict[str, Any]] = {
@@ -44,7 +44,11 @@ ERRORS = error_responses(403, 404, 408, 413, 415, 422, 429)
 Given = TypeVar("Given", bound=Recognition)
 
 
-@router.get("/models", dependencies=[Depends(no_parameters)], responses=error_responses(403, 422))
+@router.get(
+    "/models",
+    dependencies=[Depends(ANY), Depends(no_parameters)],
+    responses=error_responses(403, 422, 429),
+)
 def models(service: CurrentService) -> list[schema.Model]:
     """The models, their classes, intended use and license."""
     default = service.model(None)
@@ -64,6 +68,7 @@ def models(service: CurrentService) -> list[schema.Model]:
 
 @router.post(
     "/recognise",
+    dependencies=[Depends(RECOGNISE)],
     response_model=schema.Recording,
     responses=FILES | ERRORS,
     openapi_extra=body(RecogniseParameters),
@@ -86,6 +91,7 @@ async def recognise(
 
 @router.post(
     "/audio/emotions",
+    dependencies=[Depends(RECOGNISE)],
     response_model=schema.Emotion | schema.Recording,
     responses=FILES | ERRORS,
     openapi_extra=body(EmotionParameters),

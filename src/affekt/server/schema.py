@@ -1,10 +1,13 @@
 """Response bodies of the API, described in ``/openapi.json``."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-STATUSES = ("queued", "running", "done", "failed")
+from .job import Status
+
+STATUSES = get_args(Status)
 
 
 class Segment(BaseModel):
@@ -85,10 +88,10 @@ class Emotion(BaseModel):
 
 
 class JobState(BaseModel):
-    """A job; ``result`` is null until it is done."""
+    """A job; ``result`` is null until it is done, unless the request had ``after``."""
 
     id: str
-    status: Literal["queued", "running", "done", "failed"]
+    status: Status
     progress: float = Field(description="Fraction of the recording, 0 to 1.")
     file: str = Field(description="The client's name of the file.")
     model: str
@@ -96,7 +99,38 @@ class JobState(BaseModel):
     error: str = Field(description='Why the job failed, or "".')
     track: int | None = Field(description="The audio track that the request chose.")
     speakers: Literal["auto"] | int = Field(description="As the request chose.")
-    result: list[Prediction] | None = None
+    channels: Literal["mean", "split"] = Field(description="As the request chose.")
+    hop: float = Field(description="As the request chose.")
+    tag: str = Field(description='Name of its group, or "".')
+    created: datetime = Field(description="When it was queued.")
+    expires: datetime | None = Field(description="When it is deleted; null until it has ended.")
+    available: int = Field(description="Number of predictions so far.")
+    result: list[Prediction] | None = Field(
+        None, description="One prediction for each utterance, those before `after` left out."
+    )
+
+
+class JobList(BaseModel):
+    """Jobs, the latest first, without their results."""
+
+    jobs: list[JobState]
+    next: str | None = Field(
+        description="Value of `after` for the jobs that follow; null where none do."
+    )
+
+
+class Deleted(BaseModel):
+    """How many jobs were deleted."""
+
+    deleted: int
+
+
+class JobEvent(BaseModel):
+    """The data of the last event of a job, and of those about its progress."""
+
+    status: Status | Literal["deleted"]
+    progress: float = Field(description="Fraction of the recording, 0 to 1.")
+    error: str = Field("", description='Why the job failed, or "".')
 
 
 class Model(BaseModel):

@@ -14,10 +14,13 @@ from starlette.requests import HTTPConnection
 from ..nn.bundled import model_folder
 from ..nn.checkpoint import load_checkpoint
 from .errors import too_many
+from .keys import KeyRing
+from .queue import JobQueue
 from .settings import Settings
 from .shared import SharedRecognizer
 from .store import JobStore
-from .worker import Worker
+from .webhooks import Webhooks, secret_of
+from .worker import Workers
 
 DECODERS = 4  # recordings decoded at the same time; more use more memory and are no faster
 
@@ -29,7 +32,9 @@ class Service:
         settings: Settings of the server.
         models: Recognizers by name of their model; the first is the default.
         store: The jobs.
-        worker: The thread that recognises the recordings of jobs.
+        keys: Keys of the clients, if there are any.
+        workers: The threads that recognise the recordings of jobs.
+        webhooks: The thread that sends webhooks, if any may be sent.
         decoding: Semaphore that limits how many recordings are decoded at the same time.
 
     Raises:
@@ -47,11 +52,27 @@ class Service:
         loaded = [SharedRecognizer(checkpoint, cores) for checkpoint in checkpoints]
         self.models = {recognizer.name: recognizer for recognizer in loaded}
         self.store = JobStore(settings.state, settings.jobs, settings.keep_hours * 3600)
-        background = {name: recognizer.background() for name, recognizer in self.models.items()}
-        self.worker = Worker(self.store, background)
+        self.keys = KeyRing(settings.keys) if settings.keys else None
+        self.workers = Workers(JobQueue(self.store), self.models)
+        self.webhooks = None
+        if settings.webhook_hosts:
+            secret = secret_of(settings.webhook_secret)
+            self.webhooks = Webhooks(self.store, secret, settings.webhook_hosts)
         self.decoding = threading.Semaphore(DECODERS)
         self._limits = {"requests": settings.waiting, "streams": settings.streams}
         self._used = dict.fromkeys(self._limits, 0)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self.workers.start()
+        if self.webhooks:
+            self.webhooks.start()
+
+    def stop(self) -> None:
+        """Stop the threads; running jobs return to the queue."""
+        if self.webhooks:
+            self.webhooks.stop()
+        self.workers.stop(self.settings.drain_seconds)
 
     def model(self, name: str | None) -> SharedRecognizer:
         """The recognizer of a model; without a name, that of the first model.

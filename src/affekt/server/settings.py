@@ -19,6 +19,12 @@ class Settings(Frozen):
     host: str = "127.0.0.1"
     token: str = ""
     """Token that clients must send; without one, the server accepts only this machine."""
+    keys: Path | None = None
+    """File of the keys of several clients, as `affekt keys` writes it."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Hosts, such as "example.org" or "example.org:8443", that webhooks may be sent to."""
+    webhook_secret: str = ""
+    """Secret that signs webhooks: "whsec_" and Base64."""
     state: Path
     """Folder of jobs and their results."""
     megabytes: int = Field(50, ge=1)
@@ -37,6 +43,11 @@ class Settings(Frozen):
     """Hours after which the results of jobs are deleted."""
     drain_seconds: int = Field(20, ge=1)
     """Time to finish running requests at shutdown."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no client has to name itself; the server then accepts only this machine."""
+        return not self.token and self.keys is None
 
 
 def from_environment() -> Settings:

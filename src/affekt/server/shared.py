@@ -4,6 +4,7 @@ import copy
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from threading import Condition, Thread
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from ..audio.recording import Recording
 from ..inference.classifier import EncodedRecording
 from ..inference.recognizer import HOP, Recognizer
 from ..nn.checkpoint import Checkpoint
+from .journal import Journal
 
 BATCH = 32.0  # s of recordings after which a batch is closed
 
@@ -83,6 +85,8 @@ class SharedRecognizer(Recognizer):
     def __init__(self, checkpoint: Checkpoint, threads: int) -> None:
         super().__init__(checkpoint, HOP)
         self._is_background = False
+        self._journal: Journal | None = None
+        _ = self._identity  # hashed once, for all copies
         self._queue = TaskQueue()
         for number in range(threads):
             Thread(target=self._work, daemon=True, name=f"{self.name} {number}").start()
@@ -93,8 +97,24 @@ class SharedRecognizer(Recognizer):
         other._is_background = True
         return other
 
+    def with_journal(self, folder: Path) -> tuple["SharedRecognizer", Journal]:
+        """The same recognizer with a journal of what it encodes.
+
+        Args:
+            folder: Of the journal.
+        """
+        other = copy.copy(self)
+        version = f"{self._identity} {self.arithmetic} {self._ways}"
+        other._journal = journal = Journal(folder, version)
+        return other, journal
+
     def encode(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
         """See `Recognizer.encode`; may be called from any thread."""
+        if self._journal:
+            return self._journal.encode(recordings, self._queued)
+        return self._queued(recordings)
+
+    def _queued(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
         parts = [[r] for r in recordings] if self._is_background else [recordings]
         tasks = [Task(part, Future(), self._ways) for part in parts]
         for task in tasks:

@@ -1,82 +1,42 @@
-"""Job queue and results in SQLite; both survive restarts and killed processes."""
+"""The jobs as clients see them: adding, finding and deleting them, and their results."""
 
 import json
-import os
+import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import AffektError
-from ..inference.speakers import SpeakerCount
 from ..types import Prediction
+from .database import Database
+from .job import Job, NewJob
 
-LEASE = 30.0  # s without a heartbeat after which another worker takes over a job
-MAX_ATTEMPTS = 3
 ORPHAN_AGE = 3600  # s after which an uploaded recording without a job is deleted
-SCHEMA = """
-create table if not exists jobs (
-    id text primary key, status text not null, file text not null, model text not null,
-    path text not null, created real not null, beat real not null default 0,
-    pid integer not null default 0,
-    attempts integer not null default 0, progress real not null default 0,
-    warnings text not null default '[]', error text not null default '', track integer,
-    speakers text not null default '1'
-);
-create table if not exists results (
-    job text not null references jobs (id) on delete cascade,
-    number integer not null, prediction text not null, primary key (job, number)
-);
-"""
 
 
 class StoreFullError(Exception):
     """The limit of queued and running jobs is reached."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """A recording that is or was to be recognised.
-
-    Attributes:
-        id: 32 hexadecimal digits.
-        status: queued, running, done or failed.
-        file: The client's name of the file.
-        model: Name of the model.
-        path: Uploaded recording; deleted when the job ends.
-        attempts: Number of times that a worker has started the job.
-        progress: Fraction of the recording that was recognised, 0 to 1.
-        warnings: Warnings about the file, such as damage.
-        error: Why the job failed, or "".
-        track: The audio track, as of `Decoder`.
-        speakers: Number of speakers, or "auto".
-    """
-
-    id: str
-    status: str
-    file: str
-    model: str
-    path: str
-    attempts: int
-    progress: float
-    warnings: list[str]
-    error: str
-    track: int | None = None
-    speakers: SpeakerCount = 1
+class KeyReusedError(Exception):
+    """Another request had the same idempotency key."""
 
 
 class JobStore:
     """Jobs in a folder that any number of threads and processes may share.
 
-    Each process may have one worker.
-
     Args:
-        folder: Created if missing; contains ``jobs.sqlite`` and ``uploads/``.
+        folder: Created if missing; contains ``jobs.sqlite``, ``uploads/`` and ``journals/``.
         max_jobs: Limit of queued and running jobs.
         keep_seconds: Seconds after which an ended job is deleted.
+
+    Attributes:
+        uploads: Folder of the recordings.
+        keep_seconds: As given.
+        database: The SQLite file.
 
     Raises:
         AffektError: The folder cannot be written, or its database is damaged.
@@ -84,234 +44,153 @@ class JobStore:
 
     def __init__(self, folder: Path, max_jobs: int, keep_seconds: float) -> None:
         folder = folder.resolve()  # a later server with another working directory finds the files
-        self.uploads = folder / "uploads"
-        self._file = folder / "jobs.sqlite"
-        self._max_jobs, self._keep_seconds = max_jobs, keep_seconds
+        self.uploads, self._journals = folder / "uploads", folder / "journals"
+        self.keep_seconds, self._max_jobs = keep_seconds, max_jobs
         try:
-            self.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with self._connection() as db:
-                db.execute("pragma journal_mode = wal")
-                db.executescript(SCHEMA)
-                _add_columns(db)
-                [message] = db.execute("pragma quick_check(1)").fetchone()
-                if message != "ok":
-                    raise sqlite3.DatabaseError(message)
+            for path in (self.uploads, self._journals):
+                path.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise AffektError(f"{folder}: cannot be written: {error.strerror}") from error
-        except sqlite3.DatabaseError as error:
-            raise AffektError(
-                f"{self._file}: not a usable database of jobs ({error}); move the file away or "
-                "choose another --state folder"
-            ) from error
+        self.database = Database(folder / "jobs.sqlite")
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one short transaction."""
-        db = sqlite3.connect(self._file, timeout=10)
-        try:
-            db.execute("pragma foreign_keys = on")
-            with db:
-                yield db
-        finally:
-            db.close()
+    def journal(self, job: Job) -> Path:
+        """Folder of the embeddings of a job that has not ended."""
+        return self._journals / job.id
 
     def has_room(self) -> bool:
         """Whether another job may be queued."""
-        with self._connection() as db:
+        with self.database.connection() as db:
             return self._has_room(db)
 
     def _has_room(self, db: sqlite3.Connection) -> bool:
         query = "select count(*) from jobs where status in ('queued', 'running')"
         return int(db.execute(query).fetchone()[0]) < self._max_jobs
 
-    def add(
-        self,
-        file: str,
-        model: str,
-        path: Path,
-        track: int | None = None,
-        speakers: SpeakerCount = 1,
-    ) -> Job:
-        """Queue a recording.
-
-        Args:
-            file: The client's name of the file.
-            model: Name of the model.
-            path: The recording, in `uploads`.
-            track: The audio track, as of `Decoder`.
-            speakers: Number of speakers, or "auto".
+    def add(self, new: NewJob) -> Job:
+        """Queue a recording, or find the job that the same request has queued before.
 
         Raises:
+            KeyReusedError: Another request had the same idempotency key.
             StoreFullError: The limit of queued and running jobs is reached.
         """
-        job_id = uuid.uuid4().hex
-        job = Job(job_id, "queued", file, model, str(path), 0, 0.0, [], "", track, speakers)
-        with self._connection() as db:
+        values = asdict(new) | {"path": str(new.path), "speakers": str(new.speakers)}
+        values |= {"id": uuid.uuid4().hex, "status": "queued", "created": time.time()}
+        with self.database.connection() as db:
             db.execute("begin immediate")
+            if earlier := _with_key(db, new.owner, new.idempotency_key):
+                if earlier["fingerprint"] != new.fingerprint:
+                    raise KeyReusedError
+                return Job.from_row(earlier)
             if not self._has_room(db):
                 raise StoreFullError
-            db.execute(
-                "insert into jobs (id, status, file, model, path, created, track, speakers)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?)",
-                (job_id, job.status, file, model, job.path, time.time(), track, str(speakers)),
-            )
-        return job
+            names = ", ".join(values)
+            marks = ", ".join(f":{name}" for name in values)
+            row = db.execute(
+                f"insert into jobs ({names}) values ({marks}) returning *",  # noqa: S608
+                values,
+            ).fetchone()
+            return Job.from_row(row)
+
+    def knows(self, owner: str, idempotency_key: str | None) -> bool:
+        """Whether a job has this idempotency key."""
+        with self.database.connection() as db:
+            return _with_key(db, owner, idempotency_key) is not None
 
     def get(self, job_id: str) -> Job | None:
         """The job with an id, or None."""
-        with self._connection() as db:
-            row = db.execute(
-                "select id, status, file, model, path, attempts, progress, warnings, error,"
-                " track, speakers from jobs where id = ?", (job_id,),
-            ).fetchone()  # fmt: skip
-        if row is None:
-            return None
-        *values, warnings, error, track, speakers = row
-        number = "auto" if speakers == "auto" else int(speakers)
-        return Job(*values, json.loads(warnings), error, track, number)  # type: ignore[call-arg]
+        with self.database.connection() as db:
+            row = db.execute("select * from jobs where id = ?", (job_id,)).fetchone()
+        return Job.from_row(row) if row else None
 
-    def result(self, job_id: str) -> list[Prediction]:
-        """The predictions so far, in order of time."""
-        with self._connection() as db:
+    def find(
+        self,
+        owner: str | None = None,
+        tag: str | None = None,
+        status: str | None = None,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[Job]:
+        """Jobs, the latest first.
+
+        Args:
+            owner: Only those of a key.
+            tag: Only those with a tag.
+            status: Only those with a status.
+            after: Only those that were queued before the job with this id.
+            limit: Most jobs.
+        """
+        with self.database.connection() as db:
             rows = db.execute(
-                "select prediction from results where job = ? order by number", (job_id,)
+                "select * from jobs where (:owner is null or owner = :owner)"
+                " and (:tag is null or tag = :tag) and (:status is null or status = :status)"
+                " and (:after = '' or (created, id) < (select created, id from jobs where"
+                " id = :after)) order by created desc, id desc limit :limit",
+                {"owner": owner, "tag": tag, "status": status, "after": after, "limit": limit},
+            ).fetchall()
+        return [Job.from_row(row) for row in rows]
+
+    def result(self, job_id: str, after: int = 0) -> list[Prediction]:
+        """The predictions so far, in order of time.
+
+        Args:
+            job_id: Id of the job.
+            after: Number of predictions to leave out.
+        """
+        with self.database.connection() as db:
+            rows = db.execute(
+                "select prediction from results where job = ? and number >= ? order by number",
+                (job_id, after),
             ).fetchall()
         return [Prediction.from_dict(json.loads(row[0])) for row in rows]
 
-    def claim(self) -> Job | None:
-        """Start the oldest job that is queued or whose worker has died, if there is one.
+    def available(self, job_id: str) -> int:
+        """Number of predictions so far."""
+        with self.database.connection() as db:
+            query = "select count(*) from results where job = ?"
+            return int(db.execute(query, (job_id,)).fetchone()[0])
 
-        A job whose workers died `MAX_ATTEMPTS` times fails, since it may be the cause.
-        """
-        now = time.time()
-        with self._connection() as db:
-            db.execute("begin immediate")
-            _expire_leases_of_dead_workers(db)
-            _fail_repeatedly_abandoned(db, now)
-            row = db.execute(
-                "update jobs set status = 'running', beat = ?, pid = ?, attempts = attempts + 1,"
-                " progress = 0 where id = (select id from jobs where status = 'queued'"
-                " or (status = 'running' and beat < ?) order by created limit 1) returning id",
-                (now, os.getpid(), now - LEASE),
-            ).fetchone()
-            if row:
-                db.execute("delete from results where job = ?", row)
-        return self.get(row[0]) if row else None
+    def delete(self, *jobs: Job) -> None:
+        """Delete jobs, their results and their recordings."""
+        with self.database.connection() as db:
+            db.executemany("delete from jobs where id = ?", [(job.id,) for job in jobs])
+        for job in jobs:
+            self.delete_files(job)
 
-    def add_result(self, job: Job, number: int, prediction: Prediction) -> None:
-        """Store a prediction, unless another worker has taken over the job.
-
-        Args:
-            job: As `claim` returned it.
-            number: Position of the prediction in the result, from 0 on.
-            prediction: Of the recording or of one utterance.
-        """
-        text = json.dumps(prediction.to_dict(), ensure_ascii=False)
-        with self._connection() as db:
-            db.execute(
-                "insert into results select id, ?, ? from jobs where id = ? and attempts = ?"
-                " and status = 'running'",
-                (number, text, job.id, job.attempts),
-            )
-
-    def heartbeat(self, job: Job, progress: float) -> bool:
-        """Renew the lease of a job and store its progress.
-
-        Returns:
-            False if the job was deleted or another worker has taken it over.
-        """
-        with self._connection() as db:
-            updated = db.execute(
-                "update jobs set beat = ?, progress = ? where id = ? and attempts = ?"
-                " and status = 'running'",
-                (time.time(), progress, job.id, job.attempts),
-            )
-            return updated.rowcount == 1
-
-    def complete(self, job: Job, warnings: Sequence[str]) -> None:
-        """Mark a job as done, with the warnings of its recording, and delete the recording."""
-        self._end(job, replace(job, status="done", progress=1.0, warnings=list(warnings)))
-
-    def fail(self, job: Job, error: str) -> None:
-        """Mark a job as failed and delete its recording."""
-        self._end(job, replace(job, status="failed", error=error))
-
-    def requeue(self, job: Job) -> None:
-        """Return a job to the queue; this attempt does not count."""
-        self._end(job, replace(job, status="queued", attempts=job.attempts - 1))
-
-    def _end(self, job: Job, new: Job) -> None:
-        """End the attempt `job` with the state `new`, unless another worker has taken it over."""
-        with self._connection() as db:
-            updated = db.execute(
-                "update jobs set status = ?, beat = ?, progress = ?, warnings = ?, error = ?,"
-                " attempts = ? where id = ? and attempts = ?",
-                (new.status, time.time(), new.progress, json.dumps(new.warnings), new.error,
-                 new.attempts, job.id, job.attempts),
-            )  # fmt: skip
-        if updated.rowcount and new.status != "queued":
-            Path(job.path).unlink(missing_ok=True)
-
-    def delete(self, job: Job) -> None:
-        """Delete a job, its result and its recording."""
-        with self._connection() as db:
-            db.execute("delete from jobs where id = ?", (job.id,))
-        Path(job.path).unlink(missing_ok=True)
+    def delete_files(self, job: Job) -> None:
+        """Delete the recording and the embeddings of a job."""
+        job.path.unlink(missing_ok=True)
+        shutil.rmtree(self.journal(job), ignore_errors=True)
 
     def delete_expired(self) -> None:
-        """Delete jobs that ended long ago, and recordings without a job."""
+        """Delete jobs that ended long ago, and files without a job."""
         now = time.time()
-        with self._connection() as db:
+        with self.database.connection() as db:
             db.execute(
-                "delete from jobs where status in ('done', 'failed') and beat < ?",
-                (now - self._keep_seconds,),
+                "delete from jobs where status in ('done', 'failed') and webhook_due is null"
+                " and beat + min(coalesce(keep, :most), :most) < :now",
+                {"most": self.keep_seconds, "now": now},
             )
-            query = "select path from jobs where status in ('queued', 'running')"
-            needed = {row[0] for row in db.execute(query)}
-        for path in self.uploads.iterdir():
+            query = "select id, path from jobs where status in ('queued', 'running')"
+            rows = db.execute(query).fetchall()
+        needed = {row["path"] for row in rows} | {str(self._journals / row["id"]) for row in rows}
+        for path in (*self.uploads.iterdir(), *self._journals.iterdir()):
             with suppress(FileNotFoundError):  # deleted by another worker meanwhile
-                if str(path) not in needed and path.stat().st_mtime < now - ORPHAN_AGE:
+                if str(path) in needed or path.stat().st_mtime > now - ORPHAN_AGE:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
                     path.unlink()
 
     def counts(self) -> dict[str, int]:
         """Number of jobs by status."""
-        with self._connection() as db:
-            return dict(db.execute("select status, count(*) from jobs group by status").fetchall())
+        with self.database.connection() as db:
+            rows = db.execute("select status, count(*) from jobs group by status").fetchall()
+        return {row[0]: row[1] for row in rows}
 
 
-def _add_columns(db: sqlite3.Connection) -> None:
-    """Add the columns `track` and `speakers` to a database of an earlier version."""
-    db.execute("begin immediate")  # another process may be about to add them
-    present = [row[1] for row in db.execute("pragma table_info (jobs)")]
-    for name, kind in (("track", "integer"), ("speakers", "text not null default '1'")):
-        if name not in present:
-            db.execute(f"alter table jobs add column {name} {kind}")
-
-
-def _expire_leases_of_dead_workers(db: sqlite3.Connection) -> None:
-    """Let jobs of processes that no longer run be claimed at once."""
-    for (pid,) in db.execute("select distinct pid from jobs where status = 'running'").fetchall():
-        if not _is_working(pid):
-            db.execute("update jobs set beat = 0 where pid = ?", (pid,))
-
-
-def _fail_repeatedly_abandoned(db: sqlite3.Connection, now: float) -> None:
-    db.execute(
-        "update jobs set status = 'failed', beat = ?, error = ? where status = 'running'"
-        " and beat < ? and attempts >= ?",
-        (now, f"the server stopped {MAX_ATTEMPTS} times while recognising this recording",
-         now - LEASE, MAX_ATTEMPTS),
-    )  # fmt: skip
-
-
-def _is_working(pid: int) -> bool:
-    """Whether a process on this machine, which SQLite implies, still works on its job."""
-    if pid == os.getpid():  # this process is claiming a job, so it has none
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+def _with_key(db: sqlite3.Connection, owner: str, key: str | None) -> sqlite3.Row | None:
+    """The job with an idempotency key."""
+    query = "select * from jobs where owner = ? and idempotency_key = ?"
+    row: sqlite3.Row | None = db.execute(query, (owner, key)).fetchone()
+    return row

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, WebSocket
+from fastapi import APIRouter, Depends, Query, WebSocket
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from . import schema
-from .access import GUARD, check_access
+from .access import BEARER, STREAM
 from .errors import error_responses
 from .live import Closed, serve_stream
 from .monitoring import STREAMS
@@ -50,7 +50,7 @@ async def stream(
 
 async def _served(socket: WebSocket, service: Service, given: StreamParameters) -> Closed:
     try:
-        check_access(socket)
+        STREAM(socket)
         recognizer = service.model(given.model)
     except HTTPException as error:
         return Closed(REFUSED, str(error.detail), 0.0)
@@ -68,9 +68,9 @@ async def _served(socket: WebSocket, service: Service, given: StreamParameters) 
 
 @router.get(
     "/stream",
-    dependencies=GUARD,
+    dependencies=[BEARER, Depends(STREAM)],
     status_code=426,
-    responses=UPGRADE | error_responses(403, 422),
+    responses=UPGRADE | error_responses(403, 422, 429),
 )
 def stream_description(_: Annotated[StreamParameters, Query()]) -> None:
     """Open a WebSocket for live speech.

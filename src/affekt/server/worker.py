@@ -1,61 +1,102 @@
-"""The thread that recognises the recordings of jobs."""
+"""The threads that recognise the recordings of jobs."""
 
 import logging
 import sqlite3
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from math import inf
 from threading import Event, Thread
 
 from ..errors import AudioError
+from ..inference.classifier import LONG
 from ..inference.pipeline import recognise_file
-from ..inference.recognizer import Recognizer
-from ..inference.utterances import Decoded, Options
+from ..inference.utterances import Decoded
 from ..types import Notice
+from .job import Job
 from .monitoring import RECOGNISED, log_event
-from .store import Job, JobStore
+from .queue import JobQueue
+from .shared import SharedRecognizer
 
 POLL = 1.0  # s between two queries for jobs that other processes have queued
 HEARTBEAT = 2.0  # s between two heartbeats of a job
+# Longest recordings of the threads in seconds: shorter ones never wait for longer ones.
+LANES = (LONG, LONG, 600.0, inf, inf)
 
 
 class StoppedError(Exception):
     """The job was deleted or taken over by another worker, or the server shuts down."""
 
 
+class Workers:
+    """The worker threads of a process, some of which take short recordings only.
+
+    Args:
+        queue: The jobs.
+        models: Recognizers by name of their model.
+    """
+
+    def __init__(self, queue: JobQueue, models: Mapping[str, SharedRecognizer]) -> None:
+        self._threads = [Worker(queue, models, longest) for longest in LANES]
+
+    def start(self) -> None:
+        """Start all threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Query for new jobs now."""
+        for thread in self._threads:
+            thread.wake()
+
+    def are_alive(self) -> bool:
+        """Whether all threads are running."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def stop(self, seconds: float) -> None:
+        """Stop, and return running jobs to the queue, where they go on from what was encoded.
+
+        Args:
+            seconds: Longest time to wait for the threads.
+        """
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.stop()
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
 class Worker(Thread):
     """Recognises the recordings of jobs, one after another, until `stop` is called.
 
     Args:
-        store: The jobs.
+        queue: The jobs.
         models: Recognizers by name of their model.
+        longest: Duration in seconds of the longest recordings that it takes. Up to `LONG`, they
+            are encoded together with those of requests, else after them.
     """
 
-    def __init__(self, store: JobStore, models: Mapping[str, Recognizer]) -> None:
-        super().__init__(daemon=True, name="jobs")
-        self._store, self._models = store, models
+    def __init__(
+        self, queue: JobQueue, models: Mapping[str, SharedRecognizer], longest: float
+    ) -> None:
+        super().__init__(daemon=True, name=f"jobs up to {longest} s")
+        self._queue, self._models, self._longest = queue, models, longest
         self._stop_event, self._wake = Event(), Event()
 
     def wake(self) -> None:
         """Query for new jobs now."""
         self._wake.set()
 
-    def stop(self, seconds: float) -> None:
-        """Stop and return the running job to the queue, from which a worker starts it again.
-
-        Args:
-            seconds: Longest time to wait for the thread.
-        """
+    def stop(self) -> None:
+        """Let the thread end, and return its job to the queue."""
         self._stop_event.set()
         self._wake.set()
-        self.join(seconds)
 
     def run(self) -> None:
         """See `Worker`."""
         while not self._stop_event.is_set():
             try:
-                self._store.delete_expired()
-                if job := self._store.claim():
+                self._queue.store.delete_expired()
+                if job := self._queue.claim(self._longest):
                     self._work(job)
                     continue
             except (OSError, sqlite3.Error) as error:  # full disk, locked database: tried again
@@ -66,25 +107,25 @@ class Worker(Thread):
     def _work(self, job: Job) -> None:
         if job.model not in self._models:
             names = ", ".join(self._models)
-            self._store.fail(job, f"no model {job.model} on this server; there are {names}")
+            self._queue.fail(job, f"no model {job.model} on this server; there are {names}")
             return
-        if not Path(job.path).exists():
-            self._store.fail(job, f"{job.file}: the uploaded recording is missing")
+        if not job.path.exists():
+            self._queue.fail(job, f"{job.file}: the uploaded recording is missing")
             return
         try:
             warnings = self._recognise(job)
         except StoppedError:
             if self._stop_event.is_set():
-                self._store.requeue(job)
+                self._queue.requeue(job)
         except AudioError as error:
-            self._store.fail(job, str(error))
+            self._queue.fail(job, str(error))
         except (OSError, sqlite3.Error):
             raise
         except Exception as error:  # of one recording; the next jobs must still be recognised
             log_event("job failed", logging.ERROR, job=job.id)
-            self._store.fail(job, f"internal error ({type(error).__name__})")
+            self._queue.fail(job, f"internal error ({type(error).__name__})")
         else:
-            self._store.complete(job, warnings)
+            self._queue.complete(job, warnings)
 
     def _recognise(self, job: Job) -> list[Notice]:
         """Recognise a job's recording and store its predictions.
@@ -96,6 +137,9 @@ class Worker(Thread):
             StoppedError: The job cannot be continued here.
             AudioError: The recording cannot be read.
         """
+        model = self._models[job.model]
+        model = (model if job.seconds <= LONG else model.background()).at_hop(job.hop)
+        model, journal = model.with_journal(self._queue.store.journal(job))
         last, fraction = time.monotonic(), 0.0
 
         def heartbeat(block: Decoded | None = None) -> None:
@@ -104,21 +148,19 @@ class Worker(Thread):
                 raise StoppedError
             if block and block.duration:
                 fraction = min(block.end / block.duration, 1)
-            if time.monotonic() > last + HEARTBEAT:
+            if time.monotonic() > last + HEARTBEAT or journal.advanced:
                 last = time.monotonic()
-                if not self._store.heartbeat(job, fraction):
+                if not self._queue.heartbeat(job, fraction, advanced=journal.advanced):
                     raise StoppedError
+                journal.advanced = False
 
         warnings: list[Notice] = []
-        predictions = recognise_file(
-            self._models[job.model],
-            job.path,
-            Options(speakers=job.speakers, observe=heartbeat, track=job.track),
-            name=job.file,
-        )
-        for number, prediction in enumerate(predictions):
-            self._store.add_result(job, number, prediction)
-            RECOGNISED.labels(job.model).inc(prediction.duration)
+        options = job.options._replace(observe=heartbeat)
+        for number, prediction in enumerate(
+            recognise_file(model, str(job.path), options, name=job.file)
+        ):
+            if self._queue.add_result(job, number, prediction):
+                RECOGNISED.labels(job.model).inc(prediction.duration)
             warnings += [w for w in prediction.warnings if w.of_file]
             heartbeat()
         return warnings
