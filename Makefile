@@ -113,6 +113,8 @@ faults: $(VENV)/dev.stamp
 	AFFEKT_KINDS=results/kinds.md $(BIN)/python -m pytest -n 0 tests/faults/test_interfaces.py
 	AFFEKT_FAULTS=10000 $(BIN)/python -m pytest -n 0 -s tests/server/test_faults.py -k damaged \
 	    2> /dev/null | tee results/faults.txt
+	AFFEKT_KILLS=20 $(BIN)/python -m pytest -n 0 -s tests/server/test_faults.py -k again_and_again \
+	    2> /dev/null | tee -a results/faults.txt
 	AFFEKT_KILLS=20 $(BIN)/python -m pytest -n 0 -m '' \
 	    tests/batch/test_job.py tests/training/test_resume.py -k killed
 

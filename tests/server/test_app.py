@@ -2,9 +2,13 @@
 
 import csv
 import io
+import json
+import logging
+import re
 import socket
 import threading
 import time
+import warnings
 
 import httpx
 import numpy as np
@@ -19,6 +23,7 @@ from affekt.audio.decoding import read
 from affekt.inference.pipeline import recognise_file
 from affekt.inference.recognizer import load
 from affekt.inference.utterances import Options
+from affekt.server.monitoring import log_event, log_to_stderr
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +112,7 @@ def test_invalid_requests_are_refused(client, path, request_, code, detail):
     assert detail in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/models", "/v1/jobs/1"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/models", "/v1/jobs"])
 def test_unknown_parameters_of_any_route_are_refused(client, path):
     answer = client.get(path + "?verbose=1")
     assert answer.status_code == 422
@@ -299,3 +304,44 @@ def test_a_disconnected_client_does_not_affect_others(server, client):
     assert client.post("/v1/recognise", **form(LIVELY)).status_code == 200
     metrics = client.get("/metrics").text
     assert not any('status="5' in line for line in metrics.splitlines())
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/healthz", "/v1/models", "/page/main.js", "/v1/x"])
+def test_head_is_answered_as_get_without_a_body(client, path):
+    got, head = client.get(path), client.head(path)
+    assert head.status_code == got.status_code
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert head.headers["content-length"] == str(len(got.content))
+    assert head.content == b""
+
+
+def test_the_description_loads_nothing_from_other_sites(client):
+    page = client.get("/docs")
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(links) == 3
+    for link in links:
+        assert client.get("/" + link).status_code == 200
+    nonce = re.search(r'<script nonce="([\w-]+)">', page.text)[1]
+    assert f"script-src 'self' 'nonce-{nonce}';" in page.headers["content-security-policy"]
+    described = client.get("/openapi.json").json()
+    assert described["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+    stream = described["paths"]["/v1/stream"]["get"]
+    assert {p["name"] for p in stream["parameters"]} == {"model", "samples", "rate", "hop"}
+    form = described["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert {"file", "model", "channels", "hop", "tag", "webhook"} <= set(
+        form["schema"]["properties"]
+    )
+
+
+def test_the_log_of_a_failure_is_json_too(capfd):
+    log_to_stderr()
+    try:
+        raise OSError("/secret")
+    except OSError:
+        log_event("broken", logging.ERROR, job="1")
+    logging.getLogger("uvicorn.error").error("line one\nline two")
+    warnings.warn("old", DeprecationWarning, stacklevel=1)
+    first, second, *_ = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert (first["event"], first["job"], first["level"]) == ("broken", "1", "error")
+    assert first["traceback"].endswith("OSError: /secret")
+    assert second["message"] == "line one\nline two"

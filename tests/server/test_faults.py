@@ -1,5 +1,6 @@
 """Killed processes, full disks and damaged recordings: no job is lost, the server keeps running."""
 
+import http.server
 import io
 import json
 import os
@@ -8,23 +9,26 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
+from functools import partial
+from typing import ClassVar
 
 import httpx
 import numpy as np
 import pytest
 import soundfile
-from helpers import DEMO, LIVELY, ended, form, serving
+from helpers import DEMO, LIVELY, ended, form, serving, waited
 
 from affekt.audio.decoding import read
 from affekt.server.store import JobStore
 
 
-def command(state, port, **options):
+def command(state, port, *arguments, **options):
     """Start ``affekt serve`` as a process and wait until it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "affekt", "serve", "--port", str(port),
-         "--state", state, "--model", "default"],
+         "--state", state, "--model", "default", *arguments],
         stderr=subprocess.PIPE, text=True, **options,
     )  # fmt: skip
     for _ in range(600):
@@ -74,6 +78,77 @@ def test_jobs_survive_a_killed_server(tmp_path, port, long_recording):
         assert again.wait(30) == 0
     log = [json.loads(line) for line in again.stderr.read().splitlines() if line[:1] == "{"]
     assert {"method", "route", "status", "seconds"} <= log[0].keys()
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Takes webhooks."""
+
+    received: ClassVar[list[str]] = []
+
+    def do_POST(self):
+        message = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.received.append((self.headers["webhook-id"], message["type"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_jobs_results_and_webhooks_of_a_server_that_is_killed_again_and_again(
+    tmp_path, port, long_recording
+):
+    """`make faults` kills it 20 times."""
+    kills = int(os.environ.get("AFFEKT_KILLS", "1"))
+    receiver = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    hook = f"http://127.0.0.1:{receiver.server_port}/"
+    start = partial(
+        command, tmp_path, port, "--webhook-host", "127.0.0.1", "--jobs", "999",
+        env=os.environ | {"AFFEKT_WEBHOOK_SECRET": "whsec_" + "A" * 32},
+    )  # fmt: skip
+    rng, jobs, seen = random.Random(0), [], {}
+
+    def look(client):
+        """Read further partial results of all jobs; what was seen must stay."""
+        for job in jobs:
+            known = seen.setdefault(job, [])
+            state = client.get(f"/v1/jobs/{job}?after={len(known)}").json()
+            assert state.get("status", "failed") != "failed", state
+            known += [p["start"] for p in state["result"]]
+
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        process = start()
+        for number in range(kills):
+            for data in (LIVELY, long_recording):
+                key = {"Idempotency-Key": f"{number} {len(data)}"}
+                for _ in range(2):
+                    answer = client.post("/v1/jobs", headers=key, **form(data, webhook=hook))
+                jobs.append(answer.json()["id"])
+            time.sleep(rng.uniform(0, 2))
+            look(client)
+            process.kill()
+            process.wait()
+            process = start()
+            look(client)
+        for job in jobs:
+            ended(client, job, 300)
+        look(client)
+        whole = [client.get(f"/v1/jobs/{job}").json()["result"] for job in jobs]
+        waited(lambda: {job for job, _ in Receiver.received} == set(jobs), 120)
+        process.terminate()
+        assert process.wait(30) == 0
+        process.stderr.close()
+    receiver.shutdown()
+    assert [seen[job] for job in jobs] == [[p["start"] for p in result] for result in whole]
+    assert len({json.dumps(result) for result in whole[::2]}) == 1
+    for result in whole[1::2]:  # utterances that are encoded anew may be in other batches
+        assert [p["start"] for p in result] == [p["start"] for p in whole[1]]
+        for one, other in zip(result, whole[1], strict=True):
+            assert one["probabilities"] == pytest.approx(other["probabilities"], abs=0.02)
+    assert len(set(jobs)) == 2 * kills
+    assert set(Receiver.received) == {(job, "job.done") for job in jobs}
+    print(f"{kills} kills, {len(jobs)} jobs, {len(Receiver.received)} webhooks")  # noqa: T201
 
 
 def test_sigterm_requeues_the_running_job(tmp_path, port, long_recording):

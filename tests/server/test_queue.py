@@ -122,6 +122,15 @@ def test_a_dead_process_is_known_by_its_id(jobs, queue):
     assert queue.claim().attempts == 2
 
 
+def test_ended_jobs_of_a_dead_process_do_not_expire(jobs, queue):
+    done, interrupted = queued(jobs), queued(jobs, "b")
+    queue.complete(queue.claim(), [])
+    queue.claim()
+    assert restarted(queue).claim().id == interrupted.id
+    jobs.delete_expired()
+    assert jobs.get(done.id).status == "done"
+
+
 def test_shorter_recordings_come_before_longer_ones_for_a_while(jobs, queue, monkeypatch):
     now = 1000.0
     monkeypatch.setattr("affekt.server.store.time.time", lambda: now)

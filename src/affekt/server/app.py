@@ -1,24 +1,21 @@
 """The application: API, page, health checks and metrics."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
 from fastapi import Depends, FastAPI, Response
-from fastapi.responses import HTMLResponse, PlainTextResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import PlainTextResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import Scope
 
 from .. import __version__
 from . import jobs, recognise, streams
 from .access import BEARER, METRICS
 from .errors import ERROR_HANDLERS, error_responses
+from .head import HeadFromGet
 from .monitoring import RequestMonitor, log_to_stderr, prometheus_text
+from .page_routes import add_docs, add_page
 from .parameters import no_parameters
 from .schema import Problem
 from .service import CurrentService, Service
@@ -27,11 +24,6 @@ from .settings import LOOPBACK, Settings, from_environment
 ABOUT = (
     "Emotion recognition in natural speech. Results contain errors and must not be used to make "
     "decisions about people."
-)
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' blob: data:; "
-    "media-src 'self' blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
 )
 UVICORN: dict[str, Any] = {  # settings of the server that runs the application
     "access_log": False,
@@ -42,13 +34,8 @@ UVICORN: dict[str, Any] = {  # settings of the server that runs the application
     # A client that sends faster than it reads answers no ping. A stream without frames is closed.
     "ws_ping_interval": None,
 }
-PAGE = Path(str(resources.files("affekt") / "server" / "page"))
-SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-NONCE = "__NONCE__"  # placeholder in index.html; the nonce allows the styles of wavesurfer.js
 NOTHING_ELSE = [Depends(no_parameters)]
-OTHER_THREADS = (
-    40  # for decoding, storage and files, besides one for each waiting request and each stream
-)
+OTHER_THREADS = 40  # for decoding and files, besides one for each waiting request and stream
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -73,14 +60,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="affekt", version=__version__, description=ABOUT, lifespan=lifespan,
         docs_url=None, redoc_url=None, exception_handlers=ERROR_HANDLERS,
     )  # fmt: skip
-    app.add_middleware(RequestMonitor)
+    app.add_middleware(HeadFromGet)
+    app.add_middleware(RequestMonitor)  # the outer one: it logs what a client sent
     if settings.is_open:  # against DNS rebinding, which a token already prevents
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
     app.include_router(recognise.router)
     app.include_router(streams.router)
     app.include_router(jobs.router)
     _add_health_routes(app)
-    _add_page(app)
+    add_page(app)
+    add_docs(app)
     return app
 
 
@@ -116,30 +105,3 @@ def _add_health_routes(app: FastAPI) -> None:
     def metrics(service: CurrentService) -> PlainTextResponse:
         """Metrics in the text format of Prometheus."""
         return PlainTextResponse(prometheus_text(service.store.counts()))
-
-
-def _add_page(app: FastAPI) -> None:
-    index = (PAGE / "index.html").read_text(encoding="utf-8")
-
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def page() -> HTMLResponse:
-        nonce = secrets.token_urlsafe(16)
-        policy = POLICY.format(nonce=f" 'nonce-{nonce}'")
-        headers = SECURITY_HEADERS | {
-            "Content-Security-Policy": policy,
-            "Cache-Control": "no-store",
-        }
-        return HTMLResponse(index.replace(NONCE, nonce), headers=headers)
-
-    app.mount("/page", _PageFiles(directory=PAGE))
-
-
-class _PageFiles(StaticFiles):
-    """Scripts and styles of the page, with its security headers."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """See `StaticFiles`."""
-        response = await super().get_response(path, scope)
-        policy = {"Content-Security-Policy": POLICY.format(nonce="")}
-        response.headers.update(SECURITY_HEADERS | policy)
-        return response

@@ -40,7 +40,9 @@ def error_responses(*codes: int, guarded: bool = True) -> dict[int | str, dict[s
         guarded: Whether 401 is one more.
     """
     all_codes = (401, *codes) if guarded else codes
-    return {code: {"model": Problem, "description": DESCRIPTIONS[code]} for code in all_codes}
+    # Not as "model", which would have the content type of the route's other responses.
+    content = {"application/json": {"schema": Problem.model_json_schema()}}
+    return {code: {"description": DESCRIPTIONS[code], "content": content} for code in all_codes}
 
 
 def too_many(what: str) -> HTTPException:

@@ -139,7 +139,10 @@ class JobQueue:
         query = "select distinct pid, process from jobs where status = 'running'"
         for pid, process in db.execute(query).fetchall():
             if process != self._process and not _is_working(pid):
-                db.execute("update jobs set beat = 0 where process = ? and pid = ?", (process, pid))
+                db.execute(
+                    "update jobs set beat = 0 where process = ? and pid = ? and status = 'running'",
+                    (process, pid),
+                )
 
 
 def _fail_repeatedly_abandoned(db: sqlite3.Connection, now: float) -> None:
