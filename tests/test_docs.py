@@ -82,14 +82,16 @@ def send(curl, folder):
     """Send the request of a curl command, also where curl is not installed."""
     parser = argparse.ArgumentParser(prog="curl", exit_on_error=False)
     parser.add_argument("url")
-    parser.add_argument("-F", dest="form")
+    parser.add_argument("-F", dest="form", action="append", default=[])
     parser.add_argument("--data-binary", dest="body")
     parser.add_argument("-H", dest="headers", action="append", default=[])
     given = parser.parse_args(curl[1:])
     headers = dict(header.split(": ", 1) for header in given.headers)
     if given.form:
-        field, file = given.form.split("=@")
-        answer = httpx.post(given.url, files={field: (folder / file).read_bytes()})
+        parts = dict(part.split("=", 1) for part in given.form)
+        files = {n: (v[1:], (folder / v[1:]).read_bytes()) for n, v in parts.items() if v[0] == "@"}
+        fields = {n: v for n, v in parts.items() if v[0] != "@"}
+        answer = httpx.post(given.url, files=files, data=fields, headers=headers)
     elif given.body:
         content = (folder / given.body.removeprefix("@")).read_bytes()
         answer = httpx.post(given.url, content=content, headers=headers)

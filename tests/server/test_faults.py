@@ -125,7 +125,7 @@ def test_jobs_results_and_webhooks_of_a_server_that_is_killed_again_and_again(
                 for _ in range(2):
                     answer = client.post("/v1/jobs", headers=key, **form(data, webhook=hook))
                 jobs.append(answer.json()["id"])
-            time.sleep(rng.uniform(0, 2))
+            time.sleep(rng.uniform(1, 5))
             look(client)
             process.kill()
             process.wait()

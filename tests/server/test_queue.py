@@ -45,7 +45,7 @@ def test_a_job_that_kills_its_workers_fails(jobs, queue):
         assert queue.claim().id == job.id
     assert restarted(queue).claim() is None
     assert jobs.get(job.id).status == "failed"
-    assert "stopped 3 times" in jobs.get(job.id).error
+    assert "stopped 5 times" in jobs.get(job.id).error
     with jobs.database.connection() as db:
         assert db.execute("select webhook_due from jobs").fetchone()[0] > 0
 

@@ -13,7 +13,7 @@ from .job import Job
 from .store import JobStore
 
 LEASE = 30.0  # s without a heartbeat after which another worker takes over a job
-MAX_FAILURES = 3  # times that workers may die at the same place of a recording
+MAX_FAILURES = 5  # times that workers may die at the same place of a recording
 
 
 class JobQueue:
