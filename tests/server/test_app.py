@@ -94,6 +94,12 @@ def test_other_formats(client):
         ("/v1/recognise", form(LIVELY, fmt="csv"), 422, "form: unknown parameter fmt; there are m"),
         ("/v1/recognise", form(LIVELY, model="nope"), 404, "there are default"),
         ("/v1/recognise", form(LIVELY, format="doc"), 422, "form format: Input should be 'json'"),
+        (
+            "/v1/recognise",
+            form(LIVELY, speakers="0"),
+            422,
+            "form speakers: Input should be greater",
+        ),
         ("/v1/recognise", form(LIVELY, channels="left"), 422, "form channels: Input should be"),
         ("/v1/recognise?format=csv", form(LIVELY, format="srt"), 422, "form format: given twice"),
         ("/v1/recognise", form(LIVELY, file="x"), 422, "form file: given twice"),

@@ -30,29 +30,60 @@ def refuse(_):
     raise AssertionError("encoded again")
 
 
+class Count:
+    """How often something was stored."""
+
+    def __init__(self):
+        self.number = 0
+
+    def __call__(self):
+        self.number += 1
+
+
 def test_a_later_attempt_reads_what_was_encoded(tmp_path, recognizer):
-    first = Journal(tmp_path, "1")
-    encoded = [first.encode(part, recognizer.encode) for part in (RECORDINGS[:2], RECORDINGS[2:])]
-    assert first.advanced
-    later = Journal(tmp_path, "1")
-    for part, expected in zip((RECORDINGS[:2], RECORDINGS[2:]), encoded, strict=True):
-        alike(later.encode(part, refuse), expected)
-    assert not later.advanced
+    stored = Count()
+    first = Journal(tmp_path, "1", stored)
+    encoded = first.encode(RECORDINGS, recognizer.encode)
+    assert stored.number == len(RECORDINGS)
+    alike(encoded, recognizer.encode(RECORDINGS))
+    later = Journal(tmp_path, "1", refuse)
+    alike(later.encode(RECORDINGS[1:], lambda left: refuse(left) if left else []), encoded[1:])
+
+
+def test_an_attempt_that_is_interrupted_stores_what_it_has(tmp_path, recognizer):
+    def interrupted(recordings):
+        yield from recognizer.encode(recordings[:1])
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        Journal(tmp_path, "1", Count()).encode(RECORDINGS, interrupted)
+    left = []
+
+    def encode(recordings):
+        left.extend(recordings)
+        return recognizer.encode(recordings)
+
+    Journal(tmp_path, "1", Count()).encode(RECORDINGS, encode)
+    assert left == RECORDINGS[1:]
 
 
 def test_another_model_recording_or_a_damaged_file_is_encoded_again(tmp_path, recognizer):
-    expected = Journal(tmp_path, "1").encode(RECORDINGS[:1], recognizer.encode)
+    def encoded(version, part, encode=refuse):
+        return Journal(tmp_path, version, Count()).encode(part, encode)
+
+    expected = encoded("1", RECORDINGS[:1], recognizer.encode)
     [file] = tmp_path.iterdir()
     for version, part in (("2", RECORDINGS[:1]), ("1", RECORDINGS[1:2])):
         with pytest.raises(AssertionError, match="encoded again"):
-            Journal(tmp_path, version).encode(part, refuse)
+            encoded(version, part)
     file.write_bytes(file.read_bytes()[:1000])
-    alike(Journal(tmp_path, "1").encode(RECORDINGS[:1], recognizer.encode), expected)
-    alike(Journal(tmp_path, "1").encode(RECORDINGS[:1], refuse), expected)
+    alike(encoded("1", RECORDINGS[:1], recognizer.encode), expected)
+    alike(encoded("1", RECORDINGS[:1], lambda left: refuse(left) if left else []), expected)
 
 
 def test_a_folder_that_is_gone_is_no_error(tmp_path, recognizer):
-    journal = Journal(tmp_path / "job", "1")
+    stored = Count()
+    journal = Journal(tmp_path / "job", "1", stored)
     (tmp_path / "job").rmdir()
     assert len(journal.encode(RECORDINGS[:1], recognizer.encode)) == 1
-    assert not journal.advanced
+    assert stored.number == 0

@@ -56,8 +56,8 @@ def test_a_job_that_advances_may_be_interrupted_any_number_of_times(jobs, queue)
         queue = restarted(queue)
         claimed = queue.claim()
         assert claimed.id == job.id
-        assert queue.heartbeat(claimed, number / 10, advanced=True)
-    assert jobs.get(job.id).progress == pytest.approx(0.8)
+        assert queue.heartbeat(claimed, number / 100, advanced=True)
+    assert jobs.get(job.id).progress == pytest.approx(0.14)
 
 
 def test_a_worker_notices_that_its_job_was_taken_over_or_deleted(jobs, queue):

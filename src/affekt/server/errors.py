@@ -66,10 +66,11 @@ def _answer(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 
 
 def _sentence(error: RequestValidationError | WebSocketRequestValidationError) -> str:
-    """The first validation error, with its parameter."""
-    first = error.errors()[0]
-    parameter = " ".join(str(part) for part in first["loc"])
-    return f"{parameter}: {first['msg']}"
+    """The error of the first wrong parameter; of several alternatives, that of the last one."""
+    errors = error.errors()
+    parameter = errors[0]["loc"][:2]
+    message = next(e["msg"] for e in reversed(errors) if e["loc"][:2] == parameter)
+    return f"{' '.join(map(str, parameter))}: {message}"
 
 
 async def _http(_: Request, error: HTTPException) -> JSONResponse:

@@ -2,7 +2,7 @@
 
 import copy
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Condition, Thread
@@ -97,29 +97,32 @@ class SharedRecognizer(Recognizer):
         other._is_background = True
         return other
 
-    def with_journal(self, folder: Path) -> tuple["SharedRecognizer", Journal]:
+    def with_journal(self, folder: Path, stored: Callable[[], None]) -> "SharedRecognizer":
         """The same recognizer with a journal of what it encodes.
 
         Args:
             folder: Of the journal.
+            stored: As of `Journal`.
         """
         other = copy.copy(self)
         version = f"{self._identity} {self.arithmetic} {self._ways}"
-        other._journal = journal = Journal(folder, version)
-        return other, journal
+        other._journal = Journal(folder, version, stored)
+        return other
 
     def encode(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
         """See `Recognizer.encode`; may be called from any thread."""
         if self._journal:
             return self._journal.encode(recordings, self._queued)
-        return self._queued(recordings)
+        return list(self._queued(recordings))
 
-    def _queued(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
+    def _queued(self, recordings: Sequence[Recording]) -> Iterator[EncodedRecording]:
+        """Recordings as soon as each is encoded: those of jobs one by one, others together."""
         parts = [[r] for r in recordings] if self._is_background else [recordings]
-        tasks = [Task(part, Future(), self._ways) for part in parts]
+        tasks = [Task(part, Future(), self._ways) for part in parts if part]
         for task in tasks:
             self._queue.put(task, background=self._is_background)
-        return [encoded for task in tasks for encoded in task.future.result()]
+        for task in tasks:
+            yield from task.future.result()
 
     def _work(self) -> None:
         torch.set_num_threads(1)

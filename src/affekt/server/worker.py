@@ -4,6 +4,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Mapping
+from functools import partial
 from math import inf
 from threading import Event, Thread
 
@@ -137,23 +138,23 @@ class Worker(Thread):
             StoppedError: The job cannot be continued here.
             AudioError: The recording cannot be read.
         """
-        model = self._models[job.model]
-        model = (model if job.seconds <= LONG else model.background()).at_hop(job.hop)
-        model, journal = model.with_journal(self._queue.store.journal(job))
         last, fraction = time.monotonic(), 0.0
 
-        def heartbeat(block: Decoded | None = None) -> None:
+        def heartbeat(block: Decoded | None = None, *, advanced: bool = False) -> None:
             nonlocal last, fraction
             if self._stop_event.is_set():
                 raise StoppedError
             if block and block.duration:
                 fraction = min(block.end / block.duration, 1)
-            if time.monotonic() > last + HEARTBEAT or journal.advanced:
+            if advanced or time.monotonic() > last + HEARTBEAT:
                 last = time.monotonic()
-                if not self._queue.heartbeat(job, fraction, advanced=journal.advanced):
+                if not self._queue.heartbeat(job, fraction, advanced=advanced):
                     raise StoppedError
-                journal.advanced = False
 
+        model = self._models[job.model]
+        model = (model if job.seconds <= LONG else model.background()).at_hop(job.hop)
+        folder = self._queue.store.journal(job)
+        model = model.with_journal(folder, partial(heartbeat, advanced=True))
         warnings: list[Notice] = []
         options = job.options._replace(observe=heartbeat)
         for number, prediction in enumerate(
