@@ -10,7 +10,7 @@ from ..config import Config
 from ..errors import AffektError
 from ..progress import silent
 from ..recipe import settings_with
-from .app import Cache, Recipe, Settings, Source, app, progress, say
+from .app import Cache, Recipe, Settings, Source, TrainingDevice, app, progress, say
 
 
 @app.command
@@ -26,6 +26,7 @@ def train(
     resume: Annotated[bool, Parameter(negative="")] = False,
     checkpoint_every: int = 500,
     gradient_accumulation_steps: int = 1,
+    device: TrainingDevice = "auto",
     config: Settings = Config(),
 ) -> int:
     """Train a model on a corpus, without its official test part.
@@ -57,8 +58,8 @@ def train(
     from ..evaluation.results import evaluation_for_card
     from ..nn.encoders.weights import cache_folder
     from ..training.context import TrainingContext
-    from ..training.distributed import process_group
     from ..training.output import train_to_folder
+    from ..training.processes import joined_processes
     from ..training.resume import ResumeCheckpoints
 
     chosen = settings_with(recipe, config)
@@ -69,15 +70,15 @@ def train(
     scores = evaluation_for_card(evaluation) if evaluation else None
     corpus = pooled([source, *(pool or [])], chosen.labels, chosen.target_columns)
     with (
-        process_group() as distributed,
-        progress() if distributed.is_main else nullcontext(silent) as report,
+        joined_processes(device) as processes,
+        progress() if processes.is_main_process else nullcontext(silent) as report,
     ):
-        if distributed.is_main:
+        if processes.is_main_process:
             for note in corpus.training().notes:
                 say(f"note: {note}")
         context = TrainingContext(
             report,
-            distributed,
+            processes,
             embedding_cache=cache or cache_folder() / "vectors",
             checkpoints=ResumeCheckpoints.for_output(out, checkpoint_every, resume=resume),
             gradient_accumulation_steps=gradient_accumulation_steps,
@@ -86,7 +87,7 @@ def train(
         trained = train_to_folder(
             corpus, chosen, out, context, evaluation=scores, calibrate_on=calibrate_on or ()
         )
-    if not distributed.is_main:
+    if not processes.is_main_process:
         return 0
     kind, names = "classes", trained.labels
     if trained.dimensions:

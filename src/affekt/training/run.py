@@ -18,6 +18,7 @@ from .clips import Clip, inner_split, speakers
 from .context import TrainingContext
 from .datasets import Split, random_domains, uniform_dataset
 from .linear_head import fit_linear_head
+from .processes import seeded
 from .stage1 import train_encoder
 from .stage2 import train_sequence
 from .targets import Classes, Dimensions, Task, task_of
@@ -29,7 +30,7 @@ class Trained:
     """A trained model and how it was trained.
 
     Attributes:
-        model: In evaluation mode.
+        model: In evaluation mode, on the CPU.
         labels: Class names in the order of the outputs; none for dimensions.
         dimensions: Their names in the order of the outputs; none for classes.
         plan: Hop of each class in training; empty for dimensions.
@@ -157,6 +158,7 @@ def train(
         chosen = _with_epochs(config, selection)
         refit = _refit(Run("refit", clips, [], task, chosen, seed), context)
     final = refit or selection
+    final.model.cpu()
     final.model.temperatures.copy_(torch.tensor(selection.temperatures))
     final.model.linear.mix.copy_(selection.model.linear.mix)
     return Trained(
@@ -184,9 +186,9 @@ def _fit(run: Run, context: TrainingContext) -> Fitted | None:
     rng = np.random.default_rng(run.seed)
     trainer = Trainer(context, rng, run.name)
     split, plan, balance = prepare(run, rng)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(run.seed)
-        model = EmotionModel(run.config, run.task.outputs)
+    device = context.processes.device
+    with seeded(run.seed, device):
+        model = EmotionModel(run.config, run.task.outputs).to(device)  # the same on any device
         stage1 = train_encoder(model, split, run.config, trainer)
         if stage1.interrupted and not (stage1.epochs and split.validation):
             return None

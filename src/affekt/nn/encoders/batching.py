@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ...audio.resampling import Wave
 from ...audio.segmentation import FRAME, SAMPLE_RATE, SEGMENT_FRAMES, Spans, frames
+from ..devices import device_of
 from .protocol import SegmentEncoder
 
 WINDOW = 24.0  # s; longer clips are encoded window by window
@@ -70,7 +71,7 @@ def _encode_batch(
     Returns:
         The index and the embeddings of each.
     """
-    device = _device(encoder)
+    device = device_of(encoder)
     embeddings = encoder(
         [torch.from_numpy(waves[i]).to(device) for i in batch],
         [torch.from_numpy(spans[i]) for i in batch],
@@ -80,15 +81,9 @@ def _encode_batch(
 
 @torch.inference_mode()
 def _encode_long(encoder: SegmentEncoder, wave: Wave, spans: Spans) -> Tensor:
-    device = _device(encoder)
+    device = device_of(encoder)
     parts = [encoder([part.to(device)], [inside]).cpu() for part, inside in windows(wave, spans)]
     return torch.cat(parts)
-
-
-def _device(encoder: SegmentEncoder) -> torch.device:
-    """The device of an encoder's weights; the CPU if it has none."""
-    first = next(encoder.parameters(), None)
-    return torch.device("cpu") if first is None else first.device
 
 
 def windows(wave: Wave, spans: Spans) -> Iterator[tuple[Tensor, Tensor]]:

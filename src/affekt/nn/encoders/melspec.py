@@ -67,6 +67,8 @@ def whisper_log_mel(waves: Tensor) -> Tensor:
     window = torch.hann_window(WINDOW, periodic=True, dtype=waves.dtype, device=waves.device)
     spectrum = torch.stft(waves, WINDOW, HOP, window=window, return_complex=True)[..., :-1]
     power = spectrum.real.square() + spectrum.imag.square()
-    with torch.autocast("cpu", enabled=False):  # log-mel needs more digits than bfloat16 has
+    with torch.autocast(
+        power.device.type, enabled=False
+    ):  # log-mel needs more digits than bfloat16 has
         log = (_whisper_bands().to(power).T @ power).clamp_min(1e-10).log10()
     return (torch.maximum(log, log.amax((1, 2), keepdim=True) - 8.0) + 4.0) / 4.0
