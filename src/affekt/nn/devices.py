@@ -16,14 +16,14 @@ def available_devices() -> list[str]:
 
 
 def device_named(name: str) -> torch.device:
-    """The device of a name; "auto" is the GPU if there is one, otherwise the CPU.
+    """The device of a name; "auto" is a CUDA GPU if there is one, otherwise the CPU.
 
     Raises:
         AffektError: This machine has no such device.
     """
     available = available_devices()
     if name == "auto":
-        return torch.device(available[1] if len(available) > 1 else "cpu")
+        return torch.device("cuda" if "cuda" in available else "cpu")
     if name not in available:
         raise AffektError(
             f"device {name!r}: torch {torch.__version__} finds none on this machine; choose auto "

@@ -4,6 +4,7 @@ All processes have the same weights and process the same batches in the same ord
 its share of a batch; the mean of their gradients equals the gradient of a single process.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal, TypeVar
@@ -11,16 +12,11 @@ from typing import Literal, TypeVar
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
-from accelerate.utils import (
-    AutocastKwargs,
-    DistributedDataParallelKwargs,
-    GradientAccumulationPlugin,
-    reduce,
-)
+from accelerate.utils import AutocastKwargs, GradientAccumulationPlugin, reduce
 from torch import Tensor
 
 from ..errors import AffektError
-from ..nn.devices import available_devices
+from ..nn.devices import device_named
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Item = TypeVar("Item")
@@ -31,18 +27,17 @@ def join_processes(device: Device = "auto") -> PartialState:
     """Choose the device of this process and join the others that torchrun started, if any.
 
     Args:
-        device: "auto" for a GPU if there is one; each process of a machine gets one of its own.
+        device: "auto" for a CUDA GPU if there is one. Each process of a machine gets a GPU of its
+            own.
 
     Raises:
-        AffektError: This machine has no such device.
+        AffektError: This machine has no such device, or it is not for several processes.
     """
+    chosen = device_named(device)
     AcceleratorState._reset_state(reset_partial_state=True)  # else the first call would decide
-    processes = PartialState(cpu=device == "cpu")
-    if device not in ("auto", processes.device.type):
-        raise AffektError(
-            f"device {device!r}: torch {torch.__version__} finds none on this machine; choose auto "
-            f"or one of {', '.join(available_devices())}"
-        )
+    processes = PartialState(cpu=chosen.type == "cpu")
+    if processes.num_processes != int(os.environ.get("WORLD_SIZE", "1")):
+        raise AffektError(f"device {device}: only one process can train on it; choose cpu or cuda")
     return processes
 
 
@@ -80,11 +75,7 @@ def make_accelerator(processes: PartialState, precision: str) -> Accelerator:
             cpu=on_cpu,
             mixed_precision=MIXED_PRECISION[precision],
             gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # see Trainer
-            kwargs_handlers=[
-                AutocastKwargs(enabled=False),
-                # Some encoders have weights that a stage does not use; all buffers are equal.
-                DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False),
-            ],
+            kwargs_handlers=[AutocastKwargs(enabled=False)],
         )
     except ValueError as error:
         raise AffektError(f"precision {precision} on {processes.device}: {error}") from error

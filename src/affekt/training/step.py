@@ -29,7 +29,8 @@ class TrainingSteps:
     def __init__(self, stage: "Stage", context: TrainingContext) -> None:
         self._stage, self._context = stage, context
         self._accelerator = make_accelerator(context.processes, stage.precision)
-        self._loss, self._optimizer = self._accelerator.prepare(_Loss(stage), stage.optimizer)
+        loss = _Loss(stage, of_all_weights=self._accelerator.num_processes > 1)
+        self._loss, self._optimizer = self._accelerator.prepare(loss, stage.optimizer)
 
     def step(self, batch: list[int]) -> float:
         """Update the weights with one batch, of which each process computes its share.
@@ -79,14 +80,21 @@ class TrainingSteps:
 
 
 class _Loss(nn.Module):
-    """The loss of a stage as a module: gradients are summed of what a module computes."""
+    """The loss of a stage as a module: processes share the gradients of what a module computes.
 
-    def __init__(self, stage: "Stage") -> None:
+    Args:
+        stage: The stage.
+        of_all_weights: Give every weight a gradient, be it 0, as processes wait for each other's:
+            encoders may have weights without effect, and a process may have no share of a batch.
+    """
+
+    def __init__(self, stage: "Stage", *, of_all_weights: bool) -> None:
         super().__init__()
-        self.model, self.loss = stage.model, stage.loss
+        self.model, self.loss, self.of_all_weights = stage.model, stage.loss, of_all_weights
 
     def forward(self, items: list[int]) -> Tensor:
-        """Mean loss of training items; 0 of none, for a process without a share."""
-        if items:
+        """Mean loss of training items; 0 of none."""
+        if not self.of_all_weights:
             return self.loss(items)
-        return 0 * torch.stack([p.sum() for p in self.parameters() if p.requires_grad]).sum()
+        nothing = 0 * torch.stack([p.sum() for p in self.parameters() if p.requires_grad]).sum()
+        return self.loss(items) + nothing if items else nothing
