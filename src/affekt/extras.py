@@ -13,6 +13,7 @@ MODULES = {
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "serve": ("fastapi", "multipart", "prometheus_client", "starlette", "uvicorn", "websockets"),
     "ssl": ("transformers",),
+    "tracking": ("mlflow", "tensorboard"),
     "train": (
         "accelerate",
         "jinja2",

@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -27,6 +27,8 @@ def train(
     checkpoint_every: int = 500,
     gradient_accumulation_steps: int = 1,
     device: TrainingDevice = "auto",
+    tracker: list[Literal["tensorboard", "mlflow"]] | None = None,
+    run_name: str = "",
     config: Settings = Config(),
 ) -> int:
     """Train a model on a corpus, without its official test part.
@@ -53,6 +55,11 @@ def train(
         Write a resume checkpoint every N steps; there is one after each epoch too.
     gradient_accumulation_steps:
         Compute each batch in N parts, one after the other: less memory, the same gradient.
+    tracker:
+        Record settings, losses and scores of each epoch with this tracker, in the folder tracking
+        next to OUT; may be repeated (extra tracking). MLflow writes to $MLFLOW_TRACKING_URI if set.
+    run_name:
+        Name of the run in trackers; by default the name of OUT.
     """
     from ..corpora.combine import pool as pooled
     from ..evaluation.results import evaluation_for_card
@@ -61,6 +68,7 @@ def train(
     from ..training.output import train_to_folder
     from ..training.processes import joined_processes
     from ..training.resume import ResumeCheckpoints
+    from ..training.tracking import trackers
 
     chosen = settings_with(recipe, config)
     if chosen.protocol.paper_protocol:
@@ -72,6 +80,9 @@ def train(
     with (
         joined_processes(device) as processes,
         progress() if processes.is_main_process else nullcontext(silent) as report,
+        trackers(
+            tracker or (), run_name or out.resolve().name, out.parent / "tracking", chosen
+        ) as tracking,
     ):
         if processes.is_main_process:
             for note in corpus.training().notes:
@@ -83,6 +94,7 @@ def train(
             checkpoints=ResumeCheckpoints.for_output(out, checkpoint_every, resume=resume),
             gradient_accumulation_steps=gradient_accumulation_steps,
             keep_interrupted=True,
+            trackers=tracking,
         )
         trained = train_to_folder(
             corpus, chosen, out, context, evaluation=scores, calibrate_on=calibrate_on or ()

@@ -1,9 +1,11 @@
 """Context of a training: progress, processes, caches; everything but data and settings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import PartialState
+from accelerate.tracking import GeneralTracker
 
 from ..nn.encoders.protocol import SegmentEncoder
 from ..progress import Report, silent
@@ -25,6 +27,7 @@ class TrainingContext:
             other: less memory, the same gradient.
         keep_interrupted: Whether Ctrl-C ends a stage with its best epoch, instead of raising
             KeyboardInterrupt. With several processes it always raises.
+        trackers: Record losses and scores of each epoch; from `affekt.training.tracking`.
     """
 
     report: Report = silent
@@ -33,6 +36,7 @@ class TrainingContext:
     checkpoints: ResumeCheckpoints | None = None
     gradient_accumulation_steps: int = 1
     keep_interrupted: bool = False
+    trackers: Sequence[GeneralTracker] = ()
 
     @property
     def defers_interruption(self) -> bool:

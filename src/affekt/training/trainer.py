@@ -20,6 +20,7 @@ from .interruption import Interruption, deferred_interruption
 from .processes import random_states, restore_random_states
 from .step import TrainingSteps
 from .targets import Score
+from .tracking import log
 
 
 @dataclass
@@ -206,16 +207,19 @@ class Trainer:
         history.loss.append(sum(state.losses) / len(state.losses))
         state.losses.clear()
         epoch, note = len(history.loss), f"loss {history.loss[-1]:.3f}"
+        values = {"loss": history.loss[-1]}
         if stage.validate is None:
             history.epochs = epoch
         else:
             score = stage.validate()
             best = history.validation[history.epochs - 1].loss if history.epochs else math.inf
             history.validation.append(score)
+            values |= {"validation_loss": score.loss, f"validation_{score.name}": score.value}
             note += f", validation {score.name} {score.value:.3f}"
             if score.loss < best:
                 state.best, history.epochs = copy.deepcopy(stage.model.state_dict()), epoch
         self._save(stage, state, steps)
+        log(self.context.trackers, f"{self.run}/{stage.name}".strip("/"), values, epoch)
         self.context.report(Event(stage.name, epoch, stage.epochs, note))
 
     def _save(self, stage: Stage, state: StageState, steps: TrainingSteps) -> None:
