@@ -10,12 +10,21 @@ import pytest
 import torch
 from torch import nn
 
+from affekt import AffektError
 from affekt.config import Config
 from affekt.corpora.registry import load_corpus
 from affekt.training.clips import load_clips
 from affekt.training.context import TrainingContext
 from affekt.training.embedding_cache import EmbeddingCache
-from affekt.training.processes import join_processes, joined_processes
+from affekt.training.processes import (
+    MIXED_PRECISION,
+    join_processes,
+    joined_processes,
+    make_accelerator,
+    random_states,
+    restore_random_states,
+    seeded,
+)
 from affekt.training.run import train
 from affekt.training.targets import Score
 from affekt.training.trainer import Stage, Trainer
@@ -100,6 +109,38 @@ def test_two_processes_train_the_model_of_a_single_one(both):
     assert one.keys() == other.keys()
     for curve in one:
         assert other[curve] == pytest.approx(one[curve], abs=2e-3)
+
+
+def test_a_device_that_is_not_there_is_named():
+    for device, there in {"cuda": torch.cuda, "mps": torch.mps}.items():
+        if not there.is_available():
+            with pytest.raises(AffektError, match=f"device '{device}'.* choose auto or one of cpu"):
+                join_processes(device)
+
+
+def test_each_training_of_a_process_has_its_own_precision():
+    processes = join_processes("cpu")
+    for precision in ("float32", "bfloat16", "float32"):
+        accelerator = make_accelerator(processes, precision)
+        assert accelerator.mixed_precision == MIXED_PRECISION[precision]
+        assert accelerator.device == torch.device("cpu")
+
+
+def test_float16_needs_a_gpu():
+    with pytest.raises(AffektError, match="float16 needs a GPU"):
+        make_accelerator(join_processes("cpu"), "float16")
+
+
+def test_random_numbers_continue_and_a_seed_holds_for_a_block():
+    cpu = torch.device("cpu")
+    states = random_states(cpu)
+    first = torch.rand(3)
+    with seeded(1, cpu):
+        torch.rand(5)
+    second = torch.rand(3)
+    restore_random_states(states, cpu)
+    assert torch.equal(first, torch.rand(3))
+    assert torch.equal(second, torch.rand(3))
 
 
 def test_embeddings_computed_in_shares_are_the_same_bits(both):

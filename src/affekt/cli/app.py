@@ -51,13 +51,13 @@ Cache = Annotated[
 Device = Annotated[
     str,
     Parameter(
-        help="Where the encoder runs: cpu, auto (a GPU if there is one), or as torch names it: "
-        "cuda, cuda:1, mps."
+        help="Where the encoder runs: cpu, auto (a CUDA GPU if there is one), or as torch names "
+        "it: cuda, cuda:1, mps."
     ),
 ]
 TrainingDevice = Annotated[
     Literal["auto", "cpu", "cuda", "mps"],
-    Parameter(help="Where to train; auto is a GPU if there is one."),
+    Parameter(help="Where to train and test; auto is a CUDA GPU if there is one, else the CPU."),
 ]
 Settings = Annotated[Config, Parameter(name="*")]
 

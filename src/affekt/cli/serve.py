@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..errors import AffektError
-from .app import app, say
+from .app import Device, app, say
 
 
 @app.command
@@ -25,6 +25,7 @@ def serve(
     jobs: int = 64,
     waiting: int = 128,
     keep_hours: float = 24,
+    device: Device = "cpu",
 ) -> int:
     """Serve recognition over HTTP and WebSocket, and a web page at /.
 
@@ -61,13 +62,14 @@ def serve(
 
     from ..nn.bundled import model_folder
     from ..nn.checkpoint import load_checkpoint, require_classes
+    from ..nn.devices import device_named
     from ..server.settings import LOOPBACK, VARIABLE, Settings
     from ..server.store import JobStore
 
     settings = Settings(
         models=model, host=host, token=token or os.environ.get("AFFEKT_TOKEN", ""),
         state=state or _state(), megabytes=megabytes, job_megabytes=40 * megabytes, jobs=jobs,
-        waiting=waiting, keep_hours=keep_hours,
+        waiting=waiting, keep_hours=keep_hours, device=device,
     )  # fmt: skip
     if not re.fullmatch(r"[A-Za-z0-9._~-]*", settings.token):
         raise AffektError(
@@ -78,6 +80,7 @@ def serve(
         raise AffektError(
             f"--host {host} serves other machines: set $AFFEKT_TOKEN, and put a TLS proxy in front"
         )
+    device_named(device)  # raises before anything starts
     checkpoints = [load_checkpoint(model_folder(m)) for m in model]
     for checkpoint in checkpoints:
         require_classes(checkpoint.name, checkpoint.dimensions, "the server")

@@ -68,20 +68,21 @@ def train(
     from ..training.output import train_to_folder
     from ..training.processes import joined_processes
     from ..training.resume import ResumeCheckpoints
-    from ..training.tracking import trackers
+    from ..training.tracking import TRACKING, tracked
 
     chosen = settings_with(recipe, config)
     if chosen.protocol.paper_protocol:
         raise AffektError("protocol.paper_protocol needs a test fold; use affekt evaluate")
     if checkpoint_every < 1 or gradient_accumulation_steps < 1:
         raise AffektError("--checkpoint-every and --gradient-accumulation-steps must be positive")
+    folder = out.resolve()
     scores = evaluation_for_card(evaluation) if evaluation else None
     corpus = pooled([source, *(pool or [])], chosen.labels, chosen.target_columns)
     with (
         joined_processes(device) as processes,
         progress() if processes.is_main_process else nullcontext(silent) as report,
-        trackers(
-            tracker or (), run_name or out.resolve().name, out.parent / "tracking", chosen
+        tracked(
+            tracker or (), run_name or folder.name, folder.parent / TRACKING, chosen
         ) as tracking,
     ):
         if processes.is_main_process:

@@ -11,15 +11,17 @@ from typing import Any, Literal
 from accelerate.tracking import GeneralTracker, MLflowTracker, TensorBoardTracker
 
 from ..config import Config, Frozen
+from ..errors import AffektError
 from ..extras import optional_import
 from ..provenance import portable
 
 TrackerName = Literal["tensorboard", "mlflow"]
+TRACKING = "tracking"  # folder next to the models
 EXPERIMENT = "affekt"  # of MLflow; $MLFLOW_EXPERIMENT_NAME replaces it
 
 
 @contextmanager
-def trackers(
+def tracked(
     names: Sequence[TrackerName], run: str, folder: Path, config: Config
 ) -> Iterator[list[GeneralTracker]]:
     """Start a run of each tracker for the duration of a block; only the main process writes.
@@ -32,8 +34,11 @@ def trackers(
         config: Settings, which the run records.
 
     Raises:
+        AffektError: The name is not one of a file.
         MissingExtraError: A tracker is not installed.
     """
+    if not run or Path(run).name != run:
+        raise AffektError(f"run name {run!r}: give a name without folders")
     with ExitStack() as running:
         started = []
         for name in dict.fromkeys(names):

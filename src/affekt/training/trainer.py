@@ -6,6 +6,7 @@ A step is in `affekt.training.step`, processes and devices are in `affekt.traini
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
@@ -268,9 +269,11 @@ class Trainer:
         return f"{self.run} {stage.name}"
 
 
-def autocast(precision: str, device: torch.device) -> torch.autocast:
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """Context of the forward pass of an encoder, with the arithmetic of ``config.precision``."""
-    return torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32")
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, getattr(torch, precision))
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
