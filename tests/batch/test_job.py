@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+import torch
 from helpers import DEMO, affekt
 
 from affekt import AffektError
@@ -211,11 +212,34 @@ def test_verify_finds_faults(scored, tmp_path, capsys):
         ([], "needs a source"),
         (["demo", "--model", "nope"], "no such model"),
         (["demo", "--workers", "0"], "at least one worker"),
+        (["demo", "--device", "abacus"], "device 'abacus'"),
+        (["demo", "--gpus-per-actor", "1"], "with --engine ray --device cuda"),
+        (["demo", "--gpus-per-actor", "1", "--engine", "ray"], "with --engine ray --device cuda"),
     ],
 )
 def test_mistakes_are_explained(arguments, message, tmp_path, capsys):
     assert run(["batch", *arguments, "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_workers_share_the_gpus_of_a_machine(monkeypatch):
+    assert engines.devices_of_workers("cpu", 2) == ["cpu", "cpu"]
+    names = ["cpu", "cuda", "cuda:0", "cuda:1"]  # where there is no GPU, these names stand for two
+    monkeypatch.setattr(engines, "available_devices", lambda: names)
+    monkeypatch.setattr(engines, "device_named", torch.device)
+    assert engines.devices_of_workers("cuda", 3) == ["cuda:0", "cuda:1", "cuda:0"]
+    assert engines.devices_of_workers("cuda:1", 2) == ["cuda:1", "cuda:1"]
+    assert engines.devices_of_workers("cpu", 1) == ["cpu"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_ray_without_a_gpu_refuses_actors_that_ask_for_one(archive, tmp_path):
+    pytest.importorskip("ray")
+    done = affekt("batch", archive, "--out", tmp_path / "out", "--engine", "ray", "--workers", "1",
+                  "--device", "cuda", "--gpus-per-actor", "1")  # fmt: skip
+    assert done.returncode == 2
+    assert "--gpus-per-actor 1: Ray finds 0 GPUs on this machine" in " ".join(done.stderr.split())
 
 
 def test_a_job_with_another_source_or_model_is_not_resumed(archive, scored, capsys):
@@ -227,7 +251,8 @@ def test_a_job_with_another_source_or_model_is_not_resumed(archive, scored, caps
 
 
 def test_changed_recordings_are_recognised_again(tmp_path, capsys, monkeypatch):
-    def in_this_process(out, model, job, parts, workers):
+    def in_this_process(out, model, job, parts, workers, device):
+        assert device == "cpu"
         return map(engines.PartRecognizer(out, model, job).recognise, parts)
 
     def resumed(status=0):

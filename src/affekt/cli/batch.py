@@ -70,6 +70,7 @@ def batch(
     from ..batch import job as jobs
     from ..nn.bundled import model_folder
     from ..nn.checkpoint import load_checkpoint, require_classes
+    from ..nn.devices import device_named
 
     if verify:
         _say_counts(jobs.verify(out))
@@ -82,6 +83,8 @@ def batch(
         )
     if gpus_per_actor and (engine != "ray" or device == "cpu" or gpus_per_actor < 0):
         raise AffektError("--gpus-per-actor is a positive number with --engine ray --device cuda")
+    if engine == "local":
+        device_named(device)  # raises before anything starts
     folder = model_folder(model)
     checkpoint = load_checkpoint(folder)
     require_classes(checkpoint.name, checkpoint.dimensions, "affekt batch")

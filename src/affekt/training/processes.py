@@ -74,7 +74,7 @@ def make_accelerator(processes: PartialState, precision: str) -> Accelerator:
         return Accelerator(
             cpu=on_cpu,
             mixed_precision=MIXED_PRECISION[precision],
-            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # see Trainer
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # see step.py
             kwargs_handlers=[AutocastKwargs(enabled=False)],
         )
     except ValueError as error:

@@ -53,7 +53,14 @@ def tracked(
 def log(
     trackers: Sequence[GeneralTracker], stage: str, values: Mapping[str, float], epoch: int
 ) -> None:
-    """Record values of an epoch under the name of their stage."""
+    """Record values of an epoch.
+
+    Args:
+        trackers: From `tracked`.
+        stage: Name of the stage, which that of each value follows.
+        values: Values by name.
+        epoch: From 1 on.
+    """
     prefix = re.sub(r"[^\w/]+", "_", stage).strip("_")
     for tracker in trackers:
         tracker.log({f"{prefix}/{name}": value for name, value in values.items()}, step=epoch)
