@@ -26,6 +26,7 @@ from affekt.audio.listing import LeftOut
 from affekt.batch import engines, inputs, job
 from affekt.batch.inputs import PART, find_recordings, read_part, write_inputs
 from affekt.inference.recognizer import load
+from affekt.nn.bundled import model_folder
 
 NAMES = ["file", "label", "confidence", "duration", "error", "model", "hash"]
 
@@ -240,6 +241,26 @@ def test_ray_without_a_gpu_refuses_actors_that_ask_for_one(archive, tmp_path):
                   "--device", "cuda", "--gpus-per-actor", "1")  # fmt: skip
     assert done.returncode == 2
     assert "--gpus-per-actor 1: Ray finds 0 GPUs on this machine" in " ".join(done.stderr.split())
+
+
+@pytest.mark.slow
+def test_actors_of_ray_get_the_share_of_a_gpu_that_they_ask_for(archive, tmp_path, monkeypatch):
+    """Ray counts a GPU that it is told of; the encoders run on the CPU."""
+    ray = pytest.importorskip("ray")
+
+    class Told(engines.PartRecognizer):
+        def __call__(self, row):
+            (tmp_path / f"gpus-{row['part']}").write_text(str(ray.get_gpu_ids()))
+            return super().__call__(row)
+
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", '{"CPU": 2, "GPU": 1}')
+    monkeypatch.setattr(engines, "PartRecognizer", Told)
+    out, folder = tmp_path / "out", model_folder("default")
+    started = job.start_job(out, str(archive), "default", job.hash_model(folder), 0.24)
+    parts = job.missing_parts(out, started)
+    done = engines.run_on_ray(out, str(folder), started, parts, 2, gpus_per_actor=0.5)
+    assert sum(counts.files for counts in done) == started.files
+    assert {p.read_text() for p in tmp_path.glob("gpus-*")} == {"[0]"}
 
 
 def test_a_job_with_another_source_or_model_is_not_resumed(archive, scored, capsys):
