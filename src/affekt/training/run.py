@@ -18,7 +18,7 @@ from .clips import Clip, inner_split, speakers
 from .context import TrainingContext
 from .datasets import Split, random_domains, uniform_dataset
 from .linear_head import fit_linear_head
-from .processes import seeded
+from .processes import make_accelerator, seeded
 from .stage1 import train_encoder
 from .stage2 import train_sequence
 from .targets import Classes, Dimensions, Task, task_of
@@ -139,9 +139,11 @@ def train(
 
     Raises:
         CorpusError: There is a single speaker with a single clip of a class.
-        AffektError: Dimensions are to be trained in parts of batches.
+        AffektError: Dimensions are to be trained in parts of batches, or the device does not have
+            the precision.
         KeyboardInterrupt: Ctrl-C was pressed before there was a model to return.
     """
+    make_accelerator(context.processes, config.precision)  # refuses before any work
     task = task_of(clips)
     if isinstance(task, Dimensions) and not context.whole_batches:
         raise AffektError(
