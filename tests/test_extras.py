@@ -10,7 +10,12 @@ from affekt import AffektError
 from affekt.errors import MissingExtraError
 from affekt.extras import EXTRA_OF, MODULES, optional_import
 
-PACKAGES = {"multipart": "python-multipart", "ray": "ray[data]", "sklearn": "scikit-learn"}
+PACKAGES = {
+    "mlflow": "mlflow-skinny",
+    "multipart": "python-multipart",
+    "ray": "ray[data]",
+    "sklearn": "scikit-learn",
+}
 
 
 @pytest.mark.parametrize("module", EXTRA_OF)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .nn.pooling import Pooling
     from .run_result import RunResult
     from .training.adapt import Adapted
+    from .training.processes import Device
+    from .training.tracking import TrackerName
 
 Files = Sequence[str | Path]
 
@@ -99,6 +101,9 @@ def train(
     calibrate_on: Sequence[str | Path] = (),
     cache: str | Path | None = None,
     resume: bool = False,
+    device: "Device" = "auto",
+    trackers: "Sequence[TrackerName]" = (),
+    run_name: str = "",
     report: Report = silent,
 ) -> "Recognizer":
     """Train a model on a corpus, without what the corpus marks as test: ``affekt train``.
@@ -119,6 +124,9 @@ def train(
         calibrate_on: Folders of evaluations that left corpora out, to calibrate the confidence.
         cache: Folder of embeddings; the one of the command unless given.
         resume: Continue a training to `out` that was interrupted.
+        device: Where to train; "auto" is a CUDA GPU if there is one, otherwise the CPU.
+        trackers: Record the course of the training in the folder ``tracking`` next to `out`.
+        run_name: Name of the run in trackers; that of `out` unless given.
         report: Called with each step.
 
     Returns:
@@ -132,25 +140,31 @@ def train(
     from .inference.recognizer import load
     from .training.context import TrainingContext
     from .training.output import train_to_folder
+    from .training.processes import join_processes
     from .training.resume import ResumeCheckpoints
+    from .training.tracking import TRACKING, tracked
 
     settings = settings_with(recipe, config, encoder, pooling)
     if settings.protocol.paper_protocol:
         raise AffektError("protocol.paper_protocol needs a test fold: it is for evaluate")
-    context = TrainingContext(
-        report,
-        embedding_cache=_embeddings(cache),
-        checkpoints=ResumeCheckpoints.for_output(Path(out), resume=resume),
-        keep_interrupted=True,
-    )
-    train_to_folder(
-        pooled([source, *pool], settings.labels, settings.target_columns),
-        settings,
-        Path(out),
-        context,
-        evaluation=evaluation_for_card(Path(evaluation)) if evaluation else None,
-        calibrate_on=[Path(run) for run in calibrate_on],
-    )
+    folder, processes = Path(out).resolve(), join_processes(device)
+    with tracked(trackers, run_name or folder.name, folder.parent / TRACKING, settings) as tracking:
+        context = TrainingContext(
+            report,
+            processes,
+            embedding_cache=_embeddings(cache),
+            checkpoints=ResumeCheckpoints.for_output(folder, resume=resume),
+            keep_interrupted=True,
+            trackers=tracking,
+        )
+        train_to_folder(
+            pooled([source, *pool], settings.labels, settings.target_columns),
+            settings,
+            Path(out),
+            context,
+            evaluation=evaluation_for_card(Path(evaluation)) if evaluation else None,
+            calibrate_on=[Path(run) for run in calibrate_on],
+        )
     return load(out, trust_own_parts=True)
 
 
@@ -172,6 +186,7 @@ def evaluate(
     normalisations: "Sequence[TestNormalisation]" = (),
     workers: int = 1,
     cache: str | Path | None = None,
+    device: "Device" = "auto",
     report: Report = silent,
 ) -> "RunResult | DimensionResult":
     """Score a system on unseen speakers, or a model that exists already: ``affekt evaluate``.
@@ -204,6 +219,7 @@ def evaluate(
             `out`.
         workers: Number of processes, each with folds of its own.
         cache: Folder of embeddings; the one of the command unless given.
+        device: Where networks are trained and tested, as of `train`.
         report: Called with each step.
 
     Returns:
@@ -237,7 +253,9 @@ def evaluate(
         corpus = corpus_with_folds(source, chosen.labels, columns=chosen.target_columns)
         if model is None:
             return existing.evaluate_predictions(corpus, Path(str(predictions)), chosen, Path(out))
-        return existing.evaluate_model(corpus, model, chosen, Path(out), report=report)
+        return existing.evaluate_model(
+            corpus, model, chosen, Path(out), device=device, report=report
+        )
     registry.require_effect(given, registry.used_by(name, chosen), name)
     settings = registry.configured(name, chosen)
     for normalisation in normalisations:
@@ -246,7 +264,7 @@ def evaluate(
         registry.configured(name, chosen.with_test_normalisation(normalisation))
     columns = settings.target_columns
     corpus = corpus_with_folds(source, settings.labels, test, leave_out, train_only, folds, columns)
-    make: Callable[[], System] = registry.Maker(name, settings, _embeddings(cache))
+    make: Callable[[], System] = registry.Maker(name, settings, _embeddings(cache), device)
     instance = ""
     if own:
         make = partial(copy.deepcopy, require_system(system, name))
@@ -295,41 +313,9 @@ def audit(
     Raises:
         AffektError: `target` is none of these, or a corpus is given to something else than a run.
     """
-    from .corpora.combine import corpus_with_folds
-    from .corpora.corpus import Corpus
-    from .corpora.folder import metadata_table
-    from .corpora.registry import UNSTATED
-    from .corpora.registry import load_corpus as load
-    from .corpora.tables import SUFFIXES, find_column, read_table
-    from .evaluation.audit.leakage import audit_corpus, audit_folds
-    from .evaluation.audit.run_audit import audit_run
-    from .evaluation.audit.split_audit import read_fold_table, read_manifest
-    from .run_result import FILE, load_run_result
+    from .evaluation.audit.target import audit_target
 
-    path = None if isinstance(target, Corpus) else Path(target)
-    if path and (path / FILE).is_file():
-        if corpus is None:
-            return audit_run(path, report=report)
-        of_run = load_run_result(path).settings
-        columns = of_run.target_columns
-        return audit_run(
-            path,
-            corpus_with_folds(corpus, of_run.labels, test, leave_out, train_only, folds, columns),
-            report,
-        )
-    if any((corpus, test, leave_out, train_only, folds)):
-        raise AffektError(
-            f"{target}: not the folder of a run ({FILE}); a corpus of its own and options of an "
-            "evaluation belong to a run"
-        )
-    table = path if path and path.suffix.lower() in SUFFIXES else path and metadata_table(path)
-    if table:
-        if find_column(table, read_table(table)[0], ["fold"]):
-            parts, findings = read_fold_table(table)
-            return findings + audit_folds(parts, report)
-        examples, findings = read_manifest(table)
-        return findings + audit_corpus(Corpus(table.stem, examples, UNSTATED), report)
-    return audit_corpus(load(target), report)
+    return audit_target(target, corpus, test, leave_out, train_only, folds, report)
 
 
 def adapt(

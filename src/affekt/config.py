@@ -223,9 +223,9 @@ class Config(Frozen):
     stage2: Stage2 = Stage2()
     protocol: Protocol = Protocol()
     baselines: Baselines = Baselines()
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Precision when an encoder is trained: bfloat16 for its layers (weights, front end and losses
-    stay float32) is faster on processors that support it."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Precision when an encoder is trained: bfloat16 or, on a GPU, float16 for its layers (weights,
+    front end and losses stay float32) is faster on processors that support it."""
     training_normalisation: Literal["corpus", "speaker"] = "corpus"
     """Standardise the embeddings of training clips by the statistics of their corpus, those of a
     half of several corpora by the mean statistics of all (corpus); or of one half by those of

@@ -13,7 +13,17 @@ MODULES = {
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "serve": ("fastapi", "multipart", "prometheus_client", "starlette", "uvicorn", "websockets"),
     "ssl": ("transformers",),
-    "train": ("jinja2", "matplotlib", "openpyxl", "pandas", "pyarrow", "scipy", "sklearn"),
+    "tracking": ("mlflow", "tensorboard"),
+    "train": (
+        "accelerate",
+        "jinja2",
+        "matplotlib",
+        "openpyxl",
+        "pandas",
+        "pyarrow",
+        "scipy",
+        "sklearn",
+    ),
 }
 EXTRA_OF = {module: extra for extra, modules in MODULES.items() for module in modules}
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+import torch
 from helpers import DEMO, affekt
 
 from affekt import AffektError
@@ -25,6 +26,7 @@ from affekt.audio.listing import LeftOut
 from affekt.batch import engines, inputs, job
 from affekt.batch.inputs import PART, find_recordings, read_part, write_inputs
 from affekt.inference.recognizer import load
+from affekt.nn.bundled import model_folder
 
 NAMES = ["file", "label", "confidence", "duration", "error", "model", "hash"]
 
@@ -211,11 +213,54 @@ def test_verify_finds_faults(scored, tmp_path, capsys):
         ([], "needs a source"),
         (["demo", "--model", "nope"], "no such model"),
         (["demo", "--workers", "0"], "at least one worker"),
+        (["demo", "--device", "abacus"], "device 'abacus'"),
+        (["demo", "--gpus-per-actor", "1"], "with --engine ray --device cuda"),
+        (["demo", "--gpus-per-actor", "1", "--engine", "ray"], "with --engine ray --device cuda"),
     ],
 )
 def test_mistakes_are_explained(arguments, message, tmp_path, capsys):
     assert run(["batch", *arguments, "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_workers_share_the_gpus_of_a_machine(monkeypatch):
+    assert engines.devices_of_workers("cpu", 2) == ["cpu", "cpu"]
+    names = ["cpu", "cuda", "cuda:0", "cuda:1"]  # where there is no GPU, these names stand for two
+    monkeypatch.setattr(engines, "available_devices", lambda: names)
+    monkeypatch.setattr(engines, "device_named", torch.device)
+    assert engines.devices_of_workers("cuda", 3) == ["cuda:0", "cuda:1", "cuda:0"]
+    assert engines.devices_of_workers("cuda:1", 2) == ["cuda:1", "cuda:1"]
+    assert engines.devices_of_workers("cpu", 1) == ["cpu"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_ray_without_a_gpu_refuses_actors_that_ask_for_one(archive, tmp_path):
+    pytest.importorskip("ray")
+    done = affekt("batch", archive, "--out", tmp_path / "out", "--engine", "ray", "--workers", "1",
+                  "--device", "cuda", "--gpus-per-actor", "1")  # fmt: skip
+    assert done.returncode == 2
+    assert "--gpus-per-actor 1: Ray finds 0 GPUs on this machine" in " ".join(done.stderr.split())
+
+
+@pytest.mark.slow
+def test_actors_of_ray_get_the_share_of_a_gpu_that_they_ask_for(archive, tmp_path, monkeypatch):
+    """Ray counts a GPU that it is told of; the encoders run on the CPU."""
+    ray = pytest.importorskip("ray")
+
+    class Told(engines.PartRecognizer):
+        def __call__(self, row):
+            (tmp_path / f"gpus-{row['part']}").write_text(str(ray.get_gpu_ids()))
+            return super().__call__(row)
+
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", '{"CPU": 2, "GPU": 1}')
+    monkeypatch.setattr(engines, "PartRecognizer", Told)
+    out, folder = tmp_path / "out", model_folder("default")
+    started = job.start_job(out, str(archive), "default", job.hash_model(folder), 0.24)
+    parts = job.missing_parts(out, started)
+    done = engines.run_on_ray(out, str(folder), started, parts, 2, gpus_per_actor=0.5)
+    assert sum(counts.files for counts in done) == started.files
+    assert {p.read_text() for p in tmp_path.glob("gpus-*")} == {"[0]"}
 
 
 def test_a_job_with_another_source_or_model_is_not_resumed(archive, scored, capsys):
@@ -227,7 +272,8 @@ def test_a_job_with_another_source_or_model_is_not_resumed(archive, scored, caps
 
 
 def test_changed_recordings_are_recognised_again(tmp_path, capsys, monkeypatch):
-    def in_this_process(out, model, job, parts, workers):
+    def in_this_process(out, model, job, parts, workers, device):
+        assert device == "cpu"
         return map(engines.PartRecognizer(out, model, job).recognise, parts)
 
     def resumed(status=0):

@@ -205,7 +205,8 @@ def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):
     (tmp_path / "model").symlink_to(tmp_path / "elsewhere")
     place, training = tmp_path / "run/metrics.json", [
         "train", manifest, "--out", tmp_path / "model", *cache, *settings(tiny_config),
-        "--evaluation", tmp_path / "run/metrics.json",
+        "--evaluation", tmp_path / "run/metrics.json", "--device", "cpu",
+        "--tracker", "tensorboard",
     ]  # fmt: skip
     content = place.read_text()
     place.write_text(json.dumps(json.loads(content) | {"UAR": 0.99}))
@@ -216,6 +217,7 @@ def test_train_then_predict_then_evaluate(manifest, tiny_config, tmp_path):
     place.write_text(content)
     trained = affekt(*training)
     assert trained.returncode == 0, trained.stderr
+    assert [p.name for p in (tmp_path / "tracking/tensorboard").iterdir()] == ["elsewhere"]
     card = (tmp_path / "model/README.md").read_text()
     assert "must not decide" in card
     assert "unseen speakers" in card

@@ -242,6 +242,13 @@ def test_a_broken_run_goes_on_where_it_ended(corpus, tiny_config, outcome, tmp_p
         evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
 
 
+def test_an_evaluation_is_not_started_by_torchrun(corpus, tiny_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(AffektError, match="use --workers, not torchrun"):
+        evaluate(corpus, Maker("majority", tiny_config, None), tiny_config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_weights_that_change_between_two_folds_stop_the_evaluation(corpus, tmp_path):
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(b"1")

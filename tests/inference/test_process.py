@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -42,3 +44,12 @@ def test_the_default_type_of_torch_does_not_matter():
         assert list(recognizer.utterances(DEMO[2]))
     finally:
         torch.set_default_dtype(before)
+
+
+def test_recognition_imports_nothing_of_training():
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(['accelerate', 'affekt.training']); "
+        f"import affekt; print(affekt.load(device='auto')({str(DEMO[2])!r}).label)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == load()(DEMO[2]).label

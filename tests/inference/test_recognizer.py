@@ -303,6 +303,15 @@ def test_the_old_name_of_the_sampling_rate_works(default):
     assert old == default(wave, sampling_rate=16_000)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_gives_the_results_of_the_cpu(default):
+    files = [speech(seconds, seed) for seed, seconds in enumerate(np.linspace(1, 12, 200))]
+    one, other = (r(files, 16_000) for r in (default, load(device="cuda")))
+    for a, b in zip(one, other, strict=True):
+        assert b.probabilities == pytest.approx(a.probabilities, abs=0.01)
+    assert np.mean([a.label == b.label for a, b in zip(one, other, strict=True)]) >= 0.995
+
+
 def test_a_device_that_is_not_there_is_named():
     with pytest.raises(AffektError, match="device 'abacus'"):
         load(device="abacus")

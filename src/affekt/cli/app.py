@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import docstring_parser
 from cyclopts import App, Parameter
@@ -47,6 +47,17 @@ Cache = Annotated[
         help="Folder of the embedding cache; by default $AFFEKT_CACHE/vectors or "
         "~/.cache/affekt/vectors."
     ),
+]
+Device = Annotated[
+    str,
+    Parameter(
+        help="Where the encoder runs: cpu, auto (a CUDA GPU if there is one), or as torch names "
+        "it: cuda, cuda:1, mps."
+    ),
+]
+TrainingDevice = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    Parameter(help="Where to train and test; auto is a CUDA GPU if there is one, else the CPU."),
 ]
 Settings = Annotated[Config, Parameter(name="*")]
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from ..errors import AffektError
 from ..plural import counted
 from ..progress import Event
-from .app import app, complain, progress, say
+from .app import Device, app, complain, progress, say
 
 
 @app.command
@@ -26,6 +26,8 @@ def batch(
     speakers: Literal["column", "auto"] | int = "column",
     resume: Annotated[bool, Parameter(negative="")] = False,
     verify: Annotated[bool, Parameter(negative="")] = False,
+    device: Device = "cpu",
+    gpus_per_actor: float = 0,
 ) -> int:
     """Recognise all recordings of an archive and write the results as Parquet files.
 
@@ -60,11 +62,15 @@ def batch(
         changed since are recognised again.
     verify:
         Only check that OUT is complete: one row for each input, all by the same model.
+    gpus_per_actor:
+        (ray) GPUs that each actor asks for, together with --device cuda; 0.25 lets four actors
+        share one.
     """
     from ..batch import engines
     from ..batch import job as jobs
     from ..nn.bundled import model_folder
     from ..nn.checkpoint import load_checkpoint, require_classes
+    from ..nn.devices import device_named
 
     if verify:
         _say_counts(jobs.verify(out))
@@ -75,6 +81,10 @@ def batch(
         raise AffektError(
             "batch needs a source and at least one worker: affekt batch FOLDER --out DIR"
         )
+    if gpus_per_actor and (engine != "ray" or device == "cpu" or gpus_per_actor < 0):
+        raise AffektError("--gpus-per-actor is a positive number with --engine ray --device cuda")
+    if engine == "local":
+        device_named(device)  # raises before anything starts
     folder = model_folder(model)
     checkpoint = load_checkpoint(folder)
     require_classes(checkpoint.name, checkpoint.dimensions, "affekt batch")
@@ -98,9 +108,9 @@ def batch(
     )
     if parts:
         (out / jobs.SUCCESS).unlink(missing_ok=True)
-        arguments = (out, str(folder.absolute()), job, parts, workers)
+        arguments = (out, str(folder.absolute()), job, parts, workers, device)
         if engine == "ray":
-            results = engines.run_on_ray(*arguments, address)
+            results = engines.run_on_ray(*arguments, address=address, gpus_per_actor=gpus_per_actor)
         else:
             results = engines.run_locally(*arguments)
         errors = 0

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from ..plural import counted
-from .app import app, console, say
+from .app import Device, app, console, say
 
 
 @app.command
@@ -13,6 +13,7 @@ def bench(
     model: str = "default",
     *,
     threads: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    device: Device = "cpu",
 ) -> None:
     """Measure the speed of a model on this machine.
 
@@ -31,7 +32,7 @@ def bench(
 
     if threads:
         torch.set_num_threads(threads)
-    recognizer = load(model)
+    recognizer = load(model, device=device)
     used = counted(torch.get_num_threads(), "thread")
     say(f"{model}: {used}, {recognizer.arithmetic}; this takes about half a minute")
     table = Table("what", "files a second", "x real time", "an hour takes")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from ..errors import AffektError
 from ..plural import counted
-from .app import app, complain, progress, say
+from .app import Device, app, complain, progress, say
 from .files import recordings, source
 
 
@@ -16,6 +16,7 @@ def embed(
     level: Literal["segment", "clip"] = "segment",
     model: str = "default",
     track: int | None = None,
+    device: Device = "cpu",
 ) -> int:
     """Write the embeddings of recordings to a Parquet file.
 
@@ -41,7 +42,7 @@ def embed(
 
     if not files:
         raise AffektError("embed needs a recording: affekt embed call.wav --out call.parquet")
-    recognizer = load(model)
+    recognizer = load(model, device=device)
     names = recordings(files)
     with progress() as report:
         errors = write_embeddings(

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING
 
 from .. import api
 from ..config import Config, TestNormalisation
-from .app import Cache, Recipe, Settings, Source, app, console, progress, say_notes
+from .app import (
+    Cache,
+    Recipe,
+    Settings,
+    Source,
+    TrainingDevice,
+    app,
+    console,
+    progress,
+    say_notes,
+)
 
 if TYPE_CHECKING:
     from ..dimension_result import DimensionResult
@@ -28,6 +38,7 @@ def evaluate(
     folds: Path | None = None,
     normalisations: list[TestNormalisation] | None = None,
     workers: int = 1,
+    device: TrainingDevice = "auto",
     config: Settings = Config(),
 ) -> None:
     """Score a system on unseen speakers: folds by speaker, several seeds, nested selection.
@@ -79,6 +90,7 @@ def evaluate(
             config=config,
             workers=workers,
             cache=cache,
+            device=device,
             report=report,
         )
     _show(result, out / normalisations[0] if normalisations else out)

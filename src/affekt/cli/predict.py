@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from ..errors import AffektError, AudioError
 from ..progress import Event, Report, silent
-from .app import app, complain, console, progress, save, say
+from .app import Device, app, complain, console, progress, save, say
 from .files import recordings
 from .files import sources as opened
 from .normalisation import read_normalisation
@@ -37,6 +37,7 @@ def predict(
     channels: Literal["mean", "split"] = "mean",
     hop: float = 0.24,
     track: int | None = None,
+    device: Device = "cpu",
 ) -> int:
     """Recognise the emotion of recordings.
 
@@ -86,7 +87,7 @@ def predict(
     if speakers != "auto" and speakers < 1:
         raise AffektError(f"--speakers {speakers}: give a number from 1 on, or auto")
     try:
-        recognizer = load(model, hop)
+        recognizer = load(model, hop, device=device)
     except ValueError as error:
         raise AffektError(str(error)) from error
     if plot or (out and out.suffix.lower() not in (".jsonl", ".csv")):

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..errors import AffektError
-from .app import app, say
+from .app import Device, app, say
 
 
 @app.command
@@ -27,6 +27,7 @@ def serve(
     jobs: int = 64,
     waiting: int = 128,
     keep_hours: float = 24,
+    device: Device = "cpu",
 ) -> int:
     """Serve recognition over HTTP and WebSocket, and a web page at /.
 
@@ -68,6 +69,7 @@ def serve(
 
     from ..nn.bundled import model_folder
     from ..nn.checkpoint import load_checkpoint, require_classes
+    from ..nn.devices import device_named
     from ..server.app import UVICORN
     from ..server.keys import read_keys
     from ..server.settings import LOOPBACK, VARIABLE, Settings
@@ -78,7 +80,7 @@ def serve(
         models=model, host=host, token=token or os.environ.get("AFFEKT_TOKEN", ""), keys=keys,
         webhook_hosts=webhook_host, webhook_secret=os.environ.get("AFFEKT_WEBHOOK_SECRET", ""),
         state=state or _state(), megabytes=megabytes, job_megabytes=40 * megabytes, jobs=jobs,
-        waiting=waiting, keep_hours=keep_hours,
+        waiting=waiting, keep_hours=keep_hours, device=device,
     )  # fmt: skip
     if not re.fullmatch(r"[A-Za-z0-9._~-]*", settings.token):
         raise AffektError(
@@ -90,6 +92,7 @@ def serve(
             f"--host {host} serves other machines: set $AFFEKT_TOKEN or give --keys, and put a TLS "
             "proxy in front"
         )
+    device_named(device)  # raises before anything starts
     if keys:
         read_keys(keys)  # raises before anything starts
     if webhook_host:

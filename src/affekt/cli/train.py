@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -10,7 +10,7 @@ from ..config import Config
 from ..errors import AffektError
 from ..progress import silent
 from ..recipe import settings_with
-from .app import Cache, Recipe, Settings, Source, app, progress, say
+from .app import Cache, Recipe, Settings, Source, TrainingDevice, app, progress, say
 
 
 @app.command
@@ -26,6 +26,9 @@ def train(
     resume: Annotated[bool, Parameter(negative="")] = False,
     checkpoint_every: int = 500,
     gradient_accumulation_steps: int = 1,
+    device: TrainingDevice = "auto",
+    tracker: list[Literal["tensorboard", "mlflow"]] | None = None,
+    run_name: str = "",
     config: Settings = Config(),
 ) -> int:
     """Train a model on a corpus, without its official test part.
@@ -52,41 +55,52 @@ def train(
         Write a resume checkpoint every N steps; there is one after each epoch too.
     gradient_accumulation_steps:
         Compute each batch in N parts, one after the other: less memory, the same gradient.
+    tracker:
+        Record settings, losses and scores of each epoch with this tracker, in the folder tracking
+        next to OUT; may be repeated (extra tracking). MLflow writes to $MLFLOW_TRACKING_URI if set.
+    run_name:
+        Name of the run in trackers; by default the name of OUT.
     """
     from ..corpora.combine import pool as pooled
     from ..evaluation.results import evaluation_for_card
     from ..nn.encoders.weights import cache_folder
     from ..training.context import TrainingContext
-    from ..training.distributed import process_group
     from ..training.output import train_to_folder
+    from ..training.processes import joined_processes
     from ..training.resume import ResumeCheckpoints
+    from ..training.tracking import TRACKING, tracked
 
     chosen = settings_with(recipe, config)
     if chosen.protocol.paper_protocol:
         raise AffektError("protocol.paper_protocol needs a test fold; use affekt evaluate")
     if checkpoint_every < 1 or gradient_accumulation_steps < 1:
         raise AffektError("--checkpoint-every and --gradient-accumulation-steps must be positive")
+    folder = out.resolve()
     scores = evaluation_for_card(evaluation) if evaluation else None
     corpus = pooled([source, *(pool or [])], chosen.labels, chosen.target_columns)
     with (
-        process_group() as distributed,
-        progress() if distributed.is_main else nullcontext(silent) as report,
+        joined_processes(device) as processes,
+        progress() if processes.is_main_process else nullcontext(silent) as report,
+        tracked(
+            tracker or (), run_name or folder.name, folder.parent / TRACKING, chosen
+        ) as tracking,
     ):
-        if distributed.is_main:
+        if processes.is_main_process:
             for note in corpus.training().notes:
                 say(f"note: {note}")
         context = TrainingContext(
             report,
-            distributed,
+            processes,
             embedding_cache=cache or cache_folder() / "vectors",
             checkpoints=ResumeCheckpoints.for_output(out, checkpoint_every, resume=resume),
             gradient_accumulation_steps=gradient_accumulation_steps,
             keep_interrupted=True,
+            trackers=tracking,
         )
         trained = train_to_folder(
             corpus, chosen, out, context, evaluation=scores, calibrate_on=calibrate_on or ()
         )
-    if not distributed.is_main:
+    if not processes.is_main_process:
         return 0
     kind, names = "classes", trained.labels
     if trained.dimensions:

@@ -49,7 +49,13 @@ PROTOCOL = (
 
 
 def evaluate_model(
-    corpus: Corpus, model: str | Path, config: Config, out: Path, *, report: Report = silent
+    corpus: Corpus,
+    model: str | Path,
+    config: Config,
+    out: Path,
+    *,
+    device: str = "cpu",
+    report: Report = silent,
 ) -> RunResult:
     """Score a bundled, trained, adapted or exported model on a corpus.
 
@@ -58,6 +64,7 @@ def evaluate_model(
         model: Name of a bundled model, a model folder, or an ONNX file of ``affekt export``.
         config: Settings; only the label map and provenance use them.
         out: New folder for the results.
+        device: Where the encoder runs; an ONNX file always runs on the CPU.
         report: Called with each step.
 
     Raises:
@@ -66,7 +73,7 @@ def evaluate_model(
     """
     new_folder(out)
     exported = Path(model).suffix == ".onnx"
-    classifier = OnnxModel(Path(model)) if exported else _Loaded(model)
+    classifier = OnnxModel(Path(model)) if exported else _Loaded(model, device)
     corpus, left_out = with_classes(corpus, classifier.labels, classifier.name)
     clips = load_clips(corpus.examples, report)
     probabilities, accepted = [], []
@@ -96,8 +103,8 @@ class _Loaded:
 
     how = HOW
 
-    def __init__(self, model: str | Path) -> None:
-        self._recognizer = load(model)
+    def __init__(self, model: str | Path, device: str) -> None:
+        self._recognizer = load(model, device=device)
         self.name = self._recognizer.name
         self.labels = list(self._recognizer.labels)
         self.training: TrainingInfo | None = read_model_config(model_folder(model)).training

@@ -1,6 +1,7 @@
 """Score a system on unseen speakers: folds x seeds, then metrics.json and predictions.parquet."""
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..atomic import write
 from ..config import Config, TestNormalisation
 from ..corpora.corpus import Corpus
 from ..dimension_result import DimensionResult
+from ..errors import AffektError
 from ..metrics import (
     SCORES,
     confusion_by_speaker,
@@ -75,8 +77,10 @@ def evaluate(
 
     Raises:
         AffektError: `out` holds something else or cannot be written, a recording cannot be
-            read, or there are too few speakers.
+            read, there are too few speakers, or torchrun started this process.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise AffektError("an evaluation has processes of its own: use --workers, not torchrun")
     recordings = corpus.audio_hashes() if recordings is None else recordings
     tested = normalisations or [config.protocol.test_normalisation]
     parts = [

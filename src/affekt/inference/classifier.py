@@ -17,7 +17,7 @@ from ..audio.segmentation import Spans, interleaved, to_seconds
 from ..errors import AffektError
 from ..nn.checkpoint import Checkpoint
 from ..nn.emotion_model import Statistics, rms_normalised
-from ..nn.encoders.batching import encode
+from ..nn.encoders.batching import batch_seconds, encode
 from ..nn.encoders.fast import arithmetic, for_inference
 from ..nn.encoders.hashing import encoder_id
 from ..nn.sequence_model import Output
@@ -68,6 +68,7 @@ class Classifier:
     Attributes:
         name: What results call the model.
         arithmetic: Of the encoder's matrices: "bfloat16" or "float32".
+        batch_seconds: Seconds of audio that its encoder should take at a time.
         labels: Its classes; none of a model of dimensions.
         dimensions: Its dimensions; none of a model of classes.
         intended_use: What it is good for and what not.
@@ -77,9 +78,11 @@ class Classifier:
         checkpoint: The model.
         hop: Largest distance between two points of a timeline in seconds; that of the model unless
             given.
-        device: Where the encoder runs; everything else stays on the CPU.
+        device: Where the encoder runs; see `affekt.nn.devices.device_named`. Everything else stays
+            on the CPU.
 
     Raises:
+        AffektError: This machine has no such device.
         ValueError: `hop` is below 0.01 s.
     """
 
@@ -93,6 +96,7 @@ class Classifier:
         own = self._config.segments.hop
         self._ways = 1 if hop is None else _ways(own, hop)
         self.arithmetic = arithmetic(self._encoder)
+        self.batch_seconds = batch_seconds(self._encoder)
         self.name = checkpoint.name
         self.labels = checkpoint.labels
         self.dimensions = checkpoint.dimensions
@@ -131,7 +135,9 @@ class Classifier:
         hop = self._config.segments.hop
         cut = [interleaved(r.seconds, hop, self._ways) for r in recordings]
         waves = rms_normalised(recordings, self._config)
-        embeddings = dict(encode(self._encoder, waves, [spans for spans, _ in cut]))
+        embeddings = dict(
+            encode(self._encoder, waves, [spans for spans, _ in cut], self.batch_seconds)
+        )
         return [
             EncodedRecording(r.name, r.seconds, r.warnings, spans, embeddings[i], sequences)
             for i, (r, (spans, sequences)) in enumerate(zip(recordings, cut, strict=True))

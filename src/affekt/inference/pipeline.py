@@ -38,7 +38,7 @@ from .utterances import (
     recognise_utterances,
 )
 
-TOGETHER = 48.0  # s of short recordings that are divided into batches of similar length
+TOGETHER = 3  # batches' worth of short recordings is divided into batches of similar length
 
 Sources = Iterable[tuple[str, Callable[[], Source | Recording]]]  # name, or "", and its opener
 Opened = Recording | Sequence[Blocks] | AudioError  # short; long, by channel; not readable
@@ -102,7 +102,8 @@ def recognise_files(
         AffektError: The statistics are of another encoder.
     """
     recognise = partial(recognise_recordings, classifier, options)
-    for batch, results in _parallel(recognise, _opened(sources, options), options):
+    seconds = TOGETHER * classifier.batch_seconds
+    for batch, results in _parallel(recognise, _opened(sources, options), options, seconds):
         if isinstance(batch, list):
             for (index, _), predictions in zip(batch, results, strict=True):
                 for prediction in predictions:
@@ -135,7 +136,8 @@ def statistics_of_files(
     """
     statistics, options = classifier.statistics_of([]), Options(track=track)
     encode = partial(encode_utterances, classifier)
-    for batch, encoded in _parallel(encode, _opened(sources, options), options):
+    seconds = TOGETHER * classifier.batch_seconds
+    for batch, encoded in _parallel(encode, _opened(sources, options), options, seconds):
         if isinstance(batch, list):
             for (index, _), utterances in zip(batch, encoded, strict=True):
                 own = [one.encoded for one in utterances]
@@ -275,6 +277,7 @@ def _parallel(
     work: Callable[[list[Recording]], list[T]],
     opened: Iterable[tuple[int, Opened]],
     options: Options,
+    seconds: float,
 ) -> Iterator[tuple[Batch, list[T]]]:
     """Batches in their order, with the results of those that hold short recordings.
 
@@ -285,11 +288,12 @@ def _parallel(
         work: Results of the recordings of one batch; called in another thread.
         opened: Index of each recording, and the recording.
         options: Its observer is called in this thread.
+        seconds: As of `_together`.
     """
     threads = torch.get_num_threads()
     pending: deque[tuple[Batch, Future[list[T]] | None]] = deque()
     with ThreadPoolExecutor(threads, initializer=partial(torch.set_num_threads, 1)) as pool:
-        for batch in _together(opened):
+        for batch in _together(opened, seconds):
             future = None
             if isinstance(batch, list):
                 _show(options, batch)
@@ -303,13 +307,13 @@ def _parallel(
             yield first, done.result() if done else []
 
 
-def _together(opened: Iterable[tuple[int, Opened]]) -> Iterator[Batch]:
-    """Short recordings in batches of `TOGETHER` seconds; anything else ends a batch."""
+def _together(opened: Iterable[tuple[int, Opened]], seconds: float) -> Iterator[Batch]:
+    """Short recordings in batches of some seconds; anything else ends a batch."""
     batch: list[tuple[int, Recording]] = []
     for index, item in opened:
         if isinstance(item, Recording):
             batch.append((index, item))
-            if sum(recording.seconds for _, recording in batch) > TOGETHER:
+            if sum(recording.seconds for _, recording in batch) > seconds:
                 yield batch
                 batch = []
             continue

@@ -293,14 +293,15 @@ def load(
         hop: Largest distance between two points of the timeline in seconds. The model's own hop is
             kept; further sequences of segments, each shifted in time, give the points between. The
             label and the probabilities of a recording do not depend on it.
-        device: Where the encoder runs: "cpu", or as torch names it, "cuda" for instance.
+        device: Where the encoder runs: "cpu", "auto" (a CUDA GPU if there is one), or as torch
+            names it, such as "cuda:1" or "mps".
         trust_own_parts: Import the encoder or pooling outside the package that the model names; a
             module that is imported already needs no trust.
 
     Raises:
         CheckpointError: No such model, a damaged one, or one that needs code which is not there or
             not trusted.
-        AffektError: torch does not find the device.
+        AffektError: This machine has no such device.
         ValueError: `hop` is below 0.01 s.
     """
     checkpoint = load_checkpoint(model_folder(model), trust_own_parts=trust_own_parts)

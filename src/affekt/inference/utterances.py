@@ -33,7 +33,7 @@ from .speaker_statistics import (
 from .speakers import SpeakerCount
 
 PREFETCHED = 16  # utterances or recordings decoded while others are encoded
-BATCH = 10.0  # s of audio encoded at a time on one core; more fall out of its cache
+SHARE = 5 / 8  # of a batch is encoded at a time on one core; more falls out of its cache
 NOBODY = "nobody speaks"
 Blocks = Decoder | RecordingBlocks  # one channel of a recording, block by block
 
@@ -157,7 +157,7 @@ def encode_utterances(
         for utterance in utterances
     ]
     encoded: dict[int, EncodedRecording] = {}
-    for batch in batches([len(part.wave) for part in parts], BATCH):
+    for batch in batches([len(part.wave) for part in parts], SHARE * classifier.batch_seconds):
         encoded |= zip(batch, classifier.encode([parts[i] for i in batch]), strict=True)
     each = (encoded[i] for i in range(len(parts)))
     return [[EncodedUtterance(u, next(each)) for u in utterances] for utterances in found]

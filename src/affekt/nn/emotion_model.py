@@ -78,7 +78,11 @@ class Projection(nn.Module):
         of_speakers = {
             name: _statistics(embeddings) for name, embeddings in (speakers or {}).items()
         }
-        self.domains = of_speakers | of_corpora
+        everywhere = of_speakers | of_corpora
+        device = self.mean.device
+        self.domains = {
+            name: Statistics(s.mean.to(device), s.sd.to(device)) for name, s in everywhere.items()
+        }
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised embeddings ``(..., dim)`` to ``(..., 128)``."""
@@ -157,6 +161,11 @@ class EmotionModel(nn.Module):
         )
 
     @property
+    def device(self) -> torch.device:
+        """Where the model is; embeddings that it returns are there too."""
+        return self.temperatures.device
+
+    @property
     def prior(self) -> Statistics | None:
         """Statistics for an unknown domain; None if embeddings are not standardised."""
         if not isinstance(self.projection, Projection):
@@ -180,6 +189,7 @@ class EmotionModel(nn.Module):
             statistics: Its statistics, or the name of its domain in training; by default those for
                 an unknown domain.
         """
+        embeddings = embeddings.to(self.device)
         if not isinstance(self.projection, Projection):
             return embeddings
         if isinstance(statistics, str):

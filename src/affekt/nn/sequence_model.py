@@ -87,7 +87,7 @@ class BiPeepholeLSTM(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """``(batch, segments, inputs)``, ``(batch,)`` to ``(batch, segments, 2 * hidden)``."""
-        mask = mask_of(lengths, x.shape[1])
+        mask = mask_of(lengths.to(x.device), x.shape[1])
         back = self.back(x.flip(1), mask.flip(1)).flip(1)
         return torch.cat([self.forth(x, mask), back], dim=-1) * mask[..., None]
 
@@ -140,7 +140,7 @@ class SequenceModel(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> Output:
         """Classify ``(batch, segments, inputs)``; ``lengths`` ``(batch,)`` without padding."""
         h = self.rnn(self.dropout(x), lengths)
-        pooled, attention = self.pooling(h, mask_of(lengths, h.shape[1]))
+        pooled, attention = self.pooling(h, mask_of(lengths.to(h.device), h.shape[1]))
         logits = self.classifier(self.dropout(pooled))
         return Output(logits, h, attention, pooled)
 

@@ -49,7 +49,9 @@ class Service:
         # Encoding threads take the interpreter's lock between any two operations of torch. With the
         # default interval, a thread that parses a form would wait 5 ms for it each time.
         sys.setswitchinterval(0.0005)
-        loaded = [SharedRecognizer(checkpoint, cores) for checkpoint in checkpoints]
+        loaded = [
+            SharedRecognizer(checkpoint, cores, settings.device) for checkpoint in checkpoints
+        ]
         self.models = {recognizer.name: recognizer for recognizer in loaded}
         self.store = JobStore(settings.state, settings.jobs, settings.keep_hours * 3600)
         self.keys = KeyRing(settings.keys) if settings.keys else None

@@ -41,6 +41,8 @@ class Settings(Frozen):
     """Time limit of an upload; ten times as long for a job."""
     keep_hours: float = Field(24, gt=0)
     """Hours after which the results of jobs are deleted."""
+    device: str = "cpu"
+    """Where the encoders run."""
     drain_seconds: int = Field(20, ge=1)
     """Time to finish running requests at shutdown."""
 

@@ -80,10 +80,11 @@ class SharedRecognizer(Recognizer):
     Args:
         checkpoint: The model.
         threads: Number of encoding threads.
+        device: Where the encoder runs.
     """
 
-    def __init__(self, checkpoint: Checkpoint, threads: int) -> None:
-        super().__init__(checkpoint, HOP)
+    def __init__(self, checkpoint: Checkpoint, threads: int, device: str = "cpu") -> None:
+        super().__init__(checkpoint, HOP, device)
         self._is_background = False
         self._journal: Journal | None = None
         _ = self._identity  # hashed once, for all copies

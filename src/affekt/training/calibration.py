@@ -69,13 +69,13 @@ def calibrate(
     known = validation.with_domains(validation.speakers if by_speaker else validation.corpora)
 
     def fitted(dataset: ClipDataset) -> float:
-        logits = clip_logits(model, dataset, encode, context.distributed)
+        logits = clip_logits(model, dataset, encode, context.processes)
         return temperature(logits, dataset.targets)
 
     if config.stage2.linear_head:
         rows = range(len(known))
         x = torch.stack([e.mean(0) for e in known.standardise(model, encode(rows), rows)])
-        share = fitted(known) / temperature(model.linear.scores(x), known.targets)
+        share = fitted(known) / temperature(model.linear.scores(x).cpu(), known.targets)
         model.linear.mix.copy_(share * torch.eye(len(model.linear.mix)))
     return fitted(unknown), fitted(known)
 
@@ -137,7 +137,7 @@ def fit_gate(
 
     def means(recordings: Sequence[Recording]) -> Tensor:
         embeddings = cache.encode(*prepare(recordings, config))
-        return torch.stack([e.mean(0) for e in embeddings])
+        return torch.stack([e.mean(0) for e in embeddings]).to(model.gate.mean.device)
 
     drawn = np.random.default_rng(config.protocol.seed).permutation(len(clips))[:SPEECH_CLIPS]
     degraded = Augment(speeds=(), degraded=1)
@@ -149,7 +149,7 @@ def fit_gate(
     gate.sd.copy_(speech.std(0).clamp_min(1e-3))
     regression = LogisticRegression(C=1e-3, max_iter=500, class_weight="balanced")
     is_speech = np.arange(len(speech) + len(noise)) < len(speech)
-    regression.fit(gate.standardise(torch.cat([speech, noise])).numpy(), is_speech)
+    regression.fit(gate.standardise(torch.cat([speech, noise])).cpu().numpy(), is_speech)
     gate.weight.copy_(torch.from_numpy(regression.coef_[0]))
     lowest = gate.score(means([c.recording for c in validation])).quantile(TAIL)
     highest = gate.score(validation_noise).quantile(1 - TAIL)

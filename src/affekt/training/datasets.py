@@ -194,8 +194,9 @@ def encode_chunks(model: EmotionModel, chunks: Sequence[Chunk], precision: str) 
         chunks: Chunks that are encoded together.
         precision: Arithmetic of the encoder, as in `Config`.
     """
-    with autocast(precision):
-        together = model.encoder([c.wave for c in chunks], [c.spans for c in chunks]).float()
+    waves = [c.wave.to(model.device) for c in chunks]
+    with autocast(precision, model.device):
+        together = model.encoder(waves, [c.spans for c in chunks]).float()
     return list(together.split([len(c.spans) for c in chunks]))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -15,11 +16,12 @@ from torch import Tensor
 from ..atomic import write
 from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE, Spans, uniform
+from ..nn.devices import device_of
 from ..nn.encoders.batching import encode
 from ..nn.encoders.hashing import embedding_key
 from ..nn.encoders.protocol import SegmentEncoder
 from ..progress import Event, Report, silent
-from .distributed import Distributed
+from .processes import gather, share, total
 
 GRID = 0.24  # s; the finest hop of any balance plan, and a divisor of the others
 
@@ -34,7 +36,7 @@ class EmbeddingCache:
     Args:
         encoder: The encoder; its weights must not change during the life of the cache.
         folder: Folder of the files; None stores none.
-        distributed: Processes that share the work.
+        processes: Processes that share the work; by default this one does it alone.
         report: Receives progress.
     """
 
@@ -42,18 +44,19 @@ class EmbeddingCache:
         self,
         encoder: SegmentEncoder,
         folder: Path | None = None,
-        distributed: Distributed = Distributed(),
+        processes: PartialState | None = None,
         report: Report = silent,
     ) -> None:
         self.encoder = encoder
         self.folder = folder
-        self.distributed = distributed
+        self.processes = processes
         self.report = report
 
     @cached_property
     def key(self) -> bytes:
         """Hash of everything in the encoder that determines the embeddings."""
-        return embedding_key(self.encoder)
+        device = device_of(self.encoder).type  # another one rounds otherwise
+        return embedding_key(self.encoder) + (b"" if device == "cpu" else device.encode())
 
     def encode(self, waves: Sequence[Wave], spans: Sequence[Spans]) -> list[Tensor]:
         """Embeddings ``(segments, dim)`` of each clip, read from disk if they are there.
@@ -77,16 +80,16 @@ class EmbeddingCache:
     def _encode(self, waves: Sequence[Wave], spans: Sequence[Spans]) -> list[Tensor]:
         paths = [self._path(w, s) for w, s in zip(waves, spans, strict=True)]
         stored = {i: known for i, p in enumerate(paths) if (known := _read(p)) is not None}
-        everywhere = torch.tensor([i in stored for i in range(len(waves))], dtype=torch.int32)
-        counts = self.distributed.sum(everywhere)
-        missing = (counts < self.distributed.size).nonzero().flatten().tolist()
+        number = self.processes.num_processes if self.processes else 1
+        known = torch.tensor([i in stored for i in range(len(waves))], dtype=torch.int32)
+        missing = (total(known, self.processes) < number).nonzero().flatten().tolist()
         computed = []
-        for done, i in enumerate(self.distributed.share(missing), 1):
+        for done, i in enumerate(share(missing, self.processes), 1):
             computed.append(self._compute(waves[i], spans[i], paths[i]))
-            so_far = len(waves) - len(missing) + done * self.distributed.size
+            so_far = len(waves) - len(missing) + done * number
             self.report(Event("encode segments", min(so_far, len(waves)), len(waves)))
         sizes = [len(spans[i]) for i in missing]
-        gathered = self.distributed.gather(computed, sizes, self.encoder.dim)
+        gathered = gather(computed, sizes, self.encoder.dim, self.processes)
         embeddings = stored | dict(zip(missing, gathered, strict=True))
         return [embeddings[i] for i in range(len(waves))]
 

@@ -35,7 +35,7 @@ def fit_linear_head(model: EmotionModel, training: ClipDataset, cache: Embedding
     embeddings = cache.encode(training.waves, training.stage2_spans)
     by_speaker = training.with_domains(training.speakers)
     standardised = by_speaker.standardise(model, embeddings, range(len(training)))
-    x = torch.stack([clip.mean(0) for clip in standardised]).double().numpy()
+    x = torch.stack([clip.mean(0) for clip in standardised]).cpu().double().numpy()
     means, covariance = class_statistics(
         x, targets.indices.numpy(), np.array(training.corpora), targets.outputs, model.encoder.parts
     )

@@ -60,7 +60,7 @@ def train_to_folder(
     out = out.resolve()
     recordings = corpus.audio_hashes()
     with ExitStack() as folders:
-        if context.distributed.is_main:
+        if context.processes.is_main_process:
             folders.enter_context(_output_folder(out))
             if context.checkpoints:
                 current = identity(corpus, config, recordings)
@@ -71,7 +71,7 @@ def train_to_folder(
         training = corpus.training()
         origin = provenance(training, config, recordings)
         checkpoint, trained = _train(training, origin, config, out.name, context, left_out)
-        if context.distributed.is_main:
+        if context.processes.is_main_process:
             info = checkpoint.training.to_json()
             outputs = trained.labels or trained.dimensions
             card = model_card(out.name, checkpoint.intended_use, outputs, info, evaluation)
@@ -185,8 +185,9 @@ def _fit_gate(
     chosen = set(trained.validation_speakers)
     validation = [c for c in clips if c.example.speaker in chosen]
     training = [c for c in clips if c.example.speaker not in chosen]  # none of a single speaker
-    cache = context.cache_of(trained.model.encoder)
-    fit_gate(trained.model, training or clips, validation, config, cache)
+    model = trained.model.to(context.processes.device)  # encodes there
+    fit_gate(model, training or clips, validation, config, context.cache_of(model.encoder))
+    model.cpu()
 
 
 def _left_out(runs: Sequence[Path], config: Config) -> list[LeftOut]:

@@ -18,6 +18,7 @@ from .clips import Clip, inner_split, speakers
 from .context import TrainingContext
 from .datasets import Split, random_domains, uniform_dataset
 from .linear_head import fit_linear_head
+from .processes import make_accelerator, seeded
 from .stage1 import train_encoder
 from .stage2 import train_sequence
 from .targets import Classes, Dimensions, Task, task_of
@@ -29,7 +30,7 @@ class Trained:
     """A trained model and how it was trained.
 
     Attributes:
-        model: In evaluation mode.
+        model: In evaluation mode, on the CPU.
         labels: Class names in the order of the outputs; none for dimensions.
         dimensions: Their names in the order of the outputs; none for classes.
         plan: Hop of each class in training; empty for dimensions.
@@ -138,9 +139,11 @@ def train(
 
     Raises:
         CorpusError: There is a single speaker with a single clip of a class.
-        AffektError: Dimensions are to be trained in parts of batches.
+        AffektError: Dimensions are to be trained in parts of batches, or the device does not have
+            the precision.
         KeyboardInterrupt: Ctrl-C was pressed before there was a model to return.
     """
+    make_accelerator(context.processes, config.precision)  # refuses before any work
     task = task_of(clips)
     if isinstance(task, Dimensions) and not context.whole_batches:
         raise AffektError(
@@ -157,6 +160,7 @@ def train(
         chosen = _with_epochs(config, selection)
         refit = _refit(Run("refit", clips, [], task, chosen, seed), context)
     final = refit or selection
+    final.model.cpu()
     final.model.temperatures.copy_(torch.tensor(selection.temperatures))
     final.model.linear.mix.copy_(selection.model.linear.mix)
     return Trained(
@@ -184,9 +188,9 @@ def _fit(run: Run, context: TrainingContext) -> Fitted | None:
     rng = np.random.default_rng(run.seed)
     trainer = Trainer(context, rng, run.name)
     split, plan, balance = prepare(run, rng)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(run.seed)
-        model = EmotionModel(run.config, run.task.outputs)
+    device = context.processes.device
+    with seeded(run.seed, device):
+        model = EmotionModel(run.config, run.task.outputs).to(device)  # the same on any device
         stage1 = train_encoder(model, split, run.config, trainer)
         if stage1.interrupted and not (stage1.epochs and split.validation):
             return None

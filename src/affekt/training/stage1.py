@@ -20,7 +20,8 @@ class Batches(NamedTuple):
 
     Attributes:
         sizes: Number of segments of each item.
-        get: From items to standardised embeddings ``(segments, dim)`` and their targets.
+        get: From items to standardised embeddings ``(segments, dim)`` on the model's device, and
+            their targets.
     """
 
     sizes: list[int]
@@ -41,6 +42,7 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
     training, validation = split
     settings = config.stage1
     head = nn.Sequential(nn.Dropout(0.5), nn.Linear(EMBEDDING_DIM, training.targets.outputs))
+    head.to(model.device)
     top = nn.ModuleList([model.projection, head])
     cache = trainer.context.cache_of(model.encoder)
     by_speaker = config.training_normalisation == "speaker"
@@ -52,7 +54,7 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
 
     def loss(items: list[int]) -> Tensor:
         x, targets = batches.get(items)
-        return targets.loss(head(model.projection(x)))
+        return targets.to(x.device).loss(head(model.projection(x)))
 
     groups = [{"params": top.parameters(), "lr": settings.head_learning_rate}]
     if not settings.freeze:
@@ -67,6 +69,7 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
         validate=_validation(model, head, validation, config, trainer.context),
         epochs=settings.epochs,
         patience=settings.patience,
+        precision=config.precision,
     )
     history = trainer.fit(stage)
     if not settings.freeze:  # stage 2 standardises the embeddings of the trained encoder
@@ -120,10 +123,15 @@ def _grouped(embeddings: Sequence[Tensor], names: Sequence[str]) -> dict[str, Te
 def _frozen_batches(
     model: EmotionModel, training: ClipDataset, embeddings: Sequence[Tensor]
 ) -> Batches:
-    """Segments whose embeddings were computed beforehand."""
-    x = torch.cat(training.standardise(model, embeddings, range(len(training))))
+    """Segments whose embeddings were computed beforehand; all of them may not fit on a GPU."""
+    x = _on_cpu(training.standardise(model, embeddings, range(len(training))))
     targets = training.segment_targets
-    return Batches([1] * len(x), lambda items: (x[items], targets.select(items)))
+    return Batches([1] * len(x), lambda items: (x[items].to(model.device), targets.select(items)))
+
+
+def _on_cpu(embeddings: Sequence[Tensor]) -> Tensor:
+    """Embeddings ``(segments, dim)`` of all clips, on the CPU."""
+    return torch.cat([clip.cpu() for clip in embeddings])
 
 
 def _encoded_batches(model: EmotionModel, training: ClipDataset, precision: str) -> Batches:
@@ -162,7 +170,7 @@ def _validation(
 
     def encode(cache: EmbeddingCache) -> Tensor:
         embeddings = cache.encode(validation.waves, validation.stage1_spans)
-        return torch.cat(validation.standardise(model, embeddings, range(len(validation))))
+        return _on_cpu(validation.standardise(model, embeddings, range(len(validation))))
 
     frozen = encode(context.cache_of(model.encoder)) if config.stage1.freeze else None
 
@@ -170,7 +178,7 @@ def _validation(
     def validate() -> Score:
         x = frozen
         if x is None:
-            x = encode(EmbeddingCache(model.encoder, distributed=context.distributed))
-        return targets.score(head(model.projection(x)))
+            x = encode(EmbeddingCache(model.encoder, processes=context.processes))
+        return targets.score(head(model.projection(x.to(model.device))).cpu())
 
     return validate

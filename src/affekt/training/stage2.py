@@ -7,13 +7,14 @@ together with the sequence model.
 from collections.abc import Callable
 
 import torch
+from accelerate import PartialState
 from torch import Tensor, nn
 
 from ..config import Config
 from ..nn.emotion_model import EmotionModel
 from .context import TrainingContext
 from .datasets import ClipDataset, ClipEncoder, Split, clip_encoder
-from .distributed import Distributed
+from .processes import gather, share
 from .targets import Score
 from .trainer import History, Stage, Trainer
 
@@ -36,7 +37,8 @@ def train_sequence(model: EmotionModel, split: Split, config: Config, trainer: T
 
     def loss(clips: list[int]) -> Tensor:
         embeddings = training.standardise(model, encode(clips), clips)
-        return training.targets.select(clips).loss(model.classify(embeddings).logits)
+        targets = training.targets.select(clips).to(model.device)
+        return targets.loss(model.classify(embeddings).logits)
 
     top = nn.ModuleList([model.projection, model.sequence])
     groups = [{"params": top.parameters(), "lr": settings.learning_rate}]
@@ -54,28 +56,29 @@ def train_sequence(model: EmotionModel, split: Split, config: Config, trainer: T
         patience=settings.patience,
         max_grad_norm=settings.max_grad_norm,
         complete_first_epoch=validation is not None,
+        precision=config.precision,
     )
     return trainer.fit(stage)
 
 
 @torch.inference_mode()
 def clip_logits(
-    model: EmotionModel, dataset: ClipDataset, encode: ClipEncoder, distributed: Distributed
+    model: EmotionModel, dataset: ClipDataset, encode: ClipEncoder, processes: PartialState
 ) -> Tensor:
-    """Logits ``(clips, classes)`` of all clips of a dataset, without gradients.
+    """Logits ``(clips, classes)`` of all clips of a dataset, without gradients, on the CPU.
 
     Args:
         model: In evaluation mode.
         dataset: The clips.
         encode: Function from indices of clips to their embeddings.
-        distributed: Processes that share the work.
+        processes: Processes that share the work.
     """
     clips, classes = len(dataset.targets), dataset.targets.outputs
-    share = distributed.share(range(clips))
+    own = share(range(clips), processes)
     logits = torch.empty(0, classes)
-    if share:
-        logits = model.classify(dataset.standardise(model, encode(share), share)).logits
-    return torch.cat(distributed.gather(logits.split(1), [1] * clips, classes))
+    if own:
+        logits = model.classify(dataset.standardise(model, encode(own), own)).logits.cpu()
+    return torch.cat(gather(logits.split(1), [1] * clips, classes, processes))
 
 
 def _validation(
@@ -97,6 +100,6 @@ def _validation(
     encode = clip_encoder(model, validation, config, context.cache_of(model.encoder))
 
     def validate() -> Score:
-        return validation.targets.score(clip_logits(model, validation, encode, context.distributed))
+        return validation.targets.score(clip_logits(model, validation, encode, context.processes))
 
     return validate

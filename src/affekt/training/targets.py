@@ -51,12 +51,16 @@ class Targets(Protocol):
         """Targets of segments, given the targets of clips and their numbers of segments."""
         ...
 
+    def to(self, device: torch.device) -> "Targets":
+        """The same targets on a device."""
+        ...
+
     def loss(self, logits: Tensor) -> Tensor:
-        """Mean loss of ``(items, outputs)``."""
+        """Mean loss of ``(items, outputs)``, on the device of the targets."""
         ...
 
     def score(self, logits: Tensor) -> Score:
-        """Loss and score of ``(items, outputs)``."""
+        """Loss and score of ``(items, outputs)``, on the CPU."""
         ...
 
 
@@ -96,6 +100,11 @@ class ClassTargets:
     def _of(self, items: Tensor) -> "ClassTargets":
         shares = None if self.shares is None else self.shares[items]
         return ClassTargets(self.indices[items], self.known[items], shares)
+
+    def to(self, device: torch.device) -> "ClassTargets":
+        """The same targets on a device."""
+        shares = None if self.shares is None else self.shares.to(device)
+        return ClassTargets(self.indices.to(device), self.known.to(device), shares)
 
     def loss(self, logits: Tensor) -> Tensor:
         """Mean cross-entropy of ``(items, classes)`` (equation 2), to the shares if there are."""
@@ -139,6 +148,10 @@ class DimensionTargets:
     def repeat(self, counts: Sequence[int]) -> "DimensionTargets":
         """Targets of segments, given the targets of clips and their numbers of segments."""
         return DimensionTargets(self.values.repeat_interleave(torch.tensor(list(counts)), 0))
+
+    def to(self, device: torch.device) -> "DimensionTargets":
+        """The same targets on a device."""
+        return DimensionTargets(self.values.to(device))
 
     def loss(self, logits: Tensor) -> Tensor:
         """1 less the concordance correlation coefficient over the items, mean of the dimensions.
@@ -219,8 +232,9 @@ class Dimensions:
     @torch.no_grad()
     def rescale(self, layer: nn.Linear) -> None:
         """Give the outputs of a trained last layer the scale of the corpus, in place."""
-        layer.weight.mul_(self.sd[:, None])
-        layer.bias.mul_(self.sd).add_(self.mean)
+        mean, sd = self.mean.to(layer.weight.device), self.sd.to(layer.weight.device)
+        layer.weight.mul_(sd[:, None])
+        layer.bias.mul_(sd).add_(mean)
 
 
 Task = Classes | Dimensions

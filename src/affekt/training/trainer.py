@@ -1,11 +1,12 @@
 """The training loop of every stage: epochs, early stopping, best weights, Ctrl-C, resuming.
 
-Only this module and `affekt.training.distributed` deal with processes and steps.
+A step is in `affekt.training.step`, processes and devices are in `affekt.training.processes`.
 """
 
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
@@ -14,11 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import AffektError
 from ..progress import Event
 from .context import TrainingContext
 from .interruption import Interruption, deferred_interruption
+from .processes import random_states, restore_random_states
+from .step import TrainingSteps
 from .targets import Score
+from .tracking import log
 
 
 @dataclass
@@ -64,6 +67,7 @@ class Stage:
         max_grad_norm: Largest norm of the gradient.
         complete_first_epoch: Whether Ctrl-C takes effect only after the first epoch, so that the
             stage always gives a model.
+        precision: Of the encoder, as in `affekt.config.Config`.
     """
 
     name: str
@@ -77,6 +81,7 @@ class Stage:
     patience: int
     max_grad_norm: float | None = None
     complete_first_epoch: bool = False
+    precision: str = "float32"
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -137,23 +142,36 @@ class Trainer:
         Raises:
             AffektError: The loss is not finite, or a resume checkpoint cannot be read or written.
         """
-        state = self._restore(stage) or StageState()
+        steps = TrainingSteps(stage, self.context)
+        state = self._restore(stage, steps) or StageState()
         history = state.history
         if not state.done:
-            if self.context.distributed.rank:  # the main process draws as a single one would
-                torch.manual_seed(torch.initial_seed() + self.context.distributed.rank)
+            rank = self.context.processes.process_index
+            if rank:  # the main process draws as a single one would
+                torch.manual_seed(torch.initial_seed() + rank)
             with deferred_interruption(enabled=self.context.defers_interruption) as interruption:
                 while not (stage.is_finished(history) or history.interrupted):
-                    self._epoch(stage, state, interruption)
+                    self._epoch(stage, state, steps, interruption)
             if state.best is not None:
                 stage.model.load_state_dict(state.best)
             if not history.interrupted:
                 state.done, state.best = True, None
-                self._save(stage, state)
+                self._save(stage, state, steps)
+        steps.close()
         stage.model.eval()
         return history
 
-    def _epoch(self, stage: Stage, state: StageState, interruption: Interruption) -> None:
+    def _epoch(
+        self, stage: Stage, state: StageState, steps: TrainingSteps, interruption: Interruption
+    ) -> None:
+        """Train for an epoch, or for what is left of it.
+
+        Args:
+            stage: The stage.
+            state: Where it stands.
+            steps: Its steps.
+            interruption: Whether Ctrl-C was pressed.
+        """
         history = state.history
         if state.losses:  # resume within the epoch
             self.rng.bit_generator.state = state.order
@@ -165,12 +183,12 @@ class Trainer:
             if interruption.requested and may_stop:
                 history.interrupted = True
                 return
-            state.losses.append(self._step(stage, batch))
+            state.losses.append(steps.step(batch))
             checkpoints = self.context.checkpoints
             if checkpoints and len(state.losses) % checkpoints.every == 0:
-                self._save(stage, state)
+                self._save(stage, state, steps)
         stage.model.eval()
-        self._end_epoch(stage, state)
+        self._end_epoch(stage, state, steps)
         history.interrupted = interruption.requested
 
     def _batches(self, stage: Stage) -> Iterator[list[int]]:
@@ -184,67 +202,49 @@ class Trainer:
         if batch:
             yield batch
 
-    def _step(self, stage: Stage, batch: list[int]) -> float:
-        """Update the weights with one batch, of which each process computes its share.
-
-        Returns:
-            The loss of the batch.
-        """
-        distributed, parts = self.context.distributed, self.context.gradient_accumulation_steps
-        stage.optimizer.zero_grad()
-        loss, share = 0.0, distributed.share(batch)
-        for part in (list(share[i::parts]) for i in range(parts)):
-            if part:
-                value = stage.loss(part) * (stage.size(part) / stage.size(batch))
-                value.backward()
-                loss += value.item()
-        loss = distributed.sum_gradients(stage.parameters, loss)
-        if not math.isfinite(loss):
-            raise AffektError(f"{stage.name}: the loss is {loss}; lower the learning rate")
-        if stage.max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(stage.parameters, stage.max_grad_norm)
-        stage.optimizer.step()
-        return loss
-
-    def _end_epoch(self, stage: Stage, state: StageState) -> None:
+    def _end_epoch(self, stage: Stage, state: StageState, steps: TrainingSteps) -> None:
         """Validate, keep the weights if they are the best so far, save, report."""
         history = state.history
         history.loss.append(sum(state.losses) / len(state.losses))
         state.losses.clear()
         epoch, note = len(history.loss), f"loss {history.loss[-1]:.3f}"
+        values = {"loss": history.loss[-1]}
         if stage.validate is None:
             history.epochs = epoch
         else:
             score = stage.validate()
             best = history.validation[history.epochs - 1].loss if history.epochs else math.inf
             history.validation.append(score)
+            values |= {"validation_loss": score.loss, f"validation_{score.name}": score.value}
             note += f", validation {score.name} {score.value:.3f}"
             if score.loss < best:
                 state.best, history.epochs = copy.deepcopy(stage.model.state_dict()), epoch
-        self._save(stage, state)
+        self._save(stage, state, steps)
+        log(self.context.trackers, f"{self.run}/{stage.name}".strip("/"), values, epoch)
         self.context.report(Event(stage.name, epoch, stage.epochs, note))
 
-    def _save(self, stage: Stage, state: StageState) -> None:
+    def _save(self, stage: Stage, state: StageState, steps: TrainingSteps) -> None:
         """Write a resume checkpoint; of a finished stage, without its optimizer."""
         checkpoints = self.context.checkpoints
-        if not (checkpoints and self.context.distributed.is_main):
+        if not (checkpoints and self.context.processes.is_main_process):
             return
         tensors = _prefixed("model", stage.model.state_dict())
         if not state.done:
             tensors |= _prefixed("best", state.best or {})
             for i, values in stage.optimizer.state_dict()["state"].items():
                 tensors |= _prefixed(f"optimizer.{i}", values)
-        tensors["random"] = torch.get_rng_state()
+        tensors |= _prefixed("random", random_states(self.context.processes.device))
         values = {
             "history": asdict(state.history),
             "losses": state.losses,
             "order": state.order,
             "rng": self.rng.bit_generator.state,
+            "scaler": steps.state(),
             "done": state.done,
         }
         checkpoints.save(self._checkpoint(stage), tensors, values)
 
-    def _restore(self, stage: Stage) -> StageState | None:
+    def _restore(self, stage: Stage, steps: TrainingSteps) -> StageState | None:
         """Restore a stage from its resume checkpoint, random numbers included; None without one."""
         checkpoints = self.context.checkpoints
         loaded = checkpoints.load(self._checkpoint(stage)) if checkpoints else None
@@ -256,7 +256,8 @@ class Trainer:
             if not values["done"]:
                 _restore_optimizer(stage.optimizer, _with_prefix("optimizer", tensors))
             self.rng.bit_generator.state = values["rng"]
-            torch.set_rng_state(tensors["random"])
+            restore_random_states(_with_prefix("random", tensors), self.context.processes.device)
+            steps.restore(values["scaler"])
             history = History(**values["history"])
             history.validation = [Score(*score) for score in history.validation]
             best = _with_prefix("best", tensors) or None
@@ -268,9 +269,11 @@ class Trainer:
         return f"{self.run} {stage.name}"
 
 
-def autocast(precision: str) -> torch.autocast:
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """Context of the forward pass of an encoder, with the arithmetic of ``config.precision``."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, getattr(torch, precision))
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ from ...config import Config
 from ...errors import CheckpointError
 from ...nn.emotion_model import rms_normalised
 from ...nn.encoders.melspec import HOP, WINDOW, vggish_log_mel
+from ...training.processes import Device
 from .functionals import Grid, grid_search, margins_to_probabilities
 from .network import NetworkSystem, scaled
 from .rasta import deltas
@@ -65,13 +66,14 @@ class AlexNetSystem(NetworkSystem):
         config: Settings, with the file of ImageNet weights.
         averaging: What is averaged over segments: ``embeddings``, for an SVM as in [22], or
             ``softmax`` as in [32].
+        device: Where it is trained and tested.
     """
 
     name = stage = "AlexNet"
     network: AlexNet
 
-    def __init__(self, config: Config, averaging: str) -> None:
-        super().__init__(config)
+    def __init__(self, config: Config, averaging: str, device: Device = "auto") -> None:
+        super().__init__(config, device)
         self.averaging = averaging
         if config.baselines.alexnet:  # a wrong file is an error before any training
             load_imagenet(AlexNet(2), Path(config.baselines.alexnet))
@@ -104,8 +106,9 @@ class AlexNetSystem(NetworkSystem):
 
     @torch.inference_mode()
     def _embeddings(self, recordings: Sequence[Recording]) -> NDArray[np.float32]:
-        images = map(enlarge, self.segments(recordings))
-        return np.stack([self.network.embeddings(image).mean(0).numpy() for image in images])
+        embeddings = self.network.embeddings
+        segments = self.segments(recordings)
+        return np.stack([self.run(embeddings, s).mean(0).numpy() for s in segments])
 
     def segments(self, recordings: Sequence[Recording]) -> list[Tensor]:
         """Images ``(segments, 3, 64, 64)`` of each recording."""

@@ -15,9 +15,10 @@ from ...audio.recording import Recording
 from ...config import Config
 from ...errors import AffektError
 from ...metrics import uar
-from ...progress import Report
+from ...nn.devices import device_of
 from ...training.clips import Clip, inner_split, speakers
 from ...training.context import TrainingContext
+from ...training.processes import Device, join_processes, seeded
 from ...training.targets import Score
 from ...training.trainer import History, Stage, Trainer, autocast
 from .system import ConfiguredSystem, TrainingPart
@@ -59,6 +60,7 @@ class NetworkSystem(ConfiguredSystem):
 
     Args:
         config: Settings; ``stage1`` says how the network is trained.
+        device: Where it is trained and tested.
 
     Attributes:
         name: Name of the network in the record of its training.
@@ -74,8 +76,9 @@ class NetworkSystem(ConfiguredSystem):
     stage: str
     network: nn.Module
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, device: Device = "auto") -> None:
         super().__init__(config)
+        self.device = device
         stage1 = config.stage1
         if not stage1.epochs:
             raise AffektError(f"stage1.epochs is 0; {self.name} needs at least 1")
@@ -113,8 +116,8 @@ class NetworkSystem(ConfiguredSystem):
         inner, validation = inner_split(part.clips, share, part.seed, part.held_out)
         training = self._segmented(inner)
         rng = np.random.default_rng(part.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(part.seed)
+        context = self.context(part)
+        with seeded(part.seed, context.processes.device):
             weights = self.initialise(part._replace(clips=inner), training.segments, rng)
             history = train_network(
                 self.stage,
@@ -125,7 +128,7 @@ class NetworkSystem(ConfiguredSystem):
                 self.schedule,
                 precision=self.config.precision,
                 rng=rng,
-                report=part.report,
+                context=context,
             )
         self.training_info = {
             "encoder": weights,
@@ -138,8 +141,16 @@ class NetworkSystem(ConfiguredSystem):
     @torch.inference_mode()
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
         """Predict probabilities ``(recordings, classes)``: the softmax averaged over segments."""
-        logits = (self.network(self.network_input(s)) for s in self.segments(recordings))
+        logits = [self.run(self.network, s) for s in self.segments(recordings)]
         return torch.stack([each.double().softmax(-1).mean(0) for each in logits]).numpy()
+
+    def run(self, network: Callable[[Tensor], Tensor], segments: Tensor) -> Tensor:
+        """Output of the network, or of a part of it, for segments; both are on the CPU."""
+        return network(self.network_input(segments.to(device_of(self.network)))).cpu()
+
+    def context(self, part: TrainingPart) -> TrainingContext:
+        """Progress and device of the training."""
+        return TrainingContext(part.report, join_processes(self.device))
 
     def _segmented(self, clips: Sequence[Clip]) -> SegmentedClips:
         targets = torch.tensor([self.labels.index(c.label) for c in clips])
@@ -161,7 +172,7 @@ def train_network(
     *,
     precision: str,
     rng: np.random.Generator,
-    report: Report,
+    context: TrainingContext,
 ) -> History:
     """Train `network` in place on single segments, each with the class of its clip.
 
@@ -174,25 +185,26 @@ def train_network(
         schedule: How the network is trained.
         precision: Precision of the training, as in `Config`.
         rng: Draws the order of the segments.
-        report: Called with each step.
+        context: Progress and device.
 
     Returns:
         Losses and validation scores of the epochs.
     """
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster
+    device = context.processes.device
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster
     segments = torch.cat(list(training.segments))
     sizes = torch.tensor([len(s) for s in training.segments])
     targets = training.targets.repeat_interleave(sizes)
     trained = [p for p in network.parameters() if p.requires_grad]
 
     def loss(chosen: list[int]) -> Tensor:
-        with autocast(precision):
-            logits = network(network_input(segments[chosen])).float()
-        return F.cross_entropy(logits, targets[chosen])
+        with autocast(precision, device):
+            logits = network(network_input(segments[chosen].to(device))).float()
+        return F.cross_entropy(logits, targets[chosen].to(device))
 
     @torch.inference_mode()
     def validate(part: SegmentedClips) -> Score:
-        logits = [network(network_input(s)) for s in part.segments]
+        logits = [network(network_input(s.to(device))).cpu() for s in part.segments]
         clips = torch.stack([each.log_softmax(-1).mean(0) for each in logits])
         predicted = clips.argmax(-1).numpy()
         loss = F.cross_entropy(clips, part.targets).item()
@@ -208,5 +220,6 @@ def train_network(
         validate=partial(validate, validation) if validation else None,
         epochs=schedule.epochs,
         patience=schedule.patience,
+        precision=precision,
     )
-    return Trainer(TrainingContext(report), rng).fit(settings)
+    return Trainer(context, rng).fit(settings)

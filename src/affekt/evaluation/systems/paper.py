@@ -14,6 +14,7 @@ from ...inference.recognizer import Recognizer
 from ...nn.checkpoint import Checkpoint
 from ...nn.encoders.weights import build_encoder
 from ...training.context import TrainingContext
+from ...training.processes import Device, join_processes
 from ...training.run import train
 from .system import ConfiguredSystem, Grouping, TrainingPart
 
@@ -24,20 +25,22 @@ class PaperSystem(ConfiguredSystem):
     Args:
         config: Settings.
         cache: Folder of cached segment embeddings; None for no cache.
+        device: Where it is trained and tested.
     """
 
-    def __init__(self, config: Config, cache: Path | None) -> None:
+    def __init__(self, config: Config, cache: Path | None, device: Device = "auto") -> None:
         super().__init__(config)
-        self.cache = cache
+        self.cache, self.device = cache, device
         if config.encoder.weights:  # a wrong file is an error before any training
             build_encoder(config.encoder)
 
     def train(self, part: TrainingPart) -> None:
         """Train both stages."""
+        processes = join_processes(self.device)
         trained = train(
             part.clips,
             self.config,
-            TrainingContext(part.report, embedding_cache=self.cache),
+            TrainingContext(part.report, processes, embedding_cache=self.cache),
             seed=part.seed,
             held_out=part.held_out,
         )
@@ -50,7 +53,8 @@ class PaperSystem(ConfiguredSystem):
                 self.config,
                 "under test",
                 dimensions=trained.dimensions,
-            )
+            ),
+            device=str(processes.device),
         )
 
     def predict(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -14,6 +14,7 @@ from ...errors import AffektError
 from ...own_parts import is_dotted_path, split_path
 
 if TYPE_CHECKING:  # --help lists the names and must not import torch
+    from ...training.processes import Device
     from .system import System
 
 FINE_TUNING = 1e-5  # learning rate of VGGish from the official weights
@@ -54,7 +55,20 @@ ALEXNET = {
 }
 RESNET = ALEXNET | {"stage1.epochs": 40, "stage1.patience": 8, "stage1.learning_rate": 1e-3}
 
-Make = Callable[[Config, Path | None], "System"]
+
+class Resources(NamedTuple):
+    """What a system computes with.
+
+    Attributes:
+        cache: Folder of cached embeddings and features; None for no cache.
+        device: Where networks are trained and tested.
+    """
+
+    cache: Path | None
+    device: "Device"
+
+
+Make = Callable[[Config, Resources], "System"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,7 @@ class SystemEntry:
 
     Attributes:
         title: Name in tables; "" for a description of the settings.
-        make: From settings and a cache folder to an untrained system.
+        make: From settings and resources to an untrained system.
         uses: Settings that have an effect on it: keys such as ``stage1.epochs``, or sections.
         defaults: Its own defaults; what the user sets replaces them.
         only: Values of a setting that make it this system, the default first; others are refused.
@@ -78,51 +92,51 @@ class SystemEntry:
     opt_in: bool = False
 
 
-def _paper(config: Config, cache: Path | None) -> "System":
+def _paper(config: Config, resources: Resources) -> "System":
     from .paper import PaperSystem
 
-    return PaperSystem(config, cache)
+    return PaperSystem(config, resources.cache, resources.device)
 
 
 def _functionals(features: str, classifier: str) -> Make:
-    def make(config: Config, cache: Path | None) -> "System":
+    def make(config: Config, resources: Resources) -> "System":
         from . import functionals
         from .features import FeatureCache
 
         learner = {"svm": functionals.support_vectors, "forest": functionals.forest}[classifier]
-        return functionals.Functionals(config, FeatureCache(features, cache), learner)
+        return functionals.Functionals(config, FeatureCache(features, resources.cache), learner)
 
     return make
 
 
 def _alexnet(averaging: str) -> Make:
-    def make(config: Config, cache: Path | None) -> "System":
+    def make(config: Config, resources: Resources) -> "System":
         from .alexnet import AlexNetSystem
 
-        return AlexNetSystem(config, averaging)
+        return AlexNetSystem(config, averaging, resources.device)
 
     return make
 
 
-def _resnet(config: Config, cache: Path | None) -> "System":
+def _resnet(config: Config, resources: Resources) -> "System":
     from .resnet import ResNetSystem
 
-    return ResNetSystem(config)
+    return ResNetSystem(config, resources.device)
 
 
-def _majority(config: Config, cache: Path | None) -> "System":
+def _majority(config: Config, resources: Resources) -> "System":
     from .probes import Majority
 
     return Majority(config)
 
 
-def _length(config: Config, cache: Path | None) -> "System":
+def _length(config: Config, resources: Resources) -> "System":
     from .probes import Length
 
     return Length(config)
 
 
-def _own(path: str, config: Config, cache: Path | None) -> "System":
+def _own(path: str, config: Config, resources: Resources) -> "System":
     from .own import own_system
 
     return own_system(path, config)
@@ -352,13 +366,15 @@ class Maker:
     Attributes:
         system: Name of the system.
         config: Settings, as `configured` returns them.
-        cache: Folder of cached embeddings and features; None for no cache.
+        cache: See `Resources`.
+        device: See `Resources`.
     """
 
     system: str
     config: Config
     cache: Path | None
+    device: "Device" = "auto"
 
     def __call__(self) -> "System":
         """Make an untrained system."""
-        return known_system(self.system).make(self.config, self.cache)
+        return known_system(self.system).make(self.config, Resources(self.cache, self.device))

@@ -22,6 +22,7 @@ from ...errors import CheckpointError
 from ...nn.emotion_model import prepare
 from ...nn.encoders.vggish import patches
 from ...training.clips import speakers
+from ...training.processes import Device
 from .network import NetworkSystem, Schedule, SegmentedClips, scaled, train_network
 from .system import TrainingPart
 
@@ -97,14 +98,15 @@ class ResNetSystem(NetworkSystem):
 
     Args:
         config: Settings, with the file of weights from speaker identification.
+        device: Where it is trained and tested.
     """
 
     name = "ResNet"
     stage = "ResNet (emotion)"
     network: ResNet20
 
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: Config, device: Device = "auto") -> None:
+        super().__init__(config, device)
         if config.baselines.resnet:  # a wrong file is an error before any training
             load_speaker_network(ResNet20(1), Path(config.baselines.resnet))
 
@@ -147,7 +149,7 @@ class ResNetSystem(NetworkSystem):
             SPEAKERS,
             precision=self.config.precision,
             rng=rng,
-            report=part.report,
+            context=self.context(part),
         )
         return f"speaker training on {len(names)} training speakers"
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...errors import AffektError
+from ..devices import device_named
 from .concatenated import Concatenated
 from .protocol import SegmentEncoder
 from .vggish import VGGish
@@ -71,16 +71,14 @@ def for_inference(encoder: SegmentEncoder, device: str = "cpu") -> SegmentEncode
 
     Args:
         encoder: On the CPU; it stays there.
-        device: Where the copy runs, as torch names it.
+        device: Where the copy runs; see `device_named`.
 
     Raises:
-        AffektError: torch does not find the device.
+        AffektError: This machine has no such device.
     """
-    if device != "cpu":
-        try:
-            return copy.deepcopy(encoder).eval().to(device)
-        except (AssertionError, RuntimeError) as error:  # depends on the build of torch
-            raise AffektError(f"device {device!r}: {str(error).splitlines()[0]}") from error
+    chosen = device_named(device)
+    if chosen.type != "cpu":
+        return copy.deepcopy(encoder).eval().to(chosen)
     if not torch.backends.mkldnn.is_available() or not isinstance(
         encoder, Whisper | VGGish | Concatenated
     ):

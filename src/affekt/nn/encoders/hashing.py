@@ -72,4 +72,4 @@ def file_hash(*paths: Path) -> str:
 def _add_weights(digest: "hashlib._Hash", module: nn.Module) -> None:
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())
-        digest.update(tensor.detach().contiguous().numpy().tobytes())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -1,6 +1,7 @@
 """Log-mel spectrograms in torch: the 64 bands of VGGish and the 80 bands of Whisper."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 import torch
@@ -43,6 +44,11 @@ def vggish_log_mel(waves: Tensor) -> Tensor:
     return torch.log(spectrum @ _vggish_bands().to(spectrum) + LOG_OFFSET).float()
 
 
+def _without_autocast(device: str) -> AbstractContextManager[object]:
+    known = torch.amp.is_autocast_available(device)
+    return torch.autocast(device, enabled=False) if known else nullcontext()
+
+
 @cache
 def _whisper_bands() -> Tensor:
     """Slaney mel filters ``(201, 80)``, 0-8000 Hz, each of unit area."""
@@ -67,6 +73,6 @@ def whisper_log_mel(waves: Tensor) -> Tensor:
     window = torch.hann_window(WINDOW, periodic=True, dtype=waves.dtype, device=waves.device)
     spectrum = torch.stft(waves, WINDOW, HOP, window=window, return_complex=True)[..., :-1]
     power = spectrum.real.square() + spectrum.imag.square()
-    with torch.autocast("cpu", enabled=False):  # log-mel needs more digits than bfloat16 has
+    with _without_autocast(power.device.type):  # log-mel needs more digits than bfloat16 has
         log = (_whisper_bands().to(power).T @ power).clamp_min(1e-10).log10()
     return (torch.maximum(log, log.amax((1, 2), keepdim=True) - 8.0) + 4.0) / 4.0

@@ -10,6 +10,7 @@ from ...config import Encoder as EncoderConfig
 from ...errors import AffektError
 from ...own_parts import import_part
 from ...plural import counted
+from ..devices import device_of
 from .protocol import SegmentEncoder
 
 PROBE = (1.5, 0.5)  # s; the second clip is shorter than a segment
@@ -55,7 +56,9 @@ def is_own(encoder: SegmentEncoder) -> bool:
 @torch.inference_mode()
 def probe_output(encoder: SegmentEncoder) -> bytes:
     """Embeddings of the two clips of noise: they change with the encoder's code and weights."""
-    return encoder(*probe()).numpy().tobytes()
+    waves, spans = probe()
+    device = device_of(encoder)
+    return encoder([wave.to(device) for wave in waves], spans).cpu().numpy().tobytes()
 
 
 def probe() -> tuple[list[Tensor], list[Tensor]]:
