@@ -19,7 +19,7 @@ export function make(tag, properties = {}, ...children) {
 export const englishText = (tag, text, properties = {}) =>
   make(tag, { textContent: text, lang: "en", ...properties });
 
-/** Writes a status message, which screen readers announce. */
+/** Shows a status message, which screen readers announce too. */
 export const announce = (text) => (find("status").textContent = text);
 
 /** Moves the focus by arrow keys among buttons of which one is in the tab order.
