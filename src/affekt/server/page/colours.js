@@ -1,7 +1,8 @@
 /**
  * Colours of classes. Any two of the named classes differ by at least 15 (CIEDE2000), also as seen
  * with protanopia, deuteranopia and tritanopia, and each has a contrast of at least 3 to 1 to the
- * light and to the dark ground. `tests/server/test_page_colours.py` computes this.
+ * light and to the dark ground. The spare colours have the same contrast and differ from all others
+ * by at least 15 in CIELAB (CIE 1976). `tests/server/page/test_accessibility.py` computes this.
  */
 
 export const COLOURS = {
@@ -14,7 +15,7 @@ export const COLOURS = {
   surprise: "#609c84",
   boredom: "#9c84a8",
 };
-export const SPARE = ["#000000"];
+export const SPARE = ["#603cff", "#c08454", "#a848a8", "#a84830"];
 const assigned = new Map(); // other classes and the spare colours assigned to them
 
 /** @param {string} label @returns {string} */

@@ -19,6 +19,8 @@ export class LabelBar {
    *   addClass: () => void, clear: () => void}} actions */
   constructor(actions) {
     this.actions = actions;
+    this.labels = [];
+    this.buttons = [];
     // A click leaves the focus where it is, so that the next key goes to the table.
     const keepFocus = (event) => event.target.closest("button") && event.preventDefault();
     find("classes").onmousedown = keepFocus;

@@ -12,7 +12,8 @@ import { emotion, percent, t } from "./i18n.js";
 
 const WINDOW = 10; // s shown
 const PAUSE = 0.5; // s between the starts of two segments that have a pause between them
-const HEIGHT = { wave: 90, bands: 34 }; // px
+const LATE = 1.5; // s after which the last segment no longer is the moment's
+const HEIGHT = { wave: 140, bands: 40 }; // px
 const QUIET = -60; // dB, the lower end of the level meter
 
 const describe = (segment) =>
@@ -127,7 +128,7 @@ class LiveView {
     const { recorder, segments } = this;
     const seconds = recorder.seconds;
     const last = segments.at(-1);
-    const spoken = last && recorder.live && seconds - last.end < 1;
+    const spoken = last && recorder.live && seconds - last.end < LATE;
     const label = spoken ? describe(last) : t(last && recorder.live ? "noSpeech" : recorder.state);
     find("live-text").textContent = t("liveNow", { seconds: seconds.toFixed(1), label });
     if (!spoken) for (const model of this.now.models) this.now.update(model, undefined);

@@ -157,8 +157,8 @@ async function start() {
   initHelp({ keys: store.settings.keys, changed: (keys) => store.set({ keys }) });
   initSamples(add);
   initLive({ model: () => store.settings.model, models: () => collection.models, add });
-  restore();
   await loadModels();
+  restore();
 }
 
 start();

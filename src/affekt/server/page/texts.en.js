@@ -61,7 +61,7 @@ export const EN = {
   insecure: "Browsers allow the microphone only on https pages and on localhost.",
   noMicrophone: "No microphone: {why}.",
   unreachable: "The server does not answer. Is it still running?",
-  export: "Export labels ({count})",
+  export: "Export ({count})",
   exported: "Labels exported: {count}",
   notExported: "This browser cannot decode {names}: exported without clips.",
   notAnExport: "{name} is not an export of labels from this page.",

@@ -112,7 +112,7 @@ export const ZH = {
   insecure: "浏览器只允许 https 页面和 localhost 使用麦克风。",
   noMicrophone: "无法使用麦克风：{why}。",
   unreachable: "服务器没有应答。它还在运行吗？",
-  export: "导出标签（{count}）",
+  export: "导出（{count}）",
   exported: "已导出 {count} 个标签",
   notExported: "浏览器无法解码 {names}：导出时没有片段。",
   notAnExport: "{name} 不是此网页导出的标签。",

@@ -63,6 +63,7 @@ export class Workbench {
   async open(recording, { play = false } = {}) {
     this.close();
     this.current = recording;
+    this.chosen = false;
     this.store.set({ current: recording.id });
     find("name").textContent = recording.name;
     this.showSpeaker();
@@ -77,9 +78,8 @@ export class Workbench {
     this.detail.sound = this.sound;
     this.detail.open(this.player.duration);
     this.showResults();
-    const stored = this.store.settings.rows[recording.id];
-    const row = this.find(stored) ?? this.selected;
-    if (row) this.select(row, { play });
+    if (play) this.repeat();
+    else if (this.selected) this.player.seek(this.selected.start);
   }
 
   close() {
@@ -116,6 +116,8 @@ export class Workbench {
     this.other = other ? { name: other.name, runs: labelRuns(other.spans) } : null;
     showDownloads(this.first?.job, this.current.name);
     this.showAnnotations();
+    if (!this.chosen) this.chooseRow();
+    this.showSelection();
     this.moved(this.player.time);
   }
 
@@ -132,6 +134,7 @@ export class Workbench {
     const { annotations: own, duration } = this.current;
     this.tree = rowsOf(duration, this.predictions, own);
     this.rows = shown(this.tree, this.folds);
+    if (!this.selected) this.chooseRow();
     const done = units(this.tree).filter((unit) => isDone(unit, own)).map(({ key }) => key);
     const labelled = own.filter(annotations.decided).map(annotations.spanKey);
     this.table.show(this.rows, {
@@ -147,6 +150,14 @@ export class Workbench {
     this.detail.draw();
   }
 
+  /** The row to select until the user selects one: the stored one, or the first without a label. */
+  chooseRow() {
+    const stored = this.find(this.store.settings.rows[this.current.id]);
+    const open = this.rows.find((row) => !isDone(row, this.current.annotations));
+    this.key = (stored ?? open ?? this.rows[0])?.key;
+    if (stored) this.unfoldAbove(stored);
+  }
+
   showSelection() {
     const row = this.selected;
     this.table.select(row?.key);
@@ -156,15 +167,13 @@ export class Workbench {
     find("split").disabled = !row;
   }
 
-  /** The selected row: the one that was selected last, or the first that is not labelled. */
   get selected() {
-    const key = this.store.settings.rows[this.current?.id];
-    const found = this.rows.find((row) => row.key === key);
-    const open = (row) => !isDone(row, this.current.annotations);
-    return found ?? this.rows.find(open) ?? this.rows[0];
+    return this.rows.find(({ key }) => key === this.key);
   }
 
   select(row, { play = false } = {}) {
+    this.key = row.key;
+    this.chosen = true;
     this.unfoldAbove(row);
     this.store.set({ rows: { ...this.store.settings.rows, [this.current.id]: row.key } });
     this.showSelection();
