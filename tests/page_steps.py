@@ -49,8 +49,12 @@ def seek(page: Any, share: float) -> str:
 
 def painted(page: Any, selector: str) -> int:
     """Number of colours in a canvas."""
-    count = """(canvas) => {
-        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    count = """async (canvas) => {
+        await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+        const copy = new OffscreenCanvas(canvas.width, canvas.height);
+        const context = copy.getContext("2d", { willReadFrequently: true });
+        context.drawImage(canvas, 0, 0);
+        const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
         return new Set(new Uint32Array(data.buffer)).size;
     }"""
     return int(page.locator(selector).first.evaluate(count))

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 
+import numpy as np
 import pytest
 import soundfile
 from page_steps import DEMO
@@ -64,7 +65,8 @@ def browser(tmp_path_factory):
     playwright = pytest.importorskip("playwright.sync_api", reason="the page needs playwright")
     playwright.expect.set_options(timeout=20_000)
     microphone = tmp_path_factory.mktemp("microphone") / "lively.wav"
-    soundfile.write(microphone, read(DEMO / "lively.flac").wave, 16_000)
+    pause = np.zeros(3 * 16_000, np.float32)
+    soundfile.write(microphone, np.concatenate([read(DEMO / "lively.flac").wave, pause]), 16_000)
     arguments = [
         "--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
         f"--use-file-for-fake-audio-capture={microphone}",

@@ -83,7 +83,7 @@ def test_ciede2000_has_published_values():
 
 @pytest.fixture(scope="module")
 def palette(browser, server):
-    """The colours of the classes, and those that other classes get."""
+    """The colours of the named classes, and those that other classes get."""
     page = browser.new_page()
     page.goto(server)
     return page.evaluate("""async () => {
@@ -100,6 +100,8 @@ def test_any_two_classes_differ(palette, sight):
     for one, other in combinations(named, 2):
         assert ciede2000(seen[one], seen[other]) >= 15, (one, other)
     for one, other in combinations(seen, 2):
+        if {one, other} <= {*named}:
+            continue
         assert np.linalg.norm(seen[one] - seen[other]) >= 15, (one, other)  # CIE 1976
 
 

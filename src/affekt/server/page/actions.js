@@ -16,17 +16,17 @@ function changeSpeed(by) {
 
 /** The actions of the keyboard map, by name. */
 function actionsOf({ collection, labels, workbench }) {
-  const { detail, player } = workbench;
+  const { detail, editor, player } = workbench;
   const toggle = (name) => {
     detail.toggle(name);
     press(name, detail.spectrum[name]);
   };
   return {
-    label: (number) => workbench.labelNumber(number),
-    agree: () => workbench.agree(),
-    unsure: () => workbench.mark("unsure"),
-    unusable: () => workbench.mark("unusable"),
-    clear: () => workbench.clear(),
+    label: (number) => editor.labelNumber(number),
+    agree: () => editor.agree(),
+    unsure: () => editor.mark("unsure"),
+    unusable: () => editor.mark("unusable"),
+    clear: () => editor.clear(),
     undo: () => labels.undo("undo"),
     redo: () => labels.undo("redo"),
     comment: () => find("comment").focus(),
@@ -43,10 +43,10 @@ function actionsOf({ collection, labels, workbench }) {
     loop: () => press("loop", (player.loop = !player.loop)),
     slower: () => changeSpeed(-1),
     faster: () => changeSpeed(1),
-    split: () => workbench.split(),
-    merge: () => workbench.merge(),
-    startHere: () => workbench.edgeHere("start"),
-    endHere: () => workbench.edgeHere("end"),
+    split: () => editor.split(),
+    merge: () => editor.merge(),
+    startHere: () => editor.edgeHere("start"),
+    endHere: () => editor.edgeHere("end"),
     zoomIn: () => detail.zoomIn(),
     zoomOut: () => detail.zoomOut(),
     spectrogram: () => toggle("spectrogram"),
@@ -67,7 +67,7 @@ export function connectActions(app) {
   const actions = actionsOf(app);
   for (const [id, name] of Object.entries(BUTTONS)) find(id).onclick = actions[name];
   find("speed").onchange = ({ target }) => (workbench.player.speed = Number(target.value));
-  find("comment").onchange = ({ target }) => workbench.comment(target.value);
+  find("comment").onchange = ({ target }) => workbench.editor.comment(target.value);
   find("comment").onkeydown = ({ key }) => {
     if (key === "Enter" || key === "Escape") find("table").focus();
   };

@@ -2,8 +2,8 @@
  * The user's annotations of a recording, and edits of them as changes that can be undone.
  * @typedef {{start: number, end: number, channel: number, speaker: string, label: string,
  *   mark: "" | "unsure" | "unusable", comment: string, recognised: string, model: string,
- *   drawn: boolean}} Annotation  recognised: what the model gave there; drawn: whether the user chose
- *   its times, so that it exists without a label
+ *   drawn: boolean}} Annotation  recognised: what the model gave there; drawn: whether the user
+ *   chose its times, so that it exists without a label
  * @typedef {{removed: Annotation[], added: Annotation[]}} Change
  */
 

@@ -8,7 +8,8 @@ import { t } from "./i18n.js";
  * @returns {Promise<string | null>} the answer, "" without a text field; null if it was refused */
 export function ask(text, { input = "", action }) {
   const dialog = find("ask");
-  const field = make("input", { name: "answer", autocomplete: "off", required: true, maxLength: 40 });
+  const field = make("input", { name: "answer", autocomplete: "off", maxLength: 40 });
+  field.required = input !== "";
   const agree = make("button", { textContent: action, value: "yes" });
   const cancel = make("button", { type: "button", textContent: t("cancel") });
   cancel.onclick = () => dialog.close("");

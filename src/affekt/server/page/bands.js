@@ -59,7 +59,8 @@ export function drawAnnotations(canvas, annotations, window) {
     if (!decided({ label, mark }) || mark) {
       context.strokeStyle = context.fillStyle = cssValue("--text");
       context.strokeRect(left + 0.5, 0.5, Math.max(right - left - 2, 1), OWN - 1);
-      if (context.measureText(text).width <= right - left - 8) context.fillText(text, left + 4, OWN / 2);
+      const fits = context.measureText(text).width <= right - left - 8;
+      if (fits) context.fillText(text, left + 4, OWN / 2);
     } else {
       block(context, { left, right, height: OWN, fill: colour(label), text });
     }

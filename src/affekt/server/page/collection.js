@@ -148,7 +148,8 @@ export class Collection {
   showProgress() {
     const counts = [...this.counts.values()];
     const sum = (name) => counts.reduce((total, count) => total + count[name], 0);
-    find("progress").textContent = counts.length ? t("progress", { done: sum("done"), all: sum("all") }) : "";
+    const text = t("progress", { done: sum("done"), all: sum("all") });
+    find("progress").textContent = counts.length ? text : "";
   }
 
   isOpen(recording) {
@@ -191,7 +192,8 @@ export class Collection {
     this.list.show(this.inOrder().filter((recording) =>
       !settings.unlabelled || this.isOpen(recording) || recording === this.current));
     if (this.current) this.list.markCurrent(this.current);
-    if (!recordings.length && document.body.dataset.view !== "live") document.body.dataset.view = "empty";
+    const { dataset } = document.body;
+    if (!recordings.length && dataset.view !== "live") dataset.view = "empty";
     document.body.classList.toggle("any", recordings.length > 0);
     this.showProgress();
     this.showSteps();

@@ -2,7 +2,7 @@
 
 import { drawAnnotations, drawLane } from "./bands.js";
 import { clock, drawRuler } from "./canvas.js";
-import { find, make } from "./dom.js";
+import { find, make, perFrame } from "./dom.js";
 import { drawSpectrum } from "./spectrum.js";
 import { drawWave } from "./waveform.js";
 import { t } from "./i18n.js";
@@ -13,6 +13,8 @@ const SHORTEST = 0.5; // s of a window
 const LONGEST = 120;
 const FIRST = 30; // s shown of a recording that is longer
 const EDGE = 6; // px around an edge in which it can be dragged
+const NARROW = 500; // px; the waveform of a narrower view is lower
+const HEIGHT = { narrow: 56, wide: 84 }; // px
 const DRAG = 5; // px; a shorter movement is a click
 
 export class Detail {
@@ -25,6 +27,7 @@ export class Detail {
   constructor(actions) {
     this.actions = actions;
     this.axis = find("axis");
+    this.draw = perFrame(() => this.drawNow());
     this.window = { from: 0, to: 1 };
     this.spectrum = { spectrogram: false, pitch: false };
     this.clear();
@@ -111,11 +114,11 @@ export class Detail {
     return time >= this.window.from && time <= this.window.to;
   }
 
-  draw() {
+  drawNow() {
     if (!this.duration) return;
-    const { window } = this;
-    drawWave(find("wave"), this.sound, window, find("wave").parentElement.clientWidth < 500 ? 56 : 84,
-      this.preview ?? this.span);
+    const { window, sound } = this;
+    const height = this.axis.clientWidth < NARROW ? HEIGHT.narrow : HEIGHT.wide;
+    drawWave(find("wave"), sound, { window, height, span: this.preview ?? this.span });
     drawAnnotations(find("own"), this.annotations, window);
     this.drawSpectrum();
     for (const { canvas, spans, labels } of this.lanes) drawLane(canvas, spans, { window, labels });

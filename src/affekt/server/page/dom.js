@@ -35,3 +35,16 @@ export function moveFocus(event, buttons) {
   buttons[Math.max(0, Math.min(last, target))].focus();
   return true;
 }
+
+/** A function that draws once, at the next frame, however often it is called before. */
+export function perFrame(draw) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      draw();
+    });
+  };
+}

@@ -12,7 +12,7 @@ const COLUMNS = [
   "comment",
 ];
 
-/** Whether an annotation is a training example: it has a class, and is neither unsure nor unusable. */
+/** Whether an annotation is a training example: it has a class, so it is not marked. */
 const isExample = ({ label, mark }) => label !== "" && mark === "";
 
 /** How many training examples recordings have. */
@@ -30,7 +30,8 @@ function cell(value) {
 }
 
 /** A file name that is valid on every system. */
-const safeName = (name) => name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "_") || "clip";
+const safeName = (name) =>
+  name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "_") || "clip";
 
 /** The name of a speaker: of the recording, and of the voice where voices were told apart. */
 const speakerOf = ({ speaker, name }, annotation) =>
@@ -60,7 +61,7 @@ async function examplesOf(recording, first) {
 /**
  * @param {import("./store.js").Recording[]} recordings @param {string[]} classes  the user's own
  * @returns {Promise<{blob: Blob, count: number, undecoded: string[]}>}  a ZIP with one folder of
- *   manifest.csv, 16-bit WAV clips and labels.json; names of files that the browser could not decode
+ *   manifest.csv, 16-bit WAV clips and labels.json; names of files that the browser cannot decode
  */
 export async function exported(recordings, classes) {
   const [rows, clips, undecoded] = [[COLUMNS], [], []];

@@ -32,16 +32,17 @@ function annotation(value) {
 export async function readExport(file) {
   let content;
   try {
-    const bytes = /\.zip$/i.test(file.name) ? await unzip(file, JSON_NAME) : await file.arrayBuffer();
+    const zipped = /\.zip$/i.test(file.name);
+    const bytes = zipped ? await unzip(file, JSON_NAME) : await file.arrayBuffer();
     content = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     content = null;
   }
-  const recordings = content?.format === FORMAT && content.version === 1 ? content.recordings : null;
+  const known = content?.format === FORMAT && content.version === 1;
+  const { classes = [], recordings } = known ? content : {};
   if (!Array.isArray(recordings)) throw new Error(t("notAnExport", { name: file.name }));
-  const classes = (content.classes ?? []).filter((name) => isText(name) && validClass(name, []) === name);
   return {
-    classes,
+    classes: classes.filter((name) => isText(name) && validClass(name, []) === name),
     recordings: recordings
       .filter((one) => isText(one?.name) && Array.isArray(one.annotations))
       .map(({ name, bytes, speaker, annotations }) => ({

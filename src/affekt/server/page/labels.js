@@ -9,7 +9,8 @@ import { validClass } from "./labelbar.js";
 import { t } from "./i18n.js";
 
 export class Labels {
-  /** @param {import("./store.js").Store} store @param {import("./collection.js").Collection} collection
+  /** @param {import("./store.js").Store} store
+   * @param {import("./collection.js").Collection} collection
    * @param {import("./workbench.js").Workbench} workbench */
   constructor(store, collection, workbench) {
     Object.assign(this, { store, collection, workbench });
@@ -72,7 +73,7 @@ export class Labels {
     }
   }
 
-  /** Adds labels to the recordings that are here, and keeps those of others until they are added. */
+  /** Adds labels to the recordings that are here; those of others wait until they are added. */
   bringIn({ classes, recordings }) {
     const all = new Set([...this.store.settings.classes, ...classes]);
     this.store.set({ classes: [...all] });

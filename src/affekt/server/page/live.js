@@ -140,7 +140,9 @@ class LiveView {
     hatch(context, 0, 0, width, HEIGHT.bands);
     const x = toPixels(window, width);
     const runs = labelRuns(liveSpans(segments));
-    for (const { start, end } of runs) context.clearRect(x(start), 0, x(end) - x(start), HEIGHT.bands);
+    for (const { start, end } of runs) {
+      context.clearRect(x(start), 0, x(end) - x(start), HEIGHT.bands);
+    }
     drawRuns(context, runs, x, HEIGHT.bands);
   }
 

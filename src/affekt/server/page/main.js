@@ -72,7 +72,10 @@ function showModels(models) {
   const known = (name) => models.some((model) => model.name === name);
   const preferred = models.find((model) => model.default) ?? models[0];
   const { model, compare } = store.settings;
-  store.set({ model: known(model) ? model : preferred.name, compare: known(compare) ? compare : "" });
+  store.set({
+    model: known(model) ? model : preferred.name,
+    compare: known(compare) ? compare : "",
+  });
   find("model").value = store.settings.model;
   find("compare").value = store.settings.compare;
 }

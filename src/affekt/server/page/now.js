@@ -19,7 +19,8 @@ export class Now {
       const rows = model.labels.map((label) => row(label));
       const list = make("ul", {}, ...rows.map(({ item }) => item));
       const title = make("h4", { textContent: model.name });
-      return { ...model, box: make("div", { className: "now" }, title, list, pause), list, rows, pause };
+      const box = make("div", { className: "now" }, title, list, pause);
+      return { ...model, box, list, rows, pause };
     });
     this.box.replaceChildren(...this.models.map(({ box }) => box));
   }

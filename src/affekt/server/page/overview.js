@@ -4,7 +4,7 @@ import { drawRuns } from "./bands.js";
 import { fitted, hatch, toPixels } from "./canvas.js";
 import { cssValue } from "./colours.js";
 import { decided } from "./annotations.js";
-import { find } from "./dom.js";
+import { find, perFrame } from "./dom.js";
 import { drawWaveform } from "./waveform.js";
 
 const HEIGHT = 34; // px
@@ -16,6 +16,7 @@ export class Overview {
   constructor(moved) {
     this.box = find("overview");
     this.canvas = this.box.querySelector("canvas");
+    this.draw = perFrame(() => this.drawNow());
     const move = (event) => {
       const { left, width } = this.box.getBoundingClientRect();
       moved(((event.clientX - left) / width) * this.duration);
@@ -25,12 +26,19 @@ export class Overview {
       move(event);
     };
     this.box.onpointermove = (event) => event.buttons && move(event);
+    new ResizeObserver(() => this.content && this.draw()).observe(this.box);
   }
 
   /** @param {{duration: number, sound: object | null, predictions: object[],
    *   annotations: object[]}} content */
-  draw({ duration, sound, predictions, annotations }) {
-    this.duration = duration;
+  show(content) {
+    this.content = content;
+    this.duration = content.duration;
+    this.draw();
+  }
+
+  drawNow() {
+    const { duration, sound, predictions, annotations } = this.content;
     const { context, width } = fitted(this.canvas, HEIGHT);
     if (!duration) return;
     const window = { from: 0, to: duration };
@@ -46,7 +54,8 @@ export class Overview {
     context.restore();
     context.fillStyle = cssValue("--accent");
     for (const one of annotations) {
-      if (decided(one)) context.fillRect(x(one.start), 0, Math.max(x(one.end) - x(one.start) - 1, 1), OWN);
+      const left = x(one.start);
+      if (decided(one)) context.fillRect(left, 0, Math.max(x(one.end) - left - 1, 1), OWN);
     }
   }
 

@@ -13,7 +13,8 @@ import { labelRuns, mean, spansOf, UNCERTAIN } from "./timeline.js";
 const SHORT = 30; // s; a shorter recording of several utterances is labelled as a whole
 const ROUNDING = 1e-3; // s
 const NONE = { channel: 0, speaker: "", label: "", probabilities: {}, share: 0, reason: "" };
-const cache = new WeakMap(); // rows of a result, by its array of predictions
+const predicted = new WeakMap(); // rows of a result, by its array of predictions
+const built = new WeakMap(); // the last result of `rowsOf`, by its array of annotations
 
 const row = (kind, values) => ({ ...NONE, ...values, kind, key: spanKey({ ...NONE, ...values }) });
 
@@ -32,7 +33,8 @@ function predictedRows(predictions, duration) {
   if (predictions.length === 1 || duration > SHORT) return rows;
   const { label, probabilities, rejection_reason: reason } = mean(predictions);
   const share = Math.max(0, ...Object.values(probabilities));
-  return [row("recording", { start: 0, end: duration, label, probabilities, share, reason }), ...rows];
+  const span = { start: 0, end: duration };
+  return [row("recording", { ...span, label, probabilities, share, reason }), ...rows];
 }
 
 /** Whether one row lies within another of the same voice. */
@@ -44,8 +46,8 @@ function within(inner, outer) {
 
 /** Sorts rows by time, and nests those that lie within others. @returns {Row[]} the outermost */
 function nested(rows) {
-  const rank = ["recording", "utterance", "drawn", "run"];
-  rows.sort((a, b) => a.start - b.start || b.end - a.end || rank.indexOf(a.kind) - rank.indexOf(b.kind));
+  const rank = ({ kind }) => ["recording", "utterance", "drawn", "run"].indexOf(kind);
+  rows.sort((a, b) => a.start - b.start || b.end - a.end || rank(a) - rank(b));
   const outer = [];
   let open = []; // rows that may contain the next one, from the outermost on
   for (const one of rows) {
@@ -63,15 +65,24 @@ function nested(rows) {
  * @param {import("./timeline.js").Prediction[] | null} predictions  null until there is a result
  * @param {import("./annotations.js").Annotation[]} annotations @returns {Row[]} the outermost */
 export function rowsOf(duration, predictions, annotations) {
-  const whole = [row("recording", { start: 0, end: duration })];
-  if (predictions?.length && !cache.has(predictions)) {
-    cache.set(predictions, predictedRows(predictions, duration));
-  }
-  const found = predictions?.length ? cache.get(predictions) : duration ? whole : [];
+  const last = built.get(annotations);
+  if (last?.duration === duration && last.predictions === predictions) return last.rows;
+  const found = foundRows(duration, predictions);
   const known = new Set(found.map(({ key }) => key));
   const drawn = annotations.filter((one) => !known.has(spanKey(one)));
-  return nested([...found, ...drawn.map(({ start, end, channel, speaker }) =>
+  const rows = nested([...found, ...drawn.map(({ start, end, channel, speaker }) =>
     row("drawn", { start, end, channel, speaker }))]);
+  built.set(annotations, { duration, predictions, rows });
+  return rows;
+}
+
+/** What there is to label without annotations: the parts of a result, else the whole recording. */
+function foundRows(duration, predictions) {
+  if (!predictions?.length) return duration ? [row("recording", { start: 0, end: duration })] : [];
+  if (!predicted.has(predictions)) {
+    predicted.set(predictions, predictedRows(predictions, duration));
+  }
+  return predicted.get(predictions);
 }
 
 /** The rows that are shown: those of folded rows are not. @param {Set<string>} unfolded  keys
@@ -81,11 +92,11 @@ export const shown = (rows, unfolded) =>
 
 /** What has to be labelled: each utterance of a long recording, a short recording as one.
  * @param {Row[]} rows @returns {Row[]} */
-export const units = (rows) => {
-  const found = rows.filter(({ kind }) => kind !== "drawn");
-  const inner = rows.filter(({ kind }) => kind === "drawn").flatMap(({ children }) => units(children));
-  return [...found, ...inner].sort((a, b) => a.start - b.start);
-};
+export const units = (rows) =>
+  rows.flatMap((one) => {
+    if (one.kind === "drawn") return units(one.children);
+    return one.kind === "run" ? [] : [one]; // a run is part of its utterance
+  });
 
 /** Whether annotations decide at least half of a row. */
 export function isDone({ start, end, channel }, annotations) {

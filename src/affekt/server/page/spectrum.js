@@ -8,7 +8,8 @@ const SIZE = 512; // samples of a Fourier transform, 32 ms
 const HEIGHT = 96; // px, one for each 83 Hz
 const RANGE = 60; // dB below the loudest that are drawn
 const PITCH = { low: 60, high: 450, step: 0.01, voiced: 0.25 }; // Hz, Hz, s, YIN's threshold
-const HANN = Float64Array.from({ length: SIZE }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / SIZE));
+const HANN = Float64Array.from({ length: SIZE }, (_, i) =>
+  0.5 - 0.5 * Math.cos((2 * Math.PI * i) / SIZE));
 
 /** Fourier transform in place, with a length that is a power of two (Cooley and Tukey 1965). */
 export function fft(real, imaginary) {
@@ -35,13 +36,14 @@ export function fft(real, imaginary) {
   }
 }
 
-/** Power of SIZE samples around a time. @returns {Float64Array} (SIZE / 2) from 0 to 8 kHz, in dB */
+/** Power of SIZE samples around a time, from 0 to 8 kHz. @returns {Float64Array} (SIZE / 2) dB */
 export function powers(samples, time) {
   const first = Math.round(time * RATE) - SIZE / 2;
   const real = Float64Array.from(HANN, (weight, i) => weight * (samples[first + i] ?? 0));
   const imaginary = new Float64Array(SIZE);
   fft(real, imaginary);
-  return real.subarray(0, SIZE / 2).map((re, i) => 10 * Math.log10(re ** 2 + imaginary[i] ** 2 + 1e-9));
+  const decibels = (re, i) => 10 * Math.log10(re ** 2 + imaginary[i] ** 2 + 1e-9);
+  return real.subarray(0, SIZE / 2).map(decibels);
 }
 
 /** Fundamental frequency at a time, by YIN (de Cheveigné and Kawahara 2002).
@@ -63,7 +65,8 @@ export function pitchAt(samples, time) {
     differences[lag] = sum > 1e-6 ? (differences[lag] * lag) / sum : 1;
   }
   for (let lag = shortest; lag < longest; lag += 1) {
-    if (differences[lag] < PITCH.voiced && differences[lag] <= differences[lag + 1]) return RATE / lag;
+    const [here, next] = differences.subarray(lag, lag + 2);
+    if (here < PITCH.voiced && here <= next) return RATE / lag;
   }
   return 0;
 }
@@ -80,7 +83,8 @@ export function drawSpectrum(canvas, samples, window, shown) {
 function drawSpectrogram(context, samples, { from, to }, width) {
   const columns = Array.from({ length: width }, (_, x) =>
     powers(samples, from + ((x + 0.5) / width) * (to - from)));
-  const loudest = columns.reduce((max, column) => column.reduce((a, b) => Math.max(a, b), max), -90);
+  const louder = (max, column) => column.reduce((a, b) => Math.max(a, b), max);
+  const loudest = columns.reduce(louder, -90);
   context.fillStyle = cssValue("--text");
   const bins = SIZE / 2 / HEIGHT;
   columns.forEach((column, x) => {

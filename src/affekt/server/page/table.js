@@ -3,7 +3,7 @@
 import { annotationOf, decided } from "./annotations.js";
 import { clock } from "./canvas.js";
 import { colour } from "./colours.js";
-import { find, make } from "./dom.js";
+import { find, make, perFrame } from "./dom.js";
 import { emotion, speakerName, t } from "./i18n.js";
 import { dominantLabel } from "./rows.js";
 import { shareText } from "./summary.js";
@@ -19,6 +19,7 @@ export class Table {
     this.box = find("table");
     this.body = find("rows");
     this.rows = [];
+    this.draw = perFrame(() => this.drawNow());
     this.box.onscroll = () => this.draw();
     this.body.onclick = (event) => this.click(event);
     new ResizeObserver(() => this.draw()).observe(this.box);
@@ -33,8 +34,10 @@ export class Table {
   show(rows, content) {
     Object.assign(this, { rows, content });
     const other = content.other ? [content.other.name] : [];
-    const heads = ["", t("time"), t("recognised"), ...other, t("yourLabel")];
+    const heads = [t("time"), t("recognised"), ...other, t("yourLabel")];
+    const tick = make("span", { className: "unseen", textContent: t("labelled") });
     find("head").replaceChildren(
+      make("span", { role: "columnheader" }, tick),
       ...heads.map((textContent) => make("span", { role: "columnheader", textContent })),
     );
     this.box.classList.toggle("two", Boolean(content.other));
@@ -56,7 +59,7 @@ export class Table {
     this.draw();
   }
 
-  draw() {
+  drawNow() {
     const first = Math.max(0, Math.floor(this.box.scrollTop / HEIGHT) - MORE);
     const count = Math.ceil(this.box.clientHeight / HEIGHT) + 2 * MORE;
     const visible = this.rows.slice(first, first + count);
@@ -98,7 +101,8 @@ export class Table {
     node.style.paddingLeft = `${row.depth * 16}px`;
     const fold = row.children.length ? (unfolded.has(row.key) ? "▾" : "▸") : "";
     const span = `${clock(row.start)} – ${clock(row.end)}`;
-    node.append(make("span", { className: "fold", textContent: fold, "aria-hidden": "true" }), span);
+    const arrow = make("span", { className: "fold", textContent: fold, "aria-hidden": "true" });
+    node.append(arrow, span);
     const notes = [
       row.kind === "recording" && t("whole"),
       row.speaker && speakerName(row.speaker),

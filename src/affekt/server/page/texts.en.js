@@ -18,7 +18,7 @@ export const EN = {
   cancel: "Cancel",
   close: "Close",
   removeLabelled: "Remove {name} and its labels ({count}) from this browser and the server?",
-  removeAllAsk: "Remove all recordings ({count}) with their labels from this browser and the server?",
+  removeAllAsk: "Remove all recordings ({count}) and labels from this browser and the server?",
   noSpeech: "No speech here.",
   utterances: "{count} utterances: {labels} of the time",
   reason: "Reason: {reason}",
@@ -28,6 +28,7 @@ export const EN = {
   recognised: "Recognised",
   yourLabel: "Your label",
   whole: "overall",
+  labelled: "labelled",
   span: "{start} to {end} s",
   channel: "channel {channel}",
   speakerName: "speaker {number}",
@@ -46,12 +47,12 @@ export const EN = {
   addClassText: "A class of your own, beside those of the model.",
   className: "Name",
   addAction: "Add",
-  invalidClass: "A class has up to 40 characters, does not begin with = + - or @, and is not there yet.",
+  invalidClass: "A class has up to 40 characters, does not begin with = + - or @, and is new.",
   progress: "{done} of {all}",
   saved: "saved",
   saving: "saving",
   notSaved: "not saved: {why}",
-  otherTab: "This page was opened in another tab, which goes on from here. Reload to go on in this tab.",
+  otherTab: "This page was opened in another tab and continues there. Reload to continue here.",
   done: "{name}: {label}",
   liveNow: "{seconds} s: {label}",
   connecting: "connecting",
@@ -75,12 +76,12 @@ export const EN = {
   "sample-mixed": "Mixed",
   "sampleText-mixed": "8 s, first lively, then flat",
   help: "Help",
-  helpMouse: "Drag over the waveform to draw a part, drag its edges to move them. The wheel zooms at "
-    + "the pointer, Shift and the wheel move along. A click on a band selects its row.",
-  helpLanes: "Bands show the probabilities of each moment. The darker the strip below them, the more "
-    + "that time counts in the result. Hatching is silence.",
+  helpMouse: "Drag over the waveform to draw a part, drag its edges to move them. The wheel zooms "
+    + "at the pointer, Shift and the wheel move along. A click on a band selects its row.",
+  helpLanes: "Bands show the probabilities of each moment. The darker the strip below them, the "
+    + "more that time counts in the result. Hatching is silence.",
   helpUncertain: "Grey means that the model gives no emotion. Two classes are named where their "
-    + "probabilities are less than 15 % apart.",
+    + "probabilities are less than 15 percentage points apart.",
   helpKept: "Recordings and labels are stored in this browser and survive a reload. Removing a "
     + "recording here deletes it on the server too.",
   helpExport: "Drop an export on the page to import it again. To adapt a model to it, unzip it and "

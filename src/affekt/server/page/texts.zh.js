@@ -79,6 +79,7 @@ export const ZH = {
   recognised: "识别结果",
   yourLabel: "您的标签",
   whole: "总体",
+  labelled: "已标注",
   span: "{start} 至 {end} 秒",
   channel: "声道 {channel}",
   speakerName: "说话人 {number}",
@@ -129,7 +130,7 @@ export const ZH = {
   helpMouse: "在波形上拖动可画出片段，拖动边缘可移动边界。滚轮在指针处缩放，按住 Shift 滚动可左右移动。"
     + "点击彩带会选中所在的行。",
   helpLanes: "彩带显示每一时刻的概率。下方的条纹越深，该时刻对结果的影响越大。斜线表示静音。",
-  helpUncertain: "灰色表示模型没有给出情感。两个类别的概率相差不到 15 % 时，两个都会列出。",
+  helpUncertain: "灰色表示模型没有给出情感。两个类别的概率相差不到 15 个百分点时，两个都会列出。",
   helpKept: "录音和标签保存在此浏览器中，重新加载后仍在。在此移除录音，也会从服务器删除。",
   helpExport: "把导出的文件拖到网页上即可重新导入。要用它适配模型，请解压后运行以下命令；"
     + "至少需要两种标签，每种至少两个片段：",

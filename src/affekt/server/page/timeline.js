@@ -75,7 +75,9 @@ export function labelRuns(spans) {
       runs.push({ start, end, label, sum, prediction });
     }
   }
-  return runs.map(({ sum, prediction, ...run }) => ({ ...run, share: sum / (run.end - run.start) }));
+  return runs.map(({ sum, prediction, ...run }) => {
+    return { ...run, share: sum / (run.end - run.start) };
+  });
 }
 
 /** The classes of probabilities from the most to the least probable.

@@ -22,14 +22,16 @@ export function soundOf(samples) {
  * @param {CanvasRenderingContext2D} context
  * @param {ReturnType<soundOf>} sound
  * @param {{window: import("./canvas.js").Window, width: number, height: number}} area */
-export function drawWaveform(context, { samples, peaks, loudest }, { window: { from, to }, width, height }) {
+export function drawWaveform(context, { samples, peaks, loudest }, { window, width, height }) {
+  const { from, to } = window;
   const fine = ((to - from) * RATE) / width < 2 * BUCKET;
   const [values, rate] = fine ? [samples, RATE] : [peaks, RATE / BUCKET];
   context.fillStyle = cssValue("--wave");
   const step = ((to - from) * rate) / width;
   for (let x = 0; x < width; x += 1) {
     const first = Math.max(0, Math.floor(from * rate + x * step));
-    const last = Math.min(values.length, Math.max(first + 1, Math.floor(from * rate + (x + 1) * step)));
+    const next = Math.max(first + 1, Math.floor(from * rate + (x + 1) * step));
+    const last = Math.min(values.length, next);
     let peak = 0;
     for (let i = first; i < last; i += 1) peak = Math.max(peak, Math.abs(values[i]));
     const tall = Math.max(1, (peak / loudest) * (height - 4));
@@ -37,9 +39,11 @@ export function drawWaveform(context, { samples, peaks, loudest }, { window: { f
   }
 }
 
-/** @param {HTMLCanvasElement} canvas @param {object | null} sound  null: only the span is drawn
- * @param {{start: number, end: number} | null} span  the selected part */
-export function drawWave(canvas, sound, window, height, span) {
+/** @param {HTMLCanvasElement} canvas
+ * @param {ReturnType<soundOf> | null} sound  null: only the span is drawn
+ * @param {{window: import("./canvas.js").Window, height: number,
+ *   span: {start: number, end: number} | null}} area  span: the selected part */
+export function drawWave(canvas, sound, { window, height, span }) {
   const { context, width } = fitted(canvas, height);
   if (span) {
     const x = toPixels(window, width);

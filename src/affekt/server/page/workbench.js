@@ -1,17 +1,18 @@
-/** The workbench of one recording: what its views show, and what labels and edits do. */
+/** The workbench of one recording: its views, and which part is selected. */
 
 import * as annotations from "./annotations.js";
 import { decode, RATE } from "./audio.js";
 import { clock } from "./canvas.js";
 import { Detail } from "./detail.js";
-import { announce, find } from "./dom.js";
+import { find } from "./dom.js";
 import { showDownloads } from "./downloads.js";
-import { emotion, speakerName, t } from "./i18n.js";
+import { Editor } from "./editor.js";
+import { speakerName, t } from "./i18n.js";
 import { LabelBar } from "./labelbar.js";
 import { Now } from "./now.js";
 import { Overview } from "./overview.js";
 import { Player } from "./player.js";
-import { agreeable, isDone, rowsOf, shown, units } from "./rows.js";
+import { isDone, rowsOf, shown, units } from "./rows.js";
 import { summaryBox } from "./summary.js";
 import { Table } from "./table.js";
 import { firstAfter, labelRuns, timeline } from "./timeline.js";
@@ -28,6 +29,7 @@ export class Workbench {
     this.current = null;
     this.unfolded = new Map(); // keys of unfolded rows by recording
     this.now = new Now();
+    this.editor = new Editor(store, this, page);
     this.player = new Player({
       moved: (time) => this.moved(time),
       playing: (playing) => (find("play").textContent = t(playing ? "pause" : "play")),
@@ -36,8 +38,8 @@ export class Workbench {
     this.detail = new Detail({
       clicked: (time, target) => this.clicked(time, target),
       seek: (time) => this.player.seek(time),
-      drawn: (start, end) => this.draw(start, end),
-      moved: (start, end) => this.moveEdges(start, end),
+      drawn: (start, end) => this.editor.draw(start, end),
+      moved: (start, end) => this.editor.move(start, end),
       windowed: (window) => this.overview.mark(window),
     });
     this.table = new Table({
@@ -45,8 +47,8 @@ export class Workbench {
       folded: (row) => this.fold(row, !this.folds.has(row.key)),
     });
     this.bar = new LabelBar({
-      label: (label) => this.label(label),
-      mark: (mark) => this.mark(mark),
+      label: (label) => this.editor.label(label),
+      mark: (mark) => this.editor.mark(mark),
       addClass: page.addClass,
     });
     this.rows = []; // those that are shown
@@ -74,7 +76,8 @@ export class Workbench {
     find("silent-note").hidden = samples !== null;
     this.sound = samples && soundOf(samples);
     if (samples) this.setDuration(samples.length / RATE);
-    this.player.open(samples && recording.blob, samples ? samples.length / RATE : recording.duration);
+    const seconds = samples ? samples.length / RATE : recording.duration;
+    this.player.open(samples && recording.blob, seconds);
     this.detail.sound = this.sound;
     this.detail.open(this.player.duration);
     this.showResults();
@@ -110,7 +113,9 @@ export class Workbench {
     if (!this.player.playable && this.predictions) this.adoptDuration();
     this.lanes = done.flatMap(lanesOf);
     this.detail.setLanes(this.lanes);
-    const whole = done.map(({ name, labels, job }) => ({ name, labels, spans: timeline(job.result) }));
+    const whole = done.map(({ name, labels, job }) => {
+      return { name, labels, spans: timeline(job.result) };
+    });
     this.now.show(whole);
     const other = whole.find(({ name }) => name !== this.first.name);
     this.other = other ? { name: other.name, runs: labelRuns(other.spans) } : null;
@@ -137,12 +142,14 @@ export class Workbench {
     if (!this.selected) this.chooseRow();
     const done = units(this.tree).filter((unit) => isDone(unit, own)).map(({ key }) => key);
     const labelled = own.filter(annotations.decided).map(annotations.spanKey);
-    this.table.show(this.rows, {
-      annotations: own, unfolded: this.folds, done: new Set([...done, ...labelled]), other: this.other,
-    });
+    const ticked = new Set([...done, ...labelled]);
+    const { folds: unfolded, other } = this;
+    this.table.show(this.rows, { annotations: own, unfolded, done: ticked, other });
     this.detail.annotations = own;
-    this.overview.draw({
-      duration: this.player.duration, sound: this.sound, predictions: this.predictions ?? [],
+    this.overview.show({
+      duration: this.player.duration,
+      sound: this.sound,
+      predictions: this.predictions ?? [],
       annotations: own,
     });
     this.overview.mark(this.detail.window);
@@ -163,7 +170,7 @@ export class Workbench {
     this.table.select(row?.key);
     this.detail.select(row ?? null);
     this.bar.mark(row && annotations.annotationOf(this.current.annotations, row), row);
-    find("merge").disabled = !row || !this.neighbour(row);
+    find("merge").disabled = !row || !this.editor.neighbour(row);
     find("split").disabled = !row;
   }
 
@@ -199,75 +206,6 @@ export class Workbench {
     this.showAnnotations();
   }
 
-  // What the user does with the selected row.
-
-  label(label) {
-    if (this.annotate({ label, mark: "" })) this.goOn();
-  }
-
-  /** Sets the label with a number, from 1 on, in the order of the buttons. */
-  labelNumber(number) {
-    const label = this.bar.labels[number - 1];
-    if (label !== undefined) this.label(label);
-  }
-
-  agree() {
-    const row = this.selected;
-    if (!row) return;
-    if (agreeable(row)) this.label(row.label);
-    else announce(t("nothingToAgree"));
-  }
-
-  mark(mark) {
-    if (this.annotate({ label: "", mark })) this.goOn();
-  }
-
-  /** Removes a label; a drawn span without one is removed by a second press. */
-  clear() {
-    const row = this.selected;
-    const own = row && annotations.annotationOf(this.current.annotations, row);
-    if (!own) return;
-    if (annotations.decided(own)) this.annotate({ label: "", mark: "" });
-    else this.store.edit(this.current, { removed: [own], added: [] });
-  }
-
-  comment(text) {
-    this.annotate({ comment: text.trim() });
-  }
-
-  /** Changes the annotation of the selected row. @returns {boolean} whether there is one */
-  annotate(values) {
-    const row = this.selected;
-    if (!row) return false;
-    const own = annotations.annotationOf(this.current.annotations, row);
-    const origin = own?.model ? {} : { recognised: row.label, model: this.first?.name ?? "" };
-    this.store.edit(this.current, annotations.set(this.current.annotations, row, { ...origin, ...values }));
-    this.announceLabel(row, values);
-    return true;
-  }
-
-  announceLabel(row, { label, mark }) {
-    const what = t("span", { start: clock(row.start), end: clock(row.end) });
-    const text = mark ? t(mark) : emotion(label ?? "");
-    const kept = row.children.filter((child) =>
-      this.current.annotations.some((one) => annotations.decided(one) &&
-        annotations.spanKey(one) === child.key)).length;
-    if (text && kept) announce(t("labelKept", { what, label: text, count: kept }));
-    else announce(t(text ? "labelSet" : "labelRemoved", { what, label: text }));
-  }
-
-  /** Goes on to the next row, or the next recording, and plays it. */
-  goOn() {
-    const index = this.rows.findIndex(({ key }) => key === this.selected.key);
-    const open = (row) => !this.store.settings.unlabelled || !isDone(row, this.current.annotations);
-    const row = this.rows.slice(index + 1).find(open);
-    if (row) return this.select(row, { play: true });
-    const recording = this.page.next(this.current, 1);
-    if (recording) return this.page.open(recording, { play: true });
-    this.player.pause();
-    return announce(t("lastRow"));
-  }
-
   /** Plays the selected row. */
   repeat() {
     const row = this.selected;
@@ -287,60 +225,10 @@ export class Workbench {
     else if (row.parent) this.select(this.rows.find(({ key }) => key === row.parent.key));
   }
 
-  /** Moves an edge of the selected row to the cursor. @param {"start" | "end"} edge */
-  edgeHere(edge) {
-    const row = this.selected;
-    if (!row) return;
-    const { start, end } = { ...row, [edge]: this.player.time };
-    this.moveEdges(start, end);
-  }
-
   step(by) {
     const index = this.rows.findIndex(({ key }) => key === this.selected?.key);
     const row = this.rows[index + by];
     if (row) this.select(row);
-  }
-
-  draw(start, end) {
-    if (end - start < annotations.SHORTEST) return;
-    this.editSpan(annotations.set(this.current.annotations, { start, end }, { drawn: true }), {
-      start, end,
-    });
-  }
-
-  moveEdges(start, end) {
-    const row = this.selected;
-    const change = row && annotations.move(this.current.annotations, row, start, end);
-    if (change) this.editSpan(change, { ...row, start, end });
-    else if (row) announce(t("notMoved"));
-  }
-
-  split() {
-    const row = this.selected;
-    const change = row && annotations.split(this.current.annotations, row, this.player.time);
-    if (change) this.editSpan(change, { ...row, end: this.player.time });
-    else if (row) announce(t("notSplit"));
-  }
-
-  /** The row with which the selected one is merged: the next one beside it. */
-  neighbour(row) {
-    const beside = this.rows.filter(({ parent, channel }) =>
-      parent?.key === row.parent?.key && channel === row.channel);
-    return beside[beside.findIndex(({ key }) => key === row.key) + 1];
-  }
-
-  merge() {
-    const row = this.selected;
-    const other = row && this.neighbour(row);
-    const change = other && annotations.merge(this.current.annotations, row, other);
-    if (!change) return;
-    this.editSpan(change, { ...row, start: Math.min(row.start, other.start), end: Math.max(row.end, other.end) });
-  }
-
-  /** Makes an edit of spans and selects one of them. */
-  editSpan(change, span) {
-    this.store.edit(this.current, change);
-    this.selectSpan(span);
   }
 
   /** The row with a key, folded or not. */
@@ -398,6 +286,9 @@ function lanesOf({ name, labels, job }) {
     voices.set(voice, [...(voices.get(voice) ?? []), prediction]);
   }
   return [...voices].map(([voice, predictions]) => ({
-    model: name, name: [name, voice].filter(Boolean).join(": "), labels, spans: timeline(predictions),
+    model: name,
+    name: [name, voice].filter(Boolean).join(": "),
+    labels,
+    spans: timeline(predictions),
   }));
 }
