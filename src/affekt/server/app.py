@@ -1,7 +1,6 @@
 """The application: API, page, health checks and metrics."""
 
 import logging
-import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,13 +28,16 @@ ABOUT = (
     "decisions about people."
 )
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' blob: data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
 PAGE = Path(str(resources.files("affekt") / "server" / "page"))
-SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-NONCE = "__NONCE__"  # placeholder in index.html; the nonce allows the styles of wavesurfer.js
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": POLICY,
+}
 OTHER_THREADS = 40  # for decoding, storage and files, besides one for each waiting request
 
 
@@ -101,13 +103,7 @@ def _add_page(app: FastAPI) -> None:
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def page() -> HTMLResponse:
-        nonce = secrets.token_urlsafe(16)
-        policy = POLICY.format(nonce=f" 'nonce-{nonce}'")
-        headers = SECURITY_HEADERS | {
-            "Content-Security-Policy": policy,
-            "Cache-Control": "no-store",
-        }
-        return HTMLResponse(index.replace(NONCE, nonce), headers=headers)
+        return HTMLResponse(index, headers=SECURITY_HEADERS | {"Cache-Control": "no-store"})
 
     app.mount("/page", _PageFiles(directory=PAGE))
 
@@ -118,6 +114,5 @@ class _PageFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """See `StaticFiles`."""
         response = await super().get_response(path, scope)
-        policy = {"Content-Security-Policy": POLICY.format(nonce="")}
-        response.headers.update(SECURITY_HEADERS | policy)
+        response.headers.update(SECURITY_HEADERS)
         return response

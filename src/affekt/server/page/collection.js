@@ -80,6 +80,7 @@ export class Collection {
     find("live-open").setAttribute("aria-pressed", "false");
     this.workbench.open(recording, options);
     this.recognise(recording);
+    if (this.store.settings.unlabelled) this.show();
     this.list.markCurrent(recording);
     if (!document.activeElement.closest("#files, select, input")) find("table").focus();
     this.showSteps();

@@ -29,6 +29,7 @@ const labels = new Labels(store, collection, workbench);
 function storeChanged(event, recording) {
   if (event === "saved") return showSaved();
   collection.update(recording);
+  if (store.settings.unlabelled) collection.show();
   if (recording === workbench.current) workbench.showAnnotations();
   return labels.showState();
 }

@@ -54,7 +54,8 @@ export class Table {
       const head = find("head").offsetHeight;
       const [top, room] = [index * HEIGHT, this.box.clientHeight - head];
       if (top < this.box.scrollTop) this.box.scrollTop = top;
-      if (top + HEIGHT > this.box.scrollTop + room) this.box.scrollTop = top + HEIGHT - room;
+      const bottom = top + HEIGHT + 1; // the box may end within a pixel
+      if (bottom > this.box.scrollTop + room) this.box.scrollTop = bottom - room;
     }
     this.draw();
   }
