@@ -14,7 +14,7 @@ const LONGEST = 120;
 const FIRST = 30; // s shown of a recording that is longer
 const EDGE = 6; // px around an edge in which it can be dragged
 const NARROW = 500; // px; the waveform of a narrower view is lower
-const HEIGHT = { narrow: 56, wide: 84 }; // px
+const HEIGHT = { narrow: 48, wide: 84 }; // px
 const DRAG = 5; // px; a shorter movement is a click
 
 export class Detail {

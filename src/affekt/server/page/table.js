@@ -10,6 +10,7 @@ import { shareText } from "./summary.js";
 import { UNCERTAIN } from "./timeline.js";
 
 const HEIGHT = 32; // px of a row, as in style.css
+const SPARE = 2; // px below a row, since the box may end within a pixel
 const MORE = 4; // rows drawn above and below those in sight
 
 export class Table {
@@ -42,7 +43,7 @@ export class Table {
     );
     this.box.classList.toggle("two", Boolean(content.other));
     this.box.setAttribute("aria-rowcount", String(rows.length + 1));
-    this.body.style.height = `${rows.length * HEIGHT}px`;
+    this.body.style.height = `${rows.length * HEIGHT + SPARE}px`;
     this.draw();
   }
 
@@ -54,7 +55,7 @@ export class Table {
       const head = find("head").offsetHeight;
       const [top, room] = [index * HEIGHT, this.box.clientHeight - head];
       if (top < this.box.scrollTop) this.box.scrollTop = top;
-      const bottom = top + HEIGHT + 1; // the box may end within a pixel
+      const bottom = top + HEIGHT + SPARE;
       if (bottom > this.box.scrollTop + room) this.box.scrollTop = bottom - room;
     }
     this.draw();
