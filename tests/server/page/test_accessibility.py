@@ -140,11 +140,15 @@ def check(page, view: str) -> None:
 def test_forced_colours_show_the_selection(visit):
     page = visit(forced_colors="active")
     choose(page, "mixed.flac")
-    expect(lanes(page)).to_have_count(1)
-    style = "(node) => getComputedStyle(node).backgroundColor"
-    selected = page.locator("#selected-row").evaluate(style)
-    assert selected != page.locator("body").evaluate(style)
     page.keyboard.press("3")
     page.locator("#rows .row").first.click()
-    pressed = page.locator("#classes [aria-pressed=true]").evaluate(style)
-    assert pressed != page.locator("#classes [aria-pressed=false]").first.evaluate(style)
+    colours = """(node) => {
+        const { backgroundColor, color } = getComputedStyle(node);
+        return [backgroundColor, color];
+    }"""
+    ground, text = page.locator("body").evaluate(colours)
+    for selector in ("#selected-row", ".open[aria-current=true]", "#classes [aria-pressed=true]"):
+        selected = page.locator(selector)
+        assert ground not in selected.evaluate(colours)[:1]
+        for part in selected.locator("span").all():
+            assert part.evaluate(colours)[1] != text

@@ -68,7 +68,7 @@ export class Editor {
     const origin = old?.model ? {} : { recognised: row.label, model };
     const change = annotations.set(own, row, { ...origin, ...values });
     this.store.edit(this.workbench.current, change);
-    this.announceLabel(row);
+    if ("label" in values) this.announceLabel(row);
     return true;
   }
 
