@@ -47,10 +47,15 @@ def seek(page: Any, share: float) -> str:
     return str(page.locator("#axis").get_attribute("aria-valuetext"))
 
 
+def settle(page: Any) -> None:
+    """Wait until the page has drawn what was done last: views draw at the next frame."""
+    page.evaluate("() => new Promise((f) => requestAnimationFrame(() => requestAnimationFrame(f)))")
+
+
 def painted(page: Any, selector: str) -> int:
     """Number of colours in a canvas."""
-    count = """async (canvas) => {
-        await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    settle(page)
+    count = """(canvas) => {
         const copy = new OffscreenCanvas(canvas.width, canvas.height);
         const context = copy.getContext("2d", { willReadFrequently: true });
         context.drawImage(canvas, 0, 0);

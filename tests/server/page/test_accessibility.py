@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from page_steps import choose, lanes
+from page_steps import choose
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
 expect = pytest.importorskip("playwright.sync_api").expect

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 import soundfile
-from page_steps import DEMO, RESULT, choose, drop, export, lanes, rows, seek
+from page_steps import DEMO, RESULT, choose, drop, export, lanes, rows, seek, settle
 
 import affekt
 from affekt.audio.decoding import read
@@ -116,6 +116,7 @@ def test_spans_are_drawn_moved_split_and_merged(visit, tmp_path):
         page.mouse.up()
 
     def spans() -> list[list[float]]:
+        settle(page)
         texts = page.locator("#rows .row.drawn .time").all_inner_texts()
         return [[float(t) for t in re.findall(r"\d+\.\d+", text)] for text in texts]
 
@@ -173,6 +174,7 @@ def test_the_whole_keeps_the_labels_of_its_parts(visit):
     page.keyboard.press("5")
     expect(page.locator("#status")).to_contain_text("Labels of its parts stay: 2")
     expect(page.locator("#export")).to_have_text("Export (3)")
+    settle(page)
     assert rows(page).locator(".own").all_inner_texts()[:3] == ["neutral", "sadness", "happiness"]
 
 
@@ -225,10 +227,12 @@ def test_reload_changes_nothing(visit):
     jobs = []
     page.on("request", lambda request: jobs.append(request.method + request.url))
     seen = ["#files", "#name", "#summaries", "#rows", "#progress", "#export", "#selected-row"]
+    settle(page)
     before = [page.locator(selector).inner_text() for selector in seen]
     page.reload()
     expect(lanes(page)).to_have_count(2)
     expect(page.locator("#time")).to_contain_text("/ 8.06")
+    settle(page)
     assert [page.locator(selector).inner_text() for selector in seen] == before
     assert page.locator("#speaker").input_value() == "Ann"
     assert [job for job in jobs if "/v1/jobs" in job] == []

@@ -41,8 +41,9 @@ function showSaved() {
   find("saved").textContent = text;
 }
 
-/** Adds recordings, and imports exports of labels. */
-function add(files) {
+/** Adds recordings, and imports exports of labels; once what an earlier visit left is loaded. */
+async function add(files) {
+  await loaded;
   for (const recording of collection.add(files)) labels.bringPending(recording);
   labels.import(files);
 }
@@ -141,28 +142,33 @@ function restore() {
   showAll();
   const recording = store.recordings.find(({ id }) => id === current) ?? store.recordings[0];
   if (recording) collection.open(recording);
-  collection.jobs.resume();
 }
 
-async function start() {
+async function load() {
   try {
     await store.load(await Database.open());
   } catch (error) { // as in private windows of some browsers
     store.problem = error.message;
   }
   showSaved();
+}
+
+async function start() {
+  connectFiles();
+  await loaded;
   claim(() => {
     store.release();
     find("problem").textContent = t("otherTab");
   });
   connectSettings();
-  connectFiles();
   connectActions({ store, collection, labels, workbench });
   initHelp({ keys: store.settings.keys, changed: (keys) => store.set({ keys }) });
   initSamples(add);
   initLive({ model: () => store.settings.model, models: () => collection.models, add });
+  collection.jobs.resume(); // before others are requested
   await loadModels();
   restore();
 }
 
+const loaded = load();
 start();
