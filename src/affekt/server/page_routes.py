@@ -18,7 +18,6 @@ POLICY = (
 PAGE = Path(str(resources.files("affekt") / "server" / "page"))
 SWAGGER = Path(str(resources.files("fastapi_offline") / "static"))  # Swagger UI, without a CDN
 SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-NONCE = "__NONCE__"  # placeholder in index.html; the nonce allows the styles of wavesurfer.js
 
 
 def add_page(app: FastAPI) -> None:
@@ -27,8 +26,7 @@ def add_page(app: FastAPI) -> None:
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def page() -> HTMLResponse:
-        nonce = secrets.token_urlsafe(16)
-        return _html(index.replace(NONCE, nonce), style=f" 'nonce-{nonce}'")
+        return _html(index)
 
     app.mount("/page", _Files(directory=PAGE))
 

@@ -54,8 +54,9 @@ export async function submit(file, name, model, speakers) {
 
 export const job = async (id) => (await ask(jobPath(id))).json();
 
-/** Deletes a job; a missing one is no error. */
-export const deleteJob = (id) => ask(jobPath(id), { method: "DELETE" }).catch(() => undefined);
+/** Deletes a job; a missing one is no error. @returns {Promise<boolean>} whether it is deleted */
+export const deleteJob = (id) =>
+  ask(jobPath(id), { method: "DELETE" }).then(() => true, (error) => error.status === 404);
 
 export const resultPath = (id, format) => `${jobPath(id)}?format=${format}`;
 

@@ -1,16 +1,21 @@
-/** Colours of classes: the palette of Okabe and Ito, as in the figures of the package. */
+/**
+ * Colours of classes. Any two of the named classes differ by at least 15 (CIEDE2000), also as seen
+ * with protanopia, deuteranopia and tritanopia, and each has a contrast of at least 3 to 1 to the
+ * light and to the dark ground. The spare colours have the same contrast and differ from all others
+ * by at least 15 in CIELAB (CIE 1976). `tests/server/page/test_accessibility.py` computes this.
+ */
 
-const COLOURS = {
-  anger: "#D55E00",
-  disgust: "#009E73",
-  fear: "#CC79A7",
-  happiness: "#E69F00",
-  neutral: "#999999",
-  sadness: "#0072B2",
-  surprise: "#F0E442",
-  boredom: "#56B4E9",
+export const COLOURS = {
+  anger: "#b43c00",
+  disgust: "#546c54",
+  fear: "#903cc0",
+  happiness: "#e46c00",
+  neutral: "#6c6078",
+  sadness: "#9c78ff",
+  surprise: "#609c84",
+  boredom: "#9c84a8",
 };
-const SPARE = ["#000000", "#7F3C8D", "#11A579", "#A5AA99", "#66461F", "#E73F74"];
+export const SPARE = ["#603cff", "#c08454", "#a848a8", "#a84830"];
 const assigned = new Map(); // other classes and the spare colours assigned to them
 
 /** @param {string} label @returns {string} */

@@ -19,7 +19,7 @@ export function make(tag, properties = {}, ...children) {
 export const englishText = (tag, text, properties = {}) =>
   make(tag, { textContent: text, lang: "en", ...properties });
 
-/** Writes a status message, which screen readers announce. */
+/** Shows a status message, which screen readers announce too. */
 export const announce = (text) => (find("status").textContent = text);
 
 /** Moves the focus by arrow keys among buttons of which one is in the tab order.
@@ -34,4 +34,17 @@ export function moveFocus(event, buttons) {
   event.preventDefault();
   buttons[Math.max(0, Math.min(last, target))].focus();
   return true;
+}
+
+/** A function that draws once, at the next frame, however often it is called before. */
+export function perFrame(draw) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      draw();
+    });
+  };
 }

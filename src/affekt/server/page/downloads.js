@@ -1,7 +1,7 @@
 /** Downloads of the result in other formats. */
 
 import * as api from "./api.js";
-import { find, make } from "./dom.js";
+import { announce, find, make } from "./dom.js";
 import { t } from "./i18n.js";
 
 const FORMATS = [ // name in the API, name on the page, file extension
@@ -24,7 +24,7 @@ export function showDownloads(job, name) {
       try {
         api.save(await api.result(job.id, format), `${stem}.${extension}`);
       } catch (error) {
-        find("export-problem").textContent = error.message;
+        announce(error.message);
       }
     };
     box.append(link, " ");

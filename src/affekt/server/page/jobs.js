@@ -1,20 +1,25 @@
 /** Submits recordings as jobs, a few at a time, and polls each until it has ended. */
 
 import * as api from "./api.js";
+import { jobKey } from "./store.js";
 
 const CONCURRENT = 2;
 const MAX_FAILURES = 10; // of requests in a row, before a job is given up
 const POLL = [150, 300, 600, 1000]; // ms between polls; the last value repeats
 
+const SHOWN = ["status", "progress", "id", "error", "code", "result"]; // of the server's state
+
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * @typedef {{status: string, progress: number, id: string, error: string, code: number,
- *   speakers: string, result: import("./timeline.js").Prediction[] | null}} Job
+ *   model: string, speakers: string, result: import("./timeline.js").Prediction[] | null}} Job
  */
 export class Jobs {
-  /** @param {(entry: object, model: string) => void} changed */
-  constructor(changed) {
+  /** @param {import("./store.js").Store} store
+   * @param {(recording: object, job: Job) => void} changed */
+  constructor(store, changed) {
+    this.store = store;
     this.changed = changed;
     this.waiting = [];
     this.running = 0;
@@ -22,47 +27,63 @@ export class Jobs {
 
   /** Submits a recording for a model, unless that was done before.
    * @param {string} speakers  number of speakers, or "auto" */
-  request(entry, model, speakers) {
-    if (entry.jobs.has(model)) return;
-    const job = {
-      status: "waiting", progress: 0, id: "", error: "", code: 0, speakers, result: null,
-    };
-    entry.jobs.set(model, job);
-    this.waiting.push([entry, model, job]);
-    this.next();
+  request(recording, model, speakers) {
+    const key = jobKey(model, speakers);
+    if (recording.jobs.has(key)) return;
+    recording.jobs.set(key, {
+      status: "waiting", progress: 0, id: "", error: "", code: 0, model, speakers, result: null,
+    });
+    this.store.saveJob(recording, key);
+    this.enqueue(recording, key);
   }
 
-  retry(entry, model) {
-    const { id, speakers } = entry.jobs.get(model);
-    if (id) api.deleteJob(id);
-    entry.jobs.delete(model);
-    this.request(entry, model, speakers);
+  /** Goes on with the jobs that an earlier visit left. */
+  resume() {
+    for (const recording of this.store.recordings) {
+      for (const [key, { status }] of recording.jobs) {
+        if (status !== "done" && status !== "failed") this.enqueue(recording, key);
+      }
+    }
+    for (const id of this.store.deletions) this.delete(id);
+  }
+
+  retry(recording, { id, model, speakers }) {
+    if (id) this.discard(id);
+    recording.jobs.delete(jobKey(model, speakers));
+    this.request(recording, model, speakers);
+  }
+
+  enqueue(recording, key) {
+    this.waiting.push([recording, key]);
+    this.next();
   }
 
   next() {
     while (this.running < CONCURRENT && this.waiting.length) {
-      const [entry, model, job] = this.waiting.shift();
-      if (entry.removed) continue;
+      const [recording, key] = this.waiting.shift();
+      if (recording.removed) continue;
       this.running += 1;
-      this.follow(entry, model, job).finally(() => {
+      this.follow(recording, key).finally(() => {
         this.running -= 1;
         this.next();
       });
     }
   }
 
-  async follow(entry, model, job) {
+  async follow(recording, key) {
+    const job = recording.jobs.get(key);
     const update = (state) => {
-      Object.assign(job, state);
-      this.changed(entry, model);
+      const known = job.status === state.status && job.id === (state.id ?? job.id);
+      for (const name of SHOWN) job[name] = state[name] ?? job[name];
+      if (!known) this.store.saveJob(recording, key);
+      this.changed(recording, job);
     };
     try {
-      update({ status: "sending" });
-      update(await this.submit(entry, model, job.speakers, update));
+      if (!job.id) await this.send(recording, job, update);
       for (let i = 0; job.status === "queued" || job.status === "running"; i += 1) {
         await sleep(POLL[Math.min(i, POLL.length - 1)]);
-        if (entry.removed) return void api.deleteJob(job.id);
-        update(await this.poll(job.id));
+        if (recording.removed) return;
+        update(await this.poll(recording, job, update));
       }
     } catch (error) {
       if (!(error instanceof api.ServerError)) reportError(error);
@@ -70,12 +91,22 @@ export class Jobs {
     }
   }
 
-  /** The state of a job; retries for a while if the server cannot be reached. */
-  async poll(id) {
+  async send(recording, job, update) {
+    update({ status: "sending" });
+    const state = await this.submit(recording, job, update);
+    if (recording.removed) this.discard(state.id);
+    update(state);
+    return state;
+  }
+
+  /** The state of a job, which is submitted again if the server no longer knows it; retries for a
+   * while if the server cannot be reached. */
+  async poll(recording, job, update) {
     for (let failures = 1; ; failures += 1) {
       try {
-        return await api.job(id);
+        return await api.job(job.id);
       } catch (error) {
+        if (error.status === 404) return this.send(recording, job, update);
         if (error.status !== 0 || failures === MAX_FAILURES) throw error;
         await sleep(1000 * failures);
       }
@@ -83,21 +114,26 @@ export class Jobs {
   }
 
   /** Submits a recording and returns the job; waits while the queue of the server is full. */
-  async submit(entry, model, speakers, update) {
+  async submit(recording, { model, speakers }, update) {
     for (;;) {
       try {
-        return await api.submit(entry.blob, entry.name, model, speakers);
+        return await api.submit(recording.blob, recording.name, model, speakers);
       } catch (error) {
-        if (error.status !== 429 || entry.removed) throw error;
+        if (error.status !== 429 || recording.removed) throw error;
         update({ status: "busy" });
         await sleep(1000 * Math.max(error.wait, 1));
       }
     }
   }
 
-  deleteAll(entry) {
-    entry.removed = true;
-    const all = Object.values(entry.bySpeakers).flatMap((jobs) => [...jobs.values()]);
-    for (const { id } of all) if (id) api.deleteJob(id);
+  /** Deletes a job of a recording that stays. */
+  discard(id) {
+    this.store.delete(id);
+    this.delete(id);
+  }
+
+  /** Deletes a job on the server; one that cannot be deleted now is deleted at the next visit. */
+  async delete(id) {
+    if (await api.deleteJob(id)) this.store.deleted(id);
   }
 }

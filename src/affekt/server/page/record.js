@@ -7,10 +7,12 @@ import { t } from "./i18n.js";
 const DRAIN = 1500; // ms to wait for the last messages of the server
 
 export class Recorder {
-  /** @param {{segment: Function, problem: Function}} handlers  called while recording */
+  /** @param {{segment: Function, utterance: Function, problem: Function}} handlers  called while
+   *   recording */
   constructor(handlers) {
     this.handlers = handlers;
     this.blocks = [];
+    this.length = 0; // samples
   }
 
   /** Opens the microphone and starts. Messages of its errors are for the user. */
@@ -50,6 +52,7 @@ export class Recorder {
     this.socket.onmessage = ({ data }) => {
       const message = JSON.parse(data);
       if (message.segment) this.handlers.segment(message.segment);
+      if (message.utterance) this.handlers.utterance(message.utterance);
     };
     this.closed = new Promise((resolve) => {
       this.socket.onclose = ({ code, reason }) => {
@@ -71,11 +74,34 @@ export class Recorder {
 
   addBlock(block) {
     this.blocks.push(block);
+    this.length += block.length;
     if (this.live) this.socket.send(block);
   }
 
   get seconds() {
-    return this.blocks.reduce((sum, block) => sum + block.length, 0) / this.context.sampleRate;
+    return this.length / this.context.sampleRate;
+  }
+
+  /** Level of the last block in dB, 0 for full scale. */
+  get level() {
+    const block = this.blocks.at(-1) ?? [];
+    const power = block.reduce((sum, sample) => sum + sample * sample, 0) / (block.length || 1);
+    return 10 * Math.log10(power + 1e-10);
+  }
+
+  /** The largest magnitude of each block after a time. @param {number} from  seconds
+   * @returns {{start: number, end: number, peak: number}[]} */
+  peaks(from) {
+    const found = [];
+    let end = this.length;
+    for (let i = this.blocks.length - 1; i >= 0 && end > from * this.context.sampleRate; i -= 1) {
+      const block = this.blocks[i];
+      const peak = block.reduce((max, sample) => Math.max(max, Math.abs(sample)), 0);
+      const rate = this.context.sampleRate;
+      found.push({ start: (end - block.length) / rate, end: end / rate, peak });
+      end -= block.length;
+    }
+    return found;
   }
 
   /** @returns {Promise<File>} the recording */

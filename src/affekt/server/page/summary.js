@@ -1,8 +1,21 @@
-/** The result of a job as text. */
+/** Results as text. */
 
 import { englishText, make } from "./dom.js";
-import { UNCERTAIN } from "./timeline.js";
 import { emotion, noticeText, percent, t } from "./i18n.js";
+import { labelShares, ranked, UNCERTAIN } from "./timeline.js";
+
+const MARGIN = 0.15; // below which the second class is named too, as in affekt.types
+
+const named = (label, share) => `${emotion(label)} ${percent(share)}`;
+
+/** A label with its probability, and the second class if it is nearly as probable.
+ * @param {{label: string, share: number, probabilities: Object<string, number>}} result */
+export function shareText({ label, share, probabilities }) {
+  if (!label || label === UNCERTAIN) return emotion(label);
+  const [, second] = ranked(probabilities);
+  const close = second && share - second[1] < MARGIN ? `, ${named(...second)}` : "";
+  return named(label, share) + close;
+}
 
 /** One line: the result, or the state of the job. @param {import("./jobs.js").Job} job */
 export function summary(job) {
@@ -10,16 +23,12 @@ export function summary(job) {
   if (job.status === "running") return t("running", { percent: Math.round(100 * job.progress) });
   if (job.status !== "done") return t(job.status);
   if (job.result.length > 1) {
-    return t("utterances", { count: job.result.length, label: emotion(longestLabel(job.result)) });
+    const shares = labelShares(job.result).slice(0, 2);
+    const labels = shares.map(([label, share]) => named(label, share)).join(", ");
+    return t("utterances", { count: job.result.length, labels });
   }
-  const [{ label, confidence }] = job.result;
-  return label === UNCERTAIN ? emotion(label) : `${emotion(label)}, ${percent(confidence)}`;
-}
-
-function longestLabel(predictions) {
-  const seconds = {};
-  for (const { label, duration } of predictions) seconds[label] = (seconds[label] ?? 0) + duration;
-  return Object.entries(seconds).sort((a, b) => b[1] - a[1])[0][0];
+  const [{ label, confidence, probabilities }] = job.result;
+  return shareText({ label, share: confidence, probabilities });
 }
 
 /** The result of a model with its warnings, license and intended use. */
@@ -33,10 +42,10 @@ export function summaryBox({ name, intended_use, job }) {
     return box;
   }
   const reason = job.result.length === 1 ? noticeText(first.rejection_reason) : "";
-  if (reason) box.append(englishText("p", t("reason", { reason }), { className: "warning" }));
-  for (const text of new Set(job.result.flatMap(({ warnings }) => warnings))) {
-    box.append(englishText("p", noticeText(text), { className: "warning" }));
-  }
+  const notes = new Set(job.result.flatMap(({ warnings }) => warnings).map(noticeText));
+  if (reason) notes.add(t("reason", { reason }));
+  const text = [...notes].join(" · ");
+  if (text) box.append(englishText("p", text, { className: "warning", title: text }));
   const { model, license } = first;
   const line = make("summary", { textContent: t("modelLine", { model, license }) });
   box.append(make("details", { className: "hint" }, line, englishText("p", intended_use)));

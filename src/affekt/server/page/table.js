@@ -1,154 +1,153 @@
-/** The table of parts of a recording: play and label them by mouse, keyboard or screen reader. */
+/** The table of parts. Only the rows in sight are in the document, for recordings of hours. */
 
-import { clock } from "./bands.js";
+import { annotationOf, decided } from "./annotations.js";
+import { clock } from "./canvas.js";
 import { colour } from "./colours.js";
-import { announce, englishText, find, make, moveFocus } from "./dom.js";
-import { allParts, dominantLabel, parts, UNCERTAIN } from "./timeline.js";
-import { emotion, noticeText, percent, speakerName, t } from "./i18n.js";
+import { find, make, perFrame } from "./dom.js";
+import { emotion, speakerName, t } from "./i18n.js";
+import { dominantLabel } from "./rows.js";
+import { shareText } from "./summary.js";
+import { UNCERTAIN } from "./timeline.js";
+
+const HEIGHT = 32; // px of a row, as in style.css
+const SPARE = 2; // px below a row, since the box may end within a pixel
+const MORE = 4; // rows drawn above and below those in sight
 
 export class Table {
-  /** @param {{play: Function, seek: Function, label: Function}} actions  called with the part */
+  /** @param {{selected: (row: object) => void, folded: (row: object) => void}} actions */
   constructor(actions) {
     this.actions = actions;
+    this.box = find("table");
+    this.body = find("rows");
     this.rows = [];
-    find("parts").addEventListener("keydown", (event) => this.key(event));
+    this.draw = perFrame(() => this.drawNow());
+    this.box.onscroll = () => this.draw();
+    this.body.onclick = (event) => this.click(event);
+    new ResizeObserver(() => this.draw()).observe(this.box);
   }
 
   /**
-   * @param {import("./timeline.js").Prediction[]} predictions
-   * @param {string[]} labels  classes of the model
-   * @param {import("./corrections.js").Corrections} corrections
-   * @param {{name: string, predictions: object[]} | null} other  the model to compare with
+   * @param {import("./rows.js").Row[]} rows  those that are shown
+   * @param {{annotations: object[], unfolded: Set<string>, done: Set<string>,
+   *   other: {name: string, runs: object[]} | null}} content  done: keys of labelled units; other:
+   *   the model to compare with
    */
-  show(predictions, labels, corrections, other) {
-    this.labels = labels;
-    this.corrections = corrections;
-    this.other = other && { name: other.name, parts: other.predictions.flatMap(allParts) };
-    const heads = [t("time"), t("recognised"), ...(other ? [other.name] : []), t("yourLabel")];
+  show(rows, content) {
+    Object.assign(this, { rows, content });
+    const other = content.other ? [content.other.name] : [];
+    const heads = [t("time"), t("recognised"), ...other, t("yourLabel")];
+    const tick = make("span", { className: "unseen", textContent: t("labelled") });
     find("head").replaceChildren(
-      ...heads.map((textContent) => make("th", { textContent, scope: "col" })),
+      make("span", { role: "columnheader" }, tick),
+      ...heads.map((textContent) => make("span", { role: "columnheader", textContent })),
     );
-    const focused = this.rows.findIndex(({ button }) => button === document.activeElement);
-    this.rows = this.all(predictions).map((part) => this.row(part));
-    find("parts").replaceChildren(...this.rows.map(({ row }) => row));
-    find("table").hidden = !this.rows.length;
-    if (this.rows.length) this.makeTabStop(this.rows[0].button);
-    if (focused >= 0) this.rows[focused]?.button.focus();
+    this.box.classList.toggle("two", Boolean(content.other));
+    this.box.setAttribute("aria-rowcount", String(rows.length + 1));
+    this.body.style.height = `${rows.length * HEIGHT + SPARE}px`;
+    this.draw();
   }
 
-  /** The parts, and labelled spans that are parts under another model only. */
-  all(predictions) {
-    const own = parts(predictions);
-    const known = new Set(own.map((part) => this.corrections.get(part)).filter(Boolean));
-    const more = this.corrections.all.filter((label) => !known.has(label));
-    const others = more.map(({ start, end }) => ({ start, end, label: "", whole: false }));
-    return [...own, ...others].sort((a, b) => a.start - b.start || b.end - a.end);
+  /** Selects a row and scrolls to it. @param {string} key */
+  select(key) {
+    this.selected = key;
+    const index = this.rows.findIndex((row) => row.key === key);
+    if (index >= 0) {
+      const head = find("head").offsetHeight;
+      const [top, room] = [index * HEIGHT, this.box.clientHeight - head];
+      if (top < this.box.scrollTop) this.box.scrollTop = top;
+      const bottom = top + HEIGHT + SPARE;
+      if (bottom > this.box.scrollTop + room) this.box.scrollTop = bottom - room;
+    }
+    this.draw();
   }
 
-  row(part) {
-    const span = `${clock(part.start)} – ${clock(part.end)}`;
-    const range = t("span", { start: clock(part.start), end: clock(part.end) });
-    const name = part.whole ? t("wholeSpan", { span }) : range;
-    const button = make("button", {
-      type: "button",
-      className: "part",
-      tabIndex: -1,
-      textContent: `▶ ${span}`,
-      "aria-label": t("playPart", { what: name, label: partText(part) }),
+  drawNow() {
+    const first = Math.max(0, Math.floor(this.box.scrollTop / HEIGHT) - MORE);
+    const count = Math.ceil(this.box.clientHeight / HEIGHT) + 2 * MORE;
+    const visible = this.rows.slice(first, first + count);
+    this.body.replaceChildren(...visible.map((row, i) => this.row(row, first + i)));
+    if (visible.some(({ key }) => key === this.selected)) {
+      this.box.setAttribute("aria-activedescendant", "selected-row");
+    } else {
+      this.box.removeAttribute("aria-activedescendant");
+    }
+  }
+
+  row(row, index) {
+    const { annotations, unfolded, done, other } = this.content;
+    const annotation = annotationOf(annotations, row);
+    const selected = row.key === this.selected;
+    const node = make("div", {
+      role: "row",
+      className: `row ${row.kind}`,
+      "aria-rowindex": String(index + 2),
+      "aria-level": String(row.depth + 1),
+      "aria-selected": String(selected),
     });
-    button.onclick = () => this.actions.play(part);
-    button.onfocus = () => {
-      this.makeTabStop(button);
-      this.actions.seek(part);
-    };
-    const select = make("select", { tabIndex: -1, "aria-label": t("labelPart", { what: name }) });
-    select.onfocus = () => this.fill(select, part);
-    select.onpointerenter = select.onfocus;
-    select.onchange = () => this.label(part, select.value);
-    const row = make("tr", { className: part.whole ? "whole" : "" });
-    const time = make("td", {}, button);
-    if (part.whole) time.append(make("small", { textContent: t("whole") }));
-    if (part.speaker) time.append(make("small", { textContent: speakerName(part.speaker) }));
-    if (part.channel) time.append(make("small", { textContent: t("channel", part) }));
-    row.append(time, recognisedCell(part));
-    if (this.other) row.append(labelCell(dominantLabel(this.other.parts, part)));
-    row.append(make("td", {}, select));
-    const entry = { part, row, button, select, name };
-    this.mark(entry);
-    return entry;
-  }
-
-  /** Creates the options on demand: a long recording has thousands of parts. */
-  fill(select, part) {
-    if (select.options.length > 1) return;
-    const chosen = this.corrections.get(part)?.label ?? "";
-    const empty = make("option", { value: "", textContent: t("unchanged") });
-    const options = this.labels.map((label, i) =>
-      make("option", { value: label, textContent: `${i + 1} ${emotion(label)}` }),
+    if (selected) node.id = "selected-row";
+    if (row.children.length) node.setAttribute("aria-expanded", String(unfolded.has(row.key)));
+    node.style.top = `${index * HEIGHT}px`;
+    node.dataset.index = String(index);
+    node.append(
+      cell(done.has(row.key) ? "✓" : "", "tick"),
+      this.timeCell(row, unfolded),
+      recognisedCell(row),
     );
-    select.replaceChildren(empty, ...options);
-    select.value = chosen;
+    if (other) node.append(labelCell(dominantLabel(other.runs, row)));
+    node.append(annotationCell(annotation));
+    return node;
   }
 
-  label(part, label) {
-    this.actions.label(part, label);
-    for (const row of this.rows) this.mark(row);
-    const { name } = this.rows.find((row) => row.part === part);
-    announce(t(label ? "labelSet" : "labelRemoved", { what: name, label: emotion(label) }));
+  timeCell(row, unfolded) {
+    const node = cell("", "time");
+    node.style.paddingLeft = `${row.depth * 16}px`;
+    const fold = row.children.length ? (unfolded.has(row.key) ? "▾" : "▸") : "";
+    const span = `${clock(row.start)} – ${clock(row.end)}`;
+    const arrow = make("span", { className: "fold", textContent: fold, "aria-hidden": "true" });
+    node.append(arrow, span);
+    const notes = [
+      row.kind === "recording" && t("whole"),
+      row.speaker && speakerName(row.speaker),
+      row.channel && t("channel", row),
+    ].filter(Boolean);
+    if (notes.length) node.append(make("small", { textContent: notes.join(", ") }));
+    return node;
   }
 
-  mark({ part, row, select }) {
-    const label = this.corrections.get(part)?.label ?? "";
-    row.classList.toggle("labelled", label !== "");
-    if (select.options.length > 1) {
-      select.value = label;
-      return;
-    }
-    const text = label ? emotion(label) : t("unchanged");
-    select.replaceChildren(make("option", { value: label, textContent: text }));
-  }
-
-  makeTabStop(button) {
-    for (const row of this.rows) {
-      const tabIndex = row.button === button ? 0 : -1;
-      row.button.tabIndex = tabIndex;
-      row.select.tabIndex = tabIndex;
-    }
-  }
-
-  key(event) {
-    if (moveFocus(event, this.rows.map(({ button }) => button))) return;
-    const row = this.rows.find(({ button }) => button === event.target);
-    const unmodified = !event.ctrlKey && !event.altKey && !event.metaKey;
-    if (!row || !unmodified || !/^[0-9]$/.test(event.key)) return;
-    const label = event.key === "0" ? "" : this.labels[Number(event.key) - 1];
-    if (label !== undefined) this.label(row.part, label);
+  click(event) {
+    const index = event.target.closest(".row")?.dataset.index;
+    if (index === undefined) return;
+    if (event.target.closest(".fold")?.textContent) this.actions.folded(this.rows[index]);
+    else this.actions.selected(this.rows[index]);
   }
 }
 
-/** The probability of a part's label, or "" if it has none. */
-const share = ({ label, share }) => (label && label !== UNCERTAIN ? percent(share) : "");
-
-const partText = (part) => `${emotion(part.label)} ${share(part)}`.trim();
+const cell = (textContent, className) =>
+  make("span", { role: "gridcell", className, textContent });
 
 /** A cell with the colour and name of a class. */
-function labelCell(label) {
-  const name = make("span", { className: "named" });
-  if (label && label !== UNCERTAIN) {
-    const swatch = make("span", { className: "swatch", "aria-hidden": "true" });
-    swatch.style.backgroundColor = colour(label);
-    name.append(swatch);
+function labelCell(label, text = emotion(label), className = "named") {
+  const node = cell("", className);
+  if (label) {
+    const swatch = make("i", { className: label === UNCERTAIN ? "swatch unsure" : "swatch" });
+    if (label !== UNCERTAIN) swatch.style.backgroundColor = colour(label);
+    node.append(swatch);
   }
-  name.append(emotion(label));
-  return make("td", {}, name);
+  node.append(text);
+  return node;
 }
 
-function recognisedCell(part) {
-  const cell = labelCell(part.label);
-  cell.append(" ", share(part));
-  if (part.second) {
-    cell.append(make("small", { textContent: t("or", { label: emotion(part.second) }) }));
-  }
-  if (part.reason && part.whole) cell.append(englishText("small", noticeText(part.reason)));
-  return cell;
+function recognisedCell(row) {
+  const node = labelCell(row.label, shareText(row));
+  if (row.label === UNCERTAIN) node.classList.add("grey");
+  return node;
+}
+
+function annotationCell(annotation) {
+  if (!annotation) return cell("", "own");
+  const { label, mark, comment } = annotation;
+  const node = mark ? cell(t(mark), "own") : labelCell(label, emotion(label), "own");
+  if (decided(annotation)) node.classList.add("labelled");
+  if (comment) node.append(make("small", { textContent: comment }));
+  return node;
 }

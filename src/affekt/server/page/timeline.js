@@ -1,24 +1,21 @@
 /**
- * From predictions to what is drawn and listed: spans of segments, and runs of one label.
+ * From predictions to what is drawn: spans of segments, and runs of one label.
  * @typedef {{start: number, end: number, label: string, probabilities: Object<string, number>,
  *   attention: number}} Segment
  * @typedef {{start: number, duration: number, label: string, confidence: number,
  *   rejection_reason: string, segments: Segment[], probabilities: Object<string, number>,
- *   model: string, license: string, warnings: string[], channel: number,
+ *   model: string, license: string, warnings: string[], channel: number, second_label: string,
  *   speaker: string}} Prediction
  * @typedef {{start: number, end: number, segment: Segment, weight: number,
  *   prediction: Prediction}} Span  part of the time axis that shows a segment; weight: its
  *   attention relative to the largest of the prediction
- * @typedef {{start: number, end: number, label: string, share: number, whole: boolean,
- *   reason: string, channel: number, speaker: string, second: string | undefined}} Part  row of the
- *   table; share: probability of its label; second: the second class if it is nearly as probable
  */
 
 export const UNCERTAIN = "uncertain";
 
 /** Segments overlap: each time is shown by the segment whose centre is nearest.
  * @param {Prediction} prediction @returns {Span[]} */
-function spansOf(prediction) {
+export function spansOf(prediction) {
   const { segments, start, duration } = prediction;
   const centres = segments.map((s) => (s.start + s.end) / 2);
   const largest = segments.reduce((max, s) => Math.max(max, s.attention), 1e-9);
@@ -36,13 +33,23 @@ export function timeline(predictions) {
   return predictions.flatMap(spansOf).sort((a, b) => a.start - b.start);
 }
 
+/** Index of the first span that ends after `time`. @param {{end: number}[]} spans */
+export function firstAfter(spans, time) {
+  let [low, high] = [0, spans.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (spans[middle].end > time) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 /** @returns {Span | undefined} the span that contains `time`; none in a pause */
 export function spanAt(spans, time) {
+  const span = spans[firstAfter(spans, time)];
+  if (span) return span.start <= time ? span : undefined;
   const last = spans.at(-1);
-  return (
-    spans.find((span) => span.start <= time && time < span.end) ??
-    (last && time >= last.start && time <= last.end + 0.05 ? last : undefined)
-  );
+  return last && time <= last.end + 0.05 ? last : undefined;
 }
 
 /** The probability of a segment's label; the largest one if the label is "uncertain". */
@@ -52,61 +59,55 @@ export const topProbability = ({ label, probabilities }) =>
 export const isUncertain = ({ prediction, segment }) =>
   prediction.label === UNCERTAIN || segment.label === UNCERTAIN;
 
-/** Merges neighbouring spans of one label. @param {Span[]} spans @returns {Part[]} */
+/** Merges neighbouring spans of one label. @param {Span[]} spans
+ * @returns {{start: number, end: number, label: string, share: number}[]} share: its probability */
 export function labelRuns(spans) {
   const runs = [];
   for (const span of spans) {
     const { start, end, segment, prediction } = span;
     const label = isUncertain(span) ? UNCERTAIN : segment.label;
-    const share = topProbability(segment) * (end - start);
+    const sum = topProbability(segment) * (end - start);
     const last = runs.at(-1);
     if (last?.prediction === prediction && last.label === label) {
       last.end = end;
-      last.sum += share;
+      last.sum += sum;
     } else {
-      runs.push({ start, end, label, sum: share, prediction });
+      runs.push({ start, end, label, sum, prediction });
     }
   }
-  return runs.map(({ start, end, label, sum, prediction }) => ({
-    start,
-    end,
-    label,
-    share: sum / (end - start),
-    whole: false,
-    reason: prediction.rejection_reason,
-    channel: prediction.channel,
-    speaker: prediction.speaker,
-  }));
-}
-
-/** The rows of the table: each utterance as a whole, then its runs if there are several.
- * @param {Prediction[]} predictions @returns {Part[]} */
-export function parts(predictions) {
-  return predictions.flatMap((prediction) => {
-    const [whole, ...runs] = allParts(prediction);
-    return runs.length > 1 ? [whole, ...runs] : [whole];
+  return runs.map(({ sum, prediction, ...run }) => {
+    return { ...run, share: sum / (run.end - run.start) };
   });
 }
 
-/** An utterance as a whole, and all its runs. @param {Prediction} prediction @returns {Part[]} */
-export function allParts(prediction) {
-  const { start, duration, label, confidence, channel, speaker } = prediction;
-  const [end, reason] = [start + duration, prediction.rejection_reason];
-  const second = prediction.second_label;
-  const whole = {
-    start, end, label, share: confidence, whole: true, reason, channel, speaker, second,
-  };
-  return [whole, ...labelRuns(spansOf(prediction))];
+/** The classes of probabilities from the most to the least probable.
+ * @returns {[string, number][]} */
+export const ranked = (probabilities) =>
+  Object.entries(probabilities).sort((a, b) => b[1] - a[1]);
+
+/** The mean of utterances, weighted by duration; uncertain ones count only if all are uncertain.
+ * @param {Prediction[]} predictions @returns {{label: string, probabilities: object,
+ *   rejection_reason: string}} the same as the server gives for a whole recording */
+export function mean(predictions) {
+  const certain = predictions.filter(({ label }) => label !== UNCERTAIN);
+  const counted = certain.length ? certain : predictions;
+  const probabilities = {};
+  const seconds = counted.reduce((sum, { duration }) => sum + duration, 0) || 1;
+  for (const { duration, probabilities: own } of counted) {
+    for (const [label, share] of Object.entries(own)) {
+      probabilities[label] = (probabilities[label] ?? 0) + (share * duration) / seconds;
+    }
+  }
+  const label = certain.length ? (ranked(probabilities)[0]?.[0] ?? UNCERTAIN) : UNCERTAIN;
+  const reason = certain.length ? "" : (predictions[0]?.rejection_reason ?? "");
+  return { label, probabilities, rejection_reason: reason };
 }
 
-/** The label that covers most of a part. @param {Part[]} others  parts under another model */
-export function dominantLabel(others, part) {
-  const seconds = new Map();
-  for (const { label, start, end, whole } of others) {
-    if (start >= part.end) break;
-    if (whole !== part.whole) continue;
-    const overlap = Math.min(end, part.end) - Math.max(start, part.start);
-    if (overlap > 0) seconds.set(label, (seconds.get(label) ?? 0) + overlap);
-  }
-  return [...seconds].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "";
+/** Share of the speaking time of each label, the largest first. @param {Prediction[]} predictions
+ * @returns {[string, number][]} */
+export function labelShares(predictions) {
+  const seconds = {};
+  for (const { label, duration } of predictions) seconds[label] = (seconds[label] ?? 0) + duration;
+  const all = predictions.reduce((sum, { duration }) => sum + duration, 0) || 1;
+  return ranked(seconds).map(([label, time]) => [label, time / all]);
 }

@@ -1,4 +1,4 @@
-/** Writes ZIP archives without compression. */
+/** Writes ZIP archives without compression, and reads files of any. */
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let value = n;
@@ -59,4 +59,32 @@ export function zip(files, date = new Date()) {
     [4, 0x06054b50], [2, 0], [2, 0], [2, count], [2, count], [4, size], [4, offset], [2, 0],
   ];
   return new Blob([...body, ...directory, record(end)], { type: "application/zip" });
+}
+
+/** Reads one file of a ZIP archive. @param {Blob} archive @param {string} wanted  its name
+ * @returns {Promise<ArrayBuffer>} @throws {Error} there is no such file, or it is damaged */
+export async function unzip(archive, wanted) {
+  const view = new DataView(await archive.arrayBuffer());
+  let end = view.byteLength - 22; // of the end record, before which a comment may stand
+  while (view.getUint32(end, true) !== 0x06054b50) end -= 1;
+  let place = view.getUint32(end + 16, true);
+  for (let i = view.getUint16(end + 10, true); i > 0; i -= 1) {
+    const [name, extra, comment] = [28, 30, 32].map((at) => view.getUint16(place + at, true));
+    const path = new TextDecoder().decode(new Uint8Array(view.buffer, place + 46, name));
+    if (path === wanted || path.endsWith(`/${wanted}`)) return content(view, place);
+    place += 46 + name + extra + comment;
+  }
+  throw new Error(`no ${wanted}`);
+}
+
+/** The content of the file that an entry of the directory names: stored or deflated. */
+async function content(view, entry) {
+  const method = view.getUint16(entry + 10, true);
+  const size = view.getUint32(entry + 20, true);
+  const head = view.getUint32(entry + 42, true);
+  const start = head + 30 + view.getUint16(head + 26, true) + view.getUint16(head + 28, true);
+  const bytes = new Uint8Array(view.buffer, start, size);
+  if (method === 0) return bytes.slice().buffer;
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Response(stream).arrayBuffer();
 }

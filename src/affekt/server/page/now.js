@@ -2,35 +2,40 @@
 
 import { colour } from "./colours.js";
 import { find, make } from "./dom.js";
-import { isUncertain, spanAt, topProbability, UNCERTAIN } from "./timeline.js";
 import { emotion, percent, t } from "./i18n.js";
+import { isUncertain, spanAt, topProbability, UNCERTAIN } from "./timeline.js";
 
-export class CursorReadout {
+export class Now {
+  /** @param {HTMLElement} box */
+  constructor(box = find("now")) {
+    this.box = box;
+    this.models = [];
+  }
+
   /** @param {{name: string, spans: object[], labels: string[]}[]} models */
   show(models) {
     this.models = models.map((model) => {
       const pause = make("p", { className: "hint", textContent: t("noSpeech") });
-      const list = make("ul", {});
       const rows = model.labels.map((label) => row(label));
-      list.append(...rows.map(({ item }) => item));
+      const list = make("ul", {}, ...rows.map(({ item }) => item));
       const title = make("h4", { textContent: model.name });
       const box = make("div", { className: "now" }, title, list, pause);
       return { ...model, box, list, rows, pause };
     });
-    find("now").replaceChildren(...this.models.map(({ box }) => box));
+    this.box.replaceChildren(...this.models.map(({ box }) => box));
   }
 
   /** Updates the probabilities. @returns {string} the same as text, for the slider */
   at(time) {
-    return this.models.map((model) => this.update(model, time)).join("; ");
+    return this.models.map((model) => this.update(model, spanAt(model.spans, time))).join("; ");
   }
 
-  update({ name, spans, list, rows, pause }, time) {
-    const span = spanAt(spans, time);
+  update({ name, list, rows, pause }, span) {
     list.hidden = !span;
     pause.hidden = Boolean(span);
     if (!span) return t("noSpeech");
     const { probabilities, label: predicted } = span.segment;
+    list.classList.toggle("grey", isUncertain(span));
     for (const { label, item, bar, value } of rows) {
       const share = probabilities[label] ?? 0;
       bar.style.width = `${100 * share}%`;
@@ -47,7 +52,7 @@ function row(label) {
   const bar = make("span", { className: "bar" });
   bar.style.backgroundColor = colour(label);
   const value = make("span", { className: "value" });
-  const name = make("span", { textContent: emotion(label) });
+  const name = make("span", { className: "of", textContent: emotion(label) });
   const track = make("span", { className: "track", "aria-hidden": "true" }, bar);
   return { label, bar, value, item: make("li", {}, name, track, value) };
 }

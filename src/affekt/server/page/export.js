@@ -1,0 +1,91 @@
+/** Export of annotations: a manifest with audio clips, and all of them as JSON to import again. */
+
+import { cut, decode, RATE, wav } from "./audio.js";
+import { decided } from "./annotations.js";
+import { zip } from "./zip.js";
+
+const FOLDER = "corrections";
+export const JSON_NAME = `${FOLDER}/labels.json`;
+export const FORMAT = "affekt-labels";
+const COLUMNS = [
+  "path", "label", "speaker", "source", "source_start", "source_end", "recognised", "model",
+  "comment",
+];
+
+/** Whether an annotation is a training example: it has a class, so it is not marked. */
+const isExample = ({ label, mark }) => label !== "" && mark === "";
+
+/** How many training examples recordings have. */
+export const countExamples = (recordings) =>
+  recordings.reduce((sum, { annotations }) => sum + annotations.filter(isExample).length, 0);
+
+/** Whether recordings have anything to export. */
+export const hasLabels = (recordings) =>
+  recordings.some(({ annotations }) => annotations.some((one) => decided(one) || one.comment));
+
+/** A cell of CSV; text that a spreadsheet would read as a formula gets an apostrophe in front. */
+function cell(value) {
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** A file name that is valid on every system. */
+const safeName = (name) =>
+  name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "_") || "clip";
+
+/** The name of a speaker: of the recording, and of the voice where voices were told apart. */
+const speakerOf = ({ speaker, name }, annotation) =>
+  [speaker.trim() || safeName(name), annotation.speaker].filter(Boolean).join(" ");
+
+/** The clips and rows of one recording. @param {number} first  number of its first clip
+ * @returns {Promise<{clips: [string, Uint8Array][], rows: string[][]} | null>} null if the browser
+ *   cannot decode it */
+async function examplesOf(recording, first) {
+  const examples = recording.annotations.filter(isExample);
+  if (!examples.length) return { clips: [], rows: [] };
+  const samples = await decode(recording.blob);
+  if (!samples) return null;
+  const paths = examples.map((_, i) =>
+    `clips/${String(first + i).padStart(4, "0")}-${safeName(recording.name)}.wav`);
+  return {
+    clips: examples.map(({ start, end }, i) => [
+      `${FOLDER}/${paths[i]}`, wav(cut(samples, start, end), RATE),
+    ]),
+    rows: examples.map((one, i) => [
+      paths[i], one.label, speakerOf(recording, one), recording.name, one.start.toFixed(3),
+      one.end.toFixed(3), one.recognised, one.model, one.comment,
+    ]),
+  };
+}
+
+/**
+ * @param {import("./store.js").Recording[]} recordings @param {string[]} classes  the user's own
+ * @returns {Promise<{blob: Blob, count: number, undecoded: string[]}>}  a ZIP with one folder of
+ *   manifest.csv, 16-bit WAV clips and labels.json; names of files that the browser cannot decode
+ */
+export async function exported(recordings, classes) {
+  const [rows, clips, undecoded] = [[COLUMNS], [], []];
+  for (const recording of recordings) {
+    const found = await examplesOf(recording, clips.length + 1);
+    if (!found) undecoded.push(recording.name);
+    rows.push(...(found?.rows ?? []));
+    clips.push(...(found?.clips ?? []));
+  }
+  const table = rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+  const all = recordings.filter(({ annotations }) => annotations.length);
+  const labels = {
+    format: FORMAT,
+    version: 1,
+    classes,
+    recordings: all.map(({ name, bytes, speaker, annotations }) => {
+      return { name, bytes, speaker, annotations };
+    }),
+  };
+  const bytes = (text) => new TextEncoder().encode(text);
+  const files = [
+    [`${FOLDER}/manifest.csv`, bytes(table)],
+    [JSON_NAME, bytes(`${JSON.stringify(labels, null, 1)}\n`)],
+    ...clips,
+  ];
+  return { blob: zip(files), count: clips.length, undecoded };
+}
