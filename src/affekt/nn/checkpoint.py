@@ -24,8 +24,7 @@ from .emotion_model import EmotionModel
 from .encoders.own import own_encoder
 from .encoders.protocol import SegmentEncoder
 from .encoders.ssl import empty_ssl
-from .encoders.vggish import VGGish
-from .encoders.weights import LAYERS, build_encoder, packaged_hash
+from .encoders.weights import LAYERS, build_encoder, empty_vggish, packaged_hash
 from .encoders.whisper import Whisper
 from .model_config import FILE, FORMAT, ModelConfig, read_model_config
 from .training_info import TrainingInfo
@@ -181,7 +180,7 @@ def _encoder(about: ModelConfig, tensors: Mapping[str, Tensor]) -> SegmentEncode
     if is_dotted_path(settings.name):
         return own_encoder(settings)
     if settings.name == "vggish":
-        return VGGish(padding=settings.padding, final_relu=settings.final_relu)
+        return empty_vggish(settings)
     d_model = len({**_packaged(about.config), **tensors}["encoder.conv1.bias"])
     return Whisper(d_model, settings.layer, pooling=settings.pooling)
 
