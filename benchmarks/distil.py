@@ -48,8 +48,8 @@ CORPORA = {  # names and folders; EMO-DB is missing on purpose
     "turev": "turev",
     "urdu": "urdu",
     "emovo": "emovo",
-    "tess": "tess",
     "emospeech-india": "emospeech_india",
+    "tess": "tess",
 }
 CONFIG = Config.model_validate({"segments": {"hop": 0.24}})
 COPIES = Augment(speeds=(), degraded=0.25)  # as in recipes/default.toml
