@@ -5,7 +5,7 @@
 The student is a VGGish of a quarter of the width, the teacher the bundled encoder. The student sees
 the log-mel of one segment; its target is the teacher's embedding of this segment, encoded within
 its clip and standardised over the training data, behind a linear layer that is then dropped. The
-data are the clips of seven corpora, without their labels, and a degraded copy of every fourth.
+data are the clips of six corpora, without their labels, and a degraded copy of every fourth.
 EMO-DB is not among them, because the weights are judged on it. The loss of some speakers who are
 left out chooses the epoch. The result is written into the package; log-mels, targets and the resume
 checkpoint are in the folder CACHE, and a killed run continues from there.
@@ -49,7 +49,6 @@ CORPORA = {  # names and folders; EMO-DB is missing on purpose
     "urdu": "urdu",
     "emovo": "emovo",
     "emospeech-india": "emospeech_india",
-    "tess": "tess",
 }
 CONFIG = Config.model_validate({"segments": {"hop": 0.24}})
 COPIES = Augment(speeds=(), degraded=0.25)  # as in recipes/default.toml
