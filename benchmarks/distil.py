@@ -53,7 +53,7 @@ CORPORA = {  # names and folders; EMO-DB is missing on purpose
 CONFIG = Config.model_validate({"segments": {"hop": 0.24}})
 COPIES = Augment(speeds=(), degraded=0.25)  # as in recipes/default.toml
 LEFT_OUT = 0.1  # of the speakers of each corpus; at least one where there are more than four
-RATES = {1e-3: 0.8, 3e-4: 0.4, 1e-4: 0.3}  # learning rate: share of the segments, drawn at random
+RATES = {1e-3: 0.6, 3e-4: 0.3, 1e-4: 0.2}  # learning rate: share of the segments, drawn at random
 BATCH_SIZE = 64
 SEED = 0
 

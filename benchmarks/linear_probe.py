@@ -27,7 +27,6 @@ ENCODERS = {
     "Whisper, 3 layers (the teacher)": {},
     "VGGish, width 0.25, distilled": {"name": "vggish", "weights": "distilled"},
     "VGGish, width 0.25, random": {"name": "vggish", "width": 0.25},
-    "VGGish, width 1, random": {"name": "vggish"},
 }
 
 
