@@ -127,8 +127,8 @@ def _joined(parts: Sequence[Segments]) -> Segments:
     )
 
 
-def distil(training: Segments, validation: Segments, cache: Path) -> VGGish:
-    """Train the student by the mean squared error; 0 is the teacher, 1 its mean."""
+def distil(training: Segments, validation: Segments, cache: Path) -> None:
+    """Train the student by the mean squared error (0 is the teacher, 1 its mean) and write it."""
     torch.manual_seed(SEED)
     student = VGGish(width=DISTILLED_WIDTH)
     student.features.to(memory_format=torch.channels_last)  # faster in bfloat16
@@ -169,7 +169,6 @@ def distil(training: Segments, validation: Segments, cache: Path) -> VGGish:
             )
         standardise(student, training)
         write(DISTILLED, partial(save_file, _half(student)))
-    return student
 
 
 def _statistics(targets: Tensor) -> tuple[Tensor, Tensor]:
