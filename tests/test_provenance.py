@@ -98,6 +98,8 @@ def test_content_decides_and_not_name_size_or_time(tmp_path):
         for key in ("encoder.weights", "encoder.weights", "baselines.resnet")
     ]
     assert weights_hashes(Config()).keys() == {"encoder.weights"}  # the bundled file
+    distilled = Config.model_validate({"encoder": {"name": "vggish", "weights": "distilled"}})
+    assert weights_hashes(distilled).keys() == {"encoder.weights"}
     for name in ("random", "download"):
         config = Config.model_validate({"encoder": {"name": "vggish", "weights": name}})
         assert weights_hashes(config) == {}

@@ -32,10 +32,13 @@ POOLINGS = (
     "covariance",
     "higher-order",
 )
+DISTILLED_WIDTH = 0.25  # of the packaged VGGish
+DISTILLED_LICENSE = "research and other non-commercial use only"  # as its training data
 ENCODERS_WITH = {  # settings that only some encoders have
     "layer": ("whisper", "whisper+campplus", "ssl"),
     "pooling": ("whisper", "whisper+campplus", "ssl"),
     "mix": ("ssl",),
+    "width": ("vggish",),
     "padding": ("vggish",),
     "final_relu": ("vggish",),
 }
@@ -96,7 +99,8 @@ class Encoder(Frozen):
     options: dict[str, Annotated[Any, BeforeValidator(from_text)]] = {}
     """(own encoder) Keyword arguments of its class (--encoder.options.width 64)."""
     weights: str | None = None
-    """Initial weights: a file; "random"; "download" (vggish); a folder or a model name of the
+    """Initial weights: a file; "random"; "download" or "distilled" (vggish; distilled: a quarter of
+    the width, pre-trained by affekt, for non-commercial use only); a folder or a model name of the
     Hugging Face hub (ssl); a safetensors file (own encoder). By default whisper uses the bundled
     weights (3 layers of Whisper base), vggish starts at random, and an own encoder as its class
     initialises it. Short: --weights."""
@@ -107,11 +111,19 @@ class Encoder(Frozen):
     deviation."""
     mix: bool = False
     """(ssl) Learn a weighted sum of all layers in place of a single layer."""
+    width: float | None = Field(None, ge=1 / 16, le=1)
+    """(vggish) Width of the layers relative to the paper's; by default 0.25 with the weights
+    "distilled", else 1."""
     padding: Literal["wave", "log-mel"] = "wave"
     """(vggish) Pad a short clip with zero samples (wave) or with zero log-mel frames (log-mel)."""
     final_relu: bool = False
     """(vggish) Apply a ReLU to the 128-D output, as some ports do; it can deactivate units during
     fine-tuning."""
+
+    @property
+    def vggish_width(self) -> float:
+        """`width`, or its default."""
+        return self.width or (DISTILLED_WIDTH if self.weights == "distilled" else 1)
 
 
 class Stage1(Frozen):

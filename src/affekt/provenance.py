@@ -108,13 +108,14 @@ def weights_hashes(config: Config) -> dict[str, str]:
 
     Weights at random, and downloads whose hash is checked, have none.
     """
-    from .nn.encoders.weights import BUNDLED
+    from .nn.encoders.weights import BUNDLED, DISTILLED
 
     encoder = config.encoder
     files = {f"baselines.{key}": path for key, path in config.baselines}
     if encoder.weights not in ("random", "download"):
         bundled = str(BUNDLED) if encoder.name == "whisper" else None
-        files["encoder.weights"] = encoder.weights or bundled
+        named = str(DISTILLED) if encoder.weights == "distilled" else encoder.weights
+        files["encoder.weights"] = named or bundled
     found = {key: hash_tree(Path(path)) for key, path in files.items() if path}
     if encoder.name == "ssl" and encoder.weights and not found["encoder.weights"]:
         found["encoder.weights"] = _hub_revision(encoder.weights)

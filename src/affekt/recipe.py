@@ -51,6 +51,11 @@ def read_config(recipe: Path | None = None, overrides: dict[str, Any] | None = N
             raise AffektError(
                 f"encoder.{key} belongs to {', '.join(names)}; the encoder is {config.encoder.name}"
             )
+    if config.encoder.weights == "distilled" and config.encoder.name != "vggish":
+        raise AffektError(
+            "encoder.weights = 'distilled' belong to vggish; the encoder is "
+            f"{config.encoder.name}: add --encoder.name vggish"
+        )
     if config.encoder.options and not is_dotted_path(config.encoder.name):
         raise AffektError(
             "encoder.options belong to an encoder of your own; the encoder is "

@@ -124,6 +124,8 @@ def test_a_run_records_the_settings_that_the_system_sets(tiny_config):
     config = configured("vggish-mean", tiny_config.model_copy(update={"encoder": vggish}))
     assert config.encoder == vggish
     assert config.stage1.learning_rate == 1e-5
+    distilled = Config.model_validate({"encoder": {"name": "vggish", "weights": "distilled"}})
+    assert configured("vggish-mean", distilled).stage1.learning_rate == 1e-4
 
 
 OTHER = {  # a value of each setting that no system has by default
@@ -190,6 +192,10 @@ def test_a_title_says_what_was_run(tiny_config):
     own = Config.model_validate({"stage2": {"cell": "peephole"}, "stage1": {"freeze": True}})
     named = title("vggish-mean", configured("vggish-mean", own))
     assert named == "VGGish + LSTM, peephole cell, frozen encoder"
+    narrow = Config.model_validate({"encoder": {"name": "vggish", "width": 0.25}})
+    assert title("vggish-mean", configured("vggish-mean", narrow)) == "VGGish + LSTM, width 0.25"
+    distilled = Config.model_validate({"encoder": {"name": "vggish", "weights": "distilled"}})
+    assert title("default", distilled).endswith("balance auto, width 0.25, distilled")
     assert "peephole LSTM" in title("default", configured("default-peephole", tiny_config))
     assert "no balance" in title("default", configured("default-unbalanced", tiny_config))
 

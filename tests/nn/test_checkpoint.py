@@ -11,7 +11,7 @@ from affekt.config import Config
 from affekt.inference.recognizer import Recognizer
 from affekt.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.nn.emotion_model import EmotionModel
-from affekt.nn.training_info import TrainingInfo
+from affekt.nn.training_info import CorpusInfo, TrainingInfo
 
 LABELS = ["anger", "neutral", "sadness"]
 
@@ -62,6 +62,20 @@ def test_every_variant_round_trips(name, tmp_path):
     save_checkpoint(Checkpoint(model, ["a", "b"], config, name), tmp_path / name, "")
     again = load_checkpoint(tmp_path / name).model.state_dict()
     assert all(torch.equal(again[key], value) for key, value in model.state_dict().items())
+
+
+def test_a_model_of_the_distilled_vggish_is_of_its_width_and_carries_its_license(tmp_path):
+    config = Config.model_validate(
+        {"encoder": {"name": "vggish", "weights": "distilled"}, "stage1": {"freeze": False}}
+    )
+    info = TrainingInfo(corpus=CorpusInfo(license="Corpus: CC0."))
+    model = EmotionModel(config, 2).eval()
+    save_checkpoint(Checkpoint(model, ["a", "b"], config, "d", training=info), tmp_path / "d", "")
+    again = load_checkpoint(tmp_path / "d")
+    assert again.model.encoder.features[0].out_channels == 16
+    states = again.model.state_dict(), model.state_dict()
+    assert all(torch.equal(states[0][key], value) for key, value in states[1].items())
+    assert again.license.startswith("Corpus: CC0. Distilled VGGish: research")
 
 
 def test_no_file_is_overwritten(checkpoint, folder):

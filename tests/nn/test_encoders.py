@@ -164,6 +164,16 @@ def test_vggish_has_the_papers_shape_and_googles_patches():
     assert torch.allclose(patches(torch.tensor(wave), spans), expected, atol=1e-5)
 
 
+def test_a_narrower_vggish_has_fewer_channels_and_the_same_embedding():
+    narrow = VGGish(width=0.25)
+    convolutions = (9 + 1) * 16 + (9 * 16 + 1) * 32 + (9 * 32 + 1) * 64 + (9 * 64 + 1) * 64
+    convolutions += (9 * 64 + 1) * 128 + (9 * 128 + 1) * 128
+    dense = (128 * 6 * 4 + 1) * 1024 + (1024 + 1) * 1024 + (1024 + 1) * 128
+    assert sum(p.numel() for p in narrow.parameters()) == convolutions + dense
+    wave, spans = [torch.tensor(noise(16_000))], [torch.tensor([[0, 96]])]
+    assert narrow(wave, spans).shape == (1, VGGish.dim)
+
+
 @pytest.mark.parametrize(("padding", "tail"), [("wave", np.log(0.01)), ("log-mel", 0.0)])
 def test_short_clips_are_padded_with_silence_or_with_zero_frames(padding, tail):
     patch = patches(torch.ones(1600), torch.tensor([[0, 96]]), padding)

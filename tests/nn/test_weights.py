@@ -9,6 +9,8 @@ import torch
 from helpers import ROOT
 from numpy.lib.stride_tricks import sliding_window_view
 
+from affekt.audio.decoding import read
+from affekt.audio.level import rms_normalise
 from affekt.config import Encoder
 from affekt.errors import CheckpointError, DamagedFileWarning
 from affekt.nn.encoders import weights
@@ -53,6 +55,31 @@ def test_a_checkpoint_in_the_official_layout_is_loaded_and_named(tmp_path):
 
 def test_a_random_start_says_so():
     assert weights.build_encoder(Encoder(name="vggish")).origin == "random start"
+
+
+def test_the_distilled_weights_come_with_their_width_and_their_license():
+    encoder = weights.build_encoder(Encoder(name="vggish", weights="distilled"))
+    assert encoder.features[0].out_channels == 16
+    assert encoder.origin.startswith(weights.DISTILLED.name)
+    assert "non-commercial" in encoder.origin
+    assert weights.build_encoder(Encoder(name="vggish", width=0.25)).origin == "random start"
+    with pytest.raises(CheckpointError, match=r"encoder\.width = 0\.5.* leave encoder\.width out"):
+        weights.build_encoder(Encoder(name="vggish", weights="distilled", width=0.5))
+
+
+def test_distilled_embeddings_of_speech_differ_and_are_about_standardised():
+    encoder = weights.build_encoder(Encoder(name="vggish", weights="distilled")).eval()
+    wave = rms_normalise(read(ROOT / "demo/mixed.flac").wave)
+    spans = torch.arange(0, len(wave) // 160 - 96, 48)[:, None] + torch.tensor([0, 96])
+    with torch.inference_mode():
+        embeddings = encoder([torch.from_numpy(wave)], [spans])
+    assert 0.3 < embeddings.square().mean().sqrt() < 3
+    assert embeddings.std(0).mean() > 0.1
+
+
+def test_the_packaged_weights_stay_below_40_mb():
+    files = weights.BUNDLED.parent.rglob("*.safetensors")
+    assert sum(path.stat().st_size for path in files) < 40e6
 
 
 class Evil:

@@ -191,6 +191,4 @@ def vggish_embeddings(encoder: VGGish, waves: Tensor, starts: Tensor) -> Tensor:
     mel = vggish_log_mel(F.pad(waves, (0, SAMPLES)))
     frame = starts[..., None] + torch.arange(SEGMENT_FRAMES)
     patches = mel[torch.arange(waves.shape[0])[:, None, None], frame]
-    x = encoder.features(patches.flatten(0, 1)[:, None])
-    embeddings = encoder.embeddings(x.permute(0, 2, 3, 1).flatten(1))
-    return embeddings.unflatten(0, starts.shape)
+    return encoder.embed(patches.flatten(0, 1)).unflatten(0, starts.shape)

@@ -26,8 +26,7 @@ from .encoders.concatenated import Concatenated
 from .encoders.own import own_encoder
 from .encoders.protocol import SegmentEncoder
 from .encoders.ssl import empty_ssl
-from .encoders.vggish import VGGish
-from .encoders.weights import LAYERS, build_encoder, packaged_hash
+from .encoders.weights import LAYERS, build_encoder, empty_vggish, packaged_hash
 from .encoders.whisper import Whisper
 from .model_config import FILE, FORMAT, ModelConfig, read_model_config
 from .training_info import TrainingInfo
@@ -183,7 +182,7 @@ def _encoder(about: ModelConfig, tensors: Mapping[str, Tensor]) -> SegmentEncode
     if is_dotted_path(settings.name):
         return own_encoder(settings)
     if settings.name == "vggish":
-        return VGGish(padding=settings.padding, final_relu=settings.final_relu)
+        return empty_vggish(settings)
     together = settings.name == "whisper+campplus"
     first = "encoder.encoders.0.conv1.bias" if together else "encoder.conv1.bias"
     d_model = len({**_packaged(about.config), **tensors}[first])

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 
-from ..config import Config, explain
+from ..config import DISTILLED_LICENSE, Config, explain
 from ..errors import CheckpointError
 from .training_info import Record, TrainingInfo
 
@@ -62,7 +62,10 @@ class ModelConfig(Record):
     def license(self) -> str:
         """What the model may be used for: as its config states, or else as its corpora do."""
         corpus = self.training.corpus
-        return self.config.license or (corpus.license if corpus else "")
+        license = corpus.license if corpus else ""
+        if self.config.encoder.weights == "distilled":
+            license = f"{license} Distilled VGGish: {DISTILLED_LICENSE}.".strip()
+        return self.config.license or license
 
 
 def read_model_config(folder: Path) -> ModelConfig:

@@ -297,7 +297,8 @@ def configured(name: str, config: Config) -> Config:
         )
     used = used_by(name, config)
     values = dict(entry.defaults) | {key: allowed[0] for key, allowed in entry.only.items()}
-    if fixed == "vggish" and entry.defaults and encoder.weights not in (None, "random"):
+    fine_tuned = encoder.weights not in (None, "random", "distilled")
+    if fixed == "vggish" and entry.defaults and fine_tuned:
         values["stage1.learning_rate"] = FINE_TUNING
     values |= {key: given[key] for key in given if key in used}
     try:
@@ -341,6 +342,10 @@ def title(name: str, config: Config) -> str:
     if entry.title and entry.make is not _paper:
         return ", ".join([entry.title, *both])
     end = ["end to end"] if stage2.end_to_end else []
+    if encoder.vggish_width != 1:
+        end.append(f"width {encoder.vggish_width:g}")
+    if encoder.weights == "distilled":
+        end.append("distilled")
     if entry.title:
         peephole = ["peephole cell"] if stage2.cell == "peephole" else []
         frozen = ["frozen encoder"] if config.stage1.freeze else []

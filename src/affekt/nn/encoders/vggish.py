@@ -19,6 +19,8 @@ class VGGish(SegmentEncoder):
     Parameters are named as in the checkpoint of torchvggish.
 
     Args:
+        width: Width of all layers but the last, relative to the paper's: 0.25 has a quarter of the
+            channels and of the hidden units, and a fifteenth of the weights.
         padding: Pad a short clip with zero samples ("wave") or zero log-mel frames ("log-mel").
         final_relu: Apply a ReLU to the 128-D output, which Google's code does not.
     """
@@ -26,21 +28,25 @@ class VGGish(SegmentEncoder):
     dim = 128
     contextual = False
 
-    def __init__(self, *, padding: str = "wave", final_relu: bool = False) -> None:
+    def __init__(
+        self, *, width: float = 1, padding: str = "wave", final_relu: bool = False
+    ) -> None:
         super().__init__()
         self.padding = padding
         self.final_relu = final_relu
         layers: list[nn.Module] = []
         channels = 1
-        for width in (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool"):
-            if isinstance(width, int):
-                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-                channels = width
+        for size in (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool"):
+            if isinstance(size, int):
+                wider = round(size * width)
+                layers += [nn.Conv2d(channels, wider, 3, padding=1), nn.ReLU()]
+                channels = wider
             else:
                 layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
-        dense: list[nn.Module] = [nn.Linear(512 * 6 * 4, 4096), nn.ReLU()]
-        dense += [nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, 128)]
+        hidden = round(4096 * width)
+        dense: list[nn.Module] = [nn.Linear(channels * 6 * 4, hidden), nn.ReLU()]
+        dense += [nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, self.dim)]
         self.embeddings = nn.Sequential(*dense, *([nn.ReLU()] if final_relu else []))
         for layer in (*self.features, *self.embeddings):
             if isinstance(layer, nn.Conv2d | nn.Linear):  # a random start can then be trained
@@ -50,7 +56,11 @@ class VGGish(SegmentEncoder):
     def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
         """See `SegmentEncoder`."""
         both = zip(waves, spans, strict=True)
-        x = self.features(torch.cat([patches(w, s, self.padding) for w, s in both])[:, None])
+        return self.embed(torch.cat([patches(w, s, self.padding) for w, s in both]))
+
+    def embed(self, mel: Tensor) -> Tensor:
+        """Embeddings ``(segments, 128)`` of log-mel ``(segments, 96, 64)``."""
+        x = self.features(mel[:, None])
         return self.embeddings(x.permute(0, 2, 3, 1).flatten(1))  # NHWC, as the weights expect
 
 

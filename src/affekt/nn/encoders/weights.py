@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ...config import DISTILLED_LICENSE, DISTILLED_WIDTH
 from ...config import Encoder as EncoderConfig
 from ...errors import CheckpointError, DamagedFileWarning
 from ...own_parts import is_dotted_path
@@ -33,6 +34,7 @@ from .whisper import Whisper
 
 BUNDLED = Path(str(resources.files("affekt") / "models/whisper-base.safetensors"))
 LAYERS = 3  # of the bundled encoder
+DISTILLED = BUNDLED.with_name("vggish-distilled.safetensors")
 VGGISH_HASH = "10086976"  # start of the file's sha256
 VGGISH_FILE = f"vggish-{VGGISH_HASH}.pth"
 VGGISH_URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1/{VGGISH_FILE}"
@@ -56,8 +58,10 @@ def build_encoder(config: EncoderConfig) -> SegmentEncoder:
     """
     encoder: SegmentEncoder
     if config.name == "vggish":
-        encoder = VGGish(padding=config.padding, final_relu=config.final_relu)
-        if config.weights not in (None, "random"):
+        encoder = empty_vggish(config)
+        if config.weights == "distilled":
+            _load_distilled(encoder, config.vggish_width)
+        elif config.weights not in (None, "random"):
             _load_vggish(encoder, download() if config.weights == "download" else config.weights)
         return encoder
     if is_dotted_path(config.name):
@@ -73,6 +77,11 @@ def build_encoder(config: EncoderConfig) -> SegmentEncoder:
     if config.weights == "random":
         return Whisper(512, config.layer, pooling=config.pooling)
     return _load_whisper(Path(config.weights) if config.weights else BUNDLED, config)
+
+
+def empty_vggish(config: EncoderConfig) -> VGGish:
+    """Build the VGGish of a config without its weights."""
+    return VGGish(width=config.vggish_width, padding=config.padding, final_relu=config.final_relu)
 
 
 def packaged_hash(config: EncoderConfig) -> str:
@@ -158,6 +167,16 @@ def _load_vggish(encoder: SegmentEncoder, weights: str | Path) -> None:
         raise CheckpointError(f"{path}: not a VGGish checkpoint, or damaged ({reason})") from error
     _fill(encoder, tensors, path)
     encoder.origin = f"{path.name} (sha256 {digest[:12]})"
+
+
+def _load_distilled(encoder: SegmentEncoder, width: float) -> None:
+    if width != DISTILLED_WIDTH:
+        raise CheckpointError(
+            f"encoder.width = {width}, but the distilled weights are of width {DISTILLED_WIDTH}; "
+            "leave encoder.width out"
+        )
+    _load_own(encoder, DISTILLED)
+    encoder.origin = f"{encoder.origin}, distilled from Whisper base; {DISTILLED_LICENSE}"
 
 
 def _load_own(encoder: SegmentEncoder, path: Path) -> None:
