@@ -137,6 +137,10 @@ def train(
     settings = settings_with(recipe, config, encoder, pooling)
     if settings.protocol.paper_protocol:
         raise AffektError("protocol.paper_protocol needs a test fold: it is for evaluate")
+    if settings.protocol.training_imbalance:
+        raise AffektError(
+            "protocol.training_imbalance is for evaluate: a model trains on all clips"
+        )
     context = TrainingContext(
         report,
         embedding_cache=_embeddings(cache),

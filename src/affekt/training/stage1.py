@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..config import Config
 from ..nn.emotion_model import EMBEDDING_DIM, EmotionModel, Projection
+from .class_loss import ClassLoss
 from .context import TrainingContext
 from .datasets import ClipDataset, Split, encode_chunks, segment_chunks
 from .embedding_cache import EmbeddingCache
@@ -50,9 +51,11 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
     else:
         batches = _encoded_batches(model, training, config.precision)
 
+    class_loss = training.segment_targets.class_loss(config.loss)
+
     def loss(items: list[int]) -> Tensor:
         x, targets = batches.get(items)
-        return targets.loss(head(model.projection(x)))
+        return targets.loss(head(model.projection(x)), class_loss)
 
     groups = [{"params": top.parameters(), "lr": settings.head_learning_rate}]
     if not settings.freeze:
@@ -64,7 +67,7 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
         sizes=batches.sizes,
         batch_size=settings.batch_size,
         loss=loss,
-        validate=_validation(model, head, validation, config, trainer.context),
+        validate=_validation(model, head, validation, class_loss, config, trainer.context),
         epochs=settings.epochs,
         patience=settings.patience,
     )
@@ -144,6 +147,7 @@ def _validation(
     model: EmotionModel,
     head: nn.Module,
     validation: ClipDataset | None,
+    class_loss: ClassLoss,
     config: Config,
     context: TrainingContext,
 ) -> Callable[[], Score] | None:
@@ -153,6 +157,7 @@ def _validation(
         model: The model that is trained.
         head: Classifier on the projected embeddings.
         validation: The clips, if there are any.
+        class_loss: Class weights and focal loss.
         config: Settings.
         context: Embedding cache and processes.
     """
@@ -171,6 +176,6 @@ def _validation(
         x = frozen
         if x is None:
             x = encode(EmbeddingCache(model.encoder, distributed=context.distributed))
-        return targets.score(head(model.projection(x)))
+        return targets.score(head(model.projection(x)), class_loss)
 
     return validate
