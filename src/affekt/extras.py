@@ -14,6 +14,7 @@ MODULES = {
     "serve": ("fastapi", "multipart", "prometheus_client", "starlette", "uvicorn", "websockets"),
     "ssl": ("transformers",),
     "train": ("jinja2", "matplotlib", "openpyxl", "pandas", "pyarrow", "scipy", "sklearn"),
+    "tune": ("optuna", "tomli_w"),
 }
 EXTRA_OF = {module: extra for extra, modules in MODULES.items() for module in modules}
 

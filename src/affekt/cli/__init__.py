@@ -20,6 +20,7 @@ from . import (
     serve,
     study,
     train,
+    tune,
 )
 from .app import app, complain
 
@@ -42,4 +43,5 @@ __all__ = [
     "serve",
     "study",
     "train",
+    "tune",
 ]

@@ -1,5 +1,6 @@
 """Context of a training: progress, processes, caches; everything but data and settings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +9,11 @@ from ..progress import Report, silent
 from .distributed import Distributed
 from .embedding_cache import EmbeddingCache
 from .resume import ResumeCheckpoints
+from .targets import Score
+
+
+def ignore(stage: str, score: Score) -> None:
+    """Take no notice of a validation score."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class TrainingContext:
             other: less memory, the same gradient.
         keep_interrupted: Whether Ctrl-C ends a stage with its best epoch, instead of raising
             KeyboardInterrupt. With several processes it always raises.
+        on_validation: Called with the name of the stage and the validation score after each epoch;
+            an exception ends the training.
     """
 
     report: Report = silent
@@ -31,6 +39,7 @@ class TrainingContext:
     checkpoints: ResumeCheckpoints | None = None
     gradient_accumulation_steps: int = 1
     keep_interrupted: bool = False
+    on_validation: Callable[[str, Score], None] = ignore
 
     @property
     def defers_interruption(self) -> bool:

@@ -218,6 +218,7 @@ class Trainer:
             score = stage.validate()
             best = history.validation[history.epochs - 1].loss if history.epochs else math.inf
             history.validation.append(score)
+            self.context.on_validation(stage.name, score)
             note += f", validation {score.name} {score.value:.3f}"
             if score.loss < best:
                 state.best, history.epochs = copy.deepcopy(stage.model.state_dict()), epoch
