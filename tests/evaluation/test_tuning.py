@@ -142,6 +142,7 @@ def test_an_interrupted_search_finds_what_an_uninterrupted_one_does(
     assert search(clips, cut, context, seed=1) == expected
     assert expected.complete + expected.pruned == 4
     assert search(clips, cut, context, seed=1) == expected  # nothing is trained again
+    assert search(clips, replace(cut, trials=1), context, seed=1).complete == 1
 
 
 def test_the_first_trial_has_the_values_of_the_recipe(clips, config, space_file, tmp_path, cache):

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from .. import api
 from ..config import Config
-from .app import Cache, Recipe, Settings, Source, app, console, progress, say_notes
+from .app import Cache, Recipe, Settings, Source, app, progress
+from .evaluate import show_result
 
 
 @app.command
@@ -39,9 +40,6 @@ def tune(
     workers:
         Number of processes of the score; each runs whole folds.
     """
-    from ..dimension_result import DimensionResult
-    from ..report.console import dimension_table, score_table
-
     with progress() as report:
         result = api.tune(
             source,
@@ -59,9 +57,7 @@ def tune(
     print(f"best of {found.complete} trials, {found.pruned} more stopped early:")
     for key, value in found.values.items():
         print(f"  {key} = {value:.3g}" if isinstance(value, float) else f"  {key} = {value}")
-    if result.score:
-        table = dimension_table if isinstance(result.score, DimensionResult) else score_table
-        print("score of the search on unseen speakers:")
-        console().print(table(result.score))  # type: ignore[operator]
-        say_notes(result.score)
     print(f"recipe: {result.recipe}")
+    if result.score:
+        print("score of the search on unseen speakers:")
+        show_result(result.score, result.score_folder)

@@ -38,11 +38,13 @@ class Tuning:
         recipe: File with the settings found, for ``affekt train --recipe``.
         found: The settings and how they were found.
         score: Nested score of the search, if wanted and not finished by an earlier call.
+        score_folder: Folder of its files.
     """
 
     recipe: Path
     found: Found
     score: RunResult | DimensionResult | None
+    score_folder: Path
 
 
 def tune(
@@ -102,7 +104,7 @@ def tune(
             report=report,
             instance=hash_value([trials, texts]),
         )
-    return Tuning(out / RECIPE, found, result)
+    return Tuning(out / RECIPE, found, result, folder)
 
 
 def recipe_text(found: Found) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -109,16 +109,19 @@ def search(clips: Sequence[Clip], plan: Search, context: TrainingContext, *, see
             study.enqueue_trial(own)
         trial = study.ask(dict(plan.space))
         _run(study, trial, clips, plan.config, context, seed)
-        best = study.best_value if _count(study, TrialState.COMPLETE) else np.nan
-        context.report(Event("trials", number + 1, plan.trials, f"best loss {best:.3f}"))
-    best_trial = study.best_trial
+        context.report(
+            Event("trials", number + 1, plan.trials, f"best loss {study.best_value:.3f}")
+        )
+    finished = study.get_trials(states=FINISHED)[: plan.trials]  # an earlier call may have had more
+    complete = [trial for trial in finished if trial.state == TrialState.COMPLETE]
+    best = min(complete, key=lambda trial: cast(float, trial.value))
     return Found(
-        with_values(plan.config, best_trial.params),
-        best_trial.params,
-        study.best_value,
-        best_trial.user_attrs["score"],
-        _count(study, TrialState.COMPLETE),
-        _count(study, TrialState.PRUNED),
+        with_values(plan.config, best.params),
+        best.params,
+        cast(float, best.value),
+        best.user_attrs["score"],
+        complete=len(complete),
+        pruned=len(finished) - len(complete),
     )
 
 
@@ -187,7 +190,7 @@ def _study(storage: Path, name: str) -> optuna.Study:
 def _name(clips: Sequence[Clip], plan: Search, seed: int) -> str:
     """Name of the study: a hash of all that determines it, so that no other is continued."""
     examples = [replace(c.example, path="") for c in clips]  # the corpus may move
-    sounds = [hashlib.sha256(c.recording.wave).hexdigest() for c in clips]
+    sounds = [hashlib.sha256(c.recording.wave.tobytes()).hexdigest() for c in clips]
     settings = portable(plan.config).model_dump_json()
     space = {key: repr(distribution) for key, distribution in plan.space.items()}
     code = content_hashes(plan.config), code_hash()
