@@ -61,44 +61,41 @@ def by_balance(name: str) -> str:
     """What is done about unbalanced classes, each against the run ``none`` below a folder.
 
     Accuracy is that on test data with the classes' shares of the training part, as in the paper,
-    whose test parts are as unbalanced as its training parts.
+    whose test parts are as unbalanced as its training parts. p is that of the paired permutation
+    test, corrected by Holm for the rows.
     """
     head = (
-        "| against imbalance | segments, largest : smallest | UAR | difference | p | corrected "
-        "| accuracy | difference | p | corrected |"
+        "| against imbalance | segments, largest : smallest class | UAR, 95 % "
+        "| difference, 95 % | p | accuracy | difference, 95 % | p |"
     )
-    folders = [path.parent for path in sorted((HERE / name).rglob("by_speaker.json"))]
+    folders = [path.parent for path in (HERE / name).rglob("by_speaker.json")]
     folders.sort(key=lambda folder: (folder.name != "none", -_metrics(folder)["UAR"], folder.name))
-    rows: list[list[str]] = []
-    p_values: dict[str, list[float]] = {"UAR": [], "WA": []}
+    rows = []
     for folder in folders:
-        ratio = json.loads((folder / "by_speaker.json").read_text("utf-8"))["segment_ratio"]
-        rows.append([_metrics(folder)["title"].partition(", ")[2], f"{ratio[1]:.1f}"])
-        for score, p_of_score in p_values.items():
-            one, none = (_confusions(each, score) for each in (folder, folders[0]))
-            value = f"{scores(one.sum(0))[score]:.3f}"
-            if folder == folders[0]:
-                rows[-1] += [value, "", "", ""]
-                continue
-            low, high = difference_interval(one, none, score)
-            difference = float(scores(one.sum(0))[score] - scores(none.sum(0))[score])
-            p_of_score.append(permutation_test(one, none, score))
-            rows[-1] += [value, f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"]
-            rows[-1] += [f"{p_of_score[-1]:.3f}", ""]
-    for column, p_of_score in zip((5, 9), p_values.values(), strict=True):
-        for row, corrected in zip(rows[1:], holm(p_of_score), strict=True):
-            row[column] = f"{corrected:.3f}"
-    return "\n".join([head, "|" + "---|" * 10, *(f"| {' | '.join(row)} |" for row in rows)])
+        metrics = _metrics(folder)
+        ratio = json.loads((folder / "by_speaker.json").read_text("utf-8"))["segment_ratio"][1]
+        what = metrics["title"].partition(", ")[2].partition(" (")[0]
+        interval = "{:.3f} - {:.3f}".format(*metrics["ci95"]["UAR"])
+        rows.append([what, f"{ratio:.1f}", f"{metrics['UAR']:.3f}, {interval}"])
+    for score in ("UAR", "WA") if rows else ():
+        none, *others = (_confusions(folder, score) for folder in folders)
+        if score == "WA":
+            for row, matrices in zip(rows, (none, *others), strict=True):
+                row.append(f"{scores(matrices.sum(0))[score]:.3f}")
+        rows[0] += ["", ""]
+        p_values = holm([permutation_test(other, none, score) for other in others])
+        for row, other, p in zip(rows[1:], others, p_values, strict=True):
+            row += [difference(other, none, score), f"{p:.3f}"]
+    return "\n".join([head, "|" + "---|" * 8, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def difference_interval(
-    one: NDArray[np.float64], other: NDArray[np.float64], score: str
-) -> tuple[float, float]:
-    """95 % percentile interval of the difference of two runs, by bootstrap over speakers."""
+def difference(one: NDArray[np.float64], other: NDArray[np.float64], score: str) -> str:
+    """Difference of two runs with its 95 % percentile interval, by bootstrap over speakers."""
     times = group_draws(len(one), DRAWS, seed=0)
     first, second = (scores(np.einsum("ds,sij->dij", times, c))[score] for c in (one, other))
     low, high = np.percentile(first - second, [2.5, 97.5])
-    return float(low), float(high)
+    value = float(scores(one.sum(0))[score] - scores(other.sum(0))[score])
+    return f"{value:+.3f}, {low:+.3f} to {high:+.3f}"
 
 
 def _confusions(folder: Path, score: str) -> NDArray[np.float64]:
