@@ -12,7 +12,7 @@ def unbalanced(clips: Sequence[Clip], ratio: float, seed: int) -> list[Clip]:
 
     The classes are put in a random order. Their numbers then fall exponentially, as in the
     long-tailed data of Cui et al. (2019): class k of K keeps ``n * ratio ** (-k / (K - 1))`` clips,
-    where n is as large as the smallest class allows.
+    rounded down, where n is as large as the classes allow.
 
     Args:
         clips: The training part.
