@@ -1,7 +1,9 @@
 """A search of settings sees nothing of the outer test fold, resumes, and gives a recipe."""
 
 import sqlite3
+import sys
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import optuna
@@ -10,7 +12,9 @@ import pytest
 import affekt
 from affekt import AffektError
 from affekt.config import Config
+from affekt.corpora.corpus import Corpus
 from affekt.corpora.registry import load_corpus
+from affekt.errors import MissingExtraError
 from affekt.evaluation import folds
 from affekt.evaluation.systems.tuned import Tuned
 from affekt.recipe import read_config
@@ -76,7 +80,7 @@ def changed(clips, test):
 
 def searched(clips, config, plan, cache):
     """What a search inside the first fold finds: every trial, and the settings of the winner."""
-    [job, *_] = folds.jobs_of(replace_examples(clips), config.protocol)
+    [job, *_] = folds.jobs_of(corpus_of(clips), config.protocol)
     experiment = folds.Experiment(
         clips, sorted({c.label for c in clips}), lambda: Tuned(plan, cache), config.protocol
     )
@@ -87,14 +91,14 @@ def searched(clips, config, plan, cache):
     return trials, record["chosen"], record["stage2_epochs"]
 
 
-def replace_examples(clips):
+def corpus_of(clips):
     """The corpus of the clips."""
-    return affekt.corpora.corpus.Corpus("c", tuple(c.example for c in clips), license="free")
+    return Corpus("c", tuple(c.example for c in clips), license="free")
 
 
 def check_blind(clips, config, space_file, folder, cache):
     """The search in the first fold must not depend on labels or sound of its test clips."""
-    [job, *_] = folds.jobs_of(replace_examples(clips), config.protocol)
+    [job, *_] = folds.jobs_of(corpus_of(clips), config.protocol)
     one, other = (plan_of(config, space_file, folder / name, 3) for name in ("a.db", "b.db"))
     before = searched(clips, config, one, cache)
     assert before == searched(changed(clips, job.test), config, other, cache)
@@ -197,6 +201,15 @@ def test_the_paper_protocol_is_refused(clips, config, manifest, tmp_path):
         Tuned(plan_of(config, None, tmp_path / "a.db", 1), None).fit(clips, 0, print, clips)
     with pytest.raises(AffektError, match="takes no protocol.paper_protocol"):
         affekt.tune(manifest, tmp_path / "out", config={"protocol": {"paper_protocol": True}})
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "affekt.training.search_space")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "optuna"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingExtraError, match="needs the extra 'tune': pip install"):
+        import_module("affekt.training.search_space")
 
 
 def test_recipe_and_nested_score(manifest, config, space_file, tmp_path, cache):
