@@ -112,7 +112,6 @@ def recipe_text(found: Found) -> str:
     settings = found.config.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     return (
         f"# Found by affekt tune: the best of {found.complete} trials, {found.pruned} more were\n"
-        f"# stopped early. Loss of the validation speakers {found.loss:.4f}. It chose these\n"
-        "# settings, and is too low for other speakers; the score in this folder is not.\n\n"
-        + tomli_w.dumps(settings)
+        f"# stopped early. Loss of the validation speakers {found.loss:.4f}; it chose these\n"
+        "# settings, and is too low for other speakers.\n\n" + tomli_w.dumps(settings)
     )
