@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test slow-tests lint docs clean results study ablation bundled-models across unseen voices distilled benchmark faults
+.PHONY: demo test slow-tests lint docs clean results study ablation imbalance bundled-models across unseen voices distilled benchmark faults
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -63,6 +63,34 @@ ablation: $(VENV)/dev.stamp
 	    out=runs/ablation/$$plan-both-$$system; test -f $$out/metrics.json || \
 	    $(ABLATE) --system $$system --balance.plan $$plan --balance.scope both --out $$out || exit; \
 	done; done
+
+# Balance, class weights and focal loss on training parts as unbalanced as the paper's corpora
+# (5.9 : 1 and 11 : 1). A cell is runs/imbalance/CORPUS-RATIO/CONTROL.
+IMBALANCE = emodb-11 emodb-5.9 emodb-natural casia-11 casia-5.9
+control-none = --balance.plan none
+control-auto = --balance.plan auto
+control-paper-like = --balance.plan paper-like
+control-paper-like-both = --balance.plan paper-like --balance.scope both
+control-inverse = $(control-none) --loss.class-weights inverse
+control-inverse-encoder = $(control-inverse) --loss.scope encoder
+control-effective-number = $(control-none) --loss.class-weights effective-number
+control-focal = $(control-none) --loss.focal-gamma 2
+CONTROLS = none auto paper-like paper-like-both inverse inverse-encoder effective-number focal
+CELLS = $(foreach name,$(IMBALANCE),$(CONTROLS:%=runs/imbalance/$(name)/%/metrics.json))
+parts = $(subst -, ,$(firstword $(subst /, ,$1)))
+thinned = $(patsubst %,--protocol.training-imbalance %,$(filter-out natural,$(lastword $(parts))))
+
+imbalance: $(VENV)/dev.stamp $(CELLS)
+	for name in $(IMBALANCE); do \
+	    $(BIN)/python results/collect.py --by-speaker runs/imbalance/$$name/* \
+	        results/imbalance/$$name || exit; \
+	done
+	$(BIN)/python results/table.py
+
+runs/imbalance/%/metrics.json:
+	corpus=$(firstword $(call parts,$*)); OMP_NUM_THREADS=1 $(BIN)/affekt evaluate \
+	    $$corpus:$(CORPORA)/$$corpus --recipe recipes/ablation.toml --seeds 5 \
+	    $(call thinned,$*) $(control-$(notdir $*)) --out $(@D)
 
 REST = casia nemo turev urdu emovo
 POOL = emodb:$(CORPORA)/emodb $(foreach c,$(REST),--pool $(c):$(CORPORA)/$(c))

@@ -178,6 +178,8 @@ def shortened(arguments):
     command = arguments[1]
     if command == "train":
         return [*arguments, *QUICK]
+    if command == "tune":
+        return ["1" if a == "20" else a for a in arguments] + [*QUICK, *TWO_FOLDS]
     if command in ("evaluate", "study") and not {"--model", "--predictions"} & {*arguments}:
         quick = [] if "--system" in arguments else QUICK  # only networks have epochs
         return [*arguments, *quick, *(ONE_SEED if "--folds" in arguments else TWO_FOLDS)]

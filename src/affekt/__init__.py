@@ -14,7 +14,7 @@ from .errors import AffektError, AudioError, CheckpointError, CorpusError
 from .types import Example, Prediction, Segment
 
 if TYPE_CHECKING:
-    from .api import adapt, audit, available_models, embed, evaluate, load_corpus, train
+    from .api import adapt, audit, available_models, embed, evaluate, load_corpus, train, tune
     from .corpora.published import LoadedExamples
     from .evaluation.systems.system import System
     from .formats.frame import to_frame
@@ -47,9 +47,19 @@ __all__ = [
     "load_corpus",
     "to_frame",
     "train",
+    "tune",
 ]
 LAZY = {  # public names that are imported at their first use, by module
-    "api": ("adapt", "audit", "available_models", "embed", "evaluate", "load_corpus", "train"),
+    "api": (
+        "adapt",
+        "audit",
+        "available_models",
+        "embed",
+        "evaluate",
+        "load_corpus",
+        "train",
+        "tune",
+    ),
     "corpora.published": ("LoadedExamples",),
     "formats.frame": ("to_frame",),
     "evaluation.systems.system": ("System",),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .dimension_result import DimensionResult
     from .evaluation.audit.findings import Finding
     from .evaluation.systems.system import System
+    from .evaluation.tuning import Tuning
     from .inference.embedding import Level
     from .inference.recognizer import Recognizer
     from .nn.encoders.protocol import SegmentEncoder
@@ -147,6 +148,10 @@ def train(
     settings = settings_with(recipe, config, encoder, pooling)
     if settings.protocol.paper_protocol:
         raise AffektError("protocol.paper_protocol needs a test fold: it is for evaluate")
+    if settings.protocol.training_imbalance:
+        raise AffektError(
+            "protocol.training_imbalance is for evaluate: a model trains on all clips"
+        )
     folder, processes = Path(out).resolve(), join_processes(device)
     with tracked(trackers, run_name or folder.name, folder.parent / TRACKING, settings) as tracking:
         context = TrainingContext(
@@ -280,6 +285,67 @@ def evaluate(
         report=report,
         instance=instance,
         normalisations=normalisations,
+    )
+
+
+def tune(
+    source: "Source",
+    out: str | Path,
+    *,
+    trials: int = 20,
+    space: str | Path | None = None,
+    score: bool = True,
+    recipe: str | Path | None = None,
+    config: Settings = None,
+    workers: int = 1,
+    cache: str | Path | None = None,
+    report: Report = silent,
+) -> "Tuning":
+    """Search settings with Optuna, on validation speakers of the training part: ``affekt tune``.
+
+    Called again with the same corpus and settings, an interrupted search continues; with more
+    `trials`, a finished one. Needs the extra ``tune``.
+
+    Args:
+        source: A corpus, as of `load_corpus`; its official test part is left out.
+        out: Folder for ``recipe.toml``, the trials (``trials.db``) and the score.
+        trials: Number of trials of each search.
+        space: TOML file with the choices or the range of each setting; by default some settings of
+            both stages.
+        score: Score the search on unseen speakers: a search of its own inside the training part of
+            each fold, which takes as much time as the folds and seeds of an evaluation.
+        recipe: TOML file of settings that are searched from.
+        config: Settings over those of the recipe.
+        workers: Number of processes of the score, each with folds of its own.
+        cache: Folder of embeddings; the one of the command unless given.
+        report: Called with each step.
+
+    Returns:
+        The ``recipe``, the settings ``found.config`` and, unless an earlier call finished it, the
+        ``score``.
+
+    Raises:
+        AffektError: A setting, the space or the corpus is wrong, or `out` holds something else.
+    """
+    from .config import Config
+    from .corpora.registry import load_corpus as load
+    from .evaluation.systems import registry
+    from .evaluation.tuning import tune as run
+
+    chosen = settings_with(recipe, config)
+    given = Config.model_validate(given_settings(config))
+    registry.require_effect(given, registry.used_by("default", chosen), "a search of settings")
+    settings = registry.configured("default", chosen)
+    return run(
+        load(source, settings.labels, settings.target_columns),
+        settings,
+        Path(out),
+        trials=trials,
+        space=Path(space) if space else None,
+        score=score,
+        workers=workers,
+        cache=_embeddings(cache),
+        report=report,
     )
 
 

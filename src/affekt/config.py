@@ -79,6 +79,24 @@ class Balance(Frozen):
     segments then depends on the class, which the model can exploit."""
 
 
+class Loss(Frozen):
+    """Loss of the classes, which training minimises and whose validation value selects the epoch.
+
+    Class weights and focal loss are what others use against unbalanced classes, where the paper
+    balances the number of segments.
+    """
+
+    class_weights: Literal["none", "inverse", "effective-number"] = "none"
+    """Weigh the cross-entropy of each class: not at all (none); inversely to its number of training
+    clips or segments (inverse; King and Zeng, 2001); or inversely to their effective number
+    (1 - 0.99^n) / (1 - 0.99), which grows more slowly (effective-number; Cui et al., 2019)."""
+    focal_gamma: float = Field(0, ge=0, le=10)
+    """Multiply the cross-entropy of a clip by (1 - p)^gamma, where p is the probability of its
+    class: focal loss (Lin et al., 2017), which uses 2; 0 is plain cross-entropy."""
+    scope: Literal["encoder", "both"] = "both"
+    """Use class weights and focal loss in stage 1 only (encoder), or in stage 2 too (both)."""
+
+
 class Augment(Frozen):
     """Augmented copies of the training clips."""
 
@@ -196,6 +214,9 @@ class Protocol(Frozen):
     paper_protocol: bool = False
     """(evaluate) Select the epoch on the test fold, without validation speakers, as the paper
     does. The score is optimistic and marked as such; use it only to compare with the paper's."""
+    training_imbalance: float | None = Field(None, ge=1, le=1000)
+    """(evaluate) Drop clips of each training part, validation speakers included, at random by seed,
+    until the largest class has this many times the clips of the smallest. Test parts stay whole."""
     test_normalisation: TestNormalisation = "none"
     """(evaluate) Standardise the embeddings of the test clips by unlabelled statistics: of each
     clip itself, of each test speaker, or of the whole test fold. A score with the latter two,
@@ -229,6 +250,7 @@ class Config(Frozen):
     audio: Audio = Audio()
     segments: Segments = Segments()
     balance: Balance = Balance()
+    loss: Loss = Loss()
     augment: Augment = Augment()
     encoder: Encoder = Encoder()
     stage1: Stage1 = Stage1()
@@ -286,6 +308,10 @@ class Config(Frozen):
             )
         if self.dimensions and self.balance.scope == "both":
             raise ValueError("balance.scope both is of classes; dimensions are trained without")
+        if self.dimensions and self.loss != Loss():
+            raise ValueError("loss is of classes; dimensions are trained without")
+        if self.dimensions and self.protocol.training_imbalance:
+            raise ValueError("protocol.training_imbalance is of classes")
         return self
 
 

@@ -24,6 +24,7 @@ MODULES = {
         "scipy",
         "sklearn",
     ),
+    "tune": ("optuna", "tomli_w"),
 }
 EXTRA_OF = {module: extra for extra, modules in MODULES.items() for module in modules}
 

@@ -126,6 +126,8 @@ def test_what_needs_classes_refuses(model, rated, settings, tmp_path):
         ("labels", {"anger": "x"}, "labels is of classes"),
         ("balance", {"plan": "paper-like"}, "balance.plan paper-like is of classes"),
         ("balance", {"scope": "both"}, "balance.scope both is of classes"),
+        ("loss", {"focal_gamma": 2}, "loss is of classes"),
+        ("protocol", {"training_imbalance": 2}, "protocol.training_imbalance is of classes"),
         ("votes", ["arousal"], "votes is of classes"),
     ]:
         with pytest.raises(AffektError, match=text):

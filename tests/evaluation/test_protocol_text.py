@@ -42,6 +42,7 @@ def test_the_protocol_of_an_ordinary_score():
         ({"test_normalisation": "clip"}, "Test speakers are not in any training or validation "
          "data; each clip is standardised by its own unlabelled statistics alone"),
         ({"paper_protocol": True}, "paper_protocol, NOT a score on unseen speakers"),
+        ({"training_imbalance": 5.9}, "Test speakers are not in any training or validation data"),
     ],
 )  # fmt: skip
 def test_another_protocol_comes_first(settings, start):

@@ -130,7 +130,8 @@ def test_a_run_records_the_settings_that_the_system_sets(tiny_config):
 
 OTHER = {  # a value of each setting that no system has by default
     "audio.normalisation": "none", "segments.hop": 0.5, "balance.plan": "paper-like",
-    "balance.scope": "both", "augment.speeds": (1.2,), "augment.degraded": 2,
+    "balance.scope": "both", "loss.class_weights": "inverse", "loss.focal_gamma": 2.0,
+    "loss.scope": "encoder", "augment.speeds": (1.2,), "augment.degraded": 2,
     "encoder.name": "ssl", "encoder.options": {"width": 1}, "encoder.weights": "x.safetensors",
     "encoder.layer": 2, "encoder.pooling": "mean", "encoder.mix": True,
     "encoder.padding": "log-mel", "encoder.final_relu": True, "stage1.freeze": False,
@@ -141,7 +142,8 @@ OTHER = {  # a value of each setting that no system has by default
     "stage2.end_to_end": True, "stage2.max_grad_norm": 1.0,
     "stage2.linear_head": True, "protocol.folds": 7,
     "protocol.validation": 0.3, "protocol.refit": False, "protocol.seeds": 9, "protocol.seed": 9,
-    "protocol.paper_protocol": True, "protocol.test_normalisation": "fold",
+    "protocol.paper_protocol": True, "protocol.training_imbalance": 5.0,
+    "protocol.test_normalisation": "fold",
     "baselines.alexnet": "x.pth", "baselines.resnet": "x.safetensors", "precision": "bfloat16",
     "training_normalisation": "speaker", "labels": {"a": "b"}, "votes": ("a",),
     "dimensions": ("a",), "intended_use": "x", "license": "x",

@@ -21,6 +21,7 @@ from . import (
     serve,
     study,
     train,
+    tune,
 )
 from .app import app, complain
 
@@ -44,4 +45,5 @@ __all__ = [
     "serve",
     "study",
     "train",
+    "tune",
 ]

@@ -9,7 +9,7 @@ from ..renamed_settings import RENAMED
 
 UNTIL = "0.3"  # first version without the names of version 0.1
 SHORT = {"--seeds": "--protocol.seeds", "--weights": "--encoder.weights"}
-WITH_SETTINGS = ("adapt", "balance", "evaluate", "reproduce", "study", "train")
+WITH_SETTINGS = ("adapt", "balance", "evaluate", "reproduce", "study", "train", "tune")
 COMMANDS = {"score": "batch"}
 OPTIONS: dict[str, dict[str, str]] = {  # by current name of the command
     "evaluate": {"--others": "--leave-out", "--also": "--train-only"},

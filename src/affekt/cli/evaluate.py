@@ -93,12 +93,12 @@ def evaluate(
             device=device,
             report=report,
         )
-    _show(result, out / normalisations[0] if normalisations else out)
+    show_result(result, out / normalisations[0] if normalisations else out)
     for further in (normalisations or ())[1:]:
         print(f"results with test normalisation {further}: {out / further}")
 
 
-def _show(result: "RunResult | DimensionResult", out: Path) -> None:
+def show_result(result: "RunResult | DimensionResult", out: Path) -> None:
     """Print the scores and notes, and draw the confusion matrix of classes."""
     from ..dimension_result import DimensionResult
     from ..report.console import dimension_table, score_table

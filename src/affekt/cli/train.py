@@ -73,6 +73,8 @@ def train(
     chosen = settings_with(recipe, config)
     if chosen.protocol.paper_protocol:
         raise AffektError("protocol.paper_protocol needs a test fold; use affekt evaluate")
+    if chosen.protocol.training_imbalance:
+        raise AffektError("protocol.training_imbalance is for affekt evaluate")
     if checkpoint_every < 1 or gradient_accumulation_steps < 1:
         raise AffektError("--checkpoint-every and --gradient-accumulation-steps must be positive")
     folder = out.resolve()

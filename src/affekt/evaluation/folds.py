@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,7 @@ from ..progress import Report
 from ..run_manifest import RUN, start_or_resume
 from ..training.clips import Clip, speakers
 from .dimension_scores import dimension_rows
+from .imbalance import unbalanced
 from .prediction_table import part_columns, target_columns
 from .systems.system import NormalisingSystem, System, predict, predict_grouped
 
@@ -95,6 +97,8 @@ class Experiment(NamedTuple):
         """
         system = self.make_system()
         training = _training_part(self.clips, job)
+        if ratio := self.protocol.training_imbalance:
+            training = unbalanced(training, ratio, job.seed)
         test = [c for c in self.clips if c.example.id in job.test]
         held_out = test if self.protocol.paper_protocol else None
         system.fit(training, job.seed, report, held_out)
@@ -105,6 +109,10 @@ class Experiment(NamedTuple):
             "fold": job.fold,
             "training_speakers": speakers(training),
         }
+        if self.protocol.training_imbalance:
+            training_info["training_clips"] = dict(
+                sorted(Counter(c.label for c in training).items())
+            )
         training_info |= system.training_info
         if held_out is None:
             training_info |= _lacking(training, set(training_info.get("validation_speakers", ())))

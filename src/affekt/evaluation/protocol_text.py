@@ -33,6 +33,10 @@ SHARED_SPEAKERS = "NOT a score on unseen speakers: the fold table also trains on
 TEST_FOLD_SELECTS = (
     "paper_protocol: networks select their epoch on the test fold; not a score on unseen speakers"
 )
+THINNED = (
+    "training parts, validation {who} included, were thinned at random until the largest class has "
+    "{ratio:g} times the clips of the smallest, test parts are whole; "
+)
 SCORING = (
     "uniform segments at test; {seeds}; scores are pooled over folds and averaged over seeds; "
     "intervals: 95 % percentile bootstrap over {who}."
@@ -79,6 +83,8 @@ def settings_marks(
         marks.append("(random start)")
     if settings.paper_protocol:
         marks.append("(paper_protocol)")
+    if settings.training_imbalance:
+        marks.append(f"(training {settings.training_imbalance:g} : 1)")
     if settings.test_normalisation != "none":
         marks.append(NORMALISATION[settings.test_normalisation])
     return marks
@@ -146,4 +152,8 @@ def protocol(corpus: Corpus, config: Config, folds: Sequence[Fold]) -> str:
     if any(fold.trained_test_speakers for fold in folds):
         kind = SHARED_SPEAKERS + kind.partition("; ")[2]
     seeds = counted(config.protocol.seeds, "seed")
-    return (kind + SCORING).format(who=who, folds=where, validation=validation, seeds=seeds)
+    ratio = config.protocol.training_imbalance
+    kind += THINNED if ratio else ""
+    return (kind + SCORING).format(
+        who=who, folds=where, validation=validation, seeds=seeds, ratio=ratio
+    )

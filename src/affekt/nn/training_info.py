@@ -73,6 +73,9 @@ class TrainingInfo(Record):
     fold: int | None = None
     """Number of the test fold, from 0."""
     training_speakers: list[str] | None = None
+    training_clips: dict[str, int] | None = None
+    """Clips of each class that ``protocol.training_imbalance`` left to train on, validation
+    included."""
     encoder: str | None = None
     """Where the encoder's weights came from."""
     plan: dict[str, float | str] | None = None

@@ -241,7 +241,7 @@ class ProgressBars:
 
     def __call__(self, event: Event) -> None:
         """Show an event; a new stage replaces the bar of the previous one."""
-        outer = event.stage in ("folds", "systems")
+        outer = event.stage in ("folds", "systems", "trials")
         task, stage = self.tasks.get(outer, (None, ""))
         if stage != event.stage:
             if task is not None:

@@ -1,6 +1,6 @@
 """Context of a training: progress, processes, caches; everything but data and settings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,11 @@ from ..progress import Report, silent
 from .embedding_cache import EmbeddingCache
 from .processes import join_processes
 from .resume import ResumeCheckpoints
+from .targets import Score
+
+
+def ignore(stage: str, score: Score) -> None:
+    """Take no notice of a validation score."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class TrainingContext:
         keep_interrupted: Whether Ctrl-C ends a stage with its best epoch, instead of raising
             KeyboardInterrupt. With several processes it always raises.
         trackers: Record losses and scores of each epoch; from `affekt.training.tracking`.
+        on_validation: Called with the name of the stage and the validation score after each epoch;
+            an exception ends the training.
     """
 
     report: Report = silent
@@ -37,6 +44,7 @@ class TrainingContext:
     gradient_accumulation_steps: int = 1
     keep_interrupted: bool = False
     trackers: Sequence[GeneralTracker] = ()
+    on_validation: Callable[[str, Score], None] = ignore
 
     @property
     def defers_interruption(self) -> bool:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..config import Config
 from ..nn.emotion_model import EMBEDDING_DIM, EmotionModel, Projection
+from .class_loss import ClassLoss
 from .context import TrainingContext
 from .datasets import ClipDataset, Split, encode_chunks, segment_chunks
 from .embedding_cache import EmbeddingCache
@@ -52,9 +53,11 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
     else:
         batches = _encoded_batches(model, training, config.precision)
 
+    class_loss = training.segment_targets.class_loss(config.loss)
+
     def loss(items: list[int]) -> Tensor:
         x, targets = batches.get(items)
-        return targets.to(x.device).loss(head(model.projection(x)))
+        return targets.to(x.device).loss(head(model.projection(x)), class_loss)
 
     groups = [{"params": top.parameters(), "lr": settings.head_learning_rate}]
     if not settings.freeze:
@@ -66,7 +69,7 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
         sizes=batches.sizes,
         batch_size=settings.batch_size,
         loss=loss,
-        validate=_validation(model, head, validation, config, trainer.context),
+        validate=_validation(model, head, validation, class_loss, config, trainer.context),
         epochs=settings.epochs,
         patience=settings.patience,
         precision=config.precision,
@@ -152,6 +155,7 @@ def _validation(
     model: EmotionModel,
     head: nn.Module,
     validation: ClipDataset | None,
+    class_loss: ClassLoss,
     config: Config,
     context: TrainingContext,
 ) -> Callable[[], Score] | None:
@@ -161,6 +165,7 @@ def _validation(
         model: The model that is trained.
         head: Classifier on the projected embeddings.
         validation: The clips, if there are any.
+        class_loss: Class weights and focal loss.
         config: Settings.
         context: Embedding cache and processes.
     """
@@ -179,6 +184,6 @@ def _validation(
         x = frozen
         if x is None:
             x = encode(EmbeddingCache(model.encoder, processes=context.processes))
-        return targets.score(head(model.projection(x.to(model.device))).cpu())
+        return targets.score(head(model.projection(x.to(model.device))).cpu(), class_loss)
 
     return validate

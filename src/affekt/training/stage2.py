@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..config import Config
 from ..nn.emotion_model import EmotionModel
+from .class_loss import PLAIN, ClassLoss
 from .context import TrainingContext
 from .datasets import ClipDataset, ClipEncoder, Split, clip_encoder
 from .processes import gather, share
@@ -32,13 +33,15 @@ def train_sequence(model: EmotionModel, split: Split, config: Config, trainer: T
     """
     training, validation = split
     settings = config.stage2
-    validate = _validation(model, validation, config, trainer.context)
+    both = config.loss.scope == "both"
+    class_loss = training.targets.class_loss(config.loss) if both else PLAIN
+    validate = _validation(model, validation, class_loss, config, trainer.context)
     encode = clip_encoder(model, training, config, trainer.context.cache_of(model.encoder))
 
     def loss(clips: list[int]) -> Tensor:
         embeddings = training.standardise(model, encode(clips), clips)
         targets = training.targets.select(clips).to(model.device)
-        return targets.loss(model.classify(embeddings).logits)
+        return targets.loss(model.classify(embeddings).logits, class_loss)
 
     top = nn.ModuleList([model.projection, model.sequence])
     groups = [{"params": top.parameters(), "lr": settings.learning_rate}]
@@ -84,6 +87,7 @@ def clip_logits(
 def _validation(
     model: EmotionModel,
     validation: ClipDataset | None,
+    class_loss: ClassLoss,
     config: Config,
     context: TrainingContext,
 ) -> Callable[[], Score] | None:
@@ -92,6 +96,7 @@ def _validation(
     Args:
         model: The model that is trained.
         validation: The clips, if there are any.
+        class_loss: Class weights and focal loss.
         config: Settings.
         context: Embedding cache and processes.
     """
@@ -100,6 +105,7 @@ def _validation(
     encode = clip_encoder(model, validation, config, context.cache_of(model.encoder))
 
     def validate() -> Score:
-        return validation.targets.score(clip_logits(model, validation, encode, context.processes))
+        logits = clip_logits(model, validation, encode, context.processes)
+        return validation.targets.score(logits, class_loss)
 
     return validate

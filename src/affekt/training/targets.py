@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..config import Loss
 from ..corpora.targets import classes, dimensions
 from ..errors import CorpusError
 from ..metrics import uar
+from .class_loss import PLAIN, ClassLoss, class_weights
 from .clips import Clip
 
 EPSILON = 1e-8  # of a batch in which nothing varies, such as a single clip
@@ -55,11 +57,15 @@ class Targets(Protocol):
         """The same targets on a device."""
         ...
 
-    def loss(self, logits: Tensor) -> Tensor:
+    def class_loss(self, settings: Loss) -> ClassLoss:
+        """The loss of classes with weights from the numbers of these items."""
+        ...
+
+    def loss(self, logits: Tensor, class_loss: ClassLoss = PLAIN) -> Tensor:
         """Mean loss of ``(items, outputs)``, on the device of the targets."""
         ...
 
-    def score(self, logits: Tensor) -> Score:
+    def score(self, logits: Tensor, class_loss: ClassLoss = PLAIN) -> Score:
         """Loss and score of ``(items, outputs)``, on the CPU."""
         ...
 
@@ -106,18 +112,34 @@ class ClassTargets:
         shares = None if self.shares is None else self.shares.to(device)
         return ClassTargets(self.indices.to(device), self.known.to(device), shares)
 
-    def loss(self, logits: Tensor) -> Tensor:
-        """Mean cross-entropy of ``(items, classes)`` (equation 2), to the shares if there are."""
+    def class_loss(self, settings: Loss) -> ClassLoss:
+        """The loss of classes with weights from the numbers of these items."""
+        weights = class_weights(settings.class_weights, self._shares().sum(0))
+        return ClassLoss(weights, settings.focal_gamma)
+
+    def loss(self, logits: Tensor, class_loss: ClassLoss = PLAIN) -> Tensor:
+        """Mean cross-entropy of ``(items, classes)`` (equation 2), to the shares if there are.
+
+        Args:
+            logits: ``(items, classes)``.
+            class_loss: Class weights and focal loss.
+        """
         among = self._among_known(logits)
-        if self.shares is None:
+        if self.shares is None and class_loss == PLAIN:
             return F.cross_entropy(among, self.indices)
         log_p = among.log_softmax(-1).masked_fill(~self.known, 0)
-        return -(self.shares * log_p).sum(-1).mean()
+        return class_loss.of_items(log_p, self._shares()).mean()
 
-    def score(self, logits: Tensor) -> Score:
+    def score(self, logits: Tensor, class_loss: ClassLoss = PLAIN) -> Score:
         """Loss and UAR of ``(items, classes)``."""
         predicted = self._among_known(logits).argmax(-1)
-        return Score(self.loss(logits).item(), uar(self.indices.numpy(), predicted.numpy()))
+        loss = self.loss(logits, class_loss).item()
+        return Score(loss, uar(self.indices.numpy(), predicted.numpy()))
+
+    def _shares(self) -> Tensor:
+        if self.shares is not None:
+            return self.shares
+        return F.one_hot(self.indices, self.outputs).float()
 
     def _among_known(self, logits: Tensor) -> Tensor:
         return logits.masked_fill(~self.known, -torch.inf)
@@ -153,11 +175,16 @@ class DimensionTargets:
         """The same targets on a device."""
         return DimensionTargets(self.values.to(device))
 
-    def loss(self, logits: Tensor) -> Tensor:
+    def class_loss(self, settings: Loss) -> ClassLoss:
+        """Nothing: dimensions have no classes."""
+        return PLAIN
+
+    def loss(self, logits: Tensor, class_loss: ClassLoss = PLAIN) -> Tensor:
         """1 less the concordance correlation coefficient over the items, mean of the dimensions.
 
         Args:
             logits: Predicted values ``(items, dimensions)``.
+            class_loss: Not used.
         """
         x, y = self.values, logits
         distance = x.mean(0) - y.mean(0)
@@ -165,7 +192,7 @@ class DimensionTargets:
         total = x.var(0, correction=0) + y.var(0, correction=0) + distance**2
         return (1 - 2 * covariance / (total + EPSILON)).mean()
 
-    def score(self, logits: Tensor) -> Score:
+    def score(self, logits: Tensor, class_loss: ClassLoss = PLAIN) -> Score:
         """Loss and mean CCC of ``(items, dimensions)``."""
         loss = self.loss(logits).item()
         return Score(loss, 1 - loss, "CCC")

@@ -216,6 +216,7 @@ class Trainer:
             best = history.validation[history.epochs - 1].loss if history.epochs else math.inf
             history.validation.append(score)
             values |= {"validation_loss": score.loss, f"validation_{score.name}": score.value}
+            self.context.on_validation(stage.name, score)
             note += f", validation {score.name} {score.value:.3f}"
             if score.loss < best:
                 state.best, history.epochs = copy.deepcopy(stage.model.state_dict()), epoch

@@ -143,5 +143,8 @@ def _training_differences(result: RunResult, table: pd.DataFrame, corpus: Corpus
         run = recorded.get((job.seed, job.fold))
         if run is None or run.training_speakers is None:
             continue
-        if different := {*run.training_speakers} ^ {speaker[name] for name in job.train}:
+        trained = {speaker[name] for name in job.train}
+        if result.settings.protocol.training_imbalance:  # may drop all clips of a speaker
+            trained &= {*run.training_speakers}
+        if different := {*run.training_speakers} ^ trained:
             yield f"{where}: {len(different)} training speakers differ from those of the corpus"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from ...config import ENCODERS_WITH, Config, Frozen, all_keys, explain
+from ...config import ENCODERS_WITH, Config, Frozen, Loss, all_keys, explain
 from ...errors import AffektError
 from ...own_parts import is_dotted_path, split_path
 
@@ -19,7 +19,13 @@ if TYPE_CHECKING:  # --help lists the names and must not import torch
 
 FINE_TUNING = 1e-5  # learning rate of VGGish from the official weights
 RECORDED = ("labels", "votes", "intended_use", "license")
-EVERY = (*RECORDED, "protocol.folds", "protocol.seeds", "protocol.seed")
+EVERY = (
+    *RECORDED,
+    "protocol.folds",
+    "protocol.seeds",
+    "protocol.seed",
+    "protocol.training_imbalance",
+)
 CLASSICAL = ("audio.normalisation",)
 NETWORK = (
     "audio.normalisation",
@@ -32,7 +38,7 @@ NETWORK = (
     "stage1.learning_rate",
 )
 EMOTION_MODEL = (
-    "audio", "segments", "balance", "augment", "encoder", "stage1", "stage2", "protocol",
+    "audio", "segments", "balance", "loss", "augment", "encoder", "stage1", "stage2", "protocol",
     "precision", "training_normalisation", "dimensions",
 )  # fmt: skip
 BALANCED = ("auto", "paper-like", "baum1s", "cheavd2")
@@ -338,10 +344,10 @@ def title(name: str, config: Config) -> str:
     """
     encoder, balance, stage2 = config.encoder, config.balance, config.stage2
     entry = known_system(name)
+    end = _loss_title(config.loss) + (["end to end"] if stage2.end_to_end else [])
     both = ["stage 2 balanced too"] if balance.plan != "none" and balance.scope == "both" else []
     if entry.title and entry.make is not _paper:
         return ", ".join([entry.title, *both])
-    end = ["end to end"] if stage2.end_to_end else []
     if encoder.vggish_width != 1:
         end.append(f"width {encoder.vggish_width:g}")
     if encoder.weights == "distilled":
@@ -362,6 +368,13 @@ def title(name: str, config: Config) -> str:
     own_pooling = is_dotted_path(stage2.pooling)
     pooling = split_path(stage2.pooling)[1] if own_pooling else stage2.pooling
     return ", ".join([f"{title} + {cell}{pooling}", plan, *both, *end])
+
+
+def _loss_title(loss: Loss) -> list[str]:
+    """Class weights and focal loss in the title of a system."""
+    where = " in stage 1" if loss.scope == "encoder" else ""
+    parts = [f"class weights {loss.class_weights}{where}"] if loss.class_weights != "none" else []
+    return parts + ([f"focal loss {loss.focal_gamma:g}{where}"] if loss.focal_gamma else [])
 
 
 @dataclass(frozen=True)
