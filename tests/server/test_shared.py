@@ -4,6 +4,7 @@ from concurrent.futures import Future
 
 import numpy as np
 from helpers import DEMO
+from prometheus_client import REGISTRY
 
 from affekt.audio.decoding import read
 from affekt.audio.recording import make_recording
@@ -20,6 +21,11 @@ def task(name, seconds, ways=1):
 
 def taken(queue):
     return [task.recordings[0].name for task in queue.take()]
+
+
+def waited_tasks(kind):
+    """How many tasks the metrics know that waited."""
+    return REGISTRY.get_sample_value("affekt_queue_seconds_count", {"kind": kind}) or 0.0
 
 
 def test_requests_come_before_jobs_which_continue_after_each_batch():
@@ -41,6 +47,7 @@ def test_requests_and_jobs_have_the_results_of_a_recognizer():
     checkpoint = load_checkpoint(model_folder("default"))
     recordings = [read(path) for path in DEMO]
     shared = SharedRecognizer(checkpoint, 2)
+    before = {kind: waited_tasks(kind) for kind in ("interactive", "background")}
     expected = Recognizer(checkpoint, HOP).recognise(recordings)
     for recognizer in (shared, shared.background()):
         predictions = recognizer.recognise(recordings)
@@ -49,6 +56,8 @@ def test_requests_and_jobs_have_the_results_of_a_recognizer():
             assert np.allclose(
                 list(one.probabilities.values()), list(other.probabilities.values()), atol=0.02
             )
+    assert waited_tasks("interactive") == before["interactive"] + 1
+    assert waited_tasks("background") == before["background"] + len(recordings)
 
 
 def test_tasks_of_another_timeline_are_a_batch_of_their_own():

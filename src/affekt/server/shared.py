@@ -1,6 +1,7 @@
 """A recognizer that many threads share, with batches across them."""
 
 import copy
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -15,6 +16,7 @@ from ..inference.classifier import EncodedRecording
 from ..inference.recognizer import HOP, Recognizer
 from ..nn.checkpoint import Checkpoint
 from .journal import Journal
+from .monitoring import BATCHES, ENCODING, QUEUED
 
 BATCH = 32.0  # s of recordings after which a batch is closed
 
@@ -26,11 +28,15 @@ class Task(NamedTuple):
         recordings: The recordings.
         future: Of their embeddings.
         ways: As of the `Classifier`: tasks of one batch have the same timeline.
+        kind: interactive or background, for the metrics.
+        created: Time of `time.perf_counter`, for the metrics.
     """
 
     recordings: Sequence[Recording]
     future: "Future[list[EncodedRecording]]"
     ways: int = 1
+    kind: str = "interactive"
+    created: float = 0.0
 
 
 class TaskQueue:
@@ -119,7 +125,9 @@ class SharedRecognizer(Recognizer):
     def _queued(self, recordings: Sequence[Recording]) -> Iterator[EncodedRecording]:
         """Recordings as soon as each is encoded: those of jobs one by one, others together."""
         parts = [[r] for r in recordings] if self._is_background else [recordings]
-        tasks = [Task(part, Future(), self._ways) for part in parts if part]
+        kind = "background" if self._is_background else "interactive"
+        created = time.perf_counter()
+        tasks = [Task(part, Future(), self._ways, kind, created) for part in parts if part]
         for task in tasks:
             self._queue.put(task, background=self._is_background)
         for task in tasks:
@@ -131,9 +139,14 @@ class SharedRecognizer(Recognizer):
             batch = self._queue.take()
             worker = copy.copy(self)
             worker._ways = batch[0].ways
+            begun = time.perf_counter()
+            for task in batch:
+                QUEUED.labels(task.kind).observe(begun - task.created)
             try:
                 recordings = [r for task in batch for r in task.recordings]
-                encoded = iter(Recognizer.encode(worker, recordings))
+                BATCHES.observe(len(recordings))
+                with ENCODING.time():
+                    encoded = iter(Recognizer.encode(worker, recordings))
                 for task in batch:
                     task.future.set_result([next(encoded) for _ in task.recordings])
             except Exception as error:  # raised in the calling threads; this one continues

@@ -45,7 +45,14 @@ def secret_of(text: str) -> bytes:
 
 
 def signature(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """The header ``webhook-signature`` of a message, as standardwebhooks.com defines it."""
+    """The header ``webhook-signature`` of a message, as standardwebhooks.com defines it.
+
+    Args:
+        secret: The key.
+        message_id: The header ``webhook-id``.
+        timestamp: The header ``webhook-timestamp``, in seconds since 1970.
+        body: The message.
+    """
     content = b"%b.%d.%b" % (message_id.encode(), timestamp, body)
     return "v1," + base64.b64encode(hmac.digest(secret, content, hashlib.sha256)).decode()
 
