@@ -257,6 +257,21 @@ def test_the_queue_goes_on_after_a_reload(visit):
     expect(page.locator("#files .state", has_text="%")).to_have_count(2)
 
 
+def test_files_added_before_the_models_are_known_are_submitted_once(visit):
+    models, jobs = [], []
+
+    def hold(page):
+        page.route("**/v1/models", lambda route: models.append(route))
+        page.on("request", lambda request: request.method == "POST" and jobs.append(request.url))
+
+    page = visit(prepare=hold)
+    page.set_input_files("#choose", DEMO / "lively.flac")
+    expect(page.locator("#name")).to_have_text("lively.flac")
+    models[0].continue_()
+    expect(page.locator("#files .state")).to_have_text(RESULT)
+    assert len(jobs) == 1
+
+
 def test_removing_deletes_on_the_server_and_in_the_browser(visit):
     page = visit()
     choose(page, "lively.flac")
