@@ -133,7 +133,7 @@ OTHER = {  # a value of each setting that no system has by default
     "balance.scope": "both", "loss.class_weights": "inverse", "loss.focal_gamma": 2.0,
     "loss.scope": "encoder", "augment.speeds": (1.2,), "augment.degraded": 2,
     "encoder.name": "ssl", "encoder.options": {"width": 1}, "encoder.weights": "x.safetensors",
-    "encoder.layer": 2, "encoder.pooling": "mean", "encoder.mix": True,
+    "encoder.layer": 2, "encoder.pooling": "mean", "encoder.mix": True, "encoder.width": 0.5,
     "encoder.padding": "log-mel", "encoder.final_relu": True, "stage1.freeze": False,
     "stage1.epochs": 1, "stage1.patience": 9, "stage1.batch_size": 5, "stage1.learning_rate": 0.5,
     "stage1.head_learning_rate": 0.5, "stage2.cell": "none", "stage2.pooling": "a.b:C",

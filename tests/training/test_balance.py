@@ -107,7 +107,7 @@ def test_only_training_and_reports_of_the_plan_import_it():
     others = ("cli/balance.py", "paper/experiments.py", "evaluation/systems/probes.py")
     for path in root.rglob("*.py"):
         if "training" not in path.parts and path not in [root / name for name in others]:
-            assert "balance import" not in path.read_text("utf-8"), path
+            assert ".balance import" not in path.read_text("utf-8"), path
 
 
 def test_the_papers_rule_by_rank_gives_its_plan_for_its_table():
