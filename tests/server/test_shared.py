@@ -79,3 +79,13 @@ def test_a_recognizer_at_another_hop_has_the_results_of_one_loaded_with_it():
             assert np.allclose(
                 list(one.probabilities.values()), list(other.probabilities.values()), atol=0.02
             )
+
+
+def test_the_encoding_threads_end_when_it_stops():
+    """A thread that is inside torch when Python exits aborts the process."""
+    shared = SharedRecognizer(load_checkpoint(model_folder("open")), 2)
+    for i in range(20):  # of a job that was returned to the queue
+        shared._queue.put(task(f"job {i}", 5), background=True)
+    shared.stop(60)
+    assert not any(thread.is_alive() for thread in shared._threads)
+    assert shared._queue.take() == []

@@ -22,6 +22,7 @@ from .store import JobStore
 from .webhooks import Webhooks, secret_of
 from .worker import Workers
 
+ENCODING = 5.0  # s within which a batch is encoded, at the latest
 DECODERS = 4  # recordings decoded at the same time; more use more memory and are no faster
 
 
@@ -75,6 +76,8 @@ class Service:
         if self.webhooks:
             self.webhooks.stop()
         self.workers.stop(self.settings.drain_seconds)
+        for model in self.models.values():
+            model.stop(ENCODING)
 
     def model(self, name: str | None) -> SharedRecognizer:
         """The recognizer of a model; without a name, that of the first model.

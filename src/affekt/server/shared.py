@@ -50,6 +50,7 @@ class TaskQueue:
         self._interactive: deque[Task] = deque()
         self._background: deque[Task] = deque()
         self._background_is_next = False
+        self._closed = False
         self._changed = Condition()
 
     def put(self, task: Task, *, background: bool) -> None:
@@ -58,10 +59,21 @@ class TaskQueue:
             (self._background if background else self._interactive).append(task)
             self._changed.notify()
 
-    def take(self) -> list[Task]:
-        """Wait for tasks and remove the next ones: up to `BATCH` seconds, but at least one."""
+    def close(self) -> None:
+        """End: from now on `take` returns no task."""
         with self._changed:
-            self._changed.wait_for(lambda: self._interactive or self._background)
+            self._closed = True
+            self._changed.notify_all()
+
+    def take(self) -> list[Task]:
+        """Wait for tasks and remove the next ones: up to `BATCH` seconds, but at least one.
+
+        After `close` there are none.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._interactive or self._background or self._closed)
+            if self._closed:
+                return []
             if self._background and (self._background_is_next or not self._interactive):
                 self._background_is_next = False
                 return [self._background.popleft()]
@@ -95,8 +107,22 @@ class SharedRecognizer(Recognizer):
         self._journal: Journal | None = None
         _ = self._identity  # hashed once, for all copies
         self._queue = TaskQueue()
-        for number in range(threads):
-            Thread(target=self._work, daemon=True, name=f"{self.name} {number}").start()
+        self._threads = [
+            Thread(target=self._work, daemon=True, name=f"{self.name} {number}")
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """End the encoding threads: Python aborts if they are inside torch when it exits.
+
+        Args:
+            seconds: Longest time to wait for each.
+        """
+        self._queue.close()
+        for thread in self._threads:
+            thread.join(seconds)
 
     def background(self) -> "SharedRecognizer":
         """The same recognizer for jobs, whose recordings are encoded after those of requests."""
@@ -135,8 +161,7 @@ class SharedRecognizer(Recognizer):
 
     def _work(self) -> None:
         torch.set_num_threads(1)
-        while True:
-            batch = self._queue.take()
+        while batch := self._queue.take():
             worker = copy.copy(self)
             worker._ways = batch[0].ways
             begun = time.perf_counter()
