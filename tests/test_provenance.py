@@ -100,6 +100,8 @@ def test_content_decides_and_not_name_size_or_time(tmp_path):
     assert weights_hashes(Config()).keys() == {"encoder.weights"}  # the bundled file
     distilled = Config.model_validate({"encoder": {"name": "vggish", "weights": "distilled"}})
     assert weights_hashes(distilled).keys() == {"encoder.weights"}
+    beside = Config.model_validate({"encoder": {"name": "whisper+campplus"}})
+    assert weights_hashes(beside).keys() == {"encoder.weights", "encoder.voices"}
     for name in ("random", "download"):
         config = Config.model_validate({"encoder": {"name": "vggish", "weights": name}})
         assert weights_hashes(config) == {}

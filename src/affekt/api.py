@@ -242,6 +242,7 @@ def evaluate(
     from .evaluation.runner import evaluate as run
     from .evaluation.systems import registry
     from .evaluation.systems.own import require_system
+    from .evaluation.systems.titles import title
 
     own = not isinstance(system, str | type)
     name = system if isinstance(system, str) else dotted_path(type(system) if own else system)
@@ -280,7 +281,7 @@ def evaluate(
         settings,
         Path(out),
         system=name,
-        title=registry.title(name, settings),
+        title=title(name, settings),
         workers=workers,
         report=report,
         instance=instance,

@@ -108,14 +108,17 @@ def weights_hashes(config: Config) -> dict[str, str]:
 
     Weights at random, and downloads whose hash is checked, have none.
     """
+    from .nn.encoders.campplus import WEIGHTS
     from .nn.encoders.weights import BUNDLED, DISTILLED
 
     encoder = config.encoder
     files = {f"baselines.{key}": path for key, path in config.baselines}
     if encoder.weights not in ("random", "download"):
-        bundled = str(BUNDLED) if encoder.name == "whisper" else None
+        bundled = str(BUNDLED) if encoder.name in ("whisper", "whisper+campplus") else None
         named = str(DISTILLED) if encoder.weights == "distilled" else encoder.weights
         files["encoder.weights"] = named or bundled
+    if encoder.name == "whisper+campplus":
+        files["encoder.voices"] = str(WEIGHTS)
     found = {key: hash_tree(Path(path)) for key, path in files.items() if path}
     if encoder.name == "ssl" and encoder.weights and not found["encoder.weights"]:
         found["encoder.weights"] = _hub_revision(encoder.weights)

@@ -10,8 +10,9 @@ from affekt import AffektError
 from affekt.config import Config
 from affekt.corpora.registry import load_corpus
 from affekt.evaluation.runner import evaluate
-from affekt.evaluation.systems.registry import Maker, configured, known_system, title
+from affekt.evaluation.systems.registry import Maker, configured, known_system
 from affekt.evaluation.systems.system import predict
+from affekt.evaluation.systems.titles import title
 
 
 class Shares:

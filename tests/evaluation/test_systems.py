@@ -20,9 +20,9 @@ from affekt.evaluation.systems.registry import (
     Maker,
     configured,
     require_effect,
-    title,
     used_by,
 )
+from affekt.evaluation.systems.titles import title
 from affekt.progress import silent
 from affekt.training.balance import cut, make_plan
 from affekt.training.clips import load_clips
@@ -190,6 +190,8 @@ def test_a_title_says_what_was_run(tiny_config):
     assert title("default", tiny_config) == "Whisper layer 2 + LSTM + attention, balance auto"
     both = configured("default-both", tiny_config)
     assert title("default-both", both).endswith("stage 2 balanced too")
+    beside = Config.model_validate({"encoder": {"name": "whisper+campplus"}})
+    assert title("default", beside).startswith("Whisper layer 3 and CAM++ + LSTM")
     assert title("vggish-mean", configured("vggish-mean", Config())) == "VGGish + LSTM"
     own = Config.model_validate({"stage2": {"cell": "peephole"}, "stage1": {"freeze": True}})
     named = title("vggish-mean", configured("vggish-mean", own))

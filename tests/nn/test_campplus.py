@@ -50,7 +50,7 @@ def test_the_embeddings_of_both_encoders_stand_side_by_side(encoder):
         assert torch.allclose(together[i][:, :1024], whisper[i], atol=1e-3)
 
 
-def test_whisper_is_as_fast_as_alone(encoder):
+def test_the_linear_layers_of_whisper_are_replaced_for_inference(encoder):
     layers = [type(m) for m in for_inference(encoder).modules()]
     assert BFloat16Linear in layers or OneDNNLinear in layers
 

@@ -12,7 +12,8 @@ from ..provenance import identity
 from ..run_manifest import abridged, differences
 from ..run_result import FILE, run_identity
 from .runner import evaluate
-from .systems.registry import SYSTEMS, Maker, known_system, title
+from .systems.registry import SYSTEMS, Maker, known_system
+from .systems.titles import title
 
 
 def chosen_systems(names: str) -> list[str]:

@@ -30,7 +30,7 @@ class NewJob:
         tag: The client's name of a group of jobs, or "".
         owner: Name of the key that submitted it, or "".
         keep: Seconds after its end at which the job is deleted; None for the server's limit.
-        webhook: Address that is told when the job has ended, or "".
+        webhook: URL to which a message is sent when the job has ended, or "".
         idempotency_key: The client's name of the request, or None.
         fingerprint: Hash of the request.
     """

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Semaphore
 from typing import Annotated
@@ -266,21 +265,8 @@ def _state(service: Service, job: Job, after: int | None = None) -> JobState:
 
 def _without_result(service: Service, job: Job) -> JobState:
     store = service.store
-    expires = job.expires(store.keep_seconds)
-    return JobState(
-        id=job.id,
-        status=job.status,
-        progress=job.progress,
-        file=job.file,
-        model=job.model,
-        warnings=job.warnings,
-        error=job.error,
-        track=job.track,
-        speakers=job.speakers,
-        channels=job.channels,
-        hop=job.hop,
-        tag=job.tag,
-        created=datetime.fromtimestamp(job.created, UTC),
-        expires=datetime.fromtimestamp(expires, UTC) if expires else None,
-        available=store.available(job.id),
-    )
+    further = {
+        "expires": job.expires(store.keep_seconds),
+        "available": store.available(job.id),
+    }
+    return JobState.model_validate(vars(job) | further)

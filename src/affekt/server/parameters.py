@@ -140,8 +140,8 @@ class JobParameters(Recognition):
     )
     webhook: HttpUrl | None = Field(
         None,
-        description="Address that is told when the job has ended, by a signed POST. The server "
-        "must allow its host.",
+        description="URL to which a signed POST is sent when the job has ended. The server must "
+        "allow its host.",
     )
 
 

@@ -22,7 +22,7 @@ from .store import JobStore
 from .webhooks import Webhooks, secret_of
 from .worker import Workers
 
-ENCODING = 5.0  # s within which a batch is encoded, at the latest
+BATCH_SECONDS = 5.0  # within which a batch is encoded, at the latest
 DECODERS = 4  # recordings decoded at the same time; more use more memory and are no faster
 
 
@@ -77,7 +77,7 @@ class Service:
             self.webhooks.stop()
         self.workers.stop(self.settings.drain_seconds)
         for model in self.models.values():
-            model.stop(ENCODING)
+            model.stop(BATCH_SECONDS)
 
     def model(self, name: str | None) -> SharedRecognizer:
         """The recognizer of a model; without a name, that of the first model.

@@ -33,19 +33,16 @@ class Upload(NamedTuple):
     fields: dict[str, str]
 
 
-def body(parameters: type[BaseModel], *, form_only: bool = False) -> dict[str, Any]:
+def body(parameters: type[BaseModel]) -> dict[str, Any]:
     """OpenAPI description of the body of an upload.
 
     Args:
         parameters: Parameters of the route, which are also fields of the form.
-        form_only: Whether the recording must be in a form.
     """
     fields = parameters.model_json_schema()["properties"]
     file = {"type": "string", "format": "binary", "description": "The recording."}
     form = {"type": "object", "required": ["file"], "properties": {"file": file, **fields}}
-    content: dict[str, Any] = {"multipart/form-data": {"schema": form}}
-    if not form_only:
-        content["audio/*"] = AUDIO
+    content = {"multipart/form-data": {"schema": form}, "audio/*": AUDIO}
     return {"requestBody": {"required": True, "content": content}}
 
 

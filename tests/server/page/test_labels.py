@@ -354,7 +354,7 @@ def test_import_skips_what_is_invalid(visit):
         "recordings": [{"name": "lively.flac", "annotations": [*bad, good]}, {"name": 5}, None],
     }  # fmt: skip
     drop(page, "labels.json", json.dumps(content).encode())
-    expect(page.locator("#status")).to_have_text("Labels imported for 1 recordings.")
+    expect(page.locator("#status")).to_have_text("Labels imported. Recordings: 1")
     expect(page.locator("#export")).to_have_text("Export (1)")
     classes = page.locator("#classes button[data-value]").evaluate_all(
         "all => all.map((n) => n.dataset.value)"

@@ -16,7 +16,7 @@ from .. import existing, runner
 from ..folds import jobs_of
 from ..protocol_text import settings_marks
 from ..score_check import value_differences
-from ..systems.registry import title
+from ..systems.titles import title
 from .findings import EVIDENCE, Finding, unchecked
 
 TEXTS = ("title ", "protocol ", "notes", "corpus.terms ")  # beginnings of differences of wording

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from ...config import ENCODERS_WITH, Config, Frozen, Loss, all_keys, explain
+from ...config import ENCODERS_WITH, Config, Frozen, all_keys, explain
 from ...errors import AffektError
 from ...own_parts import is_dotted_path, split_path
 
@@ -96,6 +96,11 @@ class SystemEntry:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     only: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     opt_in: bool = False
+
+    @property
+    def is_of_paper(self) -> bool:
+        """Whether it is the paper's system, with its encoder or another one."""
+        return self.make is _paper
 
 
 def _paper(config: Config, resources: Resources) -> "System":
@@ -251,7 +256,7 @@ def used_by(name: str, config: Config) -> set[str]:
     """
     entry = known_system(name)
     keys = {key for key in all_keys() if {key, key.partition(".")[0]} & {*entry.uses, *EVERY}}
-    if entry.make is _paper:
+    if entry.is_of_paper:
         encoder = entry.only.get("encoder.name", [config.encoder.name])[0]
         lacking = {key for key, names in ENCODERS_WITH.items() if encoder not in names}
         if not is_dotted_path(encoder):
@@ -330,51 +335,6 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
         else:
             result[section] = setting
     return result
-
-
-def title(name: str, config: Config) -> str:
-    """Name of a system in tables.
-
-    Args:
-        name: Name of the system.
-        config: Settings, as `configured` returns them.
-
-    Raises:
-        AffektError: No such system.
-    """
-    encoder, balance, stage2 = config.encoder, config.balance, config.stage2
-    entry = known_system(name)
-    end = _loss_title(config.loss) + (["end to end"] if stage2.end_to_end else [])
-    both = ["stage 2 balanced too"] if balance.plan != "none" and balance.scope == "both" else []
-    if entry.title and entry.make is not _paper:
-        return ", ".join([entry.title, *both])
-    if encoder.vggish_width != 1:
-        end.append(f"width {encoder.vggish_width:g}")
-    if encoder.weights == "distilled":
-        end.append("distilled")
-    if entry.title:
-        peephole = ["peephole cell"] if stage2.cell == "peephole" else []
-        frozen = ["frozen encoder"] if config.stage1.freeze else []
-        return ", ".join([entry.title, *peephole, *frozen, *both, *end])
-    title = {"whisper": "Whisper", "vggish": "VGGish"}.get(encoder.name) or Path(
-        encoder.weights or encoder.name
-    ).name
-    if is_dotted_path(encoder.name):
-        title = split_path(encoder.name)[1]
-    elif encoder.name != "vggish":
-        title += ", mix of layers" if encoder.mix else f" layer {encoder.layer}"
-    cell = {"lstm": "LSTM + ", "peephole": "peephole LSTM + ", "none": ""}[stage2.cell]
-    plan = "no balance" if balance.plan == "none" else f"balance {balance.plan}"
-    own_pooling = is_dotted_path(stage2.pooling)
-    pooling = split_path(stage2.pooling)[1] if own_pooling else stage2.pooling
-    return ", ".join([f"{title} + {cell}{pooling}", plan, *both, *end])
-
-
-def _loss_title(loss: Loss) -> list[str]:
-    """Class weights and focal loss in the title of a system."""
-    where = " in stage 1" if loss.scope == "encoder" else ""
-    parts = [f"class weights {loss.class_weights}{where}"] if loss.class_weights != "none" else []
-    return parts + ([f"focal loss {loss.focal_gamma:g}{where}"] if loss.focal_gamma else [])
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ...audio.segmentation import SEGMENT_FRAMES
 from .hashing import file_hash
+from .melspec import without_autocast
 from .protocol import SegmentEncoder
 from .whisper import hidden_frame
 
@@ -123,9 +124,10 @@ def filter_banks(waves: Tensor) -> Tensor:
     frames = waves.unfold(-1, FRAME, HOP)
     frames = frames - frames.mean(-1, keepdim=True)
     before = torch.cat([frames[..., :1], frames[..., :-1]], -1)
-    window = torch.hann_window(FRAME, periodic=False).pow(0.85)
+    window = torch.hann_window(FRAME, periodic=False, device=waves.device).pow(0.85)
     spectrum = torch.fft.rfft((frames - 0.97 * before) * window, n=FFT).abs().square()
-    mel = (spectrum @ mel_bands()).clamp_min(torch.finfo(torch.float32).eps).log()
+    with without_autocast(waves.device.type):
+        mel = (spectrum @ mel_bands().to(spectrum)).clamp_min(torch.finfo(torch.float32).eps).log()
     return (mel - mel.mean(1, keepdim=True)).transpose(1, 2)
 
 

@@ -44,7 +44,12 @@ def vggish_log_mel(waves: Tensor) -> Tensor:
     return torch.log(spectrum @ _vggish_bands().to(spectrum) + LOG_OFFSET).float()
 
 
-def _without_autocast(device: str) -> AbstractContextManager[object]:
+def without_autocast(device: str) -> AbstractContextManager[object]:
+    """Context of a log-mel front end: it needs more digits than bfloat16 has.
+
+    Args:
+        device: Type of the device.
+    """
     known = torch.amp.is_autocast_available(device)
     return torch.autocast(device, enabled=False) if known else nullcontext()
 
@@ -73,6 +78,6 @@ def whisper_log_mel(waves: Tensor) -> Tensor:
     window = torch.hann_window(WINDOW, periodic=True, dtype=waves.dtype, device=waves.device)
     spectrum = torch.stft(waves, WINDOW, HOP, window=window, return_complex=True)[..., :-1]
     power = spectrum.real.square() + spectrum.imag.square()
-    with _without_autocast(power.device.type):  # log-mel needs more digits than bfloat16 has
+    with without_autocast(power.device.type):
         log = (_whisper_bands().to(power).T @ power).clamp_min(1e-10).log10()
     return (torch.maximum(log, log.amax((1, 2), keepdim=True) - 8.0) + 4.0) / 4.0

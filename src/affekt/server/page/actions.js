@@ -5,7 +5,7 @@ import { actionOf } from "./keys.js";
 
 const press = (id, pressed) => find(id).setAttribute("aria-pressed", String(pressed));
 
-/** Selects the speed beside the current one. */
+/** Selects the next speed of the list, or the previous one. @param {1 | -1} by */
 function changeSpeed(by) {
   const speed = find("speed");
   const index = speed.selectedIndex + by;
