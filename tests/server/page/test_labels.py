@@ -319,7 +319,9 @@ def test_export_is_imported_again(visit):
     second = visit()
     choose(second, "mixed.flac")
     drop(second, "corrections.zip", archive)
-    expect(second.locator("#status")).to_contain_text("Labels also belong to lively.flac: add these files.")
+    expect(second.locator("#status")).to_contain_text(
+        "Labels also belong to lively.flac: add these files."
+    )
     expect(second.locator("#rows .own")).to_contain_text(["unsure"])
     expect(second.locator("#rows .own small")).to_have_text("<b>both</b>")
     second.set_input_files("#choose", DEMO / "lively.flac")
