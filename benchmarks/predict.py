@@ -36,6 +36,8 @@ def main() -> None:
         at = arguments.index("--before")
         before = Path(arguments[at + 1])
         del arguments[at : at + 2]
+        if not (before / "src/affekt").is_dir():
+            sys.exit(f"{before}: is no checkout of affekt (no folder src/affekt)")
     ours = Path(__file__).parents[1] / "src"
     ways = {"affekt predict FILES": ours}
     if before != Path():

@@ -32,9 +32,10 @@ def test_an_embedding_has_mean_and_deviation_of_48_frames():
     with torch.inference_mode():
         hidden = frames(wave, load_weights())
         [embedding] = CAMPlusPlus()([wave], [torch.tensor([[48, 144]])])
-    assert hidden.shape == (99, 512)  # of 198 windows of 25 ms
-    assert torch.allclose(embedding[:512], hidden[24:72].mean(0), atol=1e-5)
-    assert torch.allclose(embedding[512:], hidden[24:72].std(0, correction=0), atol=1e-4)
+    assert hidden.shape == (99, 1024)  # of 198 windows of 25 ms
+    mean, deviation = hidden[24:72].mean(0), hidden[24:72].std(0, correction=0)
+    expected = torch.cat([mean[:512], deviation[:512], mean[512:], deviation[512:]])
+    assert torch.allclose(embedding, expected, atol=1e-4)
 
 
 def test_the_embeddings_of_both_encoders_stand_side_by_side(encoder):
@@ -44,7 +45,7 @@ def test_the_embeddings_of_both_encoders_stand_side_by_side(encoder):
     whisper = dict(encode(build_encoder(Encoder()).eval(), waves, spans))
     for i in range(len(waves)):
         [(_, alone)] = encode(encoder, [waves[i]], [spans[i]])
-        assert together[i].shape == (len(spans[i]), 2048)
+        assert together[i].shape == (len(spans[i]), 3072)
         assert torch.isfinite(together[i]).all()
         assert torch.allclose(together[i], alone, atol=1e-3)
         assert torch.allclose(together[i][:, :1024], whisper[i], atol=1e-3)
@@ -61,7 +62,7 @@ def test_a_saved_model_has_no_bundled_weights(tmp_path):
     save_checkpoint(Checkpoint(model, ["anger", "neutral"], config, "pair"), tmp_path / "m", "")
     assert (tmp_path / "m" / "model.safetensors").stat().st_size < 4_000_000
     loaded = load_checkpoint(tmp_path / "m").model
-    assert loaded.encoder.parts == (1024, 1024)
+    assert loaded.encoder.parts == (1024, 1024, 1024)
     for name, tensor in model.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor), name
 

@@ -6,7 +6,7 @@ output channel. `affekt.nn.voice_encoder` uses the embedding of who speaks, `CAM
 before it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from math import log1p
@@ -28,30 +28,30 @@ BANDS = 80
 FRAME, HOP, FFT = 400, 160, 512  # samples
 CONTEXT = 100  # frames of which a dense layer sees the mean, beside that of the window
 BLOCKS = ((12, 1), (24, 2), (16, 2))  # dense layers and dilation of each block
-CUT = 2  # block after which `CAMPlusPlus` ends
-WIDTH = 512  # channels there
-PARTS = ("head.", "tdnn", "block1.", "block2.", "transit1", "transit2")  # of the weights
+WIDTH = 512  # channels after block 2, and before the last layer
+UNUSED = ("embedding", "mean", "emotion")  # weights of the last layer and of what follows it
 
 Weights = Mapping[str, Tensor]
 
 
 class CAMPlusPlus(SegmentEncoder):
-    """Embeddings: mean and standard deviation of the frames of a segment after block 2.
+    """Embeddings: mean and standard deviation of the frames of a segment at two depths.
 
-    What makes voices differ is also what emotion changes in them. These frames recognise emotion
-    nearly as well as those of Whisper, and other ones (results/default-model.md). The weights are
-    the bundled ones and stay as they are in training. A clip shorter than a segment is pooled over
-    its own frames.
+    These are after block 2 and before the last layer. What makes voices differ is also what emotion
+    changes in them: these frames recognise emotion nearly as well as those of Whisper, and other
+    emotions (results/default-model.md). The weights are the bundled ones and stay as they are in
+    training. A clip shorter than a segment is pooled over its own frames.
     """
 
-    dim = 2 * WIDTH
+    dim = 4 * WIDTH
+    parts = (2 * WIDTH, 2 * WIDTH)
     contextual = True
 
     def __init__(self) -> None:
         super().__init__()
         self._names = {}
         for name, tensor in load_weights().items():
-            if name.startswith(PARTS) and not name.endswith(".scale"):
+            if not name.startswith(UNUSED) and not name.endswith(".scale"):
                 self._names[name] = name.replace(".", "_")
                 self.register_buffer(self._names[name], tensor.clone())
         self.origin = f"CAM++, out of the package (sha256 {file_hash(WEIGHTS)[:12]})"
@@ -65,13 +65,14 @@ class CAMPlusPlus(SegmentEncoder):
 
 
 def frames(wave: Tensor, weights: Weights) -> Tensor:
-    """Frames ``(frames, 512)`` after block 2, 50 per second, of a wave ``(samples,)``."""
+    """Frames ``(frames, 1024)``, 50 per second, of a wave ``(samples,)``: first those of block 2."""
     padded = F.pad(wave, (0, max(0, FRAME - len(wave))))
-    return convolved(filter_banks(padded[None]), weights, CUT)[0].T
+    _, middle, last = convolved(filter_banks(padded[None]), weights)
+    return torch.cat([middle, _activated(last, weights, "out")], 1)[0].T
 
 
 def _pooled(frames: Tensor, spans: Tensor) -> Tensor:
-    """Mean and standard deviation ``(segments, 1024)`` of the frames of each segment.
+    """Mean and standard deviation ``(segments, 2048)`` of the frames of each segment, by depth.
 
     The last window of the filter banks ends before the clip does: the last frame is repeated.
     """
@@ -80,13 +81,15 @@ def _pooled(frames: Tensor, spans: Tensor) -> Tensor:
     segments = frames[index.clamp(max=len(frames) - 1)]
     mean = segments.mean(1)
     variance = (segments - mean[:, None]).square().mean(1)
-    return torch.cat([mean, variance.sqrt()], -1)
+    both = torch.stack([mean, variance.sqrt()], 1)  # (segments, 2, 1024)
+    return both.unflatten(-1, (2, WIDTH)).transpose(1, 2).flatten(1)
 
 
 def embeddings(waves: Tensor) -> Tensor:
     """Embeddings of who speaks ``(windows, 192)`` of windows ``(windows, samples)``."""
     weights = load_weights()
-    x = _activated(convolved(filter_banks(waves), weights, len(BLOCKS)), weights, "out")
+    *_, last = convolved(filter_banks(waves), weights)
+    x = _activated(last, weights, "out")
     statistics = torch.cat([x.mean(-1), x.std(-1)], -1)
     return F.linear(statistics, weights["embedding"], weights["embedding.bias"])
 
@@ -131,24 +134,23 @@ def filter_banks(waves: Tensor) -> Tensor:
     return (mel - mel.mean(1, keepdim=True)).transpose(1, 2)
 
 
-def convolved(mel: Tensor, w: Weights, blocks: int) -> Tensor:
-    """Output ``(windows, channels, frames / 2)`` of a dense block.
+def convolved(mel: Tensor, w: Weights) -> Iterator[Tensor]:
+    """Outputs ``(windows, channels, frames / 2)`` of the dense blocks, one after another.
 
     Args:
         mel: ``(windows, 80, frames)``.
         w: All weights.
-        blocks: Number of dense blocks.
     """
     x = F.relu(_conv2d(mel[:, None], w, "head.conv1"))
     for block in ("head.layer1.0", "head.layer1.1", "head.layer2.0", "head.layer2.1"):
         x = _residual(x, w, block)
     x = F.relu(_conv2d(x, w, "head.conv2", 2)).flatten(1, 2)
     x = F.relu(F.conv1d(x, w["tdnn"], w["tdnn.bias"], stride=2, padding=2))
-    for number, (layers, dilation) in enumerate(BLOCKS[:blocks], 1):
+    for number, (layers, dilation) in enumerate(BLOCKS, 1):
         for layer in range(1, layers + 1):
             x = torch.cat([x, _dense(x, w, f"block{number}.{layer}", dilation)], 1)
         x = F.conv1d(_activated(x, w, f"transit{number}"), w[f"transit{number}"])
-    return x
+        yield x
 
 
 def _conv2d(x: Tensor, w: Weights, name: str, stride: int = 1) -> Tensor:

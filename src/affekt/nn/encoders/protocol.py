@@ -24,7 +24,8 @@ class SegmentEncoder(nn.Module):
         contextual: Whether a segment's embedding depends on the rest of its clip. If so (the
             default), the segments of a clip are encoded together in training, too.
         stacked: Number of layers concatenated in an embedding, for a learned mix.
-        parts: Lengths of the embeddings that are concatenated in it, if several encoders are one.
+        parts: Lengths of what is concatenated in it, if it comes from several encoders or depths.
+            The linear head takes them as independent.
         architecture: What is needed to build the encoder without its weights. For an encoder of
             your own: its keyword arguments, needed only if an instance is given instead of a class.
         origin: Where the weights came from: "random start", or a file and its hash.
