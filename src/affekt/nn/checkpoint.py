@@ -21,11 +21,11 @@ from ..config import Config
 from ..errors import AffektError, CheckpointError
 from ..own_parts import is_dotted_path, require_trust
 from .emotion_model import EmotionModel
-from .encoders.campplus import CAMPlusPlus
 from .encoders.concatenated import Concatenated
 from .encoders.own import own_encoder
 from .encoders.protocol import SegmentEncoder
 from .encoders.ssl import empty_ssl
+from .encoders.voice_frames import VoiceFrames
 from .encoders.weights import LAYERS, build_encoder, empty_vggish, packaged_hash
 from .encoders.whisper import Whisper
 from .model_config import FILE, FORMAT, ModelConfig, read_model_config
@@ -187,7 +187,7 @@ def _encoder(about: ModelConfig, tensors: Mapping[str, Tensor]) -> SegmentEncode
     first = "encoder.encoders.0.conv1.bias" if together else "encoder.conv1.bias"
     d_model = len({**_packaged(about.config), **tensors}[first])
     whisper = Whisper(d_model, settings.layer, pooling=settings.pooling)
-    return Concatenated([whisper, CAMPlusPlus()]) if together else whisper
+    return Concatenated([whisper, VoiceFrames()]) if together else whisper
 
 
 def _own(checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from .sequence_model import Output, SequenceModel
 from .speech_gate import SpeechGate
 
 EMBEDDING_DIM = 128  # length of a segment's embedding in the paper
+CONSTANT = 1e-5  # standard deviation below which a dimension is constant, for example always 0
 
 
 class Statistics(NamedTuple):
@@ -92,8 +93,9 @@ class Projection(nn.Module):
 
 
 def _statistics(embeddings: Tensor) -> Statistics:
-    """Statistics of embeddings ``(segments, dim)``."""
-    return Statistics(embeddings.mean(0), embeddings.std(0).clamp_min(1e-5))
+    """Statistics of embeddings ``(segments, dim)``; a constant dimension is not scaled."""
+    sd = embeddings.std(0)
+    return Statistics(embeddings.mean(0), torch.where(sd < CONSTANT, 1, sd))
 
 
 def prepare(recordings: Sequence[Recording], config: Config) -> tuple[list[Wave], list[Spans]]:

@@ -5,6 +5,7 @@ The mean voice and the directions in which the emotions of one speaker differ ar
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE
-from .encoders.campplus import embeddings, load_weights
+from .encoders.campplus import CAMPlusPlus, load_weights
 
 DIM = 192
 WINDOW = 2 * SAMPLE_RATE  # samples of a window
@@ -42,9 +43,17 @@ def windows(wave: Wave, most: int) -> NDArray[np.float32]:
 @torch.inference_mode()
 def embed_windows(waves: NDArray[np.float32]) -> NDArray[np.float64]:
     """Embeddings ``(windows, 192)`` of unit length of windows ``(windows, 32000)``."""
-    batches = (waves[i : i + BATCH] for i in range(0, len(waves), BATCH))
-    found = [torch.empty(0, DIM), *(embeddings(torch.from_numpy(each)) for each in batches)]
+    weights, found = load_weights(), [torch.empty(0, DIM)]
+    for i in range(0, len(waves), BATCH):
+        _, frames = _network()(torch.from_numpy(waves[i : i + BATCH]))
+        statistics = torch.cat([frames.mean(1), frames.std(1)], -1)
+        found.append(F.linear(statistics, weights["embedding"], weights["embedding.bias"]))
     return F.normalize(torch.cat(found), dim=1).double().numpy()
+
+
+@cache
+def _network() -> CAMPlusPlus:
+    return CAMPlusPlus().eval()
 
 
 def raw_embeddings(waves: Sequence[Wave], most: int = 2) -> NDArray[np.float64]:

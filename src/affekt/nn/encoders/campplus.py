@@ -2,11 +2,10 @@
 
 The weights are those that the authors trained on some 200 000 speakers (see NOTICE). Normalisation
 layers are folded into the convolutions, whose weights are stored in 8 bits with one scale for each
-output channel. `affekt.nn.voice_encoder` uses the embedding of who speaks, `CAMPlusPlus` the frames
-before it.
+output channel. `affekt.nn.voice_encoder` uses the embedding of who speaks, `VoiceFrames` the frames
+before it. Convolutions in time are matrix products here, which are faster.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from math import log1p
@@ -15,83 +14,240 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from ...audio.segmentation import SEGMENT_FRAMES
-from .hashing import file_hash
 from .melspec import without_autocast
-from .protocol import SegmentEncoder
-from .whisper import hidden_frame
 
 WEIGHTS = Path(str(resources.files("affekt") / "models/voices.safetensors"))
 BANDS = 80
 FRAME, HOP, FFT = 400, 160, 512  # samples
-CONTEXT = 100  # frames of which a dense layer sees the mean, beside that of the window
+CHANNELS = 32  # of the head, and that each dense layer adds
+INNER, SQUEEZED = 128, 64  # channels inside a dense layer
+CONTEXT = 100  # frames of which a dense layer sees the mean, beside that of the clip
 BLOCKS = ((12, 1), (24, 2), (16, 2))  # dense layers and dilation of each block
 WIDTH = 512  # channels after block 2, and before the last layer
-UNUSED = ("embedding", "mean", "emotion")  # weights of the last layer and of what follows it
-
-Weights = Mapping[str, Tensor]
 
 
-class CAMPlusPlus(SegmentEncoder):
-    """Embeddings: mean and standard deviation of the frames of a segment at two depths.
-
-    These are after block 2 and before the last layer. What makes voices differ is also what emotion
-    changes in them: these frames recognise emotion nearly as well as those of Whisper, and other
-    emotions (results/default-model.md). The weights are the bundled ones and stay as they are in
-    training. A clip shorter than a segment is pooled over its own frames.
-    """
-
-    dim = 4 * WIDTH
-    parts = (2 * WIDTH, 2 * WIDTH)
-    contextual = True
+class CAMPlusPlus(nn.Module):
+    """The layers before the embedding of who speaks, with the bundled weights."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._names = {}
-        for name, tensor in load_weights().items():
-            if not name.startswith(UNUSED) and not name.endswith(".scale"):
-                self._names[name] = name.replace(".", "_")
-                self.register_buffer(self._names[name], tensor.clone())
-        self.origin = f"CAM++, out of the package (sha256 {file_hash(WEIGHTS)[:12]})"
+        self.head = Head()
+        self.tdnn = nn.Linear(5 * CHANNELS * BANDS // 8, INNER)
+        width, blocks = INNER, []
+        for layers, dilation in BLOCKS:
+            blocks.append(Block(width, layers, dilation))
+            width = (width + layers * CHANNELS) // 2
+        self.blocks = nn.ModuleList(blocks)
+        self.out = Activation(width)
+        self.load_state_dict(_state(load_weights()))
+        self.requires_grad_(False)
 
-    def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
-        """See `SegmentEncoder`; clips are encoded one by one, since a batch is not faster."""
-        weights = {name: getattr(self, own) for name, own in self._names.items()}
-        return torch.cat([
-            _pooled(frames(wave, weights), span) for wave, span in zip(waves, spans, strict=True)
-        ])  # fmt: skip
+    def forward(self, waves: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Frames ``(batch, frames, 512)`` after block 2 and before the last layer, 50 per second.
+
+        Args:
+            waves: ``(batch, samples)``, at least `FRAME`.
+            lengths: Samples of each wave ``(batch,)``; the rest is padding, on which the frames of
+                the wave do not depend. By default there is none.
+        """
+        mel = filter_banks(waves)
+        sizes = None if lengths is None else mel_frames(lengths)
+        inside = None if sizes is None else _inside(sizes, mel.shape[1])
+        x = self.head(_centred(mel, inside), inside)
+        if sizes is not None:
+            inside = _inside((sizes + 1) // 2, (mel.shape[1] + 1) // 2)
+        x = F.relu(self.tdnn(_neighbours(x, 5, stride=2)))
+        outputs = []
+        for block in self.blocks:
+            x = block(x, inside)
+            outputs.append(x)
+        return outputs[1], self.out(x)
 
 
-def frames(wave: Tensor, weights: Weights) -> Tensor:
-    """Frames ``(frames, 1024)``, 50 per second, of a wave ``(samples,)``: first those of block 2."""
-    padded = F.pad(wave, (0, max(0, FRAME - len(wave))))
-    _, middle, last = convolved(filter_banks(padded[None]), weights)
-    return torch.cat([middle, _activated(last, weights, "out")], 1)[0].T
+class Head(nn.Module):
+    """Two-dimensional convolutions ``(batch, frames, 80)`` to ``(batch, frames, 320)``.
 
-
-def _pooled(frames: Tensor, spans: Tensor) -> Tensor:
-    """Mean and standard deviation ``(segments, 2048)`` of the frames of each segment, by depth.
-
-    The last window of the filter banks ends before the clip does: the last frame is repeated.
+    They compute in the arithmetic of their weights.
     """
-    starts = hidden_frame(spans[:, 0]).to(frames.device)[:, None]
-    index = starts + torch.arange(SEGMENT_FRAMES // 2, device=frames.device)
-    segments = frames[index.clamp(max=len(frames) - 1)]
-    mean = segments.mean(1)
-    variance = (segments - mean[:, None]).square().mean(1)
-    both = torch.stack([mean, variance.sqrt()], 1)  # (segments, 2, 1024)
-    return both.unflatten(-1, (2, WIDTH)).transpose(1, 2).flatten(1)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, CHANNELS, 3, padding=1)
+        self.layer1 = nn.Sequential(Residual(halves=True), Residual(halves=False))
+        self.layer2 = nn.Sequential(Residual(halves=True), Residual(halves=False))
+        self.conv2 = nn.Conv2d(CHANNELS, CHANNELS, 3, (2, 1), padding=1)
+
+    def forward(self, mel: Tensor, inside: Tensor | None) -> Tensor:
+        """Frames of log-mel ``(batch, frames, 80)``; inside ``(batch, frames)``."""
+        mask = None if inside is None else inside[:, None, None]
+        x = mel.transpose(1, 2)[:, None].to(self.conv1.weight.dtype)
+        x = _masked(F.relu(self.conv1(x)), mask)
+        for block in (*self.layer1, *self.layer2):
+            x = block(x, mask)
+        x = _masked(F.relu(self.conv2(x)), mask)
+        return x.flatten(1, 2).transpose(1, 2).float()
 
 
-def embeddings(waves: Tensor) -> Tensor:
-    """Embeddings of who speaks ``(windows, 192)`` of windows ``(windows, samples)``."""
-    weights = load_weights()
-    *_, last = convolved(filter_banks(waves), weights)
-    x = _activated(last, weights, "out")
-    statistics = torch.cat([x.mean(-1), x.std(-1)], -1)
-    return F.linear(statistics, weights["embedding"], weights["embedding.bias"])
+class Residual(nn.Module):
+    """Residual block; one that halves the bands has a shortcut.
+
+    Args:
+        halves: Whether it does.
+    """
+
+    def __init__(self, *, halves: bool) -> None:
+        super().__init__()
+        stride = (2 if halves else 1, 1)
+        self.conv1 = nn.Conv2d(CHANNELS, CHANNELS, 3, stride, padding=1)
+        self.conv2 = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1)
+        self.shortcut = nn.Conv2d(CHANNELS, CHANNELS, 1, stride) if halves else nn.Identity()
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """``(batch, 32, bands, frames)``; mask ``(batch, 1, 1, frames)``."""
+        y = self.conv2(_masked(F.relu(self.conv1(x)), mask))
+        return _masked(F.relu(y + self.shortcut(x)), mask)
+
+
+class Activation(nn.Module):
+    """Normalisation, which no convolution before it can take in, and ReLU.
+
+    Args:
+        width: Number of channels.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.empty(width))
+        self.offset = nn.Parameter(torch.empty(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(batch, frames, width)``."""
+        return torch.addcmul(self.offset, x, self.gain).relu_()
+
+
+class Block(nn.Module):
+    """Dense block: each layer adds 32 channels to its input; then half as many are left.
+
+    Args:
+        width: Channels of the input.
+        layers: Number of dense layers.
+        dilation: Of their convolutions.
+    """
+
+    def __init__(self, width: int, layers: int, dilation: int) -> None:
+        super().__init__()
+        widths = [width + i * CHANNELS for i in range(layers + 1)]
+        self.layers = nn.ModuleList(Dense(each, dilation) for each in widths[:-1])
+        self.activation = Activation(widths[-1])
+        self.transit = nn.Linear(widths[-1], widths[-1] // 2, bias=False)
+
+    def forward(self, x: Tensor, inside: Tensor | None) -> Tensor:
+        """``(batch, frames, channels)``; inside ``(batch, frames)``."""
+        for layer in self.layers:
+            x = torch.cat([x, layer(x, inside)], -1)
+        return self.transit(self.activation(x))
+
+
+class Dense(nn.Module):
+    """Channels that a layer adds, weighed by the context of each frame.
+
+    Args:
+        width: Channels of the input.
+        dilation: Of its convolution.
+    """
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.activation = Activation(width)
+        self.narrow = nn.Linear(width, INNER)
+        self.squeeze = nn.Linear(INNER, SQUEEZED)
+        self.mask = nn.Linear(SQUEEZED, CHANNELS)
+        self.local = nn.Linear(3 * INNER, CHANNELS, bias=False)
+
+    def forward(self, x: Tensor, inside: Tensor | None) -> Tensor:
+        """``(batch, frames, width)`` to ``(batch, frames, 32)``; inside ``(batch, frames)``."""
+        mask = None if inside is None else inside[..., None]
+        y = _masked(F.relu(self.narrow(self.activation(x))), mask)
+        weights = self.mask(F.relu(self.squeeze(_context(y, inside)))).sigmoid()
+        local = self.local(_neighbours(y, 3, dilation=self.dilation))
+        return local * weights.repeat_interleave(CONTEXT, 1)[:, : x.shape[1]]
+
+
+def mel_frames(lengths: Tensor) -> Tensor:
+    """Number of log-mel frames of waves of these lengths, in samples."""
+    return 1 + (lengths.clamp_min(FRAME) - FRAME) // HOP
+
+
+def filter_banks(waves: Tensor) -> Tensor:
+    """Log-mel energies ``(batch, frames, 80)`` of waves ``(batch, samples)``, as of Kaldi."""
+    frames = waves.unfold(-1, FRAME, HOP)
+    frames = frames - frames.mean(-1, keepdim=True)
+    before = torch.cat([frames[..., :1], frames[..., :-1]], -1)
+    window = torch.hann_window(FRAME, periodic=False, device=waves.device).pow(0.85)
+    spectrum = torch.fft.rfft((frames - 0.97 * before) * window, n=FFT).abs().square()
+    with without_autocast(waves.device.type):
+        mel = spectrum @ mel_bands().to(spectrum)
+        return mel.clamp_min(torch.finfo(torch.float32).eps).log()
+
+
+@cache
+def mel_bands() -> Tensor:
+    """Triangular filters of Kaldi ``(257, 80)``, 20-8000 Hz."""
+    mels = 1127 * torch.log1p(torch.arange(FFT // 2 + 1, dtype=torch.float64) * 31.25 / 700)
+    low, high = (1127 * log1p(hertz / 700) for hertz in (20, 8000))
+    edges = torch.linspace(low, high, BANDS + 2, dtype=torch.float64)
+    step = edges[1] - edges[0]
+    rise, fall = (mels[:, None] - edges[:-2]) / step, (edges[2:] - mels[:, None]) / step
+    return torch.minimum(rise, fall).clamp_min(0).float()
+
+
+def _centred(mel: Tensor, inside: Tensor | None) -> Tensor:
+    """Log-mel ``(batch, frames, 80)`` less its mean in time, 0 in the padding."""
+    if inside is None:
+        return mel - mel.mean(1, keepdim=True)
+    mask = inside[..., None]
+    mean = (mel * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True)
+    return (mel - mean) * mask
+
+
+def _context(x: Tensor, inside: Tensor | None) -> Tensor:
+    """Means ``(batch, stretches, channels)`` over 100 frames, plus that over the clip."""
+    missing = -x.shape[1] % CONTEXT
+    stretches = F.pad(x, (0, 0, 0, missing)).unflatten(1, (-1, CONTEXT)).sum(2)
+    if inside is None:
+        inside = x.new_ones(x.shape[:2])
+    sizes = F.pad(inside.to(x), (0, missing)).unflatten(1, (-1, CONTEXT)).sum(2)[..., None]
+    mean = stretches.sum(1, keepdim=True) / sizes.sum(1, keepdim=True)
+    return stretches / sizes.clamp_min(1) + mean
+
+
+def _neighbours(x: Tensor, size: int, *, stride: int = 1, dilation: int = 1) -> Tensor:
+    """The frames ``(batch, frames / stride, size * channels)`` that a convolution sees at each.
+
+    Args:
+        x: ``(batch, frames, channels)``.
+        size: Of its kernel, odd.
+        stride: Its stride.
+        dilation: Its dilation.
+    """
+    reach = size // 2 * dilation
+    padded = F.pad(x, (0, 0, reach, reach))
+    frames = x.shape[1]
+    return torch.cat(
+        [padded[:, k * dilation : k * dilation + frames : stride] for k in range(size)], -1
+    )
+
+
+def _inside(lengths: Tensor, longest: int) -> Tensor:
+    """Which frames ``(batch, longest)`` belong to clips of these lengths."""
+    return torch.arange(longest, device=lengths.device) < lengths[:, None]
+
+
+def _masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    return x if mask is None else x * mask
 
 
 @cache
@@ -107,96 +263,24 @@ def load_weights() -> dict[str, Tensor]:
     return restored
 
 
-@cache
-def mel_bands() -> Tensor:
-    """Triangular filters of Kaldi ``(257, 80)``, 20-8000 Hz."""
-    mels = 1127 * torch.log1p(torch.arange(FFT // 2 + 1, dtype=torch.float64) * 31.25 / 700)
-    low, high = (1127 * log1p(hertz / 700) for hertz in (20, 8000))
-    edges = torch.linspace(low, high, BANDS + 2, dtype=torch.float64)
-    step = edges[1] - edges[0]
-    rise, fall = (mels[:, None] - edges[:-2]) / step, (edges[2:] - mels[:, None]) / step
-    return torch.minimum(rise, fall).clamp_min(0).float()
-
-
-def filter_banks(waves: Tensor) -> Tensor:
-    """Log-mel energies ``(windows, 80, frames)`` as Kaldi computes them, less their mean in time.
-
-    Args:
-        waves: ``(windows, samples)``.
-    """
-    frames = waves.unfold(-1, FRAME, HOP)
-    frames = frames - frames.mean(-1, keepdim=True)
-    before = torch.cat([frames[..., :1], frames[..., :-1]], -1)
-    window = torch.hann_window(FRAME, periodic=False, device=waves.device).pow(0.85)
-    spectrum = torch.fft.rfft((frames - 0.97 * before) * window, n=FFT).abs().square()
-    with without_autocast(waves.device.type):
-        mel = (spectrum @ mel_bands().to(spectrum)).clamp_min(torch.finfo(torch.float32).eps).log()
-    return (mel - mel.mean(1, keepdim=True)).transpose(1, 2)
-
-
-def convolved(mel: Tensor, w: Weights) -> Iterator[Tensor]:
-    """Outputs ``(windows, channels, frames / 2)`` of the dense blocks, one after another.
-
-    Args:
-        mel: ``(windows, 80, frames)``.
-        w: All weights.
-    """
-    x = F.relu(_conv2d(mel[:, None], w, "head.conv1"))
-    for block in ("head.layer1.0", "head.layer1.1", "head.layer2.0", "head.layer2.1"):
-        x = _residual(x, w, block)
-    x = F.relu(_conv2d(x, w, "head.conv2", 2)).flatten(1, 2)
-    x = F.relu(F.conv1d(x, w["tdnn"], w["tdnn.bias"], stride=2, padding=2))
-    for number, (layers, dilation) in enumerate(BLOCKS, 1):
-        for layer in range(1, layers + 1):
-            x = torch.cat([x, _dense(x, w, f"block{number}.{layer}", dilation)], 1)
-        x = F.conv1d(_activated(x, w, f"transit{number}"), w[f"transit{number}"])
-        yield x
-
-
-def _conv2d(x: Tensor, w: Weights, name: str, stride: int = 1) -> Tensor:
-    """Convolution ``(windows, channels, bands, frames)`` with a stride over the bands.
-
-    Args:
-        x: Input.
-        w: All weights.
-        name: Name of the layer.
-        stride: Over the bands.
-    """
-    weight = w[name]
-    return F.conv2d(x, weight, w[f"{name}.bias"], (stride, 1), weight.shape[-1] // 2)
-
-
-def _residual(x: Tensor, w: Weights, name: str) -> Tensor:
-    """Residual block; one with a shortcut halves the bands."""
-    shortcut = f"{name}.shortcut"
-    halves = shortcut in w
-    y = F.relu(_conv2d(x, w, f"{name}.conv1", 2 if halves else 1))
-    y = _conv2d(y, w, f"{name}.conv2")
-    return F.relu(y + (_conv2d(x, w, shortcut, 2) if halves else x))
-
-
-def _activated(x: Tensor, w: Weights, name: str) -> Tensor:
-    """Normalisation, which no convolution before it can take in, and ReLU."""
-    return F.relu(x * w[f"{name}.gain"][:, None] + w[f"{name}.offset"][:, None])
-
-
-def _dense(x: Tensor, w: Weights, name: str, dilation: int) -> Tensor:
-    """Channels that a dense layer adds, weighed by the context of each frame.
-
-    Args:
-        x: ``(windows, channels, frames)``.
-        w: All weights.
-        name: Name of the layer.
-        dilation: Of its convolution.
-    """
-    y = F.relu(F.conv1d(_activated(x, w, name), w[f"{name}.in"], w[f"{name}.in.bias"]))
-    context = y.mean(-1, keepdim=True) + _means(y)
-    hidden = F.relu(F.conv1d(context, w[f"{name}.squeeze"], w[f"{name}.squeeze.bias"]))
-    mask = F.conv1d(hidden, w[f"{name}.mask"], w[f"{name}.mask.bias"]).sigmoid()
-    local = F.conv1d(y, w[f"{name}.local"], padding=dilation, dilation=dilation)
-    return local * mask.repeat_interleave(CONTEXT, -1)[..., : x.shape[-1]]
-
-
-def _means(x: Tensor) -> Tensor:
-    """Means over stretches of 100 frames; the last may be shorter."""
-    return F.avg_pool1d(x, CONTEXT, CONTEXT, ceil_mode=True)
+def _state(stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Stored weights under the names of `CAMPlusPlus`, kernels in time as matrices."""
+    state = {}
+    for name, tensor in stored.items():
+        if name.startswith(("embedding", "mean", "emotion")) or name.endswith(".scale"):
+            continue
+        parts = name.split(".")
+        if name.startswith("block"):
+            layer = f"blocks.{int(parts[0][5:]) - 1}.layers.{int(parts[1]) - 1}"
+            parts = [layer, *("narrow" if part == "in" else part for part in parts[2:])]
+        elif name.startswith("transit"):
+            own = ["transit"] if tensor.ndim > 1 else []
+            parts = [f"blocks.{int(parts[0][7:]) - 1}", *own, *parts[1:]]
+        if parts[-1] in ("gain", "offset") and parts[0] != "out":
+            parts.insert(-1, "activation")
+        if tensor.ndim > 1:
+            parts.append("weight")
+        if tensor.ndim == 3:
+            tensor = tensor.transpose(1, 2).flatten(1)
+        state[".".join(parts)] = tensor
+    return state

@@ -7,8 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
+from torch.nn.utils.rnn import pad_sequence
 
 from ...audio.segmentation import FRAME, SEGMENT_FRAMES
+
+ROUND = 8_000  # samples; batches are padded to a multiple of it
 
 
 class SegmentEncoder(nn.Module):
@@ -74,3 +77,15 @@ class SegmentEncoder(nn.Module):
             padded = pad(wave, (0, max(0, missing)))
             segments.append(padded.unfold(0, SEGMENT_FRAMES * FRAME, FRAME)[span[:, 0]])
         return torch.cat(segments)
+
+
+def padded_batch(waves: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Pad waves with zeros to ``(batch, samples)``, and their lengths in samples ``(batch,)``.
+
+    A batch is padded to half seconds: oneDNN stores a kernel for each shape, so that few shapes
+    need little memory. A single wave is not padded.
+    """
+    lengths = torch.tensor([len(wave) for wave in waves])
+    padded = pad_sequence(list(waves), batch_first=True)
+    missing = -padded.shape[1] % ROUND if len(waves) > 1 else 0
+    return pad(padded, (0, missing)), lengths

@@ -22,7 +22,6 @@ from ...errors import CheckpointError, DamagedFileWarning
 from ...own_parts import is_dotted_path
 from ...plural import counted
 from .campplus import WEIGHTS as VOICES
-from .campplus import CAMPlusPlus
 from .concatenated import Concatenated
 from .hashing import file_hash
 from .own import own_encoder
@@ -30,6 +29,7 @@ from .protocol import SegmentEncoder
 from .ssl import load_ssl
 from .tf_checkpoint import read_tf_checkpoint
 from .vggish import VGGish
+from .voice_frames import VoiceFrames
 from .whisper import Whisper
 
 BUNDLED = Path(str(resources.files("affekt") / "models/whisper-base.safetensors"))
@@ -73,7 +73,7 @@ def build_encoder(config: EncoderConfig) -> SegmentEncoder:
         return load_ssl(config.weights, layer=config.layer, pooling=config.pooling, mix=config.mix)
     if config.name == "whisper+campplus":
         whisper = build_encoder(config.model_copy(update={"name": "whisper"}))
-        return Concatenated([whisper, CAMPlusPlus()])
+        return Concatenated([whisper, VoiceFrames()])
     if config.weights == "random":
         return Whisper(512, config.layer, pooling=config.pooling)
     return _load_whisper(Path(config.weights) if config.weights else BUNDLED, config)

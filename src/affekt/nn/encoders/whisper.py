@@ -10,17 +10,16 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from ...audio.segmentation import FRAMES_PER_SECOND as MEL_FRAMES_PER_SECOND
 from ...audio.segmentation import SAMPLE_RATE, SEGMENT_FRAMES
 from .melspec import HOP, whisper_log_mel
-from .protocol import SegmentEncoder
+from .protocol import SegmentEncoder, padded_batch
 
-ROUND = 8_000  # samples; batches are padded to a multiple of it
 TAIL = 8_000  # samples of silence after a clip, as context of its end
 FRAMES_PER_SECOND = 50
 POSITIONS = 1500  # 30 s
+LONGEST = POSITIONS // FRAMES_PER_SECOND * SAMPLE_RATE - TAIL  # samples of a clip
 HEAD = 64  # width of an attention head in every Whisper
 
 
@@ -111,15 +110,11 @@ class Whisper(SegmentEncoder):
         clip do not depend on the batch.
         """
         longest = max(len(w) for w in waves)
-        if longest + TAIL > POSITIONS // FRAMES_PER_SECOND * SAMPLE_RATE:
+        if longest > LONGEST:
             seconds = longest / SAMPLE_RATE
             raise ValueError(f"a clip of {seconds:.1f} s; the encoder has 29.5 s of positions")
-        padded = pad_sequence(list(waves), batch_first=True)
-        if len(waves) > 1:  # oneDNN stores a kernel for each shape: few shapes need little memory
-            rounded = -(-longest // ROUND) * ROUND
-            rounded = min(rounded, POSITIONS // FRAMES_PER_SECOND * SAMPLE_RATE - TAIL)
-            padded = F.pad(padded, (0, rounded - longest))
-        return self.padded_frames(padded, torch.tensor([len(w) for w in waves]))
+        padded, lengths = padded_batch(waves)
+        return self.padded_frames(padded[:, :LONGEST], lengths)
 
     def padded_frames(self, waves: Tensor, lengths: Tensor) -> Tensor:
         """As `frames`, for padded ``(batch, samples)`` with clips of ``lengths`` ``(batch,)``."""

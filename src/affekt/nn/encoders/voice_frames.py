@@ -1,0 +1,61 @@
+"""Frames of the voice encoder CAM++ as embeddings of segments."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...audio.segmentation import SEGMENT_FRAMES
+from .campplus import FRAME, WEIGHTS, WIDTH, CAMPlusPlus, mel_frames
+from .hashing import file_hash
+from .protocol import SegmentEncoder, padded_batch
+from .whisper import hidden_frame
+
+
+class VoiceFrames(SegmentEncoder):
+    """Embeddings: mean and standard deviation of the frames of a segment at two depths of CAM++.
+
+    These are after block 2 and before the last layer. What makes voices differ is also what emotion
+    changes in them: these frames recognise emotion nearly as well as those of Whisper, and other
+    emotions (results/default-model.md). The weights are the bundled ones and stay as they are in
+    training. A clip shorter than a segment is pooled over its own frames.
+    """
+
+    dim = 4 * WIDTH
+    parts = (2 * WIDTH, 2 * WIDTH)
+    contextual = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = CAMPlusPlus()
+        self.origin = f"CAM++, out of the package (sha256 {file_hash(WEIGHTS)[:12]})"
+
+    def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
+        """See `SegmentEncoder`."""
+        padded, lengths = padded_batch(waves)
+        hidden = self.frames(padded, lengths if len(waves) > 1 else None)
+        clip = torch.arange(len(spans)).repeat_interleave(torch.tensor([len(s) for s in spans]))
+        first = hidden_frame(torch.cat([s[:, 0] for s in spans]))
+        index = first[:, None] + torch.arange(SEGMENT_FRAMES // 2)
+        # The last window of the filter banks ends before the clip does: its frame is repeated.
+        last = (mel_frames(lengths) - 1) // 2
+        return self.pooled(hidden[clip[:, None], index.minimum(last[clip, None])])
+
+    def frames(self, waves: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Frames ``(batch, frames, 1024)``, 50 per second, the depths side by side.
+
+        Args:
+            waves: ``(batch, samples)``.
+            lengths: Samples of each wave ``(batch,)``, if there is padding.
+        """
+        padded = F.pad(waves, (0, max(0, FRAME - waves.shape[1])))
+        return torch.cat(self.network(padded, lengths), -1)
+
+    @staticmethod
+    def pooled(segments: Tensor) -> Tensor:
+        """Frames of each segment ``(..., 48, 1024)`` to its embedding ``(..., 2048)``, by depth."""
+        mean = segments.mean(-2)
+        variance = (segments - mean[..., None, :]).square().mean(-2)
+        both = torch.stack([mean, variance.sqrt()], -2)
+        return both.unflatten(-1, (2, WIDTH)).transpose(-3, -2).flatten(-3)
