@@ -7,7 +7,6 @@ Python loop over clips.
 """
 
 import copy
-from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +18,11 @@ from ..errors import AffektError
 from ..nn.checkpoint import Checkpoint
 from ..nn.emotion_model import EmotionModel
 from ..nn.encoders.batching import MARGIN, WINDOW
+from ..nn.encoders.concatenated import Concatenated
 from ..nn.encoders.melspec import HOP, vggish_log_mel
+from ..nn.encoders.protocol import SegmentEncoder
 from ..nn.encoders.vggish import SAMPLES, VGGish
+from ..nn.encoders.voice_frames import VoiceFrames
 from ..nn.encoders.whisper import Whisper, hidden_frame
 from ..nn.sequence_model import BiLSTM, NoRecurrence, mask_of
 from ..nn.speech_gate import SHORTEST
@@ -48,9 +50,10 @@ class Graph(nn.Module):
             self.model.sequence.rnn = UnpackedBiLSTM(rnn)
         elif not isinstance(rnn, NoRecurrence):
             raise AffektError(f"{checkpoint.name}: peephole cells cannot be exported to ONNX")
-        if not isinstance(self.model.encoder, Whisper | VGGish):
+        if not isinstance(self.model.encoder, Whisper | VGGish | Concatenated):
             raise AffektError(
-                f"{checkpoint.name}: only models with the encoder whisper or vggish can be exported"
+                f"{checkpoint.name}: only models with the encoder whisper, whisper+campplus or "
+                "vggish can be exported"
             )
         self.rms_normalise = checkpoint.config.audio.normalisation == "rms"
         self.hop = round(checkpoint.config.segments.hop * 100)
@@ -75,7 +78,7 @@ class Graph(nn.Module):
         if isinstance(encoder, VGGish):
             embeddings = vggish_embeddings(encoder, waves, starts)
         else:
-            embeddings = whisper_embeddings(cast(Whisper, encoder), waves, lengths, starts)
+            embeddings = contextual_embeddings(encoder, waves, lengths, starts)
         counts = valid.sum(1)
         inside = valid[..., None]
         mean = (embeddings * inside).sum(1) / counts[:, None]
@@ -158,7 +161,9 @@ def rms_normalised(waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     return centred * gain, rms[:, 0]
 
 
-def whisper_embeddings(encoder: Whisper, waves: Tensor, lengths: Tensor, starts: Tensor) -> Tensor:
+def contextual_embeddings(
+    encoder: SegmentEncoder, waves: Tensor, lengths: Tensor, starts: Tensor
+) -> Tensor:
     """Embeddings ``(batch, segments, dim)``; long clips are cut into windows as in `encode`.
 
     Args:
@@ -177,13 +182,17 @@ def whisper_embeddings(encoder: Whisper, waves: Tensor, lengths: Tensor, starts:
     inside = (torch.minimum(lengths[:, None], stop * HOP) - offset * HOP).clamp_min(0)
     pieces = waves[:, index].flatten(0, 1)
     pieces = pieces * mask_of(inside.flatten(), length)
-    frames = encoder.padded_frames(pieces, inside.flatten())
     which = starts // STEP
-    first = which * frames.shape[1] + hidden_frame(starts - offset[which])
-    flat = frames.unflatten(0, (-1, count)).flatten(1, 2)
+    first = hidden_frame(starts - offset[which])
     frame = first[..., None] + torch.arange(SEGMENT_FRAMES // 2)
     clip = torch.arange(waves.shape[0])[:, None, None]
-    return encoder.pooled(flat[clip, frame])
+    found = []
+    for each in encoder.encoders if isinstance(encoder, Concatenated) else [encoder]:
+        assert isinstance(each, Whisper | VoiceFrames)
+        frames = each.padded_frames(pieces, inside.flatten()).unflatten(0, (-1, count))
+        last = each.last_frame(inside)[clip[..., 0], which]
+        found.append(each.pooled(frames[clip, which[..., None], frame.minimum(last[..., None])]))
+    return torch.cat(found, dim=-1)
 
 
 def vggish_embeddings(encoder: VGGish, waves: Tensor, starts: Tensor) -> Tensor:

@@ -34,23 +34,27 @@ class VoiceFrames(SegmentEncoder):
     def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
         """See `SegmentEncoder`."""
         padded, lengths = padded_batch(waves)
-        hidden = self.frames(padded, lengths if len(waves) > 1 else None)
+        hidden = self.padded_frames(padded, lengths if len(waves) > 1 else None)
         clip = torch.arange(len(spans)).repeat_interleave(torch.tensor([len(s) for s in spans]))
         first = hidden_frame(torch.cat([s[:, 0] for s in spans]))
         index = first[:, None] + torch.arange(SEGMENT_FRAMES // 2)
-        # The last window of the filter banks ends before the clip does: its frame is repeated.
-        last = (mel_frames(lengths) - 1) // 2
-        return self.pooled(hidden[clip[:, None], index.minimum(last[clip, None])])
+        last = self.last_frame(lengths)[clip, None]
+        return self.pooled(hidden[clip[:, None], index.minimum(last)])
 
-    def frames(self, waves: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def padded_frames(self, waves: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Frames ``(batch, frames, 1024)``, 50 per second, the depths side by side.
 
         Args:
             waves: ``(batch, samples)``.
-            lengths: Samples of each wave ``(batch,)``, if there is padding.
+            lengths: Samples of each wave ``(batch,)``; by default there is no padding.
         """
         padded = F.pad(waves, (0, max(0, FRAME - waves.shape[1])))
         return torch.cat(self.network(padded, lengths), -1)
+
+    @staticmethod
+    def last_frame(lengths: Tensor) -> Tensor:
+        """Index of the last frame of waves of these lengths, in samples; it ends before they do."""
+        return (mel_frames(lengths) - 1) // 2
 
     @staticmethod
     def pooled(segments: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from .protocol import SegmentEncoder, padded_batch
 
 TAIL = 8_000  # samples of silence after a clip, as context of its end
 FRAMES_PER_SECOND = 50
+SHORTEST = 2 * FRAMES_PER_SECOND * HOP  # samples; a short clip is padded to one segment
 POSITIONS = 1500  # 30 s
 LONGEST = POSITIONS // FRAMES_PER_SECOND * SAMPLE_RATE - TAIL  # samples of a clip
 HEAD = 64  # width of an attention head in every Whisper
@@ -93,6 +94,11 @@ class Whisper(SegmentEncoder):
         index = torch.cat(starts)[:, None] + torch.arange(SEGMENT_FRAMES // 2)
         return self.pooled(hidden[clip[:, None], index])
 
+    @staticmethod
+    def last_frame(lengths: Tensor) -> Tensor:
+        """Index of the last frame of waves of these lengths, in samples: in the silence after."""
+        return (lengths.clamp_min(SHORTEST) + TAIL) // (2 * HOP) - 1
+
     def pooled(self, segments: Tensor) -> Tensor:
         """Hidden frames of each segment ``(..., 48, d_model)`` to its embedding ``(..., dim)``."""
         mean = segments.mean(-2)
@@ -118,9 +124,8 @@ class Whisper(SegmentEncoder):
 
     def padded_frames(self, waves: Tensor, lengths: Tensor) -> Tensor:
         """As `frames`, for padded ``(batch, samples)`` with clips of ``lengths`` ``(batch,)``."""
-        shortest = 2 * FRAMES_PER_SECOND * HOP  # a short clip is padded to one segment
-        lengths = (lengths.clamp_min(shortest) + TAIL) // (2 * HOP) * 2
-        longest = (max(waves.shape[1], shortest) + TAIL) // (2 * HOP) * 2
+        lengths = (lengths.clamp_min(SHORTEST) + TAIL) // (2 * HOP) * 2
+        longest = (max(waves.shape[1], SHORTEST) + TAIL) // (2 * HOP) * 2
         padded = F.pad(waves, (0, longest * HOP + 400 - waves.shape[1]))
         mel = whisper_log_mel(padded)[..., :longest]
         inside = torch.arange(longest) < lengths[:, None]
