@@ -73,3 +73,25 @@ def test_a_damaged_cache_file_is_replaced(tmp_path, tiny_config):
     assert torch.equal(cache.encode([wave], [spans])[0], good)
     assert torch.equal(cache.encode([wave], [spans])[0], good)
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_clips_that_another_process_encoded_meanwhile_are_read(tmp_path, tiny_config):
+    waves = [np.random.default_rng(i).standard_normal(20_000).astype(np.float32) for i in range(5)]
+    spans = [uniform(1.25, 0.24)] * 5
+    encoder = build_encoder(tiny_config.encoder).eval()
+
+    class Slow(EmbeddingCache):
+        encoded = 0
+
+        def _compute(self, wave, spans_of_clip, path):
+            EmbeddingCache(encoder, tmp_path).encode(waves, spans)  # the other process
+            self.encoded += 1
+            return super()._compute(wave, spans_of_clip, path)
+
+    slow = Slow(encoder, tmp_path)
+    together = slow.encode(waves, spans)
+    assert slow.encoded == 1
+    for embeddings, expected in zip(
+        together, EmbeddingCache(encoder).encode(waves, spans), strict=True
+    ):
+        assert torch.equal(embeddings, expected)

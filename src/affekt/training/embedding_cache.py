@@ -1,6 +1,8 @@
 """Cache of segment embeddings on disk."""
 
 import hashlib
+import os
+import random
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -30,8 +32,8 @@ class EmbeddingCache:
     """Embeddings of clips on disk: one file for each clip, encoder and set of segments.
 
     The name of a file is a hash of the samples, the segments and everything that determines the
-    encoder's output, so that no stale file is ever used. Files are written atomically; several
-    processes can share a folder.
+    encoder's output, so that no stale file is ever used. Files are written atomically. Several
+    processes can share a folder; each begins with another clip and skips what is there by then.
 
     Args:
         encoder: The encoder; its weights must not change during the life of the cache.
@@ -83,13 +85,17 @@ class EmbeddingCache:
         number = self.processes.num_processes if self.processes else 1
         known = torch.tensor([i in stored for i in range(len(waves))], dtype=torch.int32)
         missing = (total(known, self.processes) < number).nonzero().flatten().tolist()
-        computed = []
-        for done, i in enumerate(share(missing, self.processes), 1):
-            computed.append(self._compute(waves[i], spans[i], paths[i]))
+        own = share(missing, self.processes)
+        first = random.Random(os.getpid()).randrange(len(own)) if own else 0
+        computed = {}
+        for done, i in enumerate([*own[first:], *own[:first]], 1):
+            by_now = _read(paths[i])
+            computed[i] = self._compute(waves[i], spans[i], paths[i]) if by_now is None else by_now
             so_far = len(waves) - len(missing) + done * number
             self.report(Event("encode segments", min(so_far, len(waves)), len(waves)))
         sizes = [len(spans[i]) for i in missing]
-        gathered = gather(computed, sizes, self.encoder.dim, self.processes)
+        ordered = [computed[i] for i in own]
+        gathered = gather(ordered, sizes, self.encoder.dim, self.processes)
         embeddings = stored | dict(zip(missing, gathered, strict=True))
         return [embeddings[i] for i in range(len(waves))]
 
