@@ -7,6 +7,7 @@ Python loop over clips.
 """
 
 import copy
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -187,8 +188,8 @@ def contextual_embeddings(
     frame = first[..., None] + torch.arange(SEGMENT_FRAMES // 2)
     clip = torch.arange(waves.shape[0])[:, None, None]
     found = []
-    for each in encoder.encoders if isinstance(encoder, Concatenated) else [encoder]:
-        assert isinstance(each, Whisper | VoiceFrames)
+    parts = list(encoder.encoders) if isinstance(encoder, Concatenated) else [encoder]
+    for each in cast(list[Whisper | VoiceFrames], parts):
         frames = each.padded_frames(pieces, inside.flatten()).unflatten(0, (-1, count))
         last = each.last_frame(inside)[clip[..., 0], which]
         found.append(each.pooled(frames[clip, which[..., None], frame.minimum(last[..., None])]))

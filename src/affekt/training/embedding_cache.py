@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import random
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -86,7 +85,7 @@ class EmbeddingCache:
         known = torch.tensor([i in stored for i in range(len(waves))], dtype=torch.int32)
         missing = (total(known, self.processes) < number).nonzero().flatten().tolist()
         own = share(missing, self.processes)
-        first = random.Random(os.getpid()).randrange(len(own)) if own else 0
+        first = int(np.random.default_rng(os.getpid()).integers(len(own))) if own else 0
         computed = {}
         for done, i in enumerate([*own[first:], *own[:first]], 1):
             by_now = _read(paths[i])
