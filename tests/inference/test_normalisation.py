@@ -77,8 +77,37 @@ def test_what_a_speaker_felt_stays_in_the_mean():
         assert source.shares.sum().item() == pytest.approx(1)
 
 
+def test_the_mean_of_a_speaker_in_several_emotions_is_the_speaker_alone():
+    """Classes at -4 and 4 along the first of three dimensions; the offset of the voice is 2."""
+    head = LinearHead(3, 2, 2)
+    head.set_classes(torch.tensor([[-4.0, 0, 0], [4.0, 0, 0]]), torch.eye(3))
+    head.alike.fill_(1.2)
+    prior = Statistics(torch.zeros(3), torch.ones(3))
+    rng = torch.Generator().manual_seed(0)
+    felt = {"both": [-4.0, 4.0], "one": [4.0], "both, one more often": [4.0, 4.0, 4.0, -4.0]}
+    for name, classes in felt.items():
+        source = NormalisationStatistics.unknown("e", 3)
+        for count in (2, 6, 72):
+            own = torch.tensor(classes * count)[:count]
+            means = torch.randn(count, 3, generator=rng) + torch.tensor([2.0, 0, 0])
+            means[:, 0] += own
+            for mean in means:
+                source = source.updated(mean[None])
+            source = source.with_classes([(1, mean) for mean in means], prior, head)
+            assert (source.mixed == 0) == (name == "one" or count == 2)
+        if name == "one":
+            assert source.statistics(prior, head).mean[0].item() < 3  # 4 of 6 was felt
+            continue
+        assert source.mixed == 1
+        own = 80 / (80 + PRIOR)
+        expected = own * source.mean
+        assert torch.allclose(source.statistics(prior, head).mean.double(), expected, atol=1e-5)
+
+
 def test_a_speaker_who_is_heard_in_few_classes_counts_less():
     heard = NormalisationStatistics("e", 180, torch.zeros(1), torch.ones(1))
+    one_class = replace(heard, shares=torch.tensor([1.0, 0]), mixed=1.0)
+    assert one_class.share == 180 / (180 + PRIOR)
     shares = {
         (0.2,) * 5: 180 / (180 + PRIOR),
         (0.25, 0.25, 0.25, 0.25, 0): 180 / (180 + PRIOR),
@@ -105,9 +134,15 @@ def test_neutral_speech_moves_the_mean_and_leaves_the_spread(embeddings, tmp_pat
 
 
 def test_saved_and_read_again(embeddings, tmp_path):
+    prior = Statistics(torch.zeros(6), torch.ones(6))
+    clips = [(1, embedding) for embedding in embeddings]
     source = NormalisationStatistics.unknown("e", 6).updated(embeddings)
+    source = replace(source.with_classes(clips, prior, EMPTY), mixed=0.25)
     source.save(tmp_path / "s.safetensors")
     again = load_statistics(tmp_path / "s.safetensors")
+    assert again.mixed == 0.25
+    assert again.utterances.number == 400
+    assert torch.equal(again.utterances.variance, source.utterances.variance)
     assert (again.encoder, again.segments) == ("e", 400)
     assert torch.equal(again.mean, source.mean)
     assert torch.equal(again.variance, source.variance)

@@ -10,11 +10,16 @@ beginning to its end would be neutral. The offset o of a speaker is therefore es
 with the emotions of the utterances, by expectation maximisation with the linear head: an
 utterance's mean embedding is ``x = o + mean of its class + noise``. The probabilities of the
 classes given o say what the classes of the utterances add to the mean; the rest of it is o.
+
+A speaker who is heard in several emotions needs no such estimate, which errs: their mean says how
+the speaker sounds. Such a speaker is known by the utterances, which then differ far more in the
+directions in which emotions differ than in others.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,13 +29,44 @@ from torch import Tensor
 from ..atomic import write
 from ..errors import AffektError
 from ..nn.emotion_model import Statistics
-from ..nn.linear_head import LinearHead
+from ..nn.linear_head import LinearHead, spread_of, with_discriminants
 
 PRIOR = 45.0  # weight of the training corpora in segments: 22 s of speech
 MIXED = 4  # effective number of classes, of more, in which a speaker must be heard
 UNMIXED = 5.0  # segments by which the prior grows for each segment of a speaker heard in one class
+FEW = 4  # least number of utterances of which it is told whether their emotions differ
+DIFFERENT = 1.4  # spread of utterances in several emotions, in units of `LinearHead.alike`
 STEPS = 20  # most steps of the expectation maximisation
 CONVERGED = 1e-3  # largest change of a share of a class that ends it
+
+
+class Moments(NamedTuple):
+    """Running mean and variance of vectors.
+
+    Attributes:
+        number: Number of vectors.
+        mean: ``(dim,)``.
+        variance: ``(dim,)``.
+    """
+
+    number: int
+    mean: Tensor
+    variance: Tensor
+
+    @classmethod
+    def empty(cls, dim: int) -> "Moments":
+        """Of no vectors."""
+        return cls(0, torch.zeros(dim, dtype=torch.float64), torch.zeros(dim, dtype=torch.float64))
+
+    def updated(self, vectors: Tensor) -> "Moments":
+        """Add vectors ``(number, dim)`` (Chan et al., 1979)."""
+        new = vectors.double()
+        total = self.number + len(new)
+        step = new.mean(0) - self.mean
+        mean = self.mean + step * len(new) / total
+        within = self.number * self.variance + len(new) * new.var(0, correction=0)
+        between = step.square() * self.number * len(new) / total
+        return Moments(total, mean, (within + between) / total)
 
 
 @dataclass(frozen=True)
@@ -48,6 +84,9 @@ class NormalisationStatistics:
         shares: Share of each class of the linear head in the segments ``(classes,)``; None if all
             count as equally frequent.
         neutral: Whether all recordings are neutral speech; then only the mean is used.
+        utterances: Moments of the mean embeddings of the utterances, standardised by the training
+            corpora, followed by their discriminants; None if they are unknown.
+        mixed: How sure it is that several emotions were heard, from 0 to 1.
     """
 
     encoder: str
@@ -56,28 +95,23 @@ class NormalisationStatistics:
     variance: Tensor
     shares: Tensor | None = None
     neutral: bool = False
+    utterances: Moments | None = None
+    mixed: float = 0.0
 
     @classmethod
     def unknown(cls, encoder: str, dim: int) -> "NormalisationStatistics":
         """Statistics of no recording: clips are standardised by the training corpora."""
-        return cls(
-            encoder, 0, torch.zeros(dim, dtype=torch.float64), torch.zeros(dim, dtype=torch.float64)
-        )
+        return cls(encoder, *Moments.empty(dim))
 
     def updated(self, embeddings: Tensor) -> "NormalisationStatistics":
-        """Add the embeddings ``(segments, dim)`` of a recording (Chan et al., 1979)."""
-        new = embeddings.double()
-        total = self.segments + len(new)
-        step = new.mean(0) - self.mean
-        mean = self.mean + step * len(new) / total
-        within = self.segments * self.variance + len(new) * new.var(0, correction=0)
-        between = step.square() * self.segments * len(new) / total
-        return replace(self, segments=total, mean=mean, variance=(within + between) / total)
+        """Add the embeddings ``(segments, dim)`` of a recording."""
+        heard = Moments(self.segments, self.mean, self.variance).updated(embeddings)
+        return replace(self, segments=heard.number, mean=heard.mean, variance=heard.variance)
 
     def with_classes(
         self, utterances: Sequence[tuple[int, Tensor]], prior: Statistics, head: LinearHead
     ) -> "NormalisationStatistics":
-        """Update the shares of the classes, after `updated` with the same utterances.
+        """Update what is known of the classes, after `updated` with the same utterances.
 
         Args:
             utterances: Number of segments and mean embedding ``(dim,)`` of each.
@@ -95,13 +129,20 @@ class NormalisationStatistics:
         shares = before
         # The prior stays the same: if it grew with unequal shares, it would make them more unequal.
         own = self.segments / (self.segments + PRIOR)
+        blind = replace(self, mixed=0.0)
         for _ in range(STEPS):
-            mean, sd = replace(self, shares=shares)._drawn(own, prior, head)
+            mean, sd = replace(blind, shares=shares)._drawn(own, prior, head)
             told = weights @ head.scores((means - mean) / sd).softmax(-1)
             last, shares = shares, (earlier * before + new * told) / self.segments
             if (shares - last).abs().max() < CONVERGED:
                 break
-        return replace(self, shares=shares)
+        vectors = with_discriminants((means - prior.mean) / prior.sd, head)
+        heard = (self.utterances or Moments.empty(vectors.shape[1])).updated(vectors)
+        mixed = 0.0
+        if head.alike and heard.number >= FEW:
+            spread = spread_of(heard.variance, len(prior.mean)) / float(head.alike)
+            mixed = min(1.0, max(0.0, (spread - 1) / (DIFFERENT - 1)))
+        return replace(self, shares=shares, utterances=heard, mixed=mixed)
 
     @property
     def share(self) -> float:
@@ -115,7 +156,8 @@ class NormalisationStatistics:
         if self.shares is not None:
             number = float(torch.special.entr(self.shares).sum().exp())
             enough = min(MIXED, len(self.shares))
-            prior += UNMIXED * self.segments * max(0.0, enough - number) / max(1, enough - 1)
+            few = max(0.0, enough - number) / max(1, enough - 1)
+            prior += UNMIXED * self.segments * few * (1 - self.mixed)
         return self.segments / (self.segments + prior)
 
     def statistics(self, prior: Statistics, head: LinearHead) -> Statistics:
@@ -138,7 +180,7 @@ class NormalisationStatistics:
         squares = self.variance + (self.mean - mean).square()
         sd = (own * squares + (1 - own) * prior.sd.double().square()).sqrt().float()
         if self.shares is not None:
-            mean = mean - own * sd * (self.shares @ head.means)
+            mean = mean - (1 - self.mixed) * own * sd * (self.shares @ head.means)
         return Statistics(mean.float(), sd)
 
     def save(self, path: Path) -> None:
@@ -156,6 +198,10 @@ class NormalisationStatistics:
         tensors = {"mean": self.mean, "variance": self.variance}
         if self.shares is not None:
             tensors["shares"] = self.shares
+        if self.utterances is not None:
+            about |= {"utterances": str(self.utterances.number), "mixed": str(self.mixed)}
+            tensors["utterance_mean"] = self.utterances.mean
+            tensors["utterance_variance"] = self.utterances.variance
         write(path, save(tensors, about))
 
 
@@ -168,11 +214,20 @@ def load_statistics(path: Path) -> NormalisationStatistics:
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
-            stored = {"shares"} & set(file.keys())
-            tensors = {name: file.get_tensor(name) for name in ("mean", "variance", *stored)}
-        neutral = about.get("of") == "neutral speech"
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        utterances = None
+        if "utterances" in about:
+            heard = tensors["utterance_mean"], tensors["utterance_variance"]
+            utterances = Moments(int(about["utterances"]), *heard)
         statistics = NormalisationStatistics(
-            about["encoder"], int(about["segments"]), **tensors, neutral=neutral
+            about["encoder"],
+            int(about["segments"]),
+            tensors["mean"],
+            tensors["variance"],
+            tensors.get("shares"),
+            neutral=about.get("of") == "neutral speech",
+            utterances=utterances,
+            mixed=float(about.get("mixed", "0")),
         )
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise AffektError(f"{path}: not normalisation statistics of affekt ({error})") from error

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..nn.emotion_model import EmotionModel, Projection
+from ..nn.linear_head import spread_of, with_discriminants
 from .datasets import ClipDataset
 from .embedding_cache import EmbeddingCache
 from .targets import ClassTargets
 
 BETWEEN_CORPORA = 2.0  # weight of what differs between corpora for the same class
 SHRINKAGE = 0.4  # of the covariance towards its mean variance
+LEAST_CLIPS = 6  # of a speaker in one class, to see how far they differ
 
 Matrix = NDArray[np.float64]
 
@@ -40,6 +43,29 @@ def fit_linear_head(model: EmotionModel, training: ClipDataset, cache: Embedding
         x, targets.indices.numpy(), np.array(training.corpora), targets.outputs, model.encoder.parts
     )
     model.linear.set_classes(torch.from_numpy(means), torch.from_numpy(covariance))
+    plain = training.with_domains([None] * len(training)).standardise(
+        model, embeddings, range(len(training))
+    )
+    vectors = with_discriminants(torch.stack([clip.mean(0) for clip in plain]), model.linear)
+    groups = zip(training.speakers, targets.indices.tolist(), strict=True)
+    model.linear.alike.fill_(_spread_in_one_emotion(vectors, list(groups), len(means[0])))
+
+
+def _spread_in_one_emotion(vectors: Tensor, groups: Sequence[tuple[str, int]], dim: int) -> float:
+    """The 0.9 quantile of the spread of a speaker's clips of one class; 0 if there are too few.
+
+    Args:
+        vectors: Of `with_discriminants` ``(clips, dim + directions)``.
+        groups: Speaker and class of each clip.
+        dim: Length of an embedding.
+    """
+    clips: dict[tuple[str, int], list[int]] = {}
+    for i, group in enumerate(groups):
+        clips.setdefault(group, []).append(i)
+    spreads = [
+        spread_of(vectors[own].var(0), dim) for own in clips.values() if len(own) >= LEAST_CLIPS
+    ]
+    return float(np.quantile(spreads, 0.9)) if spreads else 0.0
 
 
 def class_statistics(
