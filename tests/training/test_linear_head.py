@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from affekt.corpora.registry import load_corpus
 from affekt.inference.recognizer import Recognizer
@@ -11,7 +12,12 @@ from affekt.nn.linear_head import LinearHead
 from affekt.training.adapt import adapt
 from affekt.training.clips import load_clips
 from affekt.training.embedding_cache import EmbeddingCache
-from affekt.training.linear_head import BETWEEN_CORPORA, SHRINKAGE, class_statistics
+from affekt.training.linear_head import (
+    BETWEEN_CORPORA,
+    SHRINKAGE,
+    _spread_in_one_emotion,
+    class_statistics,
+)
 from affekt.training.run import train
 
 
@@ -46,6 +52,39 @@ def test_the_covariance_is_of_all_classes_where_corpora_share_none():
     _, covariance = class_statistics(x, np.array([0, 0, 1, 1]), np.array(["a", "a", "b", "b"]), 2)
     within = np.array([[0.5, 0], [0, 2]])
     assert covariance == pytest.approx((1 - SHRINKAGE) * within + SHRINKAGE * 1.25 * np.eye(2))
+
+
+def test_discriminants_are_those_of_scikit_learn():
+    """Class means differ in two directions; along each the variance within a class is 1."""
+    rng = np.random.default_rng(0)
+    means = np.array([[3.0, 0, 1, 0], [0, 2, 0, 0], [-1, 0, 0, 1]])
+    spread = rng.standard_normal((4, 4))
+    x = np.concatenate([rng.standard_normal((500, 4)) @ spread + mean for mean in means])
+    y = np.repeat(np.arange(3), 500)
+    found = np.stack([x[y == c].mean(0) for c in range(3)])
+    centred = x - found[y]
+    head = LinearHead(4, 3, 3)
+    head.set_classes(torch.from_numpy(found), torch.from_numpy(centred.T @ centred / (1500 - 3)))
+    directions = head.discriminants().double().numpy()
+    reference = LinearDiscriminantAnalysis(solver="eigen").fit(x, y).scalings_[:, :2]
+    assert directions.shape == (4, 2)
+    assert (centred @ directions).var(0) == pytest.approx(1, abs=0.01)
+    for column in reference.T:  # the same plane
+        _, residual, *_ = np.linalg.lstsq(directions, column, rcond=None)
+        assert residual.sum() < 1e-6
+    assert LinearHead(4, 3, 3).discriminants().shape == (4, 0)
+
+
+def test_the_spread_in_one_emotion_is_that_of_nine_of_ten_groups():
+    """Variances 1 and 2 along the discriminant, 1 in the dimensions; five clips are too few."""
+    rng = np.random.default_rng(0)
+    own = [rng.standard_normal((400, 4)) * [1, 1, 1, size**0.5] for size in (1, 2)]
+    few = rng.standard_normal((5, 4)) * [1, 1, 1, 9]
+    groups = [("a", 0)] * 400 + [("a", 1)] * 400 + [("b", 0)] * 5
+    vectors = torch.from_numpy(np.concatenate([*own, few]))
+    found = _spread_in_one_emotion(vectors, groups, 3)
+    assert found == pytest.approx(1.9, abs=0.2)
+    assert _spread_in_one_emotion(vectors[:5], groups[:5], 3) == 0
 
 
 def test_encoders_count_as_independent():
