@@ -45,14 +45,16 @@ const jobPath = (id) => `v1/jobs/${encodeURIComponent(id)}`;
 
 export const models = async () => (await ask("v1/models")).json();
 
-export async function submit(file, name, model, speakers) {
+/** @param {{model: string, speakers: string, channels: string}} options  as of the API */
+export async function submit(file, name, options) {
   const form = new FormData();
   form.append("file", file, name);
-  const query = new URLSearchParams({ model, speakers });
+  const query = new URLSearchParams(options);
   return (await ask(`v1/jobs?${query}`, { method: "POST", body: form })).json();
 }
 
-export const job = async (id) => (await ask(jobPath(id))).json();
+/** The state of a job, with its predictions from one on. @param {number} after  how many are here */
+export const job = async (id, after) => (await ask(`${jobPath(id)}?after=${after}`)).json();
 
 /** Deletes a job; a missing one is no error. @returns {Promise<boolean>} whether it is deleted */
 export const deleteJob = (id) =>

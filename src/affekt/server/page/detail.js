@@ -1,5 +1,6 @@
 /** The detail view: a window of the recording with waveform, annotations and predictions. */
 
+import { spanKey } from "./annotations.js";
 import { drawAnnotations, drawLane } from "./bands.js";
 import { clock, drawRuler } from "./canvas.js";
 import { find, make, perFrame } from "./dom.js";
@@ -49,6 +50,7 @@ export class Detail {
   /** Shows a recording from its start. @param {number} duration  s */
   open(duration) {
     this.duration = duration;
+    this.span = null;
     this.show({ from: 0, to: Math.min(duration, FIRST) });
   }
 
@@ -64,10 +66,11 @@ export class Detail {
     );
   }
 
-  /** Selects a span, whose edges can then be dragged, and scrolls to it. */
+  /** Selects a span, whose edges can then be dragged, and scrolls to it if it is another one. */
   select(span) {
+    const same = span && this.span && spanKey(span) === spanKey(this.span);
     this.span = span;
-    if (!span) return;
+    if (!span || same) return;
     const { from, to } = this.window;
     if (span.start >= from && span.end <= to) return;
     const length = to - from;

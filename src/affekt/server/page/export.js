@@ -1,6 +1,6 @@
 /** Export of annotations: a manifest with audio clips, and all of them as JSON to import again. */
 
-import { cut, decode, RATE, wav } from "./audio.js";
+import { cut, decode, RATE, samplesOf, wav } from "./audio.js";
 import { decided } from "./annotations.js";
 import { zip } from "./zip.js";
 
@@ -33,9 +33,10 @@ function cell(value) {
 const safeName = (name) =>
   name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "_") || "clip";
 
-/** The name of a speaker: of the recording, and of the voice where voices were told apart. */
-const speakerOf = ({ speaker, name }, annotation) =>
-  [speaker.trim() || safeName(name), annotation.speaker].filter(Boolean).join(" ");
+/** The name of a speaker: of the recording, and of the voice where there are several. */
+const speakerOf = ({ speaker, name }, { channel, speaker: voice }) =>
+  [speaker.trim() || safeName(name), channel && `channel ${channel}`, voice]
+    .filter(Boolean).join(" ");
 
 /** The clips and rows of one recording. @param {number} first  number of its first clip
  * @returns {Promise<{clips: [string, Uint8Array][], rows: string[][]} | null>} null if the browser
@@ -43,13 +44,13 @@ const speakerOf = ({ speaker, name }, annotation) =>
 async function examplesOf(recording, first) {
   const examples = recording.annotations.filter(isExample);
   if (!examples.length) return { clips: [], rows: [] };
-  const samples = await decode(recording.blob);
-  if (!samples) return null;
+  const buffer = await decode(recording.blob);
+  if (!buffer) return null;
   const paths = examples.map((_, i) =>
     `clips/${String(first + i).padStart(4, "0")}-${safeName(recording.name)}.wav`);
   return {
-    clips: examples.map(({ start, end }, i) => [
-      `${FOLDER}/${paths[i]}`, wav(cut(samples, start, end), RATE),
+    clips: examples.map(({ start, end, channel }, i) => [
+      `${FOLDER}/${paths[i]}`, wav(cut(samplesOf(buffer, channel), start, end), RATE),
     ]),
     rows: examples.map((one, i) => [
       paths[i], one.label, speakerOf(recording, one), recording.name, one.start.toFixed(3),

@@ -89,13 +89,21 @@ function showAll() {
   if (workbench.current) workbench.showResults();
 }
 
+const MOST_SPEAKERS = 20; // that the server takes
+
 function connectSettings() {
-  for (const name of ["model", "compare", "speakers", "order"]) {
+  for (let number = 2; number <= MOST_SPEAKERS; number += 1) {
+    find("speakers").append(make("option", { value: number, textContent: number }));
+  }
+  for (const name of ["model", "compare", "order"]) {
     find(name).onchange = ({ target }) => {
       store.set({ [name]: target.value });
       for (const recording of store.recordings) collection.recognise(recording);
       showAll();
     };
+  }
+  for (const name of ["speakers", "channels"]) {
+    find(name).onchange = ({ target }) => collection.setVoices({ [name]: target.value });
   }
   find("unlabelled").onchange = ({ target }) => {
     store.set({ unlabelled: target.checked });
@@ -135,8 +143,7 @@ function connectFiles() {
 
 /** Shows what an earlier visit left. */
 function restore() {
-  const { speakers, order, unlabelled, current } = store.settings;
-  find("speakers").value = speakers;
+  const { order, unlabelled, current } = store.settings;
   find("order").value = order;
   find("unlabelled").checked = unlabelled;
   showAll();

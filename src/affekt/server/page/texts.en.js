@@ -12,6 +12,8 @@ export const EN = {
   queued: "queued",
   running: "running, {percent} %",
   failed: "failed",
+  deletedThere: "The job was deleted on the server.",
+  soFar: "{state}. So far: {result}",
   retry: "Try again",
   remove: "Remove {name}",
   removeAction: "Remove",
