@@ -1,4 +1,4 @@
-"""Speakers and channels of a recording: chosen for each file, with lanes and exports of their own."""
+"""Speakers and channels: chosen for each recording, with lanes and exports of their own."""
 
 import csv
 import zipfile

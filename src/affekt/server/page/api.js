@@ -60,6 +60,21 @@ export const job = async (id, after) => (await ask(`${jobPath(id)}?after=${after
 export const deleteJob = (id) =>
   ask(jobPath(id), { method: "DELETE" }).then(() => true, (error) => error.status === 404);
 
+/** The adaptations of this client. @throws {ServerError} 404 if the server adapts no models */
+export const adaptations = async () => (await ask("v1/adaptations")).json();
+
+export const adaptation = async (id) =>
+  (await ask(`v1/adaptations/${encodeURIComponent(id)}`)).json();
+
+/** Adapts a model to an export of labels. @param {{model: string, name: string}} options  name: of
+ *   the new model */
+export async function adapt(archive, options) {
+  const form = new FormData();
+  form.append("file", archive, "corrections.zip");
+  const query = new URLSearchParams(options);
+  return (await ask(`v1/adaptations?${query}`, { method: "POST", body: form })).json();
+}
+
 export const resultPath = (id, format) => `${jobPath(id)}?format=${format}`;
 
 export const result = async (id, format) => (await ask(resultPath(id, format))).blob();

@@ -1,6 +1,7 @@
 /** The page: starts the store and the views, and connects them. */
 
 import { connectActions } from "./actions.js";
+import { Adapt } from "./adapt.js";
 import * as api from "./api.js";
 import { Collection } from "./collection.js";
 import { Database } from "./database.js";
@@ -25,6 +26,14 @@ const workbench = new Workbench(store, {
 });
 collection.workbench = workbench;
 const labels = new Labels(store, collection, workbench);
+
+const adapt = new Adapt(store, collection, {
+  reload: loadModels,
+  select: (name) => {
+    find("model").value = name;
+    find("model").dispatchEvent(new Event("change"));
+  },
+});
 
 function storeChanged(event, recording) {
   if (event === "saved") return showSaved();
@@ -175,6 +184,7 @@ async function start() {
   collection.jobs.resume(); // before others are requested
   await loadModels();
   restore();
+  adapt.resume();
 }
 
 const loaded = load();

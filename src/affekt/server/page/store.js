@@ -9,8 +9,9 @@
  *   speakers or "auto", and whether each channel is recognised by itself
  * @typedef {{model: string, compare: string, speakers: string, channels: string, order: string,
  *   unlabelled: boolean, classes: string[], keys: boolean, current: string,
- *   rows: Object<string, string>}} Settings  speakers, channels: those of the next recording;
- *   classes: the user's own; keys: whether single keys label; rows: the selected row by recording
+ *   rows: Object<string, string>, adaptation: string}} Settings  speakers, channels: those of the
+ *   next recording; classes: the user's own; keys: whether single keys label; rows: the selected
+ *   row by recording; adaptation: id of the one that has not ended
  */
 
 import { apply, inverse } from "./annotations.js";
@@ -18,7 +19,7 @@ import { apply, inverse } from "./annotations.js";
 const HISTORY = 1000; // edits that can be undone
 const SETTINGS = {
   model: "", compare: "", speakers: "1", channels: "mean", order: "added", unlabelled: false,
-  classes: [], keys: true, current: "", rows: {},
+  classes: [], keys: true, current: "", rows: {}, adaptation: "",
 };
 
 /** Identifies a job of a recording. @param {string} model @param {Voices} voices */

@@ -77,6 +77,31 @@ export const EN = {
   "sampleText-flat": "4 s, a monotone synthetic voice",
   "sample-mixed": "Mixed",
   "sampleText-mixed": "8 s, first lively, then flat",
+  adaptTitle: "Adapt a model to these labels",
+  adaptText: "A copy of the model {model} is fitted to your labelled parts. The server receives the "
+    + "sound of these parts, and deletes it when it is done.",
+  adaptMissing: "Adapting needs at least two labels with two parts each; five or more of each are "
+    + "better. Of a part within another part, only the smaller counts.",
+  adaptFound: "Labelled parts: {found}",
+  adaptSpeakers: "Speakers: {count}. The scores are for new speakers only if each person has one "
+    + "name: give recordings of the same person the same name in the field Speaker.",
+  adaptOff: "This server does not adapt models. Its operator can start it with this option, and a "
+    + "folder for the new models:",
+  adaptExport: "Or export the labels and adapt a model by the command line; the help has the command.",
+  adaptNew: "Name of the new model",
+  adaptName: "Up to 40 letters, digits, - and _",
+  adaptAction: "Adapt",
+  adaptSending: "Sending the labelled parts.",
+  adaptRunning: "The server is adapting the model. You can close this and go on labelling.",
+  adaptDone: "The model {name} is ready, and in the list of models.",
+  adaptFailed: "The model was not adapted: {error}",
+  "adaptScores-speakers": "Mean recall of the classes (UAR), on speakers that were held out",
+  "adaptScores-clips": "Mean recall of the classes (UAR), on parts that were held out",
+  adaptBefore: "before: {model}",
+  adaptAfter: "after: {name}",
+  adaptGain: "Difference: {low} to {high} percentage points (95 % interval).",
+  adaptUse: "Recognise with {name}",
+  adaptAgain: "Adapt again",
   help: "Help",
   helpMouse: "Drag over the waveform to draw a part, drag its edges to move them. The wheel zooms "
     + "at the pointer, Shift and the wheel move along. A click on a band selects its row.",
