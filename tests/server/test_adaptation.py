@@ -2,6 +2,7 @@
 
 import csv
 import io
+import subprocess
 import zipfile
 
 import httpx
@@ -9,7 +10,18 @@ import pytest
 import soundfile
 from helpers import LIVELY, RATE, form, serving, voice, waited
 
+from affekt.errors import AffektError
+from affekt.nn.bundled import model_folder
 from affekt.nn.checkpoint import load_checkpoint
+from affekt.server.adaptation import (
+    MOST_WAITING,
+    STOPPED,
+    Adaptation,
+    Adaptations,
+    NameTakenError,
+    TooManyError,
+)
+from affekt.server.adapted_models import AdaptedModels
 from affekt.server.keys import Key, token_hash, write_keys
 from affekt.server.labelled_clips import ClipsError, unpack
 
@@ -196,3 +208,83 @@ def test_names_of_the_archive_are_no_paths(tmp_path):
     }  # fmt: skip
     assert {path.parent for path in found} == {folder}
     assert (folder / "00002.wav").read_bytes() == b"clip 2"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "adaptations").mkdir()
+    return tmp_path / "adaptations"
+
+
+def adaptations_of(folder):
+    models = AdaptedModels(folder.parent / "models", load=lambda path: None)
+    return Adaptations(folder, models, {"default": model_folder("default")}, 3600)
+
+
+def left(folder, **values):
+    """The state and clips that another process has left."""
+    one = Adaptation(name="left", model="default", process="another", **values)
+    (folder / f"{one.id}.json").write_text(one.model_dump_json())
+    (folder / one.id).mkdir()
+    return one
+
+
+def test_what_a_dead_server_left_has_failed(folder):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    one = left(folder, pid=ended.pid, status="running")
+    [found] = adaptations_of(folder).find(None)
+    assert (found.id, found.status, found.error) == (one.id, "failed", STOPPED)
+    assert not (folder / one.id).exists()
+
+
+def test_what_another_worker_process_runs_goes_on(folder):
+    with subprocess.Popen(["sleep", "60"]) as other:
+        left(folder, pid=other.pid, status="running")
+        adaptations = adaptations_of(folder)
+        assert [one.status for one in adaptations.find(None)] == ["running"]
+        with pytest.raises(NameTakenError, match="there is a model left"):
+            adaptations.check("left")
+        for _ in range(MOST_WAITING - 1):
+            left(folder, pid=other.pid)
+        with pytest.raises(TooManyError):
+            adaptations.check("new")
+        other.kill()
+
+
+def test_states_are_forgotten_when_they_have_expired(folder):
+    left(folder, status="done", ended=1.0)
+    assert adaptations_of(folder).find(None) == []
+
+
+def test_stop_ends_what_runs_and_leaves_no_model(folder):
+    adaptations = adaptations_of(folder)
+
+    def clips(place):
+        return dict(unpack(io.BytesIO(archive(rows(takes=1))), place, 10))
+
+    one = adaptations.add("mine", "default", "", clips)
+    waited(lambda: adaptations.find(None)[0].status == "running")
+    adaptations.stop()
+    [found] = adaptations.find(None)
+    assert (found.id, found.status, found.error) == (one.id, "failed", STOPPED)
+    assert [path.name for path in folder.iterdir()] == [f"{one.id}.json"]
+    assert list((folder.parent / "models").iterdir()) == []
+
+
+def test_complete_models_are_loaded_once(tmp_path):
+    loaded = []
+
+    def load(path):
+        loaded.append(path.name)
+        if path.name == "broken":
+            raise AffektError("broken")
+
+    models = AdaptedModels(tmp_path, load)
+    for name in ("mine", "broken", ".part", "incomplete"):
+        (tmp_path / name).mkdir()
+        if name != "incomplete":
+            (tmp_path / name / "config.json").touch()
+    models.load_new()
+    models.load_new()
+    assert loaded == ["broken", "mine"]

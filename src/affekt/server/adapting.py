@@ -52,7 +52,14 @@ def adapt_in_process(
 
 
 def _adapt(sender: Connection, manifest: Path, base: Path, out: Path) -> None:
-    """Adapt in this process, and send the outcome as JSON."""
+    """Adapt in this process, and send the outcome as JSON.
+
+    Args:
+        sender: Of a pipe to the server.
+        manifest: As of `adapt_in_process`.
+        base: As of `adapt_in_process`.
+        out: As of `adapt_in_process`.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
     exit_with_parent()
     os.nice(NICE)

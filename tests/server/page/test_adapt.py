@@ -8,6 +8,7 @@ from helpers import RATE, serving, voice
 from page_steps import lanes
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the page needs playwright")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
 expect = playwright.expect
 KEYS = {"anger": "1", "sadness": "6"}
 
@@ -67,6 +68,7 @@ def test_the_adapted_model_is_in_the_list_with_its_scores(visit, clips):
     expect(dialog).to_contain_text("Labelled parts: anger 4, sadness 4")
     expect(dialog).to_contain_text("Speakers: 2.")
     expect(dialog.get_by_label("Name of the new model")).to_have_value("default-adapted")
+    assert axe.Axe().run(page).violations_count == 0
     dialog.get_by_role("button", name="Adapt", exact=True).click()
     expect(dialog).to_contain_text("The server is adapting the model.")
     page.reload()  # it goes on
@@ -78,6 +80,7 @@ def test_the_adapted_model_is_in_the_list_with_its_scores(visit, clips):
         [re.compile(r"^before: default\d+\s%$"), re.compile(r"^after: default-adapted\d+\s%$")]
     )
     expect(dialog).to_contain_text(re.compile(r"Difference: [+−]\d+ to [+−]\d+ percentage points"))
+    assert axe.Axe().run(page).violations_count == 0
     dialog.get_by_role("button", name="Recognise with default-adapted").click()
     expect(page.locator("#model")).to_have_value("default-adapted")
     expect(page.locator("#summaries .result")).to_have_text(re.compile("^(anger|sadness|uncert)"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers import serving
-from page_steps import DEMO, lanes, painted, rows
+from page_steps import DEMO, lanes, painted, rows, seek
 
 import affekt
 from affekt.audio.decoding import read
@@ -85,6 +85,7 @@ def test_utterances_are_shown_while_the_job_runs(visit, queue, call):
     expect(page.locator("#progress")).to_have_text("0 of 2")
     before = painted(page, "#lanes canvas[role=img]")
     assert before > 5
+    assert seek(page, 0.95).endswith("Not recognised.")  # not "no speech"
     page.locator("#table").focus()
     page.keyboard.press("3")  # a label is possible meanwhile, and stays
     page.keyboard.press("Escape")

@@ -54,7 +54,8 @@ export class Detail {
     this.show({ from: 0, to: Math.min(duration, FIRST) });
   }
 
-  /** @param {{name: string, labels: string[], spans: object[]}[]} lanes  of each model and voice */
+  /** @param {{name: string, labels: string[], spans: object[], until: number}[]} lanes  of each model
+   * and voice; until: as of `drawLane` */
   setLanes(lanes) {
     this.lanes = lanes.map((lane) => {
       const name = t("lane", { model: lane.name });
@@ -124,7 +125,9 @@ export class Detail {
     drawWave(find("wave"), sound, { window, height, span: this.preview ?? this.span });
     drawAnnotations(find("own"), this.annotations, window);
     this.drawSpectrum();
-    for (const { canvas, spans, labels } of this.lanes) drawLane(canvas, spans, { window, labels });
+    for (const { canvas, spans, labels, until } of this.lanes) {
+      drawLane(canvas, spans, { window, labels, until });
+    }
     drawRuler(find("ruler"), window);
     this.drawSpan();
     this.drawCursor();

@@ -22,6 +22,7 @@ export const EN = {
   removeLabelled: "Remove {name} and its labels ({count}) from this browser and the server?",
   removeAllAsk: "Remove all recordings ({count}) and labels from this browser and the server?",
   noSpeech: "No speech here.",
+  notRecognised: "Not recognised.",
   utterances: "{count} utterances: {labels} of the time",
   reason: "Reason: {reason}",
   modelLine: "Model {model}. License: {license}",

@@ -77,6 +77,7 @@ export const ZH = {
   removeLabelled: "从此浏览器和服务器移除 {name} 及其标签（{count}）？",
   removeAllAsk: "从此浏览器和服务器移除全部录音（{count}）及其标签？",
   noSpeech: "此处没有语音。",
+  notRecognised: "未识别。",
   utterances: "{count} 个语句，按时间：{labels}",
   reason: "原因：{reason}",
   modelLine: "模型 {model}。使用许可：{license}",

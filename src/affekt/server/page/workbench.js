@@ -15,7 +15,7 @@ import { Player } from "./player.js";
 import { isDone, rowsOf, shown, units } from "./rows.js";
 import { summaryBox } from "./summary.js";
 import { Table } from "./table.js";
-import { firstAfter, labelRuns, timeline } from "./timeline.js";
+import { firstAfter, labelRuns, recognisedUntil, timeline } from "./timeline.js";
 import { soundOf } from "./waveform.js";
 
 export class Workbench {
@@ -132,7 +132,7 @@ export class Workbench {
     this.lanes = done.flatMap(lanesOf);
     this.detail.setLanes(this.lanes);
     const whole = done.map(({ name, labels, job }) => {
-      return { name, labels, spans: timeline(job.result) };
+      return { name, labels, spans: timeline(job.result), until: recognisedUntil(job) };
     });
     this.now.show(whole);
     const other = whole.find(({ name }) => name !== this.first.name);
@@ -168,6 +168,7 @@ export class Workbench {
       duration: this.player.duration,
       sound: this.sound,
       predictions: this.predictions ?? [],
+      until: this.predictions ? recognisedUntil(this.first.job) : 0,
       annotations: own,
     });
     this.overview.mark(this.detail.window);
@@ -308,5 +309,6 @@ function lanesOf({ name, labels, job }) {
     name: [name, voice].filter(Boolean).join(": "),
     labels,
     spans: timeline(predictions),
+    until: recognisedUntil(job),
   }));
 }
