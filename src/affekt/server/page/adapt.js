@@ -51,6 +51,7 @@ export class Adapt {
     close.onclick = () => this.dialog.close();
     const title = make("h2", { id: "adapt-title", textContent: t("adaptTitle") });
     this.dialog.replaceChildren(make("header", {}, title, close), ...content);
+    if (this.dialog.open) close.focus(); // what had the focus is gone
   }
 
   /** Shows why the server does not adapt models. */
