@@ -60,6 +60,7 @@ def test_too_few_labels_are_counted(visit, clips):
     expect(page.locator("#adapt form")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_the_adapted_model_is_in_the_list_with_its_scores(visit, clips):
     page = visit()
     label(page, clips)

@@ -28,14 +28,17 @@ export class Now {
 
   /** Updates the probabilities. @returns {string} the same as text, for the slider */
   at(time) {
-    return this.models.map((model) => this.update(model, time)).join("; ");
+    const texts = this.models.map((model) => {
+      const why = t(time > model.until ? "notRecognised" : "noSpeech");
+      return this.update(model, spanAt(model.spans, time), why);
+    });
+    return texts.join("; ");
   }
 
-  update({ name, spans, until, list, rows, pause }, time) {
-    const span = spanAt(spans, time);
+  update({ name, list, rows, pause }, span, why = t("noSpeech")) {
     list.hidden = !span;
     pause.hidden = Boolean(span);
-    if (!span) return (pause.textContent = t(time > until ? "notRecognised" : "noSpeech"));
+    if (!span) return (pause.textContent = why);
     const { probabilities, label: predicted } = span.segment;
     list.classList.toggle("grey", isUncertain(span));
     for (const { label, item, bar, value } of rows) {
