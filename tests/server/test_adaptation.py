@@ -6,6 +6,7 @@ import subprocess
 import zipfile
 
 import httpx
+import numpy as np
 import pytest
 import soundfile
 from helpers import LIVELY, RATE, form, serving, voice, waited
@@ -193,6 +194,25 @@ def test_what_is_no_export_is_refused(tmp_path, data, message):
     with pytest.raises(ClipsError, match=message):
         unpack(io.BytesIO(data), tmp_path, megabytes=2)
     assert all(path.parent == tmp_path for path in tmp_path.rglob("*"))
+
+
+def test_damaged_archives_are_refused_in_words(tmp_path):
+    """Bytes of an archive are changed at random; it is unpacked or refused, and nothing else."""
+    rng, whole = np.random.default_rng(0), archive(PAIRS, CLIPS)
+    refused = 0
+    for number in range(500):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), 3):
+            data[place] = rng.integers(0, 256)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder.with_suffix(".zip")).write_bytes(data)
+        with folder.with_suffix(".zip").open("rb") as file:
+            try:
+                unpack(file, folder, megabytes=1)
+            except ClipsError:
+                refused += 1
+    assert refused > 150
 
 
 def test_names_of_the_archive_are_no_paths(tmp_path):

@@ -104,7 +104,7 @@ def serve(
     if webhook_host:
         secret_of(settings.webhook_secret)
     if adapt:
-        check_writable(adapt / "model")
+        check_writable(adapt / "model")  # raises before anything starts
     checkpoints = [load_checkpoint(model_folder(m)) for m in model]
     for checkpoint in checkpoints:
         require_classes(checkpoint.name, checkpoint.dimensions, "the server")

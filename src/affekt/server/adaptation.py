@@ -148,8 +148,8 @@ class Adaptations:
     def _run(self, adaptation: Adaptation) -> None:
         """Adapt, serve the new model, and store how it ended."""
         clips, target = self._folder / adaptation.id, self._models.folder / adaptation.name
-        self._store(adaptation, status="running")
         try:
+            self._store(adaptation, status="running")
             if target.exists():
                 raise NameTakenError(f"there is a model {adaptation.name}; choose another name")
             result: list[AdaptationResult] = []

@@ -44,6 +44,8 @@ def unpack(archive: BinaryIO, folder: Path, megabytes: int) -> Counter[str]:
     try:
         with ZipFile(archive) as file:
             files = {info.filename: info for info in file.infolist()}
+            if any(info.header_offset < 0 for info in files.values()):
+                raise BadZipFile("an entry before the beginning")
             if sum(info.file_size for info in files.values()) > megabytes * 1_000_000:
                 raise ClipsError(f"the clips are larger than {megabytes} MB")
             rows = _rows(file, files)
