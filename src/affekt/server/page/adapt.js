@@ -122,7 +122,8 @@ export class Adapt {
       try {
         this.update(await api.adaptation(state.id));
       } catch (error) {
-        if (error.status !== 0) this.update({ ...this.state, status: "failed", error: error.message });
+        const failed = { ...this.state, status: "failed", error: error.message };
+        if (error.status !== 0) this.update(failed);
       }
     }
     this.store.set({ adaptation: "" });

@@ -53,7 +53,7 @@ export async function submit(file, name, options) {
   return (await ask(`v1/jobs?${query}`, { method: "POST", body: form })).json();
 }
 
-/** The state of a job, with its predictions from one on. @param {number} after  how many are here */
+/** The state of a job, with further predictions. @param {number} after  how many are here */
 export const job = async (id, after) => (await ask(`${jobPath(id)}?after=${after}`)).json();
 
 /** Deletes a job; a missing one is no error. @returns {Promise<boolean>} whether it is deleted */

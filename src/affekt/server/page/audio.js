@@ -14,10 +14,10 @@ export async function decode(blob) {
   }
 }
 
-/** @param {AudioBuffer} buffer @param {number} channel  from 1 on; 0 for the mean of all
- * @returns {Float32Array} */
+/** @param {AudioBuffer} buffer @param {number} channel  from 1 on; 0, or one that there is not, for
+ * the mean of all @returns {Float32Array} */
 export function samplesOf(buffer, channel = 0) {
-  if (channel) return buffer.getChannelData(channel - 1);
+  if (channel > 0 && channel <= buffer.numberOfChannels) return buffer.getChannelData(channel - 1);
   if (buffer.numberOfChannels === 1) return buffer.getChannelData(0);
   const mean = new Float32Array(buffer.length);
   for (let channel = 0; channel < buffer.numberOfChannels; channel += 1) {

@@ -54,8 +54,8 @@ export class Detail {
     this.show({ from: 0, to: Math.min(duration, FIRST) });
   }
 
-  /** @param {{name: string, labels: string[], spans: object[], until: number}[]} lanes  of each model
-   * and voice; until: as of `drawLane` */
+  /** @param {{name: string, labels: string[], spans: object[], until: number}[]} lanes  of each
+   * model and voice; until: as of `drawLane` */
   setLanes(lanes) {
     this.lanes = lanes.map((lane) => {
       const name = t("lane", { model: lane.name });

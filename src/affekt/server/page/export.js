@@ -78,11 +78,15 @@ async function clipsOf(recording, first, examples) {
   if (!examples.length) return { clips: [], rows: [] };
   const buffer = await decode(recording.blob);
   if (!buffer) return null;
+  const sounds = new Map(); // by channel
+  for (const { channel } of examples) {
+    if (!sounds.has(channel)) sounds.set(channel, samplesOf(buffer, channel));
+  }
   const paths = examples.map((_, i) =>
     `clips/${String(first + i).padStart(4, "0")}-${safeName(recording.name)}.wav`);
   return {
     clips: examples.map(({ start, end, channel }, i) => [
-      `${FOLDER}/${paths[i]}`, wav(cut(samplesOf(buffer, channel), start, end), RATE),
+      `${FOLDER}/${paths[i]}`, wav(cut(sounds.get(channel), start, end), RATE),
     ]),
     rows: examples.map((one, i) => [
       paths[i], one.label, speakerOf(recording, one), recording.name, one.start.toFixed(3),

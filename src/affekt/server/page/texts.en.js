@@ -79,8 +79,8 @@ export const EN = {
   "sample-mixed": "Mixed",
   "sampleText-mixed": "8 s, first lively, then flat",
   adaptTitle: "Adapt a model to these labels",
-  adaptText: "A copy of the model {model} is fitted to your labelled parts. The server receives the "
-    + "sound of these parts, and deletes it when it is done.",
+  adaptText: "A copy of the model {model} is fitted to your labelled parts. The server receives "
+    + "the sound of these parts, and deletes it when it is done.",
   adaptMissing: "Adapting needs at least two labels with two parts each; five or more of each are "
     + "better. Of a part within another part, only the smaller counts.",
   adaptFound: "Labelled parts: {found}",
@@ -88,7 +88,7 @@ export const EN = {
     + "name: give recordings of the same person the same name in the field Speaker.",
   adaptOff: "This server does not adapt models. Its operator can start it with this option, and a "
     + "folder for the new models:",
-  adaptExport: "Or export the labels and adapt a model by the command line; the help has the command.",
+  adaptExport: "Or export the labels and adapt a model by the command that the help shows.",
   adaptNew: "Name of the new model",
   adaptName: "Up to 40 letters, digits, - and _",
   adaptAction: "Adapt",

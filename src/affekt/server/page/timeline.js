@@ -36,7 +36,7 @@ export function timeline(predictions) {
 /** The time up to which a job has recognised its recording.
  * @param {import("./jobs.js").Job} job  with predictions */
 export const recognisedUntil = ({ status, result }) =>
-  (status === "done" ? Infinity : Math.max(...result.map(({ start, duration }) => start + duration)));
+  Math.max(status === "done" ? Infinity : 0, ...result.map((one) => one.start + one.duration));
 
 /** Index of the first span that ends after `time`. @param {{end: number}[]} spans */
 export function firstAfter(spans, time) {
