@@ -11,14 +11,16 @@ ROUTES = [
     ("GET", "/v1/models"), ("POST", "/v1/recognise"), ("POST", "/v1/audio/emotions"),
     ("POST", "/v1/jobs"), ("GET", "/v1/jobs"), ("DELETE", "/v1/jobs"),
     ("GET", "/v1/jobs/{job}"), ("DELETE", "/v1/jobs/{job}"), ("GET", "/v1/jobs/{job}/events"),
-    ("GET", "/v1/stream"),
+    ("POST", "/v1/adaptations"), ("GET", "/v1/adaptations"),
+    ("GET", "/v1/adaptations/{adaptation}"), ("GET", "/v1/stream"),
     ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"),
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("openapi"), megabytes=1, token=TOKEN) as address:
+    state, adapt = (tmp_path_factory.mktemp(name) for name in ("openapi", "models"))
+    with serving(state, adapt=adapt, megabytes=1, token=TOKEN) as address:
         yield address
 
 

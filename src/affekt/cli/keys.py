@@ -28,8 +28,8 @@ def add(
     name:
         Name of the client; its jobs are seen by this key only.
     scopes:
-        What it may use: recognise, jobs, stream, metrics, admin (the jobs of all); by default the
-        first three. May be repeated.
+        What it may use: recognise, jobs, stream, adapt, metrics, admin (the jobs and adaptations of
+        all); by default the first three. May be repeated.
     per_minute:
         Limit of requests in a minute, in each worker process.
     """

@@ -23,6 +23,7 @@ def serve(
     keys: Path | None = None,
     webhook_host: tuple[str, ...] = (),
     state: Path | None = None,
+    adapt: Path | None = None,
     megabytes: int = 50,
     jobs: int = 64,
     waiting: int = 128,
@@ -51,6 +52,9 @@ def serve(
         $AFFEKT_WEBHOOK_SECRET signs them.
     state:
         Folder of jobs and their results; by default $AFFEKT_STATE or ~/.local/state/affekt.
+    adapt:
+        Folder of adapted models, which are served too. Clients may then adapt models to labelled
+        clips, as the page does.
     megabytes:
         Size limit of a recording in a request; a job may be 40 times as large.
     jobs:
@@ -67,6 +71,7 @@ def serve(
             f"--port {port} --workers {workers}: the port must be 1 to 65535 and workers at least 1"
         )
 
+    from ..atomic import check_writable
     from ..nn.bundled import model_folder
     from ..nn.checkpoint import load_checkpoint, require_classes
     from ..nn.devices import device_named
@@ -79,8 +84,9 @@ def serve(
     settings = Settings(
         models=model, host=host, token=token or os.environ.get("AFFEKT_TOKEN", ""), keys=keys,
         webhook_hosts=webhook_host, webhook_secret=os.environ.get("AFFEKT_WEBHOOK_SECRET", ""),
-        state=state or _state(), megabytes=megabytes, job_megabytes=40 * megabytes, jobs=jobs,
-        waiting=waiting, keep_hours=keep_hours, device=device,
+        state=state or _state(), adapt=adapt and adapt.resolve(), megabytes=megabytes,
+        job_megabytes=40 * megabytes, jobs=jobs, waiting=waiting, keep_hours=keep_hours,
+        device=device,
     )  # fmt: skip
     if not re.fullmatch(r"[A-Za-z0-9._~-]*", settings.token):
         raise AffektError(
@@ -97,6 +103,8 @@ def serve(
         read_keys(keys)  # raises before anything starts
     if webhook_host:
         secret_of(settings.webhook_secret)
+    if adapt:
+        check_writable(adapt / "model")  # raises before anything starts
     checkpoints = [load_checkpoint(model_folder(m)) for m in model]
     for checkpoint in checkpoints:
         require_classes(checkpoint.name, checkpoint.dimensions, "the server")

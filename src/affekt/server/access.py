@@ -26,7 +26,7 @@ class Client(NamedTuple):
 
     Attributes:
         name: Name of its key; "" for the server's token, or without one.
-        sees_all: Whether it sees the jobs of all clients.
+        sees_all: Whether it sees the jobs and adaptations of all clients.
     """
 
     name: str = ""
@@ -34,7 +34,7 @@ class Client(NamedTuple):
 
     @property
     def owner(self) -> str | None:
-        """The owner of the jobs that it sees; None for all."""
+        """The owner of the jobs and adaptations that it sees; None for all."""
         return None if self.sees_all else self.name
 
 
@@ -101,4 +101,4 @@ def _sent_token(connection: HTTPConnection) -> str:
 
 
 ANY, RECOGNISE, JOBS = Access(), Access("recognise"), Access("jobs")
-STREAM, METRICS = Access("stream"), Access("metrics")
+STREAM, ADAPT, METRICS = Access("stream"), Access("adapt"), Access("metrics")

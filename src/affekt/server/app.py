@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from .. import __version__
-from . import jobs, recognise, streams
+from . import adaptations, jobs, recognise, streams
 from .access import BEARER, METRICS
 from .errors import ERROR_HANDLERS, error_responses
 from .head import HeadFromGet
@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(recognise.router)
     app.include_router(streams.router)
     app.include_router(jobs.router)
+    app.include_router(adaptations.router)
     _add_health_routes(app)
     add_page(app)
     add_docs(app)

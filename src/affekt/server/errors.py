@@ -21,9 +21,9 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, quota, size l
 DESCRIPTIONS = {
     401: "The token is missing or wrong.",
     403: "The request comes from a page of another site, or the key does not allow it.",
-    404: "No such model or job.",
+    404: "No such model, job or adaptation.",
     408: "The upload took too long.",
-    409: "The job is not done.",
+    409: "The job is not done, or the name is taken.",
     413: "The recording is too large or too long.",
     415: "The body is neither a form with a field `file` nor audio.",
     422: "Not a recording, a damaged recording, or an invalid parameter.",

@@ -13,8 +13,8 @@ from ..atomic import write
 from ..config import Frozen
 from ..errors import AffektError
 
-Scope = Literal["recognise", "jobs", "stream", "metrics", "admin"]
-SCOPES: tuple[Scope, ...] = ("recognise", "jobs", "stream", "metrics", "admin")
+Scope = Literal["recognise", "jobs", "stream", "adapt", "metrics", "admin"]
+SCOPES: tuple[Scope, ...] = ("recognise", "jobs", "stream", "adapt", "metrics", "admin")
 DEFAULT_SCOPES: tuple[Scope, ...] = ("recognise", "jobs", "stream")
 
 
@@ -24,7 +24,7 @@ class Key(Frozen):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     """Hash of its token; the token itself is not stored."""
     scopes: tuple[Scope, ...] = DEFAULT_SCOPES
-    """Routes that it may use; "admin" sees the jobs of all keys."""
+    """Routes that it may use; "admin" sees the jobs and adaptations of all keys."""
     per_minute: int | None = Field(None, ge=1)
     """Limit of requests in a minute, in each worker process; None for no limit."""
 

@@ -145,6 +145,19 @@ class JobParameters(Recognition):
     )
 
 
+class AdaptationParameters(Parameters):
+    """Parameters of ``POST /v1/adaptations``."""
+
+    model: str | None = Field(
+        None, max_length=200, description="Name of the model to adapt; by default the first one."
+    )
+    name: str = Field(
+        "",
+        pattern="^([A-Za-z0-9][A-Za-z0-9_-]{0,39})?$",
+        description="Name of the new model; by default that of the old one and -adapted.",
+    )
+
+
 class JobQuery(Parameters):
     """Parameters of ``GET /v1/jobs/{job}``."""
 

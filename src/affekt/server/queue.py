@@ -138,7 +138,7 @@ class JobQueue:
         """Let jobs of processes that no longer run be claimed at once."""
         query = "select distinct pid, process from jobs where status = 'running'"
         for pid, process in db.execute(query).fetchall():
-            if process != self._process and not _is_working(pid):
+            if process != self._process and not is_working(pid):
                 db.execute(
                     "update jobs set beat = 0 where process = ? and pid = ? and status = 'running'",
                     (process, pid),
@@ -155,7 +155,7 @@ def _fail_repeatedly_abandoned(db: sqlite3.Connection, now: float) -> None:
     )  # fmt: skip
 
 
-def _is_working(pid: int) -> bool:
+def is_working(pid: int) -> bool:
     """Whether another process on this machine, which SQLite implies, still works on its jobs."""
     if pid == os.getpid():  # an earlier process with the same id
         return False

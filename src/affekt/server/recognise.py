@@ -62,7 +62,7 @@ def models(service: CurrentService) -> list[schema.Model]:
             note=m.intended_use,
             terms=m.license,
         )
-        for m in service.models.values()
+        for m in [*service.models.values()]  # one may be added meanwhile
     ]
 
 

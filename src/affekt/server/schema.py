@@ -133,6 +133,36 @@ class JobEvent(BaseModel):
     error: str = Field("", description='Why the job failed, or "".')
 
 
+class AdaptationResult(BaseModel):
+    """A new model, and its scores in cross-validation."""
+
+    labels: list[str] = Field(description="Classes of the new model.")
+    speakers: int = Field(description="Number of speakers of the clips.")
+    before_UAR: float = Field(description="Unweighted average recall of the old model, 0 to 1.")
+    after_UAR: float = Field(
+        description="The same of models that were adapted without the clips they are tested on."
+    )
+    gain95: tuple[float, float] = Field(description="95 % confidence interval of the difference.")
+    held_out: Literal["speakers", "clips"] = Field(
+        description='What the tests hold out; "clips" of a single speaker, for whom alone the '
+        "scores then count."
+    )
+    notes: list[str] = Field(description="Limits of the scores.")
+
+
+class Adaptation(BaseModel):
+    """An adaptation of a model to labelled clips."""
+
+    id: str
+    name: str = Field(description="Name of the new model, once it is done.")
+    model: str = Field(description="The model that is adapted.")
+    clips: dict[str, int] = Field(description="Number of clips of each label.")
+    status: Status
+    created: datetime
+    error: str = Field(description='Why it failed, or "".')
+    result: AdaptationResult | None
+
+
 class Model(BaseModel):
     """A model that requests can name."""
 

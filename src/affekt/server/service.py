@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -11,8 +12,11 @@ from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
+from ..errors import AffektError
 from ..nn.bundled import model_folder
-from ..nn.checkpoint import load_checkpoint
+from ..nn.checkpoint import load_checkpoint, require_classes
+from .adaptation import Adaptations
+from .adapted_models import AdaptedModels
 from .errors import too_many
 from .keys import KeyRing
 from .queue import JobQueue
@@ -36,6 +40,7 @@ class Service:
         keys: Keys of the clients, if there are any.
         workers: The threads that recognise the recordings of jobs.
         webhooks: The thread that sends webhooks, if any may be sent.
+        adaptations: Adaptations of models, if clients may adapt any.
         decoding: Semaphore that limits how many recordings are decoded at the same time.
 
     Raises:
@@ -44,16 +49,15 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        checkpoints = [load_checkpoint(model_folder(m)) for m in settings.models]
-        cores = torch.get_num_threads()
+        self._cores = torch.get_num_threads()
         torch.set_num_threads(1)
         # Encoding threads take the interpreter's lock between any two operations of torch. With the
         # default interval, a thread that parses a form would wait 5 ms for it each time.
         sys.setswitchinterval(0.0005)
-        loaded = [
-            SharedRecognizer(checkpoint, cores, settings.device) for checkpoint in checkpoints
-        ]
-        self.models = {recognizer.name: recognizer for recognizer in loaded}
+        self.models: dict[str, SharedRecognizer] = {}
+        self._folders: dict[str, Path] = {}  # of the models, by name
+        for model in settings.models:
+            self._load(model_folder(model))
         self.store = JobStore(settings.state, settings.jobs, settings.keep_hours * 3600)
         self.keys = KeyRing(settings.keys) if settings.keys else None
         self.workers = Workers(JobQueue(self.store), self.models)
@@ -61,13 +65,34 @@ class Service:
         if settings.webhook_hosts:
             secret = secret_of(settings.webhook_secret)
             self.webhooks = Webhooks(self.store, secret, settings.webhook_hosts)
+        self._adapted = AdaptedModels(settings.adapt, self._load) if settings.adapt else None
+        self.adaptations = None
+        if self._adapted:
+            folder, keep = settings.state / "adaptations", self.store.keep_seconds
+            self.adaptations = Adaptations(folder, self._adapted, self._folders, keep)
         self.decoding = threading.Semaphore(DECODERS)
         self._limits = {"requests": settings.waiting, "streams": settings.streams}
         self._used = dict.fromkeys(self._limits, 0)
 
+    def _load(self, folder: Path) -> None:
+        """Serve the model of a folder, too.
+
+        Raises:
+            AffektError: It cannot be loaded, or another one has its name.
+        """
+        checkpoint = load_checkpoint(folder)
+        require_classes(checkpoint.name, checkpoint.dimensions, "the server")
+        if checkpoint.name in self.models:
+            raise AffektError(f"{folder}: another model is named {checkpoint.name}")
+        self._folders[checkpoint.name] = folder
+        recognizer = SharedRecognizer(checkpoint, self._cores, self.settings.device)
+        self.models[checkpoint.name] = recognizer
+
     def start(self) -> None:
         """Start the threads."""
         self.workers.start()
+        if self._adapted:
+            self._adapted.start()
         if self.webhooks:
             self.webhooks.start()
 
@@ -75,6 +100,9 @@ class Service:
         """Stop the threads; running jobs return to the queue."""
         if self.webhooks:
             self.webhooks.stop()
+        if self._adapted and self.adaptations:
+            self._adapted.stop()
+            self.adaptations.stop()
         self.workers.stop(self.settings.drain_seconds)
         for model in self.models.values():
             model.stop(BATCH_SECONDS)

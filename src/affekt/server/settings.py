@@ -27,6 +27,8 @@ class Settings(Frozen):
     """Secret that signs webhooks: "whsec_" and Base64."""
     state: Path
     """Folder of jobs and their results."""
+    adapt: Path | None = None
+    """Folder of adapted models; without one, clients cannot adapt models."""
     megabytes: int = Field(50, ge=1)
     """Size limit of a recording in a request."""
     job_megabytes: int = Field(2000, ge=1)

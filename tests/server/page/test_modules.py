@@ -125,6 +125,27 @@ def test_overlapping_voices_are_not_nested(run):
     assert depths == [0, 0, 0]
 
 
+def test_of_overlapping_labels_only_the_smaller_are_adapted_to(run):
+    recording = {
+        "name": "a.wav", "speaker": "Ann",
+        "annotations": [
+            annotation(0, 4, "anger"), annotation(1, 2, "fear"), annotation(2, 4, "anger"),
+            annotation(4, 5, "anger"), annotation(1, 2, "fear", channel=1),
+            annotation(6, 7, "", mark="unsure"), annotation(8, 9, "", comment="?"),
+        ],
+    }  # fmt: skip
+    chosen, counts, speakers = run(
+        "export.js",
+        """const { counts, speakers } = m.material([argument]);
+        const chosen = m.separateExamples(argument).map(({ start, end }) => [start, end]);
+        return [chosen, [...counts], [...speakers]];""",
+        recording,
+    )
+    assert chosen == [[1, 2], [4, 5], [2, 4]]
+    assert counts == [["fear", 1], ["anger", 2]]
+    assert speakers == ["Ann"]
+
+
 def test_order_by_doubt_and_by_disagreement(run):
     sure, doubtful = {"anger": 0.9, "fear": 0.1}, {"anger": 0.45, "fear": 0.55}
     first = {

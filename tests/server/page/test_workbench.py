@@ -384,6 +384,13 @@ def test_token_is_requested_and_stored(visit):
     expect(page.locator("#model option")).not_to_have_count(0)
 
 
+def test_a_server_that_adapts_no_models_is_explained(visit):
+    page = visit(refused=True)
+    page.click("#adapt-open")
+    expect(page.locator("#adapt")).to_contain_text("This server does not adapt models.")
+    expect(page.locator("#adapt code")).to_have_text("affekt serve --adapt my-models")
+
+
 def test_busy_server_is_retried(visit):
     answers = iter([429])
 

@@ -73,7 +73,7 @@ export function connectActions(app) {
   };
   addEventListener("keydown", (event) => {
     const found = actionOf(event);
-    if (!found) return;
+    if (!found || document.querySelector("dialog[open]")) return;
     const single = store.settings.keys || event.target.closest("#table");
     const possible = found.action === "help" || document.body.dataset.view === "recording";
     if (!single || !possible) return;

@@ -45,18 +45,35 @@ const jobPath = (id) => `v1/jobs/${encodeURIComponent(id)}`;
 
 export const models = async () => (await ask("v1/models")).json();
 
-export async function submit(file, name, model, speakers) {
+/** @param {{model: string, speakers: string, channels: string}} options  as of the API */
+export async function submit(file, name, options) {
   const form = new FormData();
   form.append("file", file, name);
-  const query = new URLSearchParams({ model, speakers });
+  const query = new URLSearchParams(options);
   return (await ask(`v1/jobs?${query}`, { method: "POST", body: form })).json();
 }
 
-export const job = async (id) => (await ask(jobPath(id))).json();
+/** The state of a job, with further predictions. @param {number} after  how many are here */
+export const job = async (id, after) => (await ask(`${jobPath(id)}?after=${after}`)).json();
 
 /** Deletes a job; a missing one is no error. @returns {Promise<boolean>} whether it is deleted */
 export const deleteJob = (id) =>
   ask(jobPath(id), { method: "DELETE" }).then(() => true, (error) => error.status === 404);
+
+/** The adaptations of this client. @throws {ServerError} 404 if the server adapts no models */
+export const adaptations = async () => (await ask("v1/adaptations")).json();
+
+export const adaptation = async (id) =>
+  (await ask(`v1/adaptations/${encodeURIComponent(id)}`)).json();
+
+/** Adapts a model to an export of labels. @param {{model: string, name: string}} options  name: of
+ *   the new model */
+export async function adapt(archive, options) {
+  const form = new FormData();
+  form.append("file", archive, "corrections.zip");
+  const query = new URLSearchParams(options);
+  return (await ask(`v1/adaptations?${query}`, { method: "POST", body: form })).json();
+}
 
 export const resultPath = (id, format) => `${jobPath(id)}?format=${format}`;
 

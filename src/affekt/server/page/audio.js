@@ -3,19 +3,21 @@
 export const RATE = 16000;
 const MAX_BYTES = 300e6; // larger files are not decoded: no waveform, no playback
 
-/** @param {Blob} blob @returns {Promise<Float32Array | null>} null if the browser cannot decode it */
+/** @param {Blob} blob @returns {Promise<AudioBuffer | null>} null if the browser cannot decode it */
 export async function decode(blob) {
   if (blob.size > MAX_BYTES) return null;
   try {
     const context = new OfflineAudioContext(1, 1, RATE);
-    const buffer = await context.decodeAudioData(await blob.arrayBuffer());
-    return mono(buffer);
+    return await context.decodeAudioData(await blob.arrayBuffer());
   } catch {
     return null;
   }
 }
 
-function mono(buffer) {
+/** @param {AudioBuffer} buffer @param {number} channel  from 1 on; 0, or one that there is not, for
+ * the mean of all @returns {Float32Array} */
+export function samplesOf(buffer, channel = 0) {
+  if (channel > 0 && channel <= buffer.numberOfChannels) return buffer.getChannelData(channel - 1);
   if (buffer.numberOfChannels === 1) return buffer.getChannelData(0);
   const mean = new Float32Array(buffer.length);
   for (let channel = 0; channel < buffer.numberOfChannels; channel += 1) {

@@ -83,13 +83,14 @@ function stack(context, span, { labels, left, right, ground }) {
 
 /** Draws the predictions of one model and voice; gaps between them are hatched.
  * @param {import("./timeline.js").Span[]} spans  in the order of time
- * @param {{window: import("./canvas.js").Window, labels: string[]}} options */
-export function drawLane(canvas, spans, { window, labels }) {
+ * @param {{window: import("./canvas.js").Window, labels: string[], until: number}} options  until:
+ *   the time up to which the recording was recognised */
+export function drawLane(canvas, spans, { window, labels, until }) {
   const { context, width } = fitted(canvas, LANE);
   const x = toPixels(window, width);
   const visible = inWindow(spans, window);
   const [ground, text] = [cssValue("--ground"), cssValue("--text")];
-  hatch(context, 0, 0, width, LANE);
+  hatch(context, 0, 0, Math.max(0, Math.min(width, x(until))), LANE);
   for (const { start, end } of visible) {
     context.clearRect(x(start), 0, x(end) - x(start), LANE);
   }

@@ -18,7 +18,7 @@ export class Collection {
   /** @param {import("./store.js").Store} store */
   constructor(store) {
     this.store = store;
-    this.jobs = new Jobs(store, (recording, job) => this.jobChanged(recording, job));
+    this.jobs = new Jobs(store, (...change) => this.jobChanged(...change));
     this.list = new List({
       open: (recording) => this.open(recording),
       remove: (recording) => this.remove(recording),
@@ -37,10 +37,10 @@ export class Collection {
   }
 
   job(recording, model) {
-    return recording.jobs.get(jobKey(model, this.store.settings.speakers));
+    return recording.jobs.get(jobKey(model, recording));
   }
 
-  /** A model's predictions of a recording; null until there are any. */
+  /** A model's predictions of a recording, as far as they are known; null until there are any. */
   result(recording, model) {
     return this.job(recording, model)?.result ?? null;
   }
@@ -67,11 +67,20 @@ export class Collection {
   /** Submits a recording for the selected models, once the models are known. */
   recognise(recording) {
     if (!this.models.length) return;
-    const { model, speakers, order } = this.store.settings;
+    const { model, order } = this.store.settings;
     const compared = order === "disagreement" || recording === this.current;
-    for (const name of compared ? this.modelNames : [model]) {
-      this.jobs.request(recording, name, speakers);
-    }
+    for (const name of compared ? this.modelNames : [model]) this.jobs.request(recording, name);
+  }
+
+  /** Recognises the current recording with other voices, as later ones from now on.
+   * @param {Partial<import("./store.js").Voices>} voices */
+  setVoices(voices) {
+    this.store.set(voices);
+    Object.assign(this.current, voices);
+    this.store.save(this.current);
+    this.recognise(this.current);
+    this.update(this.current);
+    this.workbench.showResults();
   }
 
   /** @param {{play?: boolean}} options  as of `Workbench.open` */
@@ -120,22 +129,23 @@ export class Collection {
     this.update(recording);
   }
 
-  /** Shows a new state of a job. */
-  jobChanged(recording, job) {
+  /** Shows a new state of a job. @param {boolean} news  as of `Jobs` */
+  jobChanged(recording, job, news) {
     if (recording.removed) return;
-    const { model, speakers, order } = this.store.settings;
+    const { model, order } = this.store.settings;
     if (job.status === "done" && !recording.duration) {
       recording.duration = job.result.at(-1).file_duration ?? 0;
       this.store.save(recording);
     }
     if (job.code === 401) find("token").hidden = false;
-    if (!this.modelNames.includes(job.model) || job.speakers !== speakers) return;
+    if (!this.modelNames.includes(job.model) || this.job(recording, job.model) !== job) return;
     if (job.model === model) this.update(recording);
     else if (job.status === "failed") announce(job.error);
     if (job.status === "done" && order !== "added") this.show();
     if (recording !== this.current) return;
     if (job.status === "done") announce(t("done", { name: recording.name, label: summary(job) }));
-    this.workbench.showResults();
+    if (news) this.workbench.showResults();
+    else this.workbench.showSummaries();
   }
 
   /** Shows the state of a recording in the list, and how many parts are labelled. */

@@ -1,5 +1,6 @@
 /** The detail view: a window of the recording with waveform, annotations and predictions. */
 
+import { spanKey } from "./annotations.js";
 import { drawAnnotations, drawLane } from "./bands.js";
 import { clock, drawRuler } from "./canvas.js";
 import { find, make, perFrame } from "./dom.js";
@@ -49,10 +50,12 @@ export class Detail {
   /** Shows a recording from its start. @param {number} duration  s */
   open(duration) {
     this.duration = duration;
+    this.span = null;
     this.show({ from: 0, to: Math.min(duration, FIRST) });
   }
 
-  /** @param {{name: string, labels: string[], spans: object[]}[]} lanes  of each model and voice */
+  /** @param {{name: string, labels: string[], spans: object[], until: number}[]} lanes  of each
+   * model and voice; until: as of `drawLane` */
   setLanes(lanes) {
     this.lanes = lanes.map((lane) => {
       const name = t("lane", { model: lane.name });
@@ -64,10 +67,11 @@ export class Detail {
     );
   }
 
-  /** Selects a span, whose edges can then be dragged, and scrolls to it. */
+  /** Selects a span, whose edges can then be dragged, and scrolls to it if it is another one. */
   select(span) {
+    const same = span && this.span && spanKey(span) === spanKey(this.span);
     this.span = span;
-    if (!span) return;
+    if (!span || same) return;
     const { from, to } = this.window;
     if (span.start >= from && span.end <= to) return;
     const length = to - from;
@@ -121,7 +125,9 @@ export class Detail {
     drawWave(find("wave"), sound, { window, height, span: this.preview ?? this.span });
     drawAnnotations(find("own"), this.annotations, window);
     this.drawSpectrum();
-    for (const { canvas, spans, labels } of this.lanes) drawLane(canvas, spans, { window, labels });
+    for (const { canvas, spans, labels, until } of this.lanes) {
+      drawLane(canvas, spans, { window, labels, until });
+    }
     drawRuler(find("ruler"), window);
     this.drawSpan();
     this.drawCursor();

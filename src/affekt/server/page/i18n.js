@@ -33,6 +33,11 @@ const NOTICES = { // warnings and reasons of rejection, by the sentence up to it
   tracks: "多条音轨",
   antiphase: "声道反相抵消",
   uncalibrated: "置信度未校准",
+  "no gain can be shown on these recordings; more of them may show one":
+    "在这些录音上看不出改进；录音更多时也许可以",
+  "one speaker": "只有一位说话人：这些分数不适用于其他说话人",
+  "speakers unknown": "说话人未知：这些分数不适用于其他说话人",
+  "new classes, which the old model cannot predict": "有原模型不能识别的新类别",
 };
 
 const EMOTIONS = {

@@ -1,23 +1,27 @@
-/** Submits recordings as jobs, a few at a time, and polls each until it has ended. */
+/** Submits recordings as jobs, a few at a time, and gets the results of each as they come. */
 
 import * as api from "./api.js";
+import { t } from "./i18n.js";
 import { jobKey } from "./store.js";
 
 const CONCURRENT = 2;
 const MAX_FAILURES = 10; // of requests in a row, before a job is given up
 const POLL = [150, 300, 600, 1000]; // ms between polls; the last value repeats
 
-const SHOWN = ["status", "progress", "id", "error", "code", "result"]; // of the server's state
+const SHOWN = ["status", "progress", "id", "error", "code"]; // of the server's state
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * @typedef {{status: string, progress: number, id: string, error: string, code: number,
- *   model: string, speakers: string, result: import("./timeline.js").Prediction[] | null}} Job
+ *   model: string, speakers: string, channels: string,
+ *   result: import("./timeline.js").Prediction[] | null}} Job  result: as far as it is known, null
+ *   until there is any of it
  */
 export class Jobs {
   /** @param {import("./store.js").Store} store
-   * @param {(recording: object, job: Job) => void} changed */
+   * @param {(recording: object, job: Job, news: boolean) => void} changed  news: whether more than
+   *   the progress changed */
   constructor(store, changed) {
     this.store = store;
     this.changed = changed;
@@ -26,12 +30,13 @@ export class Jobs {
   }
 
   /** Submits a recording for a model, unless that was done before.
-   * @param {string} speakers  number of speakers, or "auto" */
-  request(recording, model, speakers) {
-    const key = jobKey(model, speakers);
+   * @param {import("./store.js").Voices} voices */
+  request(recording, model, { speakers, channels = "mean" } = recording) {
+    const key = jobKey(model, { speakers, channels });
     if (recording.jobs.has(key)) return;
     recording.jobs.set(key, {
-      status: "waiting", progress: 0, id: "", error: "", code: 0, model, speakers, result: null,
+      status: "waiting", progress: 0, id: "", error: "", code: 0, model, speakers, channels,
+      result: null,
     });
     this.store.saveJob(recording, key);
     this.enqueue(recording, key);
@@ -47,10 +52,10 @@ export class Jobs {
     for (const id of this.store.deletions) this.delete(id);
   }
 
-  retry(recording, { id, model, speakers }) {
-    if (id) this.discard(id);
-    recording.jobs.delete(jobKey(model, speakers));
-    this.request(recording, model, speakers);
+  retry(recording, job) {
+    if (job.id) this.discard(job.id);
+    recording.jobs.delete(jobKey(job.model, job));
+    this.request(recording, job.model, job);
   }
 
   enqueue(recording, key) {
@@ -75,15 +80,16 @@ export class Jobs {
     const update = (state) => {
       const known = job.status === state.status && job.id === (state.id ?? job.id);
       for (const name of SHOWN) job[name] = state[name] ?? job[name];
+      if (state.result?.length) job.result = [...(job.result ?? []), ...state.result];
       if (!known) this.store.saveJob(recording, key);
-      this.changed(recording, job);
+      this.changed(recording, job, !known || Boolean(state.result?.length));
     };
     try {
       if (!job.id) await this.send(recording, job, update);
       for (let i = 0; job.status === "queued" || job.status === "running"; i += 1) {
         await sleep(POLL[Math.min(i, POLL.length - 1)]);
         if (recording.removed) return;
-        update(await this.poll(recording, job, update));
+        update(await this.poll(recording, job, { update, known: i > 0 }));
       }
     } catch (error) {
       if (!(error instanceof api.ServerError)) reportError(error);
@@ -92,6 +98,7 @@ export class Jobs {
   }
 
   async send(recording, job, update) {
+    job.result = null;
     update({ status: "sending" });
     const state = await this.submit(recording, job, update);
     if (recording.removed) this.discard(state.id);
@@ -99,13 +106,15 @@ export class Jobs {
     return state;
   }
 
-  /** The state of a job, which is submitted again if the server no longer knows it; retries for a
-   * while if the server cannot be reached. */
-  async poll(recording, job, update) {
+  /** The state of a job; retries for a while if the server cannot be reached. A job of an earlier
+   * visit is submitted again if the server no longer knows it; one that was known before
+   * (`known`) has been deleted there. */
+  async poll(recording, job, { update, known }) {
     for (let failures = 1; ; failures += 1) {
       try {
-        return await api.job(job.id);
+        return await api.job(job.id, job.result?.length ?? 0);
       } catch (error) {
+        if (error.status === 404 && known) throw new api.ServerError(t("deletedThere"), 404);
         if (error.status === 404) return this.send(recording, job, update);
         if (error.status !== 0 || failures === MAX_FAILURES) throw error;
         await sleep(1000 * failures);
@@ -114,10 +123,10 @@ export class Jobs {
   }
 
   /** Submits a recording and returns the job; waits while the queue of the server is full. */
-  async submit(recording, { model, speakers }, update) {
+  async submit(recording, { model, speakers, channels = "mean" }, update) {
     for (;;) {
       try {
-        return await api.submit(recording.blob, recording.name, model, speakers);
+        return await api.submit(recording.blob, recording.name, { model, speakers, channels });
       } catch (error) {
         if (error.status !== 429 || recording.removed) throw error;
         update({ status: "busy" });

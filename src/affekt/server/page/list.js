@@ -58,7 +58,7 @@ export class List {
    * @param {{done: number, all: number}} progress  labelled parts */
   update(recording, job, { done, all }) {
     const row = this.row(recording);
-    const complete = done === all;
+    const complete = done === all && job?.status !== "running";
     row.tick.textContent = complete ? "✓" : all > 1 && done ? `${done}/${all}` : "";
     row.state.textContent = summary(job);
     const labels = new Set((job?.result ?? []).map(({ label }) => label));

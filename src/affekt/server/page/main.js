@@ -1,6 +1,7 @@
 /** The page: starts the store and the views, and connects them. */
 
 import { connectActions } from "./actions.js";
+import { Adapt } from "./adapt.js";
 import * as api from "./api.js";
 import { Collection } from "./collection.js";
 import { Database } from "./database.js";
@@ -25,6 +26,14 @@ const workbench = new Workbench(store, {
 });
 collection.workbench = workbench;
 const labels = new Labels(store, collection, workbench);
+
+const adapt = new Adapt(store, collection, {
+  reload: loadModels,
+  select: (name) => {
+    find("model").value = name;
+    find("model").dispatchEvent(new Event("change"));
+  },
+});
 
 function storeChanged(event, recording) {
   if (event === "saved") return showSaved();
@@ -89,13 +98,21 @@ function showAll() {
   if (workbench.current) workbench.showResults();
 }
 
+const MOST_SPEAKERS = 20; // that the server takes
+
 function connectSettings() {
-  for (const name of ["model", "compare", "speakers", "order"]) {
+  for (let number = 2; number <= MOST_SPEAKERS; number += 1) {
+    find("speakers").append(make("option", { value: number, textContent: number }));
+  }
+  for (const name of ["model", "compare", "order"]) {
     find(name).onchange = ({ target }) => {
       store.set({ [name]: target.value });
       for (const recording of store.recordings) collection.recognise(recording);
       showAll();
     };
+  }
+  for (const name of ["speakers", "channels"]) {
+    find(name).onchange = ({ target }) => collection.setVoices({ [name]: target.value });
   }
   find("unlabelled").onchange = ({ target }) => {
     store.set({ unlabelled: target.checked });
@@ -135,8 +152,7 @@ function connectFiles() {
 
 /** Shows what an earlier visit left. */
 function restore() {
-  const { speakers, order, unlabelled, current } = store.settings;
-  find("speakers").value = speakers;
+  const { order, unlabelled, current } = store.settings;
   find("order").value = order;
   find("unlabelled").checked = unlabelled;
   showAll();
@@ -168,6 +184,7 @@ async function start() {
   collection.jobs.resume(); // before others are requested
   await loadModels();
   restore();
+  adapt.resume();
 }
 
 const loaded = load();

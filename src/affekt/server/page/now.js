@@ -12,7 +12,8 @@ export class Now {
     this.models = [];
   }
 
-  /** @param {{name: string, spans: object[], labels: string[]}[]} models */
+  /** @param {{name: string, spans: object[], labels: string[], until?: number}[]} models  until: as
+   *   of `drawLane` */
   show(models) {
     this.models = models.map((model) => {
       const pause = make("p", { className: "hint", textContent: t("noSpeech") });
@@ -27,13 +28,17 @@ export class Now {
 
   /** Updates the probabilities. @returns {string} the same as text, for the slider */
   at(time) {
-    return this.models.map((model) => this.update(model, spanAt(model.spans, time))).join("; ");
+    const texts = this.models.map((model) => {
+      const why = t(time > model.until ? "notRecognised" : "noSpeech");
+      return this.update(model, spanAt(model.spans, time), why);
+    });
+    return texts.join("; ");
   }
 
-  update({ name, list, rows, pause }, span) {
+  update({ name, list, rows, pause }, span, why = t("noSpeech")) {
     list.hidden = !span;
     pause.hidden = Boolean(span);
-    if (!span) return t("noSpeech");
+    if (!span) return (pause.textContent = why);
     const { probabilities, label: predicted } = span.segment;
     list.classList.toggle("grey", isUncertain(span));
     for (const { label, item, bar, value } of rows) {

@@ -29,8 +29,8 @@ export class Overview {
     new ResizeObserver(() => this.content && this.draw()).observe(this.box);
   }
 
-  /** @param {{duration: number, sound: object | null, predictions: object[],
-   *   annotations: object[]}} content */
+  /** @param {{duration: number, sound: object | null, predictions: object[], until: number,
+   *   annotations: object[]}} content  until: as of `drawLane` */
   show(content) {
     this.content = content;
     this.duration = content.duration;
@@ -38,7 +38,7 @@ export class Overview {
   }
 
   drawNow() {
-    const { duration, sound, predictions, annotations } = this.content;
+    const { duration, sound, predictions, until, annotations } = this.content;
     const { context, width } = fitted(this.canvas, HEIGHT);
     if (!duration) return;
     const window = { from: 0, to: duration };
@@ -46,7 +46,7 @@ export class Overview {
     if (sound) drawWaveform(context, sound, { window, width, height: HEIGHT - STRIP });
     context.save();
     context.translate(0, HEIGHT - STRIP);
-    if (predictions.length) hatch(context, 0, 0, width, STRIP);
+    if (predictions.length) hatch(context, 0, 0, Math.min(width, x(until)), STRIP);
     const runs = predictions.map(({ start, duration, label }) => {
       return { start, end: start + duration, label };
     });

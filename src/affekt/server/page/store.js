@@ -3,22 +3,28 @@
  * history of edits. Every change is written to the browser's storage at once.
  * @typedef {{id: string, name: string, bytes: number, position: number, speaker: string,
  *   duration: number, annotations: import("./annotations.js").Annotation[], blob: Blob,
- *   jobs: Map<string, import("./jobs.js").Job>, removed: boolean}} Recording  duration: seconds, 0
- *   until it is known; jobs: by `jobKey`
- * @typedef {{model: string, compare: string, speakers: string, order: string, unlabelled: boolean,
- *   classes: string[], keys: boolean, current: string, rows: Object<string, string>}} Settings
- *   classes: the user's own; keys: whether single keys label; rows: the selected row by recording
+ *   jobs: Map<string, import("./jobs.js").Job>, removed: boolean} & Voices} Recording  duration:
+ *   seconds, 0 until it is known; jobs: by `jobKey`
+ * @typedef {{speakers: string, channels: "mean" | "split"}} Voices  as of the API: the number of
+ *   speakers or "auto", and whether each channel is recognised by itself
+ * @typedef {{model: string, compare: string, speakers: string, channels: string, order: string,
+ *   unlabelled: boolean, classes: string[], keys: boolean, current: string,
+ *   rows: Object<string, string>, adaptation: string}} Settings  speakers, channels: those of the
+ *   next recording; classes: the user's own; keys: whether single keys label; rows: the selected
+ *   row by recording; adaptation: id of the one that has not ended
  */
 
 import { apply, inverse } from "./annotations.js";
 
 const HISTORY = 1000; // edits that can be undone
 const SETTINGS = {
-  model: "", compare: "", speakers: "1", order: "added", unlabelled: false, classes: [],
-  keys: true, current: "", rows: {},
+  model: "", compare: "", speakers: "1", channels: "mean", order: "added", unlabelled: false,
+  classes: [], keys: true, current: "", rows: {}, adaptation: "",
 };
 
-export const jobKey = (model, speakers) => `${model}\n${speakers}`;
+/** Identifies a job of a recording. @param {string} model @param {Voices} voices */
+export const jobKey = (model, { speakers, channels = "mean" }) =>
+  [model, speakers, ...(channels === "mean" ? [] : [channels])].join("\n");
 
 const newId = () => [...crypto.getRandomValues(new Uint8Array(12))]
   .map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -44,9 +50,11 @@ export class Store {
       ["recordings", "audio", "jobs", "session"].map((name) => database.entries(name)),
     );
     this.database = database;
+    this.settings = { ...SETTINGS, ...session.get("settings") };
     for (const [id, stored] of recordings) {
       if (!audio.has(id)) continue;
-      this.recordings.push({ ...stored, blob: audio.get(id), jobs: new Map(), removed: false });
+      const own = { ...this.voices, ...stored }; // an earlier version stored none
+      this.recordings.push({ ...own, blob: audio.get(id), jobs: new Map(), removed: false });
     }
     this.recordings.sort((a, b) => a.position - b.position);
     const byId = new Map(this.recordings.map((recording) => [recording.id, recording]));
@@ -54,10 +62,15 @@ export class Store {
       const [id, ...rest] = key.split("\n");
       byId.get(id)?.jobs.set(rest.join("\n"), job);
     }
-    this.settings = { ...SETTINGS, ...session.get("settings") };
     this.history = session.get("history") ?? this.history;
     this.deletions = session.get("deletions") ?? [];
     this.pending = session.get("pending") ?? {};
+  }
+
+  /** How the next recording is recognised. @returns {Voices} */
+  get voices() {
+    const { speakers, channels } = this.settings;
+    return { speakers, channels };
   }
 
   /** Adds recordings. @param {File[]} files @returns {Recording[]} */
@@ -66,7 +79,7 @@ export class Store {
     const added = files.map((blob, i) => ({
       id: newId(), name: blob.name, bytes: blob.size, position: next + i,
       speaker: blob.name.replace(/\.[^.]*$/, ""), duration: 0, annotations: [], blob,
-      jobs: new Map(), removed: false,
+      jobs: new Map(), removed: false, ...this.voices,
     }));
     this.recordings.push(...added);
     this.write(added.flatMap((recording) => [
@@ -163,8 +176,8 @@ export class Store {
     if (!recording.removed) this.write([["jobs", `${recording.id}\n${key}`, job]]);
   }
 
-  stored({ id, name, bytes, position, speaker, duration, annotations }) {
-    return ["recordings", id, { id, name, bytes, position, speaker, duration, annotations }];
+  stored({ blob, jobs, removed, ...recording }) { // these are stored elsewhere, or not at all
+    return ["recordings", recording.id, recording];
   }
 
   /** Writes no more: another tab has taken over. */

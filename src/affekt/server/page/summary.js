@@ -17,16 +17,20 @@ export function shareText({ label, share, probabilities }) {
   return named(label, share) + close;
 }
 
+function utterances(predictions) {
+  const shares = labelShares(predictions).slice(0, 2);
+  const labels = shares.map(([label, share]) => named(label, share)).join(", ");
+  return t("utterances", { count: predictions.length, labels });
+}
+
 /** One line: the result, or the state of the job. @param {import("./jobs.js").Job} job */
 export function summary(job) {
   if (!job) return t("waiting");
-  if (job.status === "running") return t("running", { percent: Math.round(100 * job.progress) });
-  if (job.status !== "done") return t(job.status);
-  if (job.result.length > 1) {
-    const shares = labelShares(job.result).slice(0, 2);
-    const labels = shares.map(([label, share]) => named(label, share)).join(", ");
-    return t("utterances", { count: job.result.length, labels });
+  if (job.status !== "done") {
+    const state = t(job.status, { percent: Math.round(100 * job.progress) });
+    return job.result ? t("soFar", { state, result: utterances(job.result) }) : state;
   }
+  if (job.result.length > 1) return utterances(job.result);
   const [{ label, confidence, probabilities }] = job.result;
   return shareText({ label, share: confidence, probabilities });
 }
@@ -37,7 +41,7 @@ export function summaryBox({ name, intended_use, job }) {
   box.append(make("p", { className: "result", textContent: summary(job) }));
   if (job?.status === "failed") box.append(englishText("p", job.error, { className: "error" }));
   const first = job?.result?.[0];
-  if (!first) {
+  if (!first || job.status === "running") { // no details that would close at the next result
     box.append(make("p", { className: "hint", textContent: name }));
     return box;
   }

@@ -47,11 +47,12 @@ export class Table {
     this.draw();
   }
 
-  /** Selects a row and scrolls to it. @param {string} key */
+  /** Selects a row, and scrolls to it if it was elsewhere. @param {string} [key] */
   select(key) {
-    this.selected = key;
     const index = this.rows.findIndex((row) => row.key === key);
-    if (index >= 0) {
+    const same = key === this.selected && index === this.index;
+    Object.assign(this, { selected: key, index });
+    if (index >= 0 && !same) {
       const head = find("head").offsetHeight;
       const [top, room] = [index * HEIGHT, this.box.clientHeight - head];
       if (top < this.box.scrollTop) this.box.scrollTop = top;

@@ -33,6 +33,11 @@ export function timeline(predictions) {
   return predictions.flatMap(spansOf).sort((a, b) => a.start - b.start);
 }
 
+/** The time up to which a job has recognised its recording.
+ * @param {import("./jobs.js").Job} job  with predictions */
+export const recognisedUntil = ({ status, result }) =>
+  Math.max(status === "done" ? Infinity : 0, ...result.map((one) => one.start + one.duration));
+
 /** Index of the first span that ends after `time`. @param {{end: number}[]} spans */
 export function firstAfter(spans, time) {
   let [low, high] = [0, spans.length];

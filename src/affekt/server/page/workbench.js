@@ -1,7 +1,7 @@
 /** The workbench of one recording: its views, and which part is selected. */
 
 import * as annotations from "./annotations.js";
-import { decode, RATE } from "./audio.js";
+import { decode, RATE, samplesOf } from "./audio.js";
 import { clock } from "./canvas.js";
 import { Detail } from "./detail.js";
 import { find } from "./dom.js";
@@ -15,7 +15,7 @@ import { Player } from "./player.js";
 import { isDone, rowsOf, shown, units } from "./rows.js";
 import { summaryBox } from "./summary.js";
 import { Table } from "./table.js";
-import { firstAfter, labelRuns, timeline } from "./timeline.js";
+import { firstAfter, labelRuns, recognisedUntil, timeline } from "./timeline.js";
 import { soundOf } from "./waveform.js";
 
 export class Workbench {
@@ -69,11 +69,14 @@ export class Workbench {
     this.store.set({ current: recording.id });
     find("name").textContent = recording.name;
     this.showSpeaker();
+    this.showVoices(1);
     find("silent-note").hidden = true;
     this.showResults();
-    const samples = await decode(recording.blob);
+    const buffer = await decode(recording.blob);
     if (this.current !== recording) return;
-    find("silent-note").hidden = samples !== null;
+    find("silent-note").hidden = buffer !== null;
+    this.showVoices(buffer?.numberOfChannels);
+    const samples = buffer && samplesOf(buffer);
     this.sound = samples && soundOf(samples);
     if (samples) this.setDuration(samples.length / RATE);
     const seconds = samples ? samples.length / RATE : recording.duration;
@@ -90,10 +93,19 @@ export class Workbench {
     this.rows = this.tree = [];
     this.player.close();
     this.detail.clear();
+    this.table.select(undefined);
   }
 
   showSpeaker() {
     find("speaker").value = this.current.speaker;
+  }
+
+  /** Shows how the recording is recognised. @param {number} [channels]  undefined if the browser
+   * cannot know it */
+  showVoices(channels) {
+    find("speakers").value = this.current.speakers;
+    find("channels").value = this.current.channels;
+    find("channels").parentElement.hidden = channels === 1 && this.current.channels === "mean";
   }
 
   setDuration(seconds) {
@@ -103,18 +115,24 @@ export class Workbench {
     this.store.save(recording);
   }
 
-  /** Shows the results of the selected models: after opening, and when a job has ended. */
-  showResults() {
+  /** Shows the results in words, or how far they are. */
+  showSummaries() {
     const models = this.page.models();
     find("summaries").replaceChildren(...models.map(summaryBox));
-    const done = models.filter(({ job }) => job?.status === "done");
+    return models;
+  }
+
+  /** Shows the results of the selected models: after opening, and when there is more of them. */
+  showResults() {
+    const models = this.showSummaries();
+    const done = models.filter(({ job }) => job?.result);
     this.first = models[0];
     this.predictions = this.first?.job?.result ?? null;
     if (!this.player.playable && this.predictions) this.adoptDuration();
     this.lanes = done.flatMap(lanesOf);
     this.detail.setLanes(this.lanes);
     const whole = done.map(({ name, labels, job }) => {
-      return { name, labels, spans: timeline(job.result) };
+      return { name, labels, spans: timeline(job.result), until: recognisedUntil(job) };
     });
     this.now.show(whole);
     const other = whole.find(({ name }) => name !== this.first.name);
@@ -150,6 +168,7 @@ export class Workbench {
       duration: this.player.duration,
       sound: this.sound,
       predictions: this.predictions ?? [],
+      until: this.predictions ? recognisedUntil(this.first.job) : 0,
       annotations: own,
     });
     this.overview.mark(this.detail.window);
@@ -290,5 +309,6 @@ function lanesOf({ name, labels, job }) {
     name: [name, voice].filter(Boolean).join(": "),
     labels,
     spans: timeline(predictions),
+    until: recognisedUntil(job),
   }));
 }
