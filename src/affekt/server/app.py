@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from .. import __version__
-from . import jobs, recognise, streams
+from . import jobs, recognise, streams, submit
 from .access import BEARER, METRICS
 from .errors import ERROR_HANDLERS, error_responses
 from .head import HeadFromGet
@@ -66,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
     app.include_router(recognise.router)
     app.include_router(streams.router)
+    app.include_router(submit.router)
     app.include_router(jobs.router)
     _add_health_routes(app)
     add_page(app)
