@@ -373,7 +373,11 @@ def test_several_recordings_are_answered_by_a_list(client, path):
         assert found["probabilities"] == pytest.approx(alone["probabilities"], abs=0.02)
     assert broken["code"] == 422
     assert "1.flac: not a recording" in broken["detail"]
-    assert long == {"file": "2.flac", "code": 413, "detail": "longer than 30 s; send it to /v1/jobs"}
+    assert long == {
+        "file": "2.flac",
+        "code": 413,
+        "detail": "longer than 30 s; send it to /v1/jobs",
+    }
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,17 @@ import os
 import re
 import signal
 import socket
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import AffektError
 from .app import Device, app, say
+
+if TYPE_CHECKING:
+    from uvicorn.supervisors import Multiprocess
 
 
 @app.command
@@ -61,6 +66,7 @@ def serve(
         Hours after which the results of jobs are deleted.
     """
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
     if not 0 < port < 65536 or workers < 1:
         raise AffektError(
@@ -77,7 +83,8 @@ def serve(
     from ..server.webhooks import secret_of
 
     settings = Settings(
-        models=model, host=host, token=token or os.environ.get("AFFEKT_TOKEN", ""), keys=keys,
+        models=model, host=host, workers=workers, keys=keys,
+        token=token or os.environ.get("AFFEKT_TOKEN", ""),
         webhook_hosts=webhook_host, webhook_secret=os.environ.get("AFFEKT_WEBHOOK_SECRET", ""),
         state=state or _state(), megabytes=megabytes, job_megabytes=40 * megabytes, jobs=jobs,
         waiting=waiting, keep_hours=keep_hours, device=device,
@@ -108,6 +115,7 @@ def serve(
     _check_address(host, port)
     os.environ[VARIABLE] = settings.model_dump_json()
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again after shutdown
+    Multiprocess.handle_hup = _reload_in_workers  # type: ignore[assignment]
     with ExitStack() as stack:
         if workers > 1:  # metrics of all processes are summed in this folder
             metrics = tempfile.TemporaryDirectory(prefix="affekt-metrics-")
@@ -118,6 +126,15 @@ def serve(
             timeout_graceful_shutdown=settings.drain_seconds, timeout_keep_alive=30, **UVICORN,
         )  # fmt: skip
     return 0
+
+
+def _reload_in_workers(supervisor: "Multiprocess") -> None:
+    """Let the workers load changed models anew; uvicorn would restart them, and end streams."""
+    if sys.stdin.isatty():  # the terminal was closed
+        supervisor.should_exit.set()
+    for process in supervisor.processes:
+        if process.pid:
+            os.kill(process.pid, signal.SIGHUP)
 
 
 def _check_address(host: str, port: int) -> None:

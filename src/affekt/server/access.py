@@ -101,4 +101,4 @@ def _sent_token(connection: HTTPConnection) -> str:
 
 
 ANY, RECOGNISE, JOBS = Access(), Access("recognise"), Access("jobs")
-STREAM, METRICS = Access("stream"), Access("metrics")
+STREAM, METRICS, ADMIN = Access("stream"), Access("metrics"), Access("admin")

@@ -1,5 +1,9 @@
 """The application: API, page, health checks and metrics."""
 
+import asyncio
+import signal
+import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,7 +14,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from .. import __version__
-from . import jobs, recognise, streams, submit
+from . import jobs, models, recognise, streams, submit
 from .access import BEARER, METRICS
 from .errors import ERROR_HANDLERS, error_responses
 from .head import HeadFromGet
@@ -53,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = settings.waiting + settings.streams + OTHER_THREADS
         service.start()
+        _reload_on_hangup(service)
         yield
         service.stop()
 
@@ -64,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestMonitor)  # the outer one: it logs what a client sent
     if settings.is_open:  # against DNS rebinding, which a token already prevents
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
+    app.include_router(models.router)
     app.include_router(recognise.router)
     app.include_router(streams.router)
     app.include_router(submit.router)
@@ -72,6 +78,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_page(app)
     add_docs(app)
     return app
+
+
+def _reload_on_hangup(service: Service) -> None:
+    """Load changed models anew at SIGHUP, except in a terminal, which sends it when it closes."""
+    if threading.current_thread() is threading.main_thread() and not sys.stdin.isatty():
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(
+            signal.SIGHUP, loop.run_in_executor, None, service.loader.reload_and_log
+        )
 
 
 def _add_health_routes(app: FastAPI) -> None:

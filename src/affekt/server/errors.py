@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from ..errors import AudioError, TooLongError
+from .model_loader import ReloadError
 from .schema import Problem
 from .sockets import REFUSED, accept, close
 from .store import KeyReusedError, StoreFullError
@@ -23,7 +24,7 @@ DESCRIPTIONS = {
     403: "The request comes from a page of another site, or the key does not allow it.",
     404: "No such model or job.",
     408: "The upload took too long.",
-    409: "The job is not done.",
+    409: "The job is not done, or a model cannot be loaded.",
     413: "The recording is too large or too long.",
     415: "The body is neither a form with a field `file` nor audio.",
     422: "Not a recording, a damaged recording, or an invalid parameter.",
@@ -115,6 +116,10 @@ async def _disconnected(_: Request, __: ClientDisconnect) -> JSONResponse:
     return _answer(400, "the client disconnected during the upload")
 
 
+async def _not_reloaded(_: Request, error: ReloadError) -> JSONResponse:
+    return _answer(409, str(error))
+
+
 async def _storage(_: Request, error: OSError | sqlite3.Error) -> JSONResponse:
     """Respond with 507 if the disk is full; any other error is internal."""
     if not _disk_full(error):
@@ -135,6 +140,7 @@ ERROR_HANDLERS: dict[int | type[Exception], Callable[[Any, Any], Coroutine[Any, 
     ClientDisconnect: _disconnected,
     StoreFullError: _refused,
     KeyReusedError: _refused,
+    ReloadError: _not_reloaded,
     OSError: _storage,
     sqlite3.Error: _storage,
     Exception: _internal,

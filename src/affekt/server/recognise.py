@@ -1,4 +1,4 @@
-"""Routes ``/v1/recognise``, ``/v1/audio/emotions`` and ``/v1/models``: short recordings."""
+"""Routes ``/v1/recognise`` and ``/v1/audio/emotions``: short recordings."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from ..inference.classifier import LONG
 from ..inference.pipeline import combine, recognise_file
 from ..types import Prediction
 from . import schema
-from .access import ANY, BEARER, RECOGNISE
+from .access import BEARER, RECOGNISE
 from .errors import error_responses, refusal
 from .monitoring import RECOGNISED
 from .parameters import (
@@ -24,7 +24,6 @@ from .parameters import (
     Format,
     RecogniseParameters,
     Recognition,
-    no_parameters,
 )
 from .service import CurrentService, Service
 from .upload import UploadedFile, body, received
@@ -43,28 +42,6 @@ ERRORS = error_responses(403, 404, 408, 413, 415, 422, 429)
 Given = TypeVar("Given", bound=Recognition)
 Answer = TypeVar("Answer")
 Emotions = schema.Emotion | schema.Recording
-
-
-@router.get(
-    "/models",
-    dependencies=[Depends(ANY), Depends(no_parameters)],
-    responses=error_responses(403, 422, 429),
-)
-def models(service: CurrentService) -> list[schema.Model]:
-    """The models, their classes, intended use and license."""
-    default = service.model(None)
-    return [
-        schema.Model(
-            name=m.name,
-            labels=m.labels,
-            intended_use=m.intended_use,
-            license=m.license,
-            default=m is default,
-            note=m.intended_use,
-            terms=m.license,
-        )
-        for m in service.models.values()
-    ]
 
 
 @router.post(

@@ -145,6 +145,13 @@ class Model(BaseModel):
     terms: str = Field(deprecated=True, description="Use `license`.")
 
 
+class Reloaded(BaseModel):
+    """Which models were loaded anew."""
+
+    loaded: list[str] = Field(description="Names of those whose files had changed.")
+    unchanged: list[str]
+
+
 class Failure(BaseModel):
     """Why one of several recordings of a request failed."""
 

@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -11,10 +12,9 @@ from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from ..nn.bundled import model_folder
-from ..nn.checkpoint import load_checkpoint
 from .errors import too_many
 from .keys import KeyRing
+from .model_loader import ModelLoader
 from .queue import JobQueue
 from .settings import Settings
 from .shared import SharedRecognizer
@@ -31,6 +31,7 @@ class Service:
 
     Attributes:
         settings: Settings of the server.
+        loader: Loads the models, also anew.
         models: Recognizers by name of their model; the first is the default.
         store: The jobs.
         keys: Keys of the clients, if there are any.
@@ -44,16 +45,15 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        checkpoints = [load_checkpoint(model_folder(m)) for m in settings.models]
         cores = torch.get_num_threads()
         torch.set_num_threads(1)
         # Encoding threads take the interpreter's lock between any two operations of torch. With the
         # default interval, a thread that parses a form would wait 5 ms for it each time.
         sys.setswitchinterval(0.0005)
-        loaded = [
-            SharedRecognizer(checkpoint, cores, settings.device) for checkpoint in checkpoints
-        ]
-        self.models = {recognizer.name: recognizer for recognizer in loaded}
+        self.loader = ModelLoader(
+            settings.models, partial(SharedRecognizer, threads=cores, device=settings.device)
+        )
+        self.models = self.loader.models
         self.store = JobStore(settings.state, settings.jobs, settings.keep_hours * 3600)
         self.keys = KeyRing(settings.keys) if settings.keys else None
         self.workers = Workers(JobQueue(self.store), self.models)
@@ -76,8 +76,7 @@ class Service:
         if self.webhooks:
             self.webhooks.stop()
         self.workers.stop(self.settings.drain_seconds)
-        for model in self.models.values():
-            model.stop(BATCH_SECONDS)
+        self.loader.stop(BATCH_SECONDS)
 
     def model(self, name: str | None) -> SharedRecognizer:
         """The recognizer of a model; without a name, that of the first model.

@@ -1,0 +1,130 @@
+"""Models that are loaded anew when their folders have changed, without a restart."""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+from ..errors import AffektError
+from ..nn.bundled import bundled_models, model_folder
+from ..nn.checkpoint import WEIGHTS, Checkpoint, load_checkpoint, require_classes
+from ..nn.model_config import FILE
+from .monitoring import log_event
+from .schema import Reloaded
+from .shared import EncodingThreads, SharedRecognizer
+
+Stamp = tuple[tuple[int, int, int], ...]  # inode, time of change and size of each file
+
+
+class ReloadError(AffektError):
+    """A model cannot be loaded anew; the text has no path of the server."""
+
+
+class _Known(NamedTuple):
+    name: str
+    stamp: Stamp
+
+
+class ModelLoader:
+    """Loads the models of a server.
+
+    Args:
+        given: Bundled models or model folders.
+        make: Makes the recognizer of a model.
+
+    Attributes:
+        models: Recognizers by name of their model, in the order given. One that is loaded anew
+            takes the place of its predecessor, which those who use it may go on with.
+
+    Raises:
+        CheckpointError: A model cannot be loaded.
+    """
+
+    def __init__(
+        self, given: Sequence[str], make: Callable[[Checkpoint], SharedRecognizer]
+    ) -> None:
+        self._make, self._lock = make, Lock()
+        self._known: dict[str, _Known] = {}
+        self._replaced: list[EncodingThreads] = []
+        self.models: dict[str, SharedRecognizer] = {}
+        for model in given:
+            stamp = _stamp(model)
+            recognizer = make(load_checkpoint(model_folder(model)))
+            self._known[model] = _Known(recognizer.name, stamp)
+            self.models[recognizer.name] = recognizer
+
+    def reload(self) -> Reloaded:
+        """Load the models anew whose files have changed: all of them, or none.
+
+        Raises:
+            ReloadError: A model cannot be loaded; all stay as they were.
+        """
+        with self._lock:
+            loaded: dict[str, tuple[Stamp, Checkpoint]] = {}
+            for model, known in self._known.items():
+                if (stamp := _stamp(model)) != known.stamp:
+                    loaded[model] = stamp, _load(model, known.name)
+            for model, (stamp, checkpoint) in loaded.items():
+                self._replaced.append(self.models[checkpoint.name].threads)
+                self.models[checkpoint.name] = self._make(checkpoint)
+                self._known[model] = _Known(checkpoint.name, stamp)
+            self._replaced = [threads for threads in self._replaced if threads.are_alive()]
+            names = [self._known[model].name for model in loaded]
+            unchanged = [name for name, _ in self._known.values() if name not in names]
+        log_event("models reloaded", loaded=names, unchanged=unchanged)
+        return Reloaded(loaded=names, unchanged=unchanged)
+
+    def reload_and_log(self) -> None:
+        """Load the changed models anew; where that fails, the log says why."""
+        try:
+            self.reload()
+        except ReloadError as error:
+            log_event("models not reloaded", logging.WARNING, reason=str(error))
+
+    def stop(self, seconds: float) -> None:
+        """End the encoding threads of all models.
+
+        Args:
+            seconds: Longest time to wait for each.
+        """
+        current = [model.threads for model in self.models.values()]
+        for threads in (*current, *self._replaced):
+            threads.stop(seconds)
+
+
+def _stamp(model: str) -> Stamp:
+    """What changes with the files of a model; empty where one is missing."""
+    try:
+        folder = model_folder(model)
+        files = [(folder / name).stat() for name in (FILE, WEIGHTS)]
+    except (OSError, AffektError):  # `load_checkpoint` says what is wrong
+        return ()
+    return tuple((f.st_ino, f.st_mtime_ns, f.st_size) for f in files)
+
+
+def _load(model: str, name: str) -> Checkpoint:
+    """Read a model anew.
+
+    Args:
+        model: Bundled model or model folder.
+        name: Name that it had.
+
+    Raises:
+        ReloadError: It cannot be loaded, or has another name.
+    """
+    try:
+        checkpoint = load_checkpoint(model_folder(model))
+        require_classes(name, checkpoint.dimensions, "the server")
+    except AffektError as error:
+        reason = str(error)
+        for path in (model, str(bundled_models().get(model, Path(model)))):
+            reason = reason.replace(path, name) if os.sep in path else reason
+        raise ReloadError(f"the models stay as they were: {reason}") from error
+    if checkpoint.name != name:
+        raise ReloadError(
+            f"the models stay as they were: {name} is now named {checkpoint.name}; restart the "
+            "server to serve a model of another name"
+        )
+    return checkpoint
