@@ -11,7 +11,15 @@ MODULES = {
     "media": ("av",),
     "mic": ("sounddevice",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
-    "serve": ("fastapi", "multipart", "prometheus_client", "starlette", "uvicorn", "websockets"),
+    "serve": (
+        "fastapi",
+        "httpx",
+        "multipart",
+        "prometheus_client",
+        "starlette",
+        "uvicorn",
+        "websockets",
+    ),
     "ssl": ("transformers",),
     "tracking": ("mlflow", "tensorboard"),
     "train": (

@@ -91,7 +91,7 @@ def test_a_hangup_loads_changed_models_in_all_workers(folder, tmp_path, workers)
             process.send_signal(signal.SIGHUP)
             waited(lambda: events(tmp_path / "log", "models not reloaded") == int(workers))
             config = json.loads((model_folder("default") / "config.json").read_text())
-            replace(folder, **config, intended_use="new")
+            replace(folder, **(config | {"intended_use": "new"}))
             if workers == "1":
                 process.send_signal(signal.SIGHUP)
             else:  # the one that answers tells the others
