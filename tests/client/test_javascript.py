@@ -100,8 +100,9 @@ def test_in_a_browser(server):
 
 
 @needs_node
-def test_the_example_runs_as_written(tmp_path):
-    [example] = re.findall("```js\n(.*?)```", (FOLDER / "README.md").read_text("utf-8"), re.S)
+@pytest.mark.parametrize("page", ["clients/javascript/README.md", "docs/en/how-to/clients.md"])
+def test_the_example_runs_as_written(page, tmp_path):
+    [example] = re.findall("```js\n(.*?)```", (ROOT / page).read_text("utf-8"), re.S)
     shutil.copy(DEMO[0], tmp_path / "call.wav")
     with serving(tmp_path / "state") as address:
         lines = node(tmp_path, example.replace("http://127.0.0.1:8000", address)).splitlines()
