@@ -21,6 +21,7 @@ MODULES = {
         "websockets",
     ),
     "ssl": ("transformers",),
+    "telemetry": ("opentelemetry",),
     "tracking": ("mlflow", "tensorboard"),
     "train": (
         "accelerate",

@@ -33,6 +33,7 @@ def serve(
     waiting: int = 128,
     keep_hours: float = 24,
     device: Device = "cpu",
+    traces: bool = False,
 ) -> int:
     """Serve recognition over HTTP and WebSocket, and a web page at /.
 
@@ -64,6 +65,8 @@ def serve(
         Limit of recognition requests at the same time, in each worker process.
     keep_hours:
         Hours after which the results of jobs are deleted.
+    traces:
+        Send traces of OpenTelemetry (extra "telemetry") to where $OTEL_EXPORTER_OTLP_ENDPOINT says.
     """
     import uvicorn
     from uvicorn.supervisors import Multiprocess
@@ -80,6 +83,7 @@ def serve(
     from ..server.keys import read_keys
     from ..server.settings import LOOPBACK, VARIABLE, Settings
     from ..server.store import JobStore
+    from ..server.tracing import require_tracing
     from ..server.webhooks import secret_of
 
     settings = Settings(
@@ -87,7 +91,7 @@ def serve(
         token=token or os.environ.get("AFFEKT_TOKEN", ""),
         webhook_hosts=webhook_host, webhook_secret=os.environ.get("AFFEKT_WEBHOOK_SECRET", ""),
         state=state or _state(), megabytes=megabytes, job_megabytes=40 * megabytes, jobs=jobs,
-        waiting=waiting, keep_hours=keep_hours, device=device,
+        waiting=waiting, keep_hours=keep_hours, device=device, traces=traces,
     )  # fmt: skip
     if not re.fullmatch(r"[A-Za-z0-9._~-]*", settings.token):
         raise AffektError(
@@ -100,6 +104,8 @@ def serve(
             "proxy in front"
         )
     device_named(device)  # raises before anything starts
+    if traces:
+        require_tracing()  # raises before anything starts
     if keys:
         read_keys(keys)  # raises before anything starts
     if webhook_host:

@@ -24,6 +24,7 @@ from .parameters import no_parameters
 from .schema import Problem
 from .service import CurrentService, Service
 from .settings import LOOPBACK, Settings, from_environment
+from .tracing import flush, start_tracing
 
 ABOUT = (
     "Emotion recognition in natural speech. Results contain errors and must not be used to make "
@@ -50,6 +51,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or from_environment()
     log_to_stderr()
+    if settings.traces:
+        start_tracing()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -60,6 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         _reload_on_hangup(service)
         yield
         service.stop()
+        flush()
 
     app = FastAPI(
         title="affekt", version=__version__, description=ABOUT, lifespan=lifespan,

@@ -26,6 +26,7 @@ from .parameters import (
     Recognition,
 )
 from .service import CurrentService, Service
+from .tracing import Attributes, span
 from .upload import UploadedFile, body, received
 
 router = APIRouter(prefix="/v1", dependencies=[BEARER])
@@ -167,7 +168,12 @@ async def _recognise(
             raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
         source = data if given.channels == "split" else recording  # which has the mean of all
         model = recognizer.at_hop(given.hop)
-        return list(recognise_file(model, source, given.options, name=uploaded.name))
+        about: Attributes = {
+            "affekt.model": model.name,
+            "affekt.audio.seconds": round(recording.seconds, 3),
+        }
+        with span("recognise", about):
+            return list(recognise_file(model, source, given.options, name=uploaded.name))
 
     predictions = await run_in_threadpool(recognise)
     RECOGNISED.labels(recognizer.name).inc(_whole(predictions).duration)

@@ -45,6 +45,8 @@ class Settings(Frozen):
     """Hours after which the results of jobs are deleted."""
     device: str = "cpu"
     """Where the encoders run."""
+    traces: bool = False
+    """Whether spans of OpenTelemetry are sent."""
     drain_seconds: int = Field(20, ge=1)
     """Time to finish running requests at shutdown."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Condition, Thread
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -18,6 +18,10 @@ from ..inference.recognizer import HOP, Recognizer
 from ..nn.checkpoint import Checkpoint
 from .journal import Journal
 from .monitoring import BATCHES, ENCODING, QUEUED
+from .tracing import current_context, record_batch
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
 
 BATCH = 32.0  # s of recordings after which a batch is closed
 
@@ -31,6 +35,7 @@ class Task(NamedTuple):
         ways: As of the `Classifier`: tasks of one batch have the same timeline.
         kind: interactive or background, for the metrics.
         created: Time of `time.perf_counter`, for the metrics.
+        context: Of the trace that it belongs to, if any.
     """
 
     recordings: Sequence[Recording]
@@ -38,6 +43,12 @@ class Task(NamedTuple):
     ways: int = 1
     kind: str = "interactive"
     created: float = 0.0
+    context: "Context | None" = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio."""
+        return sum(recording.seconds for recording in self.recordings)
 
 
 class TaskQueue:
@@ -80,12 +91,12 @@ class TaskQueue:
                 return [self._background.popleft()]
             self._background_is_next = bool(self._background)
             batch = [self._interactive.popleft()]
-            seconds = sum(r.seconds for r in batch[0].recordings)
+            seconds = batch[0].seconds
             while (
                 self._interactive and seconds < BATCH and self._interactive[0].ways == batch[0].ways
             ):
                 batch.append(self._interactive.popleft())
-                seconds += sum(r.seconds for r in batch[-1].recordings)
+                seconds += batch[-1].seconds
             return batch
 
 
@@ -182,8 +193,8 @@ class SharedRecognizer(Recognizer):
         """Recordings as soon as each is encoded: those of jobs one by one, others together."""
         parts = [[r] for r in recordings] if self._is_background else [recordings]
         kind = "background" if self._is_background else "interactive"
-        created = time.perf_counter()
-        tasks = [Task(part, Future(), self._ways, kind, created) for part in parts if part]
+        created, context = time.perf_counter(), current_context()
+        tasks = [Task(part, Future(), self._ways, kind, created, context) for part in parts if part]
         for task in tasks:
             self.threads.queue.put(task, background=self._is_background)
         for task in tasks:
@@ -204,6 +215,8 @@ def _work(encoder: Recognizer, queue: TaskQueue) -> None:
             BATCHES.observe(len(recordings))
             with ENCODING.time():
                 encoded = iter(Recognizer.encode(worker, recordings))
+            waited = [(task.context, task.created, task.seconds) for task in batch]
+            record_batch(encoder.name, waited, begun)
             for task in batch:
                 task.future.set_result([next(encoded) for _ in task.recordings])
         except Exception as error:  # raised in the calling threads; this one continues
