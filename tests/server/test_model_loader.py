@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 import shutil
 import signal
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -87,6 +89,7 @@ def test_a_hangup_loads_changed_models_in_all_workers(folder, tmp_path, workers)
     with (tmp_path / "log").open("w") as log:
         process = serve_command(tmp_path / "state", port, *options, model=folder, stderr=log)
         try:
+            waited(lambda: ready(process.pid, int(workers)))
             replace(folder, labels=["a"])
             process.send_signal(signal.SIGHUP)
             waited(lambda: events(tmp_path / "log", "models not reloaded") == int(workers))
@@ -102,6 +105,14 @@ def test_a_hangup_loads_changed_models_in_all_workers(folder, tmp_path, workers)
         finally:
             process.terminate()
             process.wait(40)
+
+
+def ready(pid, workers):
+    """Whether all workers catch SIGHUP; the first one that is ready answers requests."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    pids = [pid] if workers == 1 else children
+    masks = [re.search(r"SigCgt:\s+(\w+)", Path(f"/proc/{p}/status").read_text())[1] for p in pids]
+    return sum(int(mask, 16) & 1 for mask in masks) == workers
 
 
 def lines(log):

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import socket
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -136,8 +135,6 @@ def serve(
 
 def _reload_in_workers(supervisor: "Multiprocess") -> None:
     """Let the workers load changed models anew; uvicorn would restart them, and end streams."""
-    if sys.stdin.isatty():  # the terminal was closed
-        supervisor.should_exit.set()
     for process in supervisor.processes:
         if process.pid:
             os.kill(process.pid, signal.SIGHUP)

@@ -1,8 +1,8 @@
 """The application: API, page, health checks and metrics."""
 
 import asyncio
+import os
 import signal
-import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -85,8 +85,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _reload_on_hangup(service: Service) -> None:
-    """Load changed models anew at SIGHUP, except in a terminal, which sends it when it closes."""
-    if threading.current_thread() is threading.main_thread() and not sys.stdin.isatty():
+    """Load changed models anew at SIGHUP.
+
+    A single process in a terminal ends by it, since the terminal sends it when it is closed.
+    """
+    ends = service.settings.workers == 1 and os.isatty(0)
+    if threading.current_thread() is threading.main_thread() and not ends:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(
             signal.SIGHUP, loop.run_in_executor, None, service.loader.reload_and_log

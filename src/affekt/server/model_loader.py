@@ -22,8 +22,10 @@ class ReloadError(AffektError):
     """A model cannot be loaded anew; the text has no path of the server."""
 
 
-class _Known(NamedTuple):
-    name: str
+class _Loaded(NamedTuple):
+    """What a model was loaded from: a bundled model or folder, and the stamp of its files."""
+
+    model: str
     stamp: Stamp
 
 
@@ -39,21 +41,36 @@ class ModelLoader:
             takes the place of its predecessor, which those who use it may go on with.
 
     Raises:
-        CheckpointError: A model cannot be loaded.
+        AffektError: A model cannot be loaded, or two have the same name.
     """
 
     def __init__(
         self, given: Sequence[str], make: Callable[[Checkpoint], SharedRecognizer]
     ) -> None:
         self._make, self._lock = make, Lock()
-        self._known: dict[str, _Known] = {}
+        self._loaded: dict[str, _Loaded] = {}  # by name
         self._replaced: list[EncodingThreads] = []
         self.models: dict[str, SharedRecognizer] = {}
         for model in given:
+            self.add(model)
+
+    def add(self, model: str) -> None:
+        """Serve a model.
+
+        Args:
+            model: Bundled model or model folder.
+
+        Raises:
+            AffektError: It cannot be loaded, or another one has its name.
+        """
+        with self._lock:
             stamp = _stamp(model)
-            recognizer = make(load_checkpoint(model_folder(model)))
-            self._known[model] = _Known(recognizer.name, stamp)
-            self.models[recognizer.name] = recognizer
+            checkpoint = load_checkpoint(model_folder(model))
+            require_classes(checkpoint.name, checkpoint.dimensions, "the server")
+            if checkpoint.name in self.models:
+                raise AffektError(f"{model}: another model is named {checkpoint.name}")
+            self._loaded[checkpoint.name] = _Loaded(model, stamp)
+            self.models[checkpoint.name] = self._make(checkpoint)
 
     def reload(self) -> Reloaded:
         """Load the models anew whose files have changed: all of them, or none.
@@ -62,19 +79,18 @@ class ModelLoader:
             ReloadError: A model cannot be loaded; all stay as they were.
         """
         with self._lock:
-            loaded: dict[str, tuple[Stamp, Checkpoint]] = {}
-            for model, known in self._known.items():
-                if (stamp := _stamp(model)) != known.stamp:
-                    loaded[model] = stamp, _load(model, known.name)
-            for model, (stamp, checkpoint) in loaded.items():
-                self._replaced.append(self.models[checkpoint.name].threads)
-                self.models[checkpoint.name] = self._make(checkpoint)
-                self._known[model] = _Known(checkpoint.name, stamp)
+            changed: dict[str, tuple[_Loaded, SharedRecognizer]] = {}
+            for name, (model, earlier) in self._loaded.items():
+                if (stamp := _stamp(model)) != earlier:
+                    changed[name] = _Loaded(model, stamp), self._make(_load(model, name))
+            for name, (loaded, recognizer) in changed.items():
+                self._replaced.append(self.models[name].threads)
+                self.models[name] = recognizer
+                self._loaded[name] = loaded
             self._replaced = [threads for threads in self._replaced if threads.are_alive()]
-            names = [self._known[model].name for model in loaded]
-            unchanged = [name for name, _ in self._known.values() if name not in names]
-        log_event("models reloaded", loaded=names, unchanged=unchanged)
-        return Reloaded(loaded=names, unchanged=unchanged)
+            unchanged = [name for name in self._loaded if name not in changed]
+        log_event("models reloaded", loaded=[*changed], unchanged=unchanged)
+        return Reloaded(loaded=[*changed], unchanged=unchanged)
 
     def reload_and_log(self) -> None:
         """Load the changed models anew; where that fails, the log says why."""
