@@ -75,6 +75,7 @@ def _serve(served, route):
     route.fulfill(**served)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
 def test_in_a_browser(server):
     from playwright.sync_api import sync_playwright

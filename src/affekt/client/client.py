@@ -4,20 +4,17 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, TypedDict, Unpack
 from urllib.parse import quote
 
 import httpx
 
-from ..errors import AudioError
 from ..types import Prediction
 from .jobs import Job, JobFailedError, Progress, read_events
+from .recordings import Source, failure, opened, recording
 from .transport import ServerError, Transport
 
-Source = str | Path | bytes  # a file, or its bytes
 REFUSED = (413, 422)  # status codes of a recording that is too long, or none
 POLL = 0.5  # s between two looks at a job
 RECONNECTIONS = 5  # times in a row that events are asked for again without a new one
@@ -92,7 +89,7 @@ class Client:
         Raises:
             ServerError: The server refuses it, or cannot be reached.
         """
-        return _recording(self._upload("/v1/recognise", [source], dict(parameters)))
+        return recording(self._upload("/v1/recognise", [source], dict(parameters)))
 
     def recognise_files(
         self, sources: Sequence[Source], **parameters: Unpack[Parameters]
@@ -112,7 +109,7 @@ class Client:
         if len(sources) < 2:  # a request whose response is no list
             return [self._recognised_or_error(source, parameters) for source in sources]
         return [
-            _failure(value) if "detail" in value else _recording(value)
+            failure(value) if "detail" in value else recording(value)
             for value in self._upload("/v1/recognise", sources, dict(parameters))
         ]
 
@@ -292,28 +289,10 @@ class Client:
 
             def body() -> dict[str, Any]:
                 stack.close()  # the files of the last try
-                return {"files": [("file", _opened(source, stack)) for source in sources]}
+                return {"files": [("file", opened(source, stack)) for source in sources]}
 
             response = self._transport.request("POST", path, body, data=fields, headers=headers)
             return response.json()
-
-
-def _opened(source: Source, stack: ExitStack) -> tuple[str, bytes | BinaryIO]:
-    """Name and content of a recording.
-
-    Args:
-        source: Path or bytes.
-        stack: Closes the file at its end.
-
-    Raises:
-        AudioError: There is no such file.
-    """
-    if isinstance(source, bytes):
-        return "recording", source
-    try:
-        return Path(source).name, stack.enter_context(Path(source).open("rb"))
-    except OSError as error:
-        raise AudioError(f"{source}: cannot be read: {error.strerror}") from error
 
 
 def _id(job: Job | str) -> str:
@@ -322,16 +301,3 @@ def _id(job: Job | str) -> str:
 
 def _path(job: Job | str) -> str:
     return f"/v1/jobs/{quote(_id(job), safe='')}"
-
-
-def _recording(values: dict[str, Any]) -> Prediction:
-    """The prediction of a recording with those of its utterances."""
-    utterances = [Prediction.from_dict(value) for value in values.pop("utterances")]
-    return replace(Prediction.from_dict(values), utterances=utterances)
-
-
-def _failure(values: dict[str, Any]) -> ServerError:
-    """The error of one of several recordings."""
-    name, detail = values["file"], values["detail"]
-    text = detail if detail.startswith(name) else f"{name}: {detail}"
-    return ServerError(text, values["code"])
