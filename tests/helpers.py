@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +141,29 @@ def spoken(start, label, labels, reason=""):
     )  # fmt: skip
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def serve_command(state, port, *arguments, model="default", stderr=subprocess.PIPE, **options):
+    """Start ``affekt serve`` as a process and wait until it is ready."""
+    import httpx
+
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "affekt", "serve", "--port", str(port),
+         "--state", state, "--model", model, *arguments],
+        stderr=stderr, stdin=subprocess.DEVNULL, text=True, **options,
+    )  # fmt: skip
+    for _ in range(600):
+        with suppress(httpx.TransportError):
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return process
+        time.sleep(0.1)
+    raise AssertionError("the server does not answer")
+
+
 @contextmanager
 def serving(state: Path, **settings):
     """A server in a thread, at a port of its own; its address."""
@@ -149,10 +172,8 @@ def serving(state: Path, **settings):
     from affekt.server.app import UVICORN, create_app
     from affekt.server.settings import Settings
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    app = create_app(Settings(state=state, models=("default",), **settings))
+    port = free_port()
+    app = create_app(Settings(state=state, **({"models": ("default",)} | settings)))
     server = uvicorn.Server(uvicorn.Config(app, port=port, **UVICORN))
     thread = threading.Thread(target=server.run)
     thread.start()

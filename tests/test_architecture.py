@@ -26,7 +26,7 @@ FLOORS = [  # from the ground up; what stands on one floor does not know its nei
     ("evaluation",),
     ("report",),
     ("formats", "paper"),
-    ("batch", "server", "api"),
+    ("batch", "client", "server", "api"),
     ("cli",),
     ("__main__",),
 ]

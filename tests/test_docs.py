@@ -11,13 +11,13 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import httpx
 import pytest
 import reference
 import soundfile
-from helpers import PITCH, RATE, ROOT, SPEAKERS, Commands, baum1s, voice
+from helpers import PITCH, RATE, ROOT, SPEAKERS, Commands, baum1s, serving, voice
 
 import affekt
 from affekt.corpora.registry import CORPORA
@@ -30,6 +30,7 @@ SHOWN = [  # runs whose scores stand in the READMEs
     "emodb/compare-svm", "emodb/egemaps-svm", "emodb/vggish-random-start",
 ]  # fmt: skip
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "results").glob("*.md")]
+LOCAL = "http://127.0.0.1:8000"
 QUICK = ["--stage1.epochs", "1", "--stage2.epochs", "1"]
 ONE_SEED = ["--protocol.seeds", "1"]
 TWO_FOLDS = [*ONE_SEED, "--protocol.folds", "2"]
@@ -88,9 +89,9 @@ def send(curl, folder):
     given = parser.parse_args(curl[1:])
     headers = dict(header.split(": ", 1) for header in given.headers)
     if given.form:
-        parts = dict(part.split("=", 1) for part in given.form)
-        files = {n: (v[1:], (folder / v[1:]).read_bytes()) for n, v in parts.items() if v[0] == "@"}
-        fields = {n: v for n, v in parts.items() if v[0] != "@"}
+        parts = [part.split("=", 1) for part in given.form]
+        files = [(n, (v[1:], (folder / v[1:]).read_bytes())) for n, v in parts if v[0] == "@"]
+        fields = {n: v for n, v in parts if v[0] != "@"}
         answer = httpx.post(given.url, files=files, data=fields, headers=headers)
     elif given.body:
         content = (folder / given.body.removeprefix("@")).read_bytes()
@@ -211,11 +212,13 @@ def test_commands_run_as_written(page, desk, server, runner):
 
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
-def test_python_examples_run_as_written(page, desk, monkeypatch):
+def test_python_examples_run_as_written(page, desk, monkeypatch, tmp_path):
     shutil.rmtree(desk / "runs", ignore_errors=True)
     monkeypatch.chdir(desk)
     for example in blocks(page, "python"):
-        exec(compile(example, page.name, "exec"), {})
+        needs_server = LOCAL in example
+        with serving(tmp_path) if needs_server else nullcontext(LOCAL) as address:
+            exec(compile(example.replace(LOCAL, address), page.name, "exec"), {})
 
 
 @pytest.mark.parametrize(("page", "names"), [("corpora", CORPORA), ("systems", SYSTEMS)])

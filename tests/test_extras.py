@@ -13,6 +13,7 @@ from affekt.extras import EXTRA_OF, MODULES, optional_import
 PACKAGES = {
     "mlflow": "mlflow-skinny",
     "multipart": "python-multipart",
+    "opentelemetry": "opentelemetry-sdk",
     "ray": "ray[data]",
     "sklearn": "scikit-learn",
 }

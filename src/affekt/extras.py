@@ -11,8 +11,17 @@ MODULES = {
     "media": ("av",),
     "mic": ("sounddevice",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
-    "serve": ("fastapi", "multipart", "prometheus_client", "starlette", "uvicorn", "websockets"),
+    "serve": (
+        "fastapi",
+        "httpx",
+        "multipart",
+        "prometheus_client",
+        "starlette",
+        "uvicorn",
+        "websockets",
+    ),
     "ssl": ("transformers",),
+    "telemetry": ("opentelemetry",),
     "tracking": ("mlflow", "tensorboard"),
     "train": (
         "accelerate",

@@ -238,7 +238,8 @@ def folder(tmp_path):
 
 def adaptations_of(folder):
     models = AdaptedModels(folder.parent / "models", load=lambda path: None)
-    return Adaptations(folder, models, {"default": model_folder("default")}, 3600)
+    folders = {"default": model_folder("default")}
+    return Adaptations(folder, models, lambda: folders, 3600)
 
 
 def left(folder, **values):

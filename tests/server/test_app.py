@@ -351,3 +351,47 @@ def test_the_log_of_a_failure_is_json_too(capfd):
     assert (first["event"], first["job"], first["level"]) == ("broken", "1", "error")
     assert first["traceback"].endswith("OSError: /secret")
     assert second["message"] == "line one\nline two"
+
+
+def several(*recordings, **fields):
+    files = [("file", (f"{i}.flac", data)) for i, data in enumerate(recordings)]
+    return {"files": files, "data": fields}
+
+
+@pytest.mark.parametrize("path", ["/v1/recognise", "/v1/audio/emotions"])
+def test_several_recordings_are_answered_by_a_list(client, path):
+    silence = io.BytesIO()
+    soundfile.write(silence, np.zeros(31 * 16_000, np.int16), 16_000, format="flac")
+    other = DEMO[1].read_bytes()
+    answer = client.post(path, **several(LIVELY, b"hello", silence.getvalue(), other))
+    assert answer.status_code == 200
+    first, broken, long, last = answer.json()
+    for found, data, name in ((first, LIVELY, "0.flac"), (last, other, "3.flac")):
+        alone = client.post(path, **form(data, name)).json()
+        assert found.keys() == alone.keys()
+        assert found["label"] == alone["label"]
+        assert found["probabilities"] == pytest.approx(alone["probabilities"], abs=0.02)
+    assert broken["code"] == 422
+    assert "1.flac: not a recording" in broken["detail"]
+    assert long == {
+        "file": "2.flac",
+        "code": 413,
+        "detail": "longer than 30 s; send it to /v1/jobs",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "request_", "code", "detail"),
+    [
+        ("/v1/recognise?format=csv", several(LIVELY, LIVELY), 422, "answered as json, not csv"),
+        ("/v1/audio/emotions", several(LIVELY, LIVELY, response_format="text"), 422, "not text"),
+        ("/v1/recognise", several(*[b"x"] * 33), 422, "Too many files"),
+        ("/v1/recognise", several(*[bytes(700_000)] * 3), 413, "larger than 2 MB"),
+        ("/v1/jobs", several(*[bytes(999_999)] * 7), 413, "larger than 6 MB"),
+        ("/v1/recognise", {"files": {"file": LIVELY, "model": b"x"}}, 422, "form model: only the"),
+    ],
+)
+def test_the_limits_count_for_all_recordings_of_a_request(client, path, request_, code, detail):
+    answer = client.post(path, **request_)
+    assert answer.status_code == code
+    assert detail in answer.json()["detail"]

@@ -7,8 +7,6 @@ import os
 import random
 import resource
 import signal
-import subprocess
-import sys
 import threading
 import time
 from functools import partial
@@ -18,35 +16,15 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
-from helpers import DEMO, LIVELY, ended, form, serving, waited
+from helpers import DEMO, LIVELY, ended, form, free_port, serve_command, serving, waited
 
 from affekt.audio.decoding import read
 from affekt.server.store import JobStore
 
 
-def command(state, port, *arguments, **options):
-    """Start ``affekt serve`` as a process and wait until it is ready."""
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "affekt", "serve", "--port", str(port),
-         "--state", state, "--model", "default", *arguments],
-        stderr=subprocess.PIPE, text=True, **options,
-    )  # fmt: skip
-    for _ in range(600):
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
-                return process
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError(process.stderr.read())
-
-
 @pytest.fixture
 def port():
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +39,14 @@ def long_recording():
 
 def test_jobs_survive_a_killed_server(tmp_path, port, long_recording):
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-        killed = command(tmp_path, port)
+        killed = serve_command(tmp_path, port)
         jobs = [client.post("/v1/jobs", **form(long_recording)).json()["id"] for _ in range(2)]
         while client.get(f"/v1/jobs/{jobs[0]}").json()["status"] != "running":
             time.sleep(0.05)
         time.sleep(0.5)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-        again = command(tmp_path, port)
+        again = serve_command(tmp_path, port)
         results = [ended(client, job, 300) for job in jobs]
         assert [r["status"] for r in results] == ["done", "done"]
         first, second = ([p["start"] for p in r["result"]] for r in results)
@@ -104,7 +82,7 @@ def test_jobs_results_and_webhooks_of_a_server_that_is_killed_again_and_again(
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     hook = f"http://127.0.0.1:{receiver.server_port}/"
     start = partial(
-        command, tmp_path, port, "--webhook-host", "127.0.0.1", "--jobs", "999",
+        serve_command, tmp_path, port, "--webhook-host", "127.0.0.1", "--jobs", "999",
         env=os.environ | {"AFFEKT_WEBHOOK_SECRET": "whsec_" + "A" * 32},
     )  # fmt: skip
     rng, jobs, seen = random.Random(0), [], {}
@@ -152,7 +130,7 @@ def test_jobs_results_and_webhooks_of_a_server_that_is_killed_again_and_again(
 
 
 def test_sigterm_requeues_the_running_job(tmp_path, port, long_recording):
-    process = command(tmp_path, port)
+    process = serve_command(tmp_path, port)
     address = f"http://127.0.0.1:{port}"
     job = httpx.post(address + "/v1/jobs", **form(long_recording), timeout=60).json()["id"]
     while httpx.get(f"{address}/v1/jobs/{job}").json()["status"] != "running":
@@ -168,7 +146,7 @@ def test_a_full_disk_is_reported_and_survived(tmp_path, port):
     def limit_file_size():
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 
-    process = command(tmp_path, port, preexec_fn=limit_file_size)
+    process = serve_command(tmp_path, port, preexec_fn=limit_file_size)
     try:
         address = f"http://127.0.0.1:{port}"
         noise = io.BytesIO()

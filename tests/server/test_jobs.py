@@ -214,3 +214,31 @@ def test_no_answer_has_a_path_of_the_server(client, state_folder):
                 texts.append(json.dumps(ended(client, answer.json()["id"])))
     assert len(set(texts)) >= 5
     assert not [text for text in texts if str(state_folder) in text or "/tmp" in text]
+
+
+def test_several_recordings_are_several_jobs(client, state_folder):
+    own = {"Idempotency-Key": "calls of today"}
+    files = [("file", (name, data)) for name, data in
+             (("a.flac", LIVELY), ("b.flac", b"hello"), ("c.flac", LIVELY))]  # fmt: skip
+    first, again = (
+        client.post("/v1/jobs", files=files, data={"tag": "two"}, headers=own) for _ in range(2)
+    )
+    assert (first.status_code, again.status_code) == (202, 202)
+    one, broken, three = first.json()
+    assert [job["file"] for job in (one, three)] == ["a.flac", "c.flac"]
+    assert broken["code"] == 422
+    assert "b.flac: not a recording" in broken["detail"]
+    assert [job.get("id") for job in again.json()] == [one["id"], None, three["id"]]
+    for job in (one, three):
+        assert ended(client, job["id"])["status"] == "done"
+    assert client.delete("/v1/jobs?tag=two").json() == {"deleted": 2}
+    waited(lambda: not list((state_folder / "uploads").iterdir()))
+
+
+def test_jobs_beyond_the_limit_are_refused_one_by_one(tmp_path):
+    silence = io.BytesIO()
+    soundfile.write(silence, np.zeros(16_000 * 1200, np.int16), 16_000, format="flac")
+    with serving(tmp_path, jobs=2) as address:
+        files = [("file", ("a.flac", silence.getvalue()))] * 3
+        answer = httpx.post(address + "/v1/jobs", files=files, timeout=60)
+    assert [item.get("code") for item in answer.json()] == [None, None, 429]

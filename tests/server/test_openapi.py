@@ -8,7 +8,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 TOKEN = "secret"
 ROUTES = [
-    ("GET", "/v1/models"), ("POST", "/v1/recognise"), ("POST", "/v1/audio/emotions"),
+    ("GET", "/v1/models"), ("POST", "/v1/models/reload"),
+    ("POST", "/v1/recognise"), ("POST", "/v1/audio/emotions"),
     ("POST", "/v1/jobs"), ("GET", "/v1/jobs"), ("DELETE", "/v1/jobs"),
     ("GET", "/v1/jobs/{job}"), ("DELETE", "/v1/jobs/{job}"), ("GET", "/v1/jobs/{job}/events"),
     ("POST", "/v1/adaptations"), ("GET", "/v1/adaptations"),

@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 
 import numpy as np
-from helpers import DEMO
+from helpers import DEMO, waited
 from prometheus_client import REGISTRY
 
 from affekt.audio.decoding import read
@@ -85,7 +85,17 @@ def test_the_encoding_threads_end_when_it_stops():
     """A thread that is inside torch when Python exits aborts the process."""
     shared = SharedRecognizer(load_checkpoint(model_folder("open")), 2)
     for i in range(20):  # of a job that was returned to the queue
-        shared._queue.put(task(f"job {i}", 5), background=True)
-    shared.stop(60)
-    assert not any(thread.is_alive() for thread in shared._threads)
-    assert shared._queue.take() == []
+        shared.threads.queue.put(task(f"job {i}", 5), background=True)
+    shared.threads.stop(60)
+    assert not shared.threads.are_alive()
+    assert shared.threads.queue.take() == []
+
+
+def test_the_encoding_threads_end_with_the_last_copy():
+    shared = SharedRecognizer(load_checkpoint(model_folder("open")), 2)
+    threads, job = shared.threads, shared.background().at_hop(0.12)
+    del shared
+    assert threads.are_alive()
+    assert len(job.recognise([read(DEMO[0])])) == 1
+    del job
+    waited(lambda: not threads.are_alive())

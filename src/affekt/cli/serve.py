@@ -7,9 +7,13 @@ import socket
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import AffektError
 from .app import Device, app, say
+
+if TYPE_CHECKING:
+    from uvicorn.supervisors import Multiprocess
 
 
 @app.command
@@ -29,6 +33,7 @@ def serve(
     waiting: int = 128,
     keep_hours: float = 24,
     device: Device = "cpu",
+    traces: bool = False,
 ) -> int:
     """Serve recognition over HTTP and WebSocket, and a web page at /.
 
@@ -63,8 +68,11 @@ def serve(
         Limit of recognition requests at the same time, in each worker process.
     keep_hours:
         Hours after which the results of jobs are deleted.
+    traces:
+        Send traces of OpenTelemetry (extra "telemetry") to where $OTEL_EXPORTER_OTLP_ENDPOINT says.
     """
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
     if not 0 < port < 65536 or workers < 1:
         raise AffektError(
@@ -79,14 +87,16 @@ def serve(
     from ..server.keys import read_keys
     from ..server.settings import LOOPBACK, VARIABLE, Settings
     from ..server.store import JobStore
+    from ..server.tracing import require_tracing
     from ..server.webhooks import secret_of
 
     settings = Settings(
-        models=model, host=host, token=token or os.environ.get("AFFEKT_TOKEN", ""), keys=keys,
+        models=model, host=host, workers=workers, keys=keys,
+        token=token or os.environ.get("AFFEKT_TOKEN", ""),
         webhook_hosts=webhook_host, webhook_secret=os.environ.get("AFFEKT_WEBHOOK_SECRET", ""),
         state=state or _state(), adapt=adapt and adapt.resolve(), megabytes=megabytes,
         job_megabytes=40 * megabytes, jobs=jobs, waiting=waiting, keep_hours=keep_hours,
-        device=device,
+        device=device, traces=traces,
     )  # fmt: skip
     if not re.fullmatch(r"[A-Za-z0-9._~-]*", settings.token):
         raise AffektError(
@@ -99,6 +109,8 @@ def serve(
             "proxy in front"
         )
     device_named(device)  # raises before anything starts
+    if traces:
+        require_tracing()  # raises before anything starts
     if keys:
         read_keys(keys)  # raises before anything starts
     if webhook_host:
@@ -116,6 +128,7 @@ def serve(
     _check_address(host, port)
     os.environ[VARIABLE] = settings.model_dump_json()
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again after shutdown
+    Multiprocess.handle_hup = _reload_in_workers  # type: ignore[assignment]
     with ExitStack() as stack:
         if workers > 1:  # metrics of all processes are summed in this folder
             metrics = tempfile.TemporaryDirectory(prefix="affekt-metrics-")
@@ -126,6 +139,13 @@ def serve(
             timeout_graceful_shutdown=settings.drain_seconds, timeout_keep_alive=30, **UVICORN,
         )  # fmt: skip
     return 0
+
+
+def _reload_in_workers(supervisor: "Multiprocess") -> None:
+    """Let the workers load changed models anew; uvicorn would restart them, and end streams."""
+    for process in supervisor.processes:
+        if process.pid:
+            os.kill(process.pid, signal.SIGHUP)
 
 
 def _check_address(host: str, port: int) -> None:

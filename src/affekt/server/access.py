@@ -101,4 +101,5 @@ def _sent_token(connection: HTTPConnection) -> str:
 
 
 ANY, RECOGNISE, JOBS = Access(), Access("recognise"), Access("jobs")
-STREAM, ADAPT, METRICS = Access("stream"), Access("adapt"), Access("metrics")
+STREAM, ADAPT = Access("stream"), Access("adapt")
+METRICS, ADMIN = Access("metrics"), Access("admin")

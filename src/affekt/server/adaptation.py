@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -70,7 +70,7 @@ class Adaptations:
     Args:
         folder: Of the states and of the clips, which are deleted when an adaptation ends.
         models: Where new models go.
-        model_folders: Folders of the served models, by name.
+        model_folders: Returns the folders of the served models, by name.
         keep_seconds: Seconds after which an ended adaptation is forgotten; its model stays.
     """
 
@@ -78,7 +78,7 @@ class Adaptations:
         self,
         folder: Path,
         models: AdaptedModels,
-        model_folders: dict[str, Path],
+        model_folders: Callable[[], Mapping[str, Path]],
         keep_seconds: float,
     ) -> None:
         self._folder, self._models, self._model_folders = folder.resolve(), models, model_folders
@@ -126,7 +126,7 @@ class Adaptations:
         """
         self._tidy()
         waiting = [one for one in self.find(None) if not one.has_ended]
-        taken = {*self._model_folders, *(one.name for one in waiting)}
+        taken = {*self._model_folders(), *(one.name for one in waiting)}
         if name in taken or (self._models.folder / name).exists():
             raise NameTakenError(f"there is a model {name}; choose another name")
         if len(waiting) >= MOST_WAITING:
@@ -153,7 +153,7 @@ class Adaptations:
             if target.exists():
                 raise NameTakenError(f"there is a model {adaptation.name}; choose another name")
             result: list[AdaptationResult] = []
-            base = self._model_folders[adaptation.model]
+            base = self._model_folders()[adaptation.model]
 
             def fill(part: Path) -> None:
                 found = adapt_in_process(clips / LABELS, base, part, self._started)

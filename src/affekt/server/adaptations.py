@@ -1,7 +1,6 @@
 """Routes ``/v1/adaptations``: labelled clips become a new model of the server."""
 
-import tempfile
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -13,9 +12,8 @@ from .adaptation import Adaptation, Adaptations, NameTakenError, TooManyError
 from .errors import error_responses
 from .labelled_clips import ClipsError, unpack
 from .parameters import AdaptationParameters, no_parameters
-from .recognise import SPOOLED
 from .service import CurrentService
-from .upload import body, receive
+from .upload import body, received
 
 CurrentClient = Annotated[Client, Depends(ADAPT)]
 OFF = "this server adapts no models; its operator can start it with affekt serve --adapt FOLDER"
@@ -42,7 +40,8 @@ def _body() -> dict[str, Any]:
     content = described["requestBody"]["content"]
     content.pop("audio/*")
     properties = content["multipart/form-data"]["schema"]["properties"]
-    properties["file"]["description"] = "A ZIP archive of labelled clips, as the page exports it."
+    description = "A ZIP archive of labelled clips, as the page exports it."
+    properties["file"] = {"type": "string", "format": "binary", "description": description}
     return described
 
 
@@ -68,10 +67,11 @@ async def adapt(
     settings = service.settings
     service.model(query.model)  # refuse an unknown one before the upload
     async with service.slot("requests"):
-        with tempfile.SpooledTemporaryFile(SPOOLED) as file:
-            archive = cast(BinaryIO, file)
-            seconds = 10 * settings.upload_seconds
-            upload = await receive(request, archive, settings.job_megabytes, seconds)
+        seconds = 10 * settings.upload_seconds
+        async with received(request, settings.job_megabytes, seconds) as upload:
+            if len(upload.recordings) > 1:
+                raise HTTPException(422, "form file: given several times; send one archive")
+            archive = upload.recordings[0].file
             given = query.with_fields(upload.fields)
             model = service.model(given.model).name
             try:

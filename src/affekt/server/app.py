@@ -1,5 +1,9 @@
 """The application: API, page, health checks and metrics."""
 
+import asyncio
+import os
+import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,7 +14,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from .. import __version__
-from . import adaptations, jobs, recognise, streams
+from . import adaptations, jobs, models, recognise, streams, submit
 from .access import BEARER, METRICS
 from .errors import ERROR_HANDLERS, error_responses
 from .head import HeadFromGet
@@ -20,6 +24,7 @@ from .parameters import no_parameters
 from .schema import Problem
 from .service import CurrentService, Service
 from .settings import LOOPBACK, Settings, from_environment
+from .tracing import flush, start_tracing
 
 ABOUT = (
     "Emotion recognition in natural speech. Results contain errors and must not be used to make "
@@ -46,6 +51,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or from_environment()
     log_to_stderr()
+    if settings.traces:
+        start_tracing()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -53,8 +60,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = settings.waiting + settings.streams + OTHER_THREADS
         service.start()
+        _reload_on_hangup(service)
         yield
         service.stop()
+        flush()
 
     app = FastAPI(
         title="affekt", version=__version__, description=ABOUT, lifespan=lifespan,
@@ -64,14 +73,29 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestMonitor)  # the outer one: it logs what a client sent
     if settings.is_open:  # against DNS rebinding, which a token already prevents
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
+    app.include_router(models.router)
     app.include_router(recognise.router)
     app.include_router(streams.router)
+    app.include_router(submit.router)
     app.include_router(jobs.router)
     app.include_router(adaptations.router)
     _add_health_routes(app)
     add_page(app)
     add_docs(app)
     return app
+
+
+def _reload_on_hangup(service: Service) -> None:
+    """Load changed models anew at SIGHUP.
+
+    A single process in a terminal ends by it, since the terminal sends it when it is closed.
+    """
+    ends = service.settings.workers == 1 and os.isatty(0)
+    if threading.current_thread() is threading.main_thread() and not ends:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(
+            signal.SIGHUP, loop.run_in_executor, None, service.loader.reload_and_log
+        )
 
 
 def _add_health_routes(app: FastAPI) -> None:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from ..errors import AudioError, TooLongError
+from .model_loader import ReloadError
 from .schema import Problem
 from .sockets import REFUSED, accept, close
 from .store import KeyReusedError, StoreFullError
@@ -23,7 +24,7 @@ DESCRIPTIONS = {
     403: "The request comes from a page of another site, or the key does not allow it.",
     404: "No such model, job or adaptation.",
     408: "The upload took too long.",
-    409: "The job is not done, or the name is taken.",
+    409: "The job is not done, the name is taken, or a model cannot be loaded.",
     413: "The recording is too large or too long.",
     415: "The body is neither a form with a field `file` nor audio.",
     422: "Not a recording, a damaged recording, or an invalid parameter.",
@@ -52,6 +53,26 @@ def too_many(what: str) -> HTTPException:
         what: Plural noun of what is limited.
     """
     return HTTPException(429, f"too many {what} at the same time; try again", headers=RETRY)
+
+
+def refusal(error: Exception) -> tuple[int, str]:
+    """The status code and the sentence of an error that one recording has, of several.
+
+    Raises:
+        Exception: The error itself, if it is none of the recording or of its parameters.
+    """
+    match error:
+        case HTTPException():
+            return error.status_code, error.detail
+        case TooLongError():
+            return 413, str(error)
+        case AudioError():
+            return 422, str(error)
+        case StoreFullError():
+            return 429, "too many jobs are waiting; try again"
+        case KeyReusedError():
+            return 422, "another request had this Idempotency-Key; use a new one"
+    raise error
 
 
 def _disk_full(error: OSError | sqlite3.Error) -> bool:
@@ -86,20 +107,17 @@ async def _invalid_stream(socket: WebSocket, error: WebSocketRequestValidationEr
     await close(socket, REFUSED, _sentence(error))
 
 
-async def _audio(_: Request, error: AudioError) -> JSONResponse:
-    return _answer(413 if isinstance(error, TooLongError) else 422, str(error))
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    status, detail = refusal(error)
+    return _answer(status, detail, RETRY if status == 429 else None)
 
 
 async def _disconnected(_: Request, __: ClientDisconnect) -> JSONResponse:
     return _answer(400, "the client disconnected during the upload")
 
 
-async def _store_full(_: Request, __: StoreFullError) -> JSONResponse:
-    return _answer(429, "too many jobs are waiting; try again", RETRY)
-
-
-async def _key_reused(_: Request, __: KeyReusedError) -> JSONResponse:
-    return _answer(422, "another request had this Idempotency-Key; use a new one")
+async def _not_reloaded(_: Request, error: ReloadError) -> JSONResponse:
+    return _answer(409, str(error))
 
 
 async def _storage(_: Request, error: OSError | sqlite3.Error) -> JSONResponse:
@@ -118,10 +136,11 @@ ERROR_HANDLERS: dict[int | type[Exception], Callable[[Any, Any], Coroutine[Any, 
     HTTPException: _http,
     RequestValidationError: _invalid,
     WebSocketRequestValidationError: _invalid_stream,
-    AudioError: _audio,
+    AudioError: _refused,
     ClientDisconnect: _disconnected,
-    StoreFullError: _store_full,
-    KeyReusedError: _key_reused,
+    StoreFullError: _refused,
+    KeyReusedError: _refused,
+    ReloadError: _not_reloaded,
     OSError: _storage,
     sqlite3.Error: _storage,
     Exception: _internal,

@@ -1,26 +1,19 @@
-"""Routes ``/v1/jobs``: recordings of up to 12 hours, recognised in the background."""
+"""Routes ``/v1/jobs``: the state, results and events of jobs, and their deletion."""
 
 import asyncio
-import hashlib
-import uuid
 from collections.abc import AsyncIterator
-from pathlib import Path
-from threading import Semaphore
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from ..audio.decoding import Decoder
-from ..inference.classifier import LONG
 from .access import BEARER, JOBS, Client
 from .errors import error_responses
-from .job import LONGEST, Job, NewJob
+from .job import Job
 from .parameters import (
     EventsQuery,
-    JobParameters,
     JobQuery,
     JobsQuery,
     TagQuery,
@@ -29,118 +22,10 @@ from .parameters import (
 from .recognise import FILES, as_file
 from .schema import Deleted, JobEvent, JobList, JobState, Prediction
 from .service import CurrentService, Service
-from .store import StoreFullError
-from .upload import body, receive
-from .webhooks import is_allowed
 
 router = APIRouter(prefix="/v1/jobs", dependencies=[BEARER])
 CurrentClient = Annotated[Client, Depends(JOBS)]
 POLL = 0.25  # s between two looks at a job whose events are sent
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        max_length=200,
-        description="Your name of the request: if it is sent again, it gives the same job.",
-    ),
-]
-
-
-@router.post(
-    "",
-    status_code=202,
-    responses=error_responses(403, 404, 408, 413, 415, 422, 429, 507),
-    openapi_extra=body(JobParameters),
-)
-async def submit(
-    request: Request,
-    response: Response,
-    service: CurrentService,
-    client: CurrentClient,
-    query: Annotated[JobParameters, Query()],
-    idempotency_key: IdempotencyKey = None,
-) -> JobState:
-    """Queue a recording of up to 12 hours.
-
-    The recording is the field ``file`` of a form, or the request body with a content type of
-    ``audio/*``. Parameters are query parameters or further fields of the form. The recording is
-    deleted when the job ends; the result is stored for a limited time, by default a day.
-    """
-    settings, store = service.settings, service.store
-    service.model(query.model)  # refuse an unknown one before the upload
-    is_known = await run_in_threadpool(store.knows, client.name, idempotency_key)
-    if not is_known and not await run_in_threadpool(store.has_room):
-        raise StoreFullError
-    path = store.uploads / uuid.uuid4().hex
-    try:
-        async with service.slot("requests"):
-            with path.open("xb") as file:
-                name, fields = await receive(
-                    request, file, settings.job_megabytes, 10 * settings.upload_seconds
-                )
-            given = query.with_fields(fields)
-            _check_webhook(service, given)
-            new = NewJob(
-                name,
-                service.model(given.model).name,
-                path,
-                await run_in_threadpool(_seconds, path, name, given.track, service.decoding),
-                given.track,
-                given.speakers,
-                given.channels,
-                given.hop,
-                given.tag,
-                client.name,
-                given.keep_hours * 3600 if given.keep_hours else None,
-                str(given.webhook or ""),
-                idempotency_key,
-                await run_in_threadpool(_fingerprint, path, name, given),
-            )
-        job = await run_in_threadpool(store.add, new)
-    except BaseException:  # also if the client disconnects, which cancels this task
-        path.unlink(missing_ok=True)
-        raise
-    if job.path != path:  # the request was sent before
-        path.unlink(missing_ok=True)
-        response.headers["Idempotent-Replayed"] = "true"
-    service.workers.wake()
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return _state(service, job)
-
-
-def _seconds(path: Path, name: str, track: int | None, decoding: Semaphore) -> float:
-    """The duration of an upload, exactly if it is short.
-
-    Args:
-        path: The upload.
-        name: The client's name of the file.
-        track: The audio track, as of `Decoder`.
-        decoding: Limits the number of recordings that are decoded at the same time.
-
-    Raises:
-        AudioError: It cannot be decoded.
-    """
-    with decoding:
-        decoder = Decoder(path, name=name, track=track)
-        recording = decoder.read(LONG)
-    if recording:
-        return recording.seconds
-    return max(decoder.promised, LONG + 1) if decoder.promised else LONGEST
-
-
-def _fingerprint(path: Path, name: str, given: JobParameters) -> str:
-    """Hash of a request, by which it is recognised when it is sent again."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    digest.update(repr((name, given)).encode())
-    return digest.hexdigest()
-
-
-def _check_webhook(service: Service, given: JobParameters) -> None:
-    """Raise `HTTPException` if the server sends no webhooks to an address."""
-    if given.webhook and not is_allowed(str(given.webhook), service.settings.webhook_hosts):
-        raise HTTPException(
-            422, "webhook: this server sends none to this host (see --webhook-host)"
-        )
 
 
 @router.get("", responses=error_responses(403, 422, 429))
@@ -191,7 +76,7 @@ def state(
     The result comes when the job is done, or with ``after`` as far as it is known.
     """
     if query.format == "json":
-        return _state(service, job, query.after)
+        return state_of(service, job, query.after)
     if job.status != "done":
         raise HTTPException(
             409, f"the job is {job.status}; the result is available when it is done"
@@ -249,7 +134,7 @@ def delete(job: CurrentJob, service: CurrentService) -> None:
     service.store.delete(job)
 
 
-def _state(service: Service, job: Job, after: int | None = None) -> JobState:
+def state_of(service: Service, job: Job, after: int | None = None) -> JobState:
     """The response about a job.
 
     Args:

@@ -24,7 +24,7 @@ class Key(Frozen):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     """Hash of its token; the token itself is not stored."""
     scopes: tuple[Scope, ...] = DEFAULT_SCOPES
-    """Routes that it may use; "admin" sees the jobs and adaptations of all keys."""
+    """Routes that it may use; "admin" sees jobs and adaptations of all keys and reloads models."""
     per_minute: int | None = Field(None, ge=1)
     """Limit of requests in a minute, in each worker process; None for no limit."""
 

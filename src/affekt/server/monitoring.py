@@ -22,6 +22,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .schema import STATUSES
+from .tracing import span
 
 log = logging.getLogger("affekt.server")
 
@@ -128,7 +129,12 @@ class RequestMonitor:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_record_status)
+            method = {"http.request.method": scope["method"]}
+            with span(scope["method"], method, Headers(scope=scope)) as traced:
+                try:
+                    await self._app(scope, receive, send_and_record_status)
+                finally:
+                    _describe(traced, scope, status)
         finally:
             seconds, route = time.perf_counter() - start, _route(scope)
             REQUESTS.labels(scope["method"], route, status).inc()
@@ -169,6 +175,14 @@ class RequestMonitor:
                 audio_seconds=scope.get("state", {}).get("audio_seconds", 0.0),
                 request_id=_request_id(scope),
             )
+
+
+def _describe(traced: Any, scope: Scope, status: int) -> None:
+    """Give the span of a request, if there is one, what is known at its end."""
+    if traced:
+        traced.update_name(f"{scope['method']} {_route(scope)}")
+        traced.set_attribute("http.route", _route(scope))
+        traced.set_attribute("http.response.status_code", status)
 
 
 def _route(scope: Scope) -> str:

@@ -65,6 +65,13 @@ class Parameters(BaseModel):
             ) from error
 
 
+def _require(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise `RequestValidationError` unless a parameter has one of some values."""
+    if value not in known:
+        text = f"several recordings are answered as {' or '.join(known)}, not {value}"
+        raise RequestValidationError([{"loc": ("form", name), "msg": text}])
+
+
 class NoParameters(Parameters):
     """A route without parameters."""
 
@@ -107,11 +114,22 @@ class Recognition(Parameters):
         """The parameters of `recognise_file`."""
         return Options(split=self.channels == "split", speakers=self.speakers, track=self.track)
 
+    def require_list(self) -> None:
+        """Check that the response may be about several recordings.
+
+        Raises:
+            RequestValidationError: Its format is that of one recording.
+        """
+
 
 class RecogniseParameters(Recognition):
     """Parameters of ``POST /v1/recognise``."""
 
     format: Format = Field("json", description="Format of the response.")
+
+    def require_list(self) -> None:
+        """See `Recognition.require_list`."""
+        _require("format", self.format, ("json",))
 
 
 class EmotionParameters(Recognition):
@@ -122,6 +140,10 @@ class EmotionParameters(Recognition):
         description="json has the emotion of the recording, verbose_json its utterances and "
         "segments too, text only the label; the others are files with the utterances.",
     )
+
+    def require_list(self) -> None:
+        """See `Recognition.require_list`."""
+        _require("response_format", self.response_format, ("json", "verbose_json"))
 
 
 class JobParameters(Recognition):

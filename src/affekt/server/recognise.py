@@ -1,9 +1,9 @@
-"""Routes ``/v1/recognise``, ``/v1/audio/emotions`` and ``/v1/models``: short recordings."""
+"""Routes ``/v1/recognise`` and ``/v1/audio/emotions``: short recordings."""
 
-import tempfile
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
-from threading import Semaphore
-from typing import Annotated, Any, BinaryIO, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -16,23 +16,22 @@ from ..inference.classifier import LONG
 from ..inference.pipeline import combine, recognise_file
 from ..types import Prediction
 from . import schema
-from .access import ANY, BEARER, RECOGNISE
-from .errors import error_responses
+from .access import BEARER, RECOGNISE
+from .errors import error_responses, refusal
 from .monitoring import RECOGNISED
 from .parameters import (
     EmotionParameters,
     Format,
     RecogniseParameters,
     Recognition,
-    no_parameters,
 )
 from .service import CurrentService, Service
-from .shared import SharedRecognizer
-from .upload import body, receive
+from .tracing import Attributes, span
+from .upload import UploadedFile, body, received
 
 router = APIRouter(prefix="/v1", dependencies=[BEARER])
 TYPES = {"csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt", "eaf": "text/xml"}
-SPOOLED = 1 << 20  # bytes; a larger recording is written to disk
+AT_ONCE = 4  # recordings of one request; with more, those of other clients would wait
 FILES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
@@ -42,128 +41,143 @@ FILES: dict[int | str, dict[str, Any]] = {
 }
 ERRORS = error_responses(403, 404, 408, 413, 415, 422, 429)
 Given = TypeVar("Given", bound=Recognition)
-
-
-@router.get(
-    "/models",
-    dependencies=[Depends(ANY), Depends(no_parameters)],
-    responses=error_responses(403, 422, 429),
-)
-def models(service: CurrentService) -> list[schema.Model]:
-    """The models, their classes, intended use and license."""
-    default = service.model(None)
-    return [
-        schema.Model(
-            name=m.name,
-            labels=m.labels,
-            intended_use=m.intended_use,
-            license=m.license,
-            default=m is default,
-            note=m.intended_use,
-            terms=m.license,
-        )
-        for m in [*service.models.values()]  # one may be added meanwhile
-    ]
+Answer = TypeVar("Answer")
+Emotions = schema.Emotion | schema.Recording
 
 
 @router.post(
     "/recognise",
     dependencies=[Depends(RECOGNISE)],
-    response_model=schema.Recording,
+    response_model=schema.Recording | list[schema.Recording | schema.Failure],
     responses=FILES | ERRORS,
     openapi_extra=body(RecogniseParameters),
 )
 async def recognise(
     request: Request, service: CurrentService, query: Annotated[RecogniseParameters, Query()]
-) -> schema.Recording | Response:
-    """Recognise a recording of up to 30 s.
+) -> Any:
+    """Recognise a recording of up to 30 s, or several.
 
     The recording is the field ``file`` of a form, or the request body with a content type of
     ``audio/*``. Parameters are query parameters or further fields of the form. The response
     describes the recording, with the objects of its utterances that ``affekt predict --json``
     prints; another format than json has the utterances only.
+
+    Several fields ``file`` give a list in their order, as json only. The item of a recording that
+    cannot be recognised has the error.
     """
-    given, predictions = await _recognised(request, service, query)
-    if given.format != "json":
+
+    def answer(
+        given: RecogniseParameters, predictions: list[Prediction]
+    ) -> schema.Recording | Response:
+        if given.format == "json":
+            return _recording(predictions)
         return as_file(predictions, given.format)
-    return _recording(predictions)
+
+    return await _recognised(request, service, query, answer)
 
 
 @router.post(
     "/audio/emotions",
     dependencies=[Depends(RECOGNISE)],
-    response_model=schema.Emotion | schema.Recording,
+    response_model=Emotions | list[Emotions | schema.Failure],
     responses=FILES | ERRORS,
     openapi_extra=body(EmotionParameters),
 )
 async def emotions(
     request: Request, service: CurrentService, query: Annotated[EmotionParameters, Query()]
-) -> schema.Emotion | schema.Recording | Response:
-    """Recognise a recording of up to 30 s, for clients of OpenAI's ``/v1/audio`` routes.
+) -> Any:
+    """Recognise a recording of up to 30 s, or several, for clients of OpenAI's ``/v1/audio``.
 
     The same as ``/v1/recognise``, with ``response_format`` in place of ``format``, and a short
     response by default.
     """
-    given, predictions = await _recognised(request, service, query)
-    recording = _recording(predictions)
-    match given.response_format:
-        case "json":
-            return schema.Emotion(**recording.model_dump(include={*schema.Emotion.model_fields}))
-        case "verbose_json":
-            return recording
-        case "text":
-            return PlainTextResponse(recording.label + "\n")
-        case kind:
-            return as_file(predictions, kind)
+
+    def answer(given: EmotionParameters, predictions: list[Prediction]) -> Emotions | Response:
+        recording = _recording(predictions)
+        match given.response_format:
+            case "json":
+                short = recording.model_dump(include={*schema.Emotion.model_fields})
+                return schema.Emotion(**short)
+            case "verbose_json":
+                return recording
+            case "text":
+                return PlainTextResponse(recording.label + "\n")
+            case kind:
+                return as_file(predictions, kind)
+
+    return await _recognised(request, service, query, answer)
 
 
 async def _recognised(
-    request: Request, service: Service, query: Given
-) -> tuple[Given, list[Prediction]]:
-    """The parameters of a request and the predictions of the utterances of its recording."""
+    request: Request,
+    service: Service,
+    query: Given,
+    answer: Callable[[Given, list[Prediction]], Answer],
+) -> Answer | list[Answer | schema.Failure]:
+    """The response to a request.
+
+    Args:
+        request: Has the recordings.
+        service: Has the models.
+        query: Parameters of the query.
+        answer: The response about one recording, from all parameters and the predictions of its
+            utterances.
+
+    Returns:
+        That response, or of several recordings a list.
+    """
     service.model(query.model)  # refuse an unknown one before the upload
     settings = service.settings
-    async with service.slot("requests"):
-        with tempfile.SpooledTemporaryFile(SPOOLED) as file:
-            target = cast(BinaryIO, file)
-            upload = await receive(request, target, settings.megabytes, settings.upload_seconds)
-            given = query.with_fields(upload.fields)
-            recognizer = service.model(given.model)
-            predictions = await run_in_threadpool(
-                _recognise, recognizer, target, upload.name, given, service.decoding
-            )
-    RECOGNISED.labels(recognizer.name).inc(_whole(predictions).duration)
-    return given, predictions
+    async with (
+        service.slot("requests"),
+        received(request, settings.megabytes, settings.upload_seconds) as upload,
+    ):
+        given = query.with_fields(upload.fields)
+        if len(upload.recordings) == 1:
+            return answer(given, await _recognise(service, given, upload.recordings[0]))
+        given.require_list()
+        at_once = asyncio.Semaphore(AT_ONCE)
+
+        async def one(uploaded: UploadedFile) -> Answer | schema.Failure:
+            async with at_once:
+                try:
+                    return answer(given, await _recognise(service, given, uploaded))
+                except Exception as error:
+                    code, detail = refusal(error)
+                    return schema.Failure(file=uploaded.name, code=code, detail=detail)
+
+        return [*await asyncio.gather(*map(one, upload.recordings))]
 
 
-def _recognise(
-    recognizer: SharedRecognizer,
-    file: BinaryIO,
-    name: str,
-    given: Recognition,
-    decoding: Semaphore,
+async def _recognise(
+    service: Service, given: Recognition, uploaded: UploadedFile
 ) -> list[Prediction]:
     """Recognise the utterances of a short recording.
 
-    Args:
-        recognizer: The model.
-        file: The uploaded recording.
-        name: The client's name of the file.
-        given: Parameters.
-        decoding: Limits the number of recordings that are decoded at the same time.
-
     Raises:
-        HTTPException: The recording is longer than 30 s.
+        HTTPException: The recording is longer than 30 s, or there is no such model.
         AudioError: The file cannot be read as a recording.
     """
-    file.seek(0)
-    data = file.read()
-    with decoding:
-        recording = Decoder(data, name=name, track=given.track).read(LONG)
-    if recording is None:
-        raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
-    source = data if given.channels == "split" else recording  # which has the mean of all
-    return list(recognise_file(recognizer.at_hop(given.hop), source, given.options, name=name))
+    recognizer = service.model(given.model)
+
+    def recognise() -> list[Prediction]:
+        data = uploaded.file.read()
+        with service.decoding:
+            recording = Decoder(data, name=uploaded.name, track=given.track).read(LONG)
+        if recording is None:
+            raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
+        source = data if given.channels == "split" else recording  # which has the mean of all
+        model = recognizer.at_hop(given.hop)
+        about: Attributes = {
+            "affekt.model": model.name,
+            "affekt.audio.seconds": round(recording.seconds, 3),
+        }
+        with span("recognise", about):
+            return list(recognise_file(model, source, given.options, name=uploaded.name))
+
+    predictions = await run_in_threadpool(recognise)
+    RECOGNISED.labels(recognizer.name).inc(_whole(predictions).duration)
+    return predictions
 
 
 def _whole(predictions: list[Prediction]) -> Prediction:

@@ -175,6 +175,21 @@ class Model(BaseModel):
     terms: str = Field(deprecated=True, description="Use `license`.")
 
 
+class Reloaded(BaseModel):
+    """Which models were loaded anew."""
+
+    loaded: list[str] = Field(description="Names of those whose files had changed.")
+    unchanged: list[str]
+
+
+class Failure(BaseModel):
+    """Why one of several recordings of a request failed."""
+
+    file: str = Field(description="The client's name of the file.")
+    code: int = Field(description="Status code of a request with this recording alone.")
+    detail: str
+
+
 class Problem(BaseModel):
     """Why a request failed."""
 

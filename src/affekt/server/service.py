@@ -4,7 +4,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -12,13 +12,11 @@ from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from ..errors import AffektError
-from ..nn.bundled import model_folder
-from ..nn.checkpoint import load_checkpoint, require_classes
 from .adaptation import Adaptations
 from .adapted_models import AdaptedModels
 from .errors import too_many
 from .keys import KeyRing
+from .model_loader import ModelLoader
 from .queue import JobQueue
 from .settings import Settings
 from .shared import SharedRecognizer
@@ -35,6 +33,7 @@ class Service:
 
     Attributes:
         settings: Settings of the server.
+        loader: Loads the models, also anew.
         models: Recognizers by name of their model; the first is the default.
         store: The jobs.
         keys: Keys of the clients, if there are any.
@@ -49,15 +48,15 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._cores = torch.get_num_threads()
+        cores = torch.get_num_threads()
         torch.set_num_threads(1)
         # Encoding threads take the interpreter's lock between any two operations of torch. With the
         # default interval, a thread that parses a form would wait 5 ms for it each time.
         sys.setswitchinterval(0.0005)
-        self.models: dict[str, SharedRecognizer] = {}
-        self._folders: dict[str, Path] = {}  # of the models, by name
-        for model in settings.models:
-            self._load(model_folder(model))
+        self.loader = ModelLoader(
+            settings.models, partial(SharedRecognizer, threads=cores, device=settings.device)
+        )
+        self.models = self.loader.models
         self.store = JobStore(settings.state, settings.jobs, settings.keep_hours * 3600)
         self.keys = KeyRing(settings.keys) if settings.keys else None
         self.workers = Workers(JobQueue(self.store), self.models)
@@ -65,28 +64,14 @@ class Service:
         if settings.webhook_hosts:
             secret = secret_of(settings.webhook_secret)
             self.webhooks = Webhooks(self.store, secret, settings.webhook_hosts)
-        self._adapted = AdaptedModels(settings.adapt, self._load) if settings.adapt else None
+        self._adapted = AdaptedModels(settings.adapt, self.loader.add) if settings.adapt else None
         self.adaptations = None
         if self._adapted:
             folder, keep = settings.state / "adaptations", self.store.keep_seconds
-            self.adaptations = Adaptations(folder, self._adapted, self._folders, keep)
+            self.adaptations = Adaptations(folder, self._adapted, self.loader.folders, keep)
         self.decoding = threading.Semaphore(DECODERS)
         self._limits = {"requests": settings.waiting, "streams": settings.streams}
         self._used = dict.fromkeys(self._limits, 0)
-
-    def _load(self, folder: Path) -> None:
-        """Serve the model of a folder, too.
-
-        Raises:
-            AffektError: It cannot be loaded, or another one has its name.
-        """
-        checkpoint = load_checkpoint(folder)
-        require_classes(checkpoint.name, checkpoint.dimensions, "the server")
-        if checkpoint.name in self.models:
-            raise AffektError(f"{folder}: another model is named {checkpoint.name}")
-        self._folders[checkpoint.name] = folder
-        recognizer = SharedRecognizer(checkpoint, self._cores, self.settings.device)
-        self.models[checkpoint.name] = recognizer
 
     def start(self) -> None:
         """Start the threads."""
@@ -104,8 +89,7 @@ class Service:
             self._adapted.stop()
             self.adaptations.stop()
         self.workers.stop(self.settings.drain_seconds)
-        for model in self.models.values():
-            model.stop(BATCH_SECONDS)
+        self.loader.stop(BATCH_SECONDS)
 
     def model(self, name: str | None) -> SharedRecognizer:
         """The recognizer of a model; without a name, that of the first model.

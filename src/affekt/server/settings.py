@@ -17,6 +17,8 @@ class Settings(Frozen):
     models: tuple[str, ...] = ("default", "open")
     """Bundled models or model folders; the first is the default."""
     host: str = "127.0.0.1"
+    workers: int = Field(1, ge=1)
+    """Number of worker processes."""
     token: str = ""
     """Token that clients must send; without one, the server accepts only this machine."""
     keys: Path | None = None
@@ -45,6 +47,8 @@ class Settings(Frozen):
     """Hours after which the results of jobs are deleted."""
     device: str = "cpu"
     """Where the encoders run."""
+    traces: bool = False
+    """Whether spans of OpenTelemetry are sent."""
     drain_seconds: int = Field(20, ge=1)
     """Time to finish running requests at shutdown."""
 

@@ -2,12 +2,13 @@
 
 import copy
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Condition, Thread
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -17,6 +18,10 @@ from ..inference.recognizer import HOP, Recognizer
 from ..nn.checkpoint import Checkpoint
 from .journal import Journal
 from .monitoring import BATCHES, ENCODING, QUEUED
+from .tracing import current_context, record_batch
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
 
 BATCH = 32.0  # s of recordings after which a batch is closed
 
@@ -30,6 +35,7 @@ class Task(NamedTuple):
         ways: As of the `Classifier`: tasks of one batch have the same timeline.
         kind: interactive or background, for the metrics.
         created: Time of `time.perf_counter`, for the metrics.
+        context: Of the trace that it belongs to, if any.
     """
 
     recordings: Sequence[Recording]
@@ -37,6 +43,12 @@ class Task(NamedTuple):
     ways: int = 1
     kind: str = "interactive"
     created: float = 0.0
+    context: "Context | None" = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio."""
+        return sum(recording.seconds for recording in self.recordings)
 
 
 class TaskQueue:
@@ -79,13 +91,52 @@ class TaskQueue:
                 return [self._background.popleft()]
             self._background_is_next = bool(self._background)
             batch = [self._interactive.popleft()]
-            seconds = sum(r.seconds for r in batch[0].recordings)
+            seconds = batch[0].seconds
             while (
                 self._interactive and seconds < BATCH and self._interactive[0].ways == batch[0].ways
             ):
                 batch.append(self._interactive.popleft())
-                seconds += sum(r.seconds for r in batch[-1].recordings)
+                seconds += batch[-1].seconds
             return batch
+
+
+class EncodingThreads:
+    """Threads that encode the recordings of a queue.
+
+    Args:
+        encoder: The model; on each thread it uses one core.
+        count: Number of threads.
+
+    Attributes:
+        queue: The recordings.
+    """
+
+    def __init__(self, encoder: Recognizer, count: int) -> None:
+        self.queue = TaskQueue()
+        self._threads = [
+            Thread(target=_work, args=(encoder, self.queue), daemon=True, name=encoder.name)
+            for _ in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def are_alive(self) -> bool:
+        """Whether any thread is running."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def stop(self, seconds: float) -> None:
+        """End the threads: Python aborts if they are inside torch when it exits.
+
+        Args:
+            seconds: Longest time to wait for each.
+        """
+        self.queue.close()
+        for thread in self._threads:
+            thread.join(seconds)
+
+
+class _Users:
+    """What a recognizer and its copies share: without it, nobody uses the model any more."""
 
 
 class SharedRecognizer(Recognizer):
@@ -93,36 +144,26 @@ class SharedRecognizer(Recognizer):
 
     While one batch is computed, the next one is collected, so that no call waits for others. A
     batch changes no result (`batching.encode`). Each encoding thread uses one core: on two cores
-    two batches at the same time are faster than one after the other.
+    two batches at the same time are faster than one after the other. The threads end with the last
+    copy of the recognizer.
 
     Args:
         checkpoint: The model.
         threads: Number of encoding threads.
         device: Where the encoder runs.
+
+    Attributes:
+        threads: The encoding threads.
     """
 
     def __init__(self, checkpoint: Checkpoint, threads: int, device: str = "cpu") -> None:
         super().__init__(checkpoint, HOP, device)
+        _ = self._identity  # hashed once, for all copies
+        self.threads = EncodingThreads(copy.copy(self), threads)
         self._is_background = False
         self._journal: Journal | None = None
-        _ = self._identity  # hashed once, for all copies
-        self._queue = TaskQueue()
-        self._threads = [
-            Thread(target=self._work, daemon=True, name=f"{self.name} {number}")
-            for number in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self, seconds: float) -> None:
-        """End the encoding threads: Python aborts if they are inside torch when it exits.
-
-        Args:
-            seconds: Longest time to wait for each.
-        """
-        self._queue.close()
-        for thread in self._threads:
-            thread.join(seconds)
+        self._users = _Users()  # which the copy of the threads does not have
+        weakref.finalize(self._users, self.threads.queue.close).atexit = False
 
     def background(self) -> "SharedRecognizer":
         """The same recognizer for jobs, whose recordings are encoded after those of requests."""
@@ -152,29 +193,33 @@ class SharedRecognizer(Recognizer):
         """Recordings as soon as each is encoded: those of jobs one by one, others together."""
         parts = [[r] for r in recordings] if self._is_background else [recordings]
         kind = "background" if self._is_background else "interactive"
-        created = time.perf_counter()
-        tasks = [Task(part, Future(), self._ways, kind, created) for part in parts if part]
+        created, context = time.perf_counter(), current_context()
+        tasks = [Task(part, Future(), self._ways, kind, created, context) for part in parts if part]
         for task in tasks:
-            self._queue.put(task, background=self._is_background)
+            self.threads.queue.put(task, background=self._is_background)
         for task in tasks:
             yield from task.future.result()
 
-    def _work(self) -> None:
-        torch.set_num_threads(1)
-        while batch := self._queue.take():
-            worker = copy.copy(self)
-            worker._ways = batch[0].ways
-            begun = time.perf_counter()
+
+def _work(encoder: Recognizer, queue: TaskQueue) -> None:
+    """Encode the recordings of a queue until it is closed."""
+    torch.set_num_threads(1)
+    while batch := queue.take():
+        worker = copy.copy(encoder)
+        worker._ways = batch[0].ways
+        begun = time.perf_counter()
+        for task in batch:
+            QUEUED.labels(task.kind).observe(begun - task.created)
+        try:
+            recordings = [r for task in batch for r in task.recordings]
+            BATCHES.observe(len(recordings))
+            with ENCODING.time():
+                encoded = iter(Recognizer.encode(worker, recordings))
+            waited = [(task.context, task.created, task.seconds) for task in batch]
+            record_batch(encoder.name, waited, begun)
             for task in batch:
-                QUEUED.labels(task.kind).observe(begun - task.created)
-            try:
-                recordings = [r for task in batch for r in task.recordings]
-                BATCHES.observe(len(recordings))
-                with ENCODING.time():
-                    encoded = iter(Recognizer.encode(worker, recordings))
-                for task in batch:
-                    task.future.set_result([next(encoded) for _ in task.recordings])
-            except Exception as error:  # raised in the calling threads; this one continues
-                for task in batch:
-                    if not task.future.done():
-                        task.future.set_exception(error)
+                task.future.set_result([next(encoded) for _ in task.recordings])
+        except Exception as error:  # raised in the calling threads; this one continues
+            for task in batch:
+                if not task.future.done():
+                    task.future.set_exception(error)

@@ -13,10 +13,11 @@ from ..inference.classifier import LONG
 from ..inference.pipeline import recognise_file
 from ..inference.utterances import Decoded
 from ..types import Notice
-from .job import Job
+from .job import LONGEST, Job
 from .monitoring import RECOGNISED, log_event
 from .queue import JobQueue
 from .shared import SharedRecognizer
+from .tracing import span
 
 POLL = 1.0  # s between two queries for jobs that other processes have queued
 HEARTBEAT = 2.0  # s between two heartbeats of a job
@@ -113,8 +114,12 @@ class Worker(Thread):
         if not job.path.exists():
             self._queue.fail(job, f"{job.file}: the uploaded recording is missing")
             return
+        about: dict[str, str | float] = {"affekt.model": job.model}
+        if job.seconds < LONGEST:  # it is known
+            about["affekt.audio.seconds"] = round(job.seconds, 3)
         try:
-            warnings = self._recognise(job)
+            with span("job", about):
+                warnings = self._recognise(job)
         except StoppedError:
             if self._stop_event.is_set():
                 self._queue.requeue(job)
