@@ -9,7 +9,7 @@ import torch
 
 from affekt import AffektError
 from affekt.audio.decoding import read
-from affekt.config import Config
+from affekt.config import Config, Encoder
 from affekt.export import onnx_file
 from affekt.export.graph import Graph
 from affekt.inference.recognizer import Recognizer
@@ -17,6 +17,7 @@ from affekt.nn.bundled import model_folder
 from affekt.nn.checkpoint import Checkpoint, load_checkpoint
 from affekt.nn.emotion_model import EmotionModel
 from affekt.nn.encoders.vggish import VGGish
+from affekt.nn.encoders.weights import build_encoder
 from affekt.nn.encoders.whisper import Whisper
 
 
@@ -48,6 +49,14 @@ def test_the_outputs_of_the_file_equal_those_of_the_model(cell, pooling, tiny_co
 def test_a_model_with_vggish_can_be_exported(tiny_config, tmp_path):
     torch.manual_seed(1)
     checkpoint = untrained(tiny_config, VGGish().eval())
+    assert onnx_file.export_onnx(checkpoint, tmp_path / "m.onnx", int8=False) < 1e-3
+
+
+@pytest.mark.slow
+def test_a_model_with_two_encoders_can_be_exported(tiny_config, tmp_path):
+    checkpoint = untrained(
+        tiny_config, build_encoder(Encoder(name="whisper+campplus")), cell="none"
+    )
     assert onnx_file.export_onnx(checkpoint, tmp_path / "m.onnx", int8=False) < 1e-3
 
 
