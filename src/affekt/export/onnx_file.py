@@ -74,7 +74,11 @@ def export_onnx(checkpoint: Checkpoint, path: Path, *, int8: bool) -> float:
 
 
 def largest_difference(content: bytes, checkpoint: Checkpoint) -> float:
-    """Largest difference between the outputs of the graph and of the model on synthetic clips."""
+    """Largest difference between the outputs of the graph and of the model on synthetic clips.
+
+    Raises:
+        AffektError: The graph has fewer segments of a clip than the model.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(content, options)
@@ -91,6 +95,11 @@ def largest_difference(content: bytes, checkpoint: Checkpoint) -> float:
         got = session.run(OUTPUTS[:3], {"waves": batch, "lengths": lengths})
         for row, i in enumerate(chosen):
             for ours, theirs in zip(expected[i], got, strict=True):
+                if len(theirs[row]) < len(ours):
+                    raise AffektError(
+                        f"{checkpoint.name}: the exported graph has {len(theirs[row])} of "
+                        f"{len(ours)} segments of a clip"
+                    )
                 largest = max(largest, float(np.abs(theirs[row][: len(ours)] - ours).max()))
     return largest
 
