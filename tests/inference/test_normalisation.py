@@ -195,6 +195,27 @@ def test_statistics_of_another_encoder_are_refused(recognizer):
         recognizer.statistics_of([], other)
 
 
+def test_statistics_of_a_model_with_other_classes_are_refused(recognizer):
+    clips = [voice(0, 100)]
+    statistics = recognizer.statistics_of(recognizer.encode(clips))
+    other = replace(statistics, shares=torch.full((6,), 1 / 6))
+    with pytest.raises(AffektError, match="a model with 6 classes, this one has 7"):
+        recognizer.recognise(clips, other)
+    with pytest.raises(AffektError, match="a model with 6 classes, this one has 7"):
+        recognizer.statistics_of([], other)
+
+
+def test_copies_of_one_utterance_are_not_several_emotions():
+    head = LinearHead(3, 2, 2)
+    head.set_classes(torch.tensor([[-4.0, 0, 0], [4.0, 0, 0]]), torch.eye(3))
+    head.alike.fill_(1.2)
+    clip = torch.tensor([0.3, 0.1, 0.7])
+    copies = [(1, clip + torch.tensor([1e-5 * i, 0, 0])) for i in range(8)]
+    source = NormalisationStatistics.unknown("e", 3).updated(torch.stack([c for _, c in copies]))
+    prior = Statistics(torch.zeros(3), torch.ones(3))
+    assert source.with_classes(copies, prior, head).mixed == 0
+
+
 def test_what_is_no_speech_says_nothing_of_the_source(recognizer):
     silent = from_array(np.zeros(RATE, np.float32), RATE)
     assert recognizer.statistics_of(recognizer.encode([silent])).segments == 0

@@ -289,6 +289,12 @@ class Classifier:
             )
         if statistics.encoder != self._identity:
             raise AffektError(f"{self.name}: the normalisation statistics are of another encoder")
+        classes = len(self._model.linear.means)
+        if statistics.shares is not None and len(statistics.shares) != classes:
+            raise AffektError(
+                f"{self.name}: the normalisation statistics are of a model with "
+                f"{len(statistics.shares)} classes, this one has {classes}; compute them with it"
+            )
         return statistics.statistics(prior, self._model.linear)
 
     @cached_property

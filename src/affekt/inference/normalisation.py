@@ -11,9 +11,9 @@ with the emotions of the utterances, by expectation maximisation with the linear
 utterance's mean embedding is ``x = o + mean of its class + noise``. The probabilities of the
 classes given o say what the classes of the utterances add to the mean; the rest of it is o.
 
-A speaker who is heard in several emotions needs no such estimate, which errs: their mean says how
-the speaker sounds. Such a speaker is known by the utterances, which then differ far more in the
-directions in which emotions differ than in others.
+The estimate errs, and a speaker who is heard in several emotions does not need it: their mean
+embedding says how the speaker sounds. With several emotions, utterances vary far more along the
+discriminants of the linear head than along other directions (`spread_of`).
 """
 
 from collections.abc import Sequence
@@ -34,8 +34,8 @@ from ..nn.linear_head import LinearHead, spread_of, with_discriminants
 PRIOR = 45.0  # weight of the training corpora in segments: 22 s of speech
 MIXED = 4  # effective number of classes, of more, in which a speaker must be heard
 UNMIXED = 5.0  # segments by which the prior grows for each segment of a speaker heard in one class
-FEW = 4  # least number of utterances of which it is told whether their emotions differ
-DIFFERENT = 1.4  # spread of utterances in several emotions, in units of `LinearHead.alike`
+FEW = 4  # utterances needed to tell several emotions from one
+DIFFERENT = 1.4  # spread from which on several emotions are certain, in units of `LinearHead.alike`
 STEPS = 20  # most steps of the expectation maximisation
 CONVERGED = 1e-3  # largest change of a share of a class that ends it
 

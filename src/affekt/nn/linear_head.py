@@ -10,6 +10,8 @@ what the speaker felt, so that normalisation by speaker leaves it in
 import torch
 from torch import Tensor, nn
 
+SAME = 1e-6  # variance below which utterances are copies of one
+
 
 class LinearHead(nn.Module):
     """Scores of Gaussian classes with a shared covariance; zero before it is fitted.
@@ -25,8 +27,8 @@ class LinearHead(nn.Module):
         bias: ``(classes,)``.
         mix: What each score adds to each logit ``(outputs, classes)``; 0 if the scores are not part
             of the result.
-        alike: `spread_of` the utterances of a training speaker in one emotion, at most (0.9
-            quantile); 0 if it is unknown.
+        alike: 0.9 quantile of `spread_of` over training speakers, each in a single emotion; 0 if it
+            is unknown.
     """
 
     means: Tensor
@@ -90,4 +92,6 @@ def spread_of(variance: Tensor, dim: int) -> float:
         variance: Of what `with_discriminants` returns, over utterances ``(dim + directions,)``.
         dim: Length of an embedding.
     """
-    return float(variance[dim:].mean() / variance[:dim].median()) if len(variance) > dim else 0.0
+    if len(variance) == dim:  # no discriminants
+        return 0.0
+    return float(variance[dim:].mean() / variance[:dim].median().clamp_min(SAME))

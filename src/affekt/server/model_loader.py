@@ -37,8 +37,8 @@ class ModelLoader:
         make: Makes the recognizer of a model.
 
     Attributes:
-        models: Recognizers by name of their model, in the order given. One that is loaded anew
-            takes the place of its predecessor, which those who use it may go on with.
+        models: Recognizers by name of their model, in the order given. A model that is
+            loaded anew replaces the old one; what has begun with the old one ends with it.
 
     Raises:
         AffektError: A model cannot be loaded, or two have the same name.
