@@ -104,6 +104,32 @@ def test_the_mean_of_a_speaker_in_several_emotions_is_the_speaker_alone():
         assert torch.allclose(source.statistics(prior, head).mean.double(), expected, atol=1e-5)
 
 
+def test_how_a_speaker_expresses_a_class_is_learned_where_there_are_several():
+    """Classes at -4 and 4; the speaker's at -4 and 2. Told apart with near certainty."""
+    head = LinearHead(2, 2, 2)
+    head.set_classes(torch.tensor([[-4.0, 0], [4.0, 0]]), torch.eye(2))
+    prior = Statistics(torch.zeros(2), torch.ones(2))
+    means = torch.tensor([[-4.0, 1.0], [2.0, -1.0]]).repeat(15, 1)
+    source = NormalisationStatistics.unknown("e", 2).updated(means)
+    known = replace(source, mixed=1.0)
+    classes = known._classes_with(means, prior, head)
+    assert torch.allclose(classes.numbers, torch.full((2,), 15.0).double(), atol=5e-2)
+    assert torch.allclose(classes.means, means[:2].double(), atol=5e-2)
+    known = replace(known, classes=classes)
+    mean, sd, drawn = known.statistics(prior, head)
+    own = (means[:2] - mean) / sd
+    expected = 15 / 20 * own[:, 0] + 5 / 20 * torch.tensor([-4.0, 4.0])
+    sign = head.along(head.means)[1, 0].sign()  # of the only discriminant
+    assert torch.allclose(sign * drawn[:, 0], expected, atol=5e-2)
+    half = replace(known, mixed=0.5).statistics(prior, head).classes
+    assert torch.allclose(half, (drawn + head.along(head.means)) / 2)
+    assert replace(known, mixed=0.0).statistics(prior, head).classes is None
+    parts = replace(source, mixed=1.0)
+    for part in means.split(10):
+        parts = replace(parts, classes=parts._classes_with(part, prior, head))
+    assert torch.allclose(parts.classes.means, classes.means, atol=5e-2)
+
+
 def test_a_speaker_who_is_heard_in_few_classes_counts_less():
     heard = NormalisationStatistics("e", 180, torch.zeros(1), torch.ones(1))
     one_class = replace(heard, shares=torch.tensor([1.0, 0]), mixed=1.0)
@@ -143,6 +169,8 @@ def test_saved_and_read_again(embeddings, tmp_path):
     assert again.mixed == 0.25
     assert again.utterances.number == 400
     assert torch.equal(again.utterances.variance, source.utterances.variance)
+    assert torch.equal(again.classes.means, source.classes.means)
+    assert torch.equal(again.classes.numbers, source.classes.numbers)
     assert (again.encoder, again.segments) == ("e", 400)
     assert torch.equal(again.mean, source.mean)
     assert torch.equal(again.variance, source.variance)

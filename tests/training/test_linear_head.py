@@ -89,7 +89,7 @@ def test_the_spread_in_one_emotion_is_that_of_nine_of_ten_groups():
 
 
 def test_encoders_count_as_independent():
-    """The covariance between dimension 0 and the others is 0; the block of 1 and 2 is shrunk."""
+    """The covariance between dimension 0 and the others is 0; the latter count a third."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((40, 1)) + rng.standard_normal((40, 3))
     y, corpora = np.arange(40) % 2, np.repeat(["a", "b"], 20)
@@ -99,7 +99,7 @@ def test_encoders_count_as_independent():
     _, others = class_statistics(x[:, 1:], y, corpora, 2)
     assert abs(together[0, 1:]).min() > 0.1
     assert (apart[0, 1:] == 0).all() and (apart[1:, 0] == 0).all()
-    assert apart[:1, :1] == pytest.approx(first) and apart[1:, 1:] == pytest.approx(others)
+    assert apart[:1, :1] == pytest.approx(first) and apart[1:, 1:] == pytest.approx(3 * others)
 
 
 def test_scores_are_those_of_gaussian_classes():
@@ -114,6 +114,21 @@ def test_scores_are_those_of_gaussian_classes():
     expected = torch.stack(densities, 1).softmax(1)
     assert torch.allclose(head.scores(x).softmax(1), expected, atol=1e-4)
     assert not head(x).any()  # no part of the result until it is weighed
+
+
+def test_classes_of_a_speaker_move_the_scores():
+    """Moved class means, in all dimensions and along the discriminants."""
+    torch.manual_seed(0)
+    means, root = torch.randn(3, 5), torch.randn(5, 5)
+    covariance = root @ root.T + torch.eye(5)
+    head, moved, x = LinearHead(5, 3, 3), LinearHead(5, 3, 3), torch.randn(7, 5)
+    head.set_classes(means, covariance)
+    along = torch.linalg.solve(covariance, means - means.mean(0), left=False)[:2]  # of both spaces
+    shifts = torch.randn(3, 2) @ (along @ covariance)
+    moved.set_classes(means + shifts, covariance)
+    scores = head.scores(x, head.along(means + shifts))
+    assert torch.allclose(scores.softmax(1), moved.scores(x).softmax(1), atol=1e-4)
+    assert torch.allclose(head.scores(x, head.along(means)), head.scores(x), atol=1e-5)
 
 
 def test_a_model_with_it_is_trained_saved_and_adapted(manifest, tiny_config, tmp_path):

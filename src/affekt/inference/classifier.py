@@ -177,11 +177,13 @@ class Classifier:
         Raises:
             AffektError: The statistics are of another encoder.
         """
-        embeddings = self._model.standardise(encoded.embeddings, self._standardisation(statistics))
-        output = self._model.classify([embeddings[s] for s in encoded.sequences])
+        known = self._standardisation(statistics)
+        classes = known.classes if known else None
+        embeddings = self._model.standardise(encoded.embeddings, known)
+        output = self._model.classify([embeddings[s] for s in encoded.sequences], classes)
         temperature = self._temperature(statistics)
         values = self._values(output.logits[0], temperature)
-        timeline, attention = self._timeline(encoded, embeddings, output, temperature)
+        timeline, attention = self._timeline(encoded, embeddings, output, classes, temperature)
         rejection_reason = self._rejection_reason(encoded)
         segments = [
             Segment(
@@ -224,6 +226,7 @@ class Classifier:
         encoded: EncodedRecording,
         embeddings: Tensor,
         output: Output,
+        classes: Tensor | None,
         temperature: Tensor,
     ) -> tuple[NDArray[np.float64], list[float]]:
         """Values ``(segments, outputs)`` and attention ``(segments,)``, which sums to 1.
@@ -234,9 +237,11 @@ class Classifier:
             encoded: The recording.
             embeddings: Its standardised embeddings ``(segments, dim)``.
             output: Of its sequences.
+            classes: Means of the speaker's classes, if they are known.
             temperature: Of the softmax.
         """
-        by_sequence = self._model.timeline(output, [embeddings[s] for s in encoded.sequences])
+        sequences = [embeddings[s] for s in encoded.sequences]
+        by_sequence = self._model.timeline(output, sequences, classes)
         logits = by_sequence.new_empty(len(encoded.spans), by_sequence.shape[-1])
         weights = torch.empty(len(encoded.spans), dtype=torch.float64)
         for i, sequence in reversed(list(enumerate(encoded.sequences))):

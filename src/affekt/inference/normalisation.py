@@ -14,6 +14,10 @@ classes given o say what the classes of the utterances add to the mean; the rest
 The estimate errs, and a speaker who is heard in several emotions does not need it: their mean
 embedding says how the speaker sounds. With several emotions, utterances vary far more along the
 discriminants of the linear head than along other directions (`spread_of`).
+
+Speakers also differ in how they express an emotion. Where several are heard, the class means of the
+linear head move towards the means of the speaker's own utterances, weighted by the probabilities of
+the classes: the same maximisation, along the discriminants (MAP adaptation, Gauvain & Lee, 1994).
 """
 
 from collections.abc import Sequence
@@ -36,6 +40,7 @@ MIXED = 4  # effective number of classes, of more, in which a speaker must be he
 UNMIXED = 5.0  # segments by which the prior grows for each segment of a speaker heard in one class
 FEW = 4  # utterances needed to tell several emotions from one
 DIFFERENT = 1.4  # spread from which on several emotions are certain, in units of `LinearHead.alike`
+CLASS_PRIOR = 5.0  # weight of the training corpora in a class mean, in utterances
 STEPS = 20  # most steps of the expectation maximisation
 CONVERGED = 1e-3  # largest change of a share of a class that ends it
 
@@ -69,6 +74,39 @@ class Moments(NamedTuple):
         return Moments(total, mean, (within + between) / total)
 
 
+class ClassMeans(NamedTuple):
+    """Utterances of each class of the linear head, weighted by its probability.
+
+    Attributes:
+        numbers: Sum of the probabilities ``(classes,)``.
+        means: Weighted means of the utterances' mean embeddings ``(classes, dim)``.
+    """
+
+    numbers: Tensor
+    means: Tensor
+
+    @classmethod
+    def empty(cls, classes: int, dim: int) -> "ClassMeans":
+        """Of no utterances."""
+        numbers = torch.zeros(classes, dtype=torch.float64)
+        return cls(numbers, torch.zeros(classes, dim, dtype=torch.float64))
+
+    def updated(self, probabilities: Tensor, vectors: Tensor) -> "ClassMeans":
+        """Add utterances: ``(utterances, classes)`` and ``(utterances, dim)``."""
+        weights = probabilities.double()
+        numbers = self.numbers + weights.sum(0)
+        total = self.numbers[:, None] * self.means + weights.T @ vectors.double()
+        return ClassMeans(numbers, total / numbers.clamp_min(1e-12)[:, None])
+
+    def along(self, head: LinearHead, standardised_by: Statistics) -> Tensor:
+        """Class means ``(classes, directions)``, drawn to those of the training corpora."""
+        mean, sd, _ = standardised_by
+        general = head.along(head.means)
+        own = head.along(((self.means - mean) / sd).float())
+        share = self.numbers / (self.numbers + CLASS_PRIOR)
+        return general + share.float()[:, None] * (own - general)
+
+
 @dataclass(frozen=True)
 class NormalisationStatistics:
     """Running mean and variance of the segment embeddings of one speaker or domain.
@@ -87,6 +125,7 @@ class NormalisationStatistics:
         utterances: Moments of the mean embeddings of the utterances, standardised by the training
             corpora, followed by their discriminants; None if they are unknown.
         mixed: How sure it is that several emotions were heard, from 0 to 1.
+        classes: Utterances of each class; None if they are unknown.
     """
 
     encoder: str
@@ -97,6 +136,7 @@ class NormalisationStatistics:
     neutral: bool = False
     utterances: Moments | None = None
     mixed: float = 0.0
+    classes: ClassMeans | None = None
 
     @classmethod
     def unknown(cls, encoder: str, dim: int) -> "NormalisationStatistics":
@@ -131,7 +171,7 @@ class NormalisationStatistics:
         own = self.segments / (self.segments + PRIOR)
         blind = replace(self, mixed=0.0)
         for _ in range(STEPS):
-            mean, sd = replace(blind, shares=shares)._drawn(own, prior, head)
+            mean, sd, _ = replace(blind, shares=shares)._drawn(own, prior, head)
             told = weights @ head.scores((means - mean) / sd).softmax(-1)
             last, shares = shares, (earlier * before + new * told) / self.segments
             if (shares - last).abs().max() < CONVERGED:
@@ -142,7 +182,26 @@ class NormalisationStatistics:
         if head.alike and heard.number >= FEW:
             spread = spread_of(heard.variance, len(prior.mean)) / float(head.alike)
             mixed = min(1.0, max(0.0, (spread - 1) / (DIFFERENT - 1)))
-        return replace(self, shares=shares, utterances=heard, mixed=mixed)
+        known = replace(self, shares=shares, utterances=heard, mixed=mixed)
+        return replace(known, classes=known._classes_with(means, prior, head))
+
+    def _classes_with(self, means: Tensor, prior: Statistics, head: LinearHead) -> ClassMeans:
+        """`classes` with further utterances.
+
+        Args:
+            means: Their mean embeddings ``(utterances, dim)``.
+            prior: As of `with_classes`.
+            head: As of `with_classes`.
+        """
+        before = self.classes or ClassMeans.empty(*head.means.shape)
+        now = before
+        for _ in range(STEPS):
+            mean, sd, classes = replace(self, classes=now).statistics(prior, head)
+            told = head.scores((means - mean) / sd, classes).softmax(-1)
+            last, now = now, before.updated(told, means)
+            if (now.numbers - last.numbers).abs().max() < CONVERGED * len(means):
+                break
+        return now
 
     @property
     def share(self) -> float:
@@ -161,7 +220,7 @@ class NormalisationStatistics:
         return self.segments / (self.segments + prior)
 
     def statistics(self, prior: Statistics, head: LinearHead) -> Statistics:
-        """Mean and standard deviation to standardise by.
+        """Mean and standard deviation to standardise by, and the means of the classes.
 
         They are the mean of these statistics and of those of the training corpora, weighted by
         `share`. What the classes of the utterances add to the mean is left in.
@@ -170,7 +229,12 @@ class NormalisationStatistics:
             prior: Statistics of the training corpora.
             head: Linear head of the model.
         """
-        return self._drawn(self.share, prior, head)
+        drawn = self._drawn(self.share, prior, head)
+        if self.classes is None or self.neutral or not self.mixed:
+            return drawn
+        general = head.along(head.means)
+        own = self.classes.along(head, drawn)
+        return drawn._replace(classes=general + self.mixed * (own - general))
 
     def _drawn(self, own: float, prior: Statistics, head: LinearHead) -> Statistics:
         """As `statistics`, with the weight `own` in place of `share`."""
@@ -202,6 +266,9 @@ class NormalisationStatistics:
             about |= {"utterances": str(self.utterances.number), "mixed": str(self.mixed)}
             tensors["utterance_mean"] = self.utterances.mean
             tensors["utterance_variance"] = self.utterances.variance
+        if self.classes is not None:
+            tensors["class_numbers"] = self.classes.numbers
+            tensors["class_means"] = self.classes.means
         write(path, save(tensors, about))
 
 
@@ -219,6 +286,9 @@ def load_statistics(path: Path) -> NormalisationStatistics:
         if "utterances" in about:
             heard = tensors["utterance_mean"], tensors["utterance_variance"]
             utterances = Moments(int(about["utterances"]), *heard)
+        classes = None
+        if "class_means" in tensors:
+            classes = ClassMeans(tensors["class_numbers"], tensors["class_means"])
         statistics = NormalisationStatistics(
             about["encoder"],
             int(about["segments"]),
@@ -228,6 +298,7 @@ def load_statistics(path: Path) -> NormalisationStatistics:
             neutral=about.get("of") == "neutral speech",
             utterances=utterances,
             mixed=float(about.get("mixed", "0")),
+            classes=classes,
         )
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise AffektError(f"{path}: not normalisation statistics of affekt ({error})") from error

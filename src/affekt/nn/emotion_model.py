@@ -29,10 +29,13 @@ class Statistics(NamedTuple):
     Attributes:
         mean: ``(dim,)``.
         sd: ``(dim,)``.
+        classes: Means of the speaker's classes for the linear head ``(classes, directions)``; None
+            for those of the training corpora.
     """
 
     mean: Tensor
     sd: Tensor
+    classes: Tensor | None = None
 
 
 class Projection(nn.Module):
@@ -196,23 +199,31 @@ class EmotionModel(nn.Module):
             return embeddings
         if isinstance(statistics, str):
             statistics = self.projection.domains.get(statistics)
-        mean, sd = statistics or (self.projection.mean, self.projection.sd)
-        return (embeddings - mean) / sd
+        known = statistics or Statistics(self.projection.mean, self.projection.sd)
+        return (embeddings - known.mean) / known.sd
 
-    def classify(self, embeddings: Sequence[Tensor]) -> Output:
-        """Classify clips, given the standardised embeddings ``(segments, dim)`` of each."""
+    def classify(self, embeddings: Sequence[Tensor], classes: Tensor | None = None) -> Output:
+        """Classify clips of one speaker, or of several whose classes are not known.
+
+        Args:
+            embeddings: Of each clip, standardised ``(segments, dim)``.
+            classes: `Statistics.classes`.
+        """
         lengths = torch.tensor([len(e) for e in embeddings])
         projected = self.projection(torch.cat(list(embeddings))).split(lengths.tolist())
         output = self.sequence(pad_sequence(list(projected), batch_first=True), lengths)
-        linear = self.linear(torch.stack([e.mean(0) for e in embeddings]))
+        linear = self.linear(torch.stack([e.mean(0) for e in embeddings]), classes)
         return output._replace(logits=output.logits + linear)
 
-    def timeline(self, output: Output, embeddings: Sequence[Tensor]) -> Tensor:
+    def timeline(
+        self, output: Output, embeddings: Sequence[Tensor], classes: Tensor | None = None
+    ) -> Tensor:
         """Logits ``(batch, segments, classes)`` of each segment.
 
         Args:
             output: Of `classify`.
             embeddings: The embeddings that were classified.
+            classes: `Statistics.classes`.
         """
-        linear = self.linear(pad_sequence(list(embeddings), batch_first=True))
+        linear = self.linear(pad_sequence(list(embeddings), batch_first=True), classes)
         return self.sequence.timeline(output.hidden) + linear

@@ -57,13 +57,36 @@ class LinearHead(nn.Module):
         self.weight.copy_(weight)
         self.bias.copy_(-(weight * means).sum(1) / 2)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """What mean embeddings ``(..., dim)`` add to the logits ``(..., outputs)``."""
-        return self.scores(x) @ self.mix.T
+    def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
+        """What mean embeddings ``(..., dim)`` add to the logits ``(..., outputs)``.
 
-    def scores(self, x: Tensor) -> Tensor:
-        """Log-likelihoods ``(..., classes)`` of ``(..., dim)``, up to a constant."""
-        return x @ self.weight.T + self.bias
+        Args:
+            x: The embeddings, standardised.
+            classes: As of `scores`.
+        """
+        return self.scores(x, classes) @ self.mix.T
+
+    def scores(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Log-likelihoods ``(..., classes)`` of ``(..., dim)``, up to a constant.
+
+        Args:
+            x: Mean embeddings, standardised.
+            classes: Means of a speaker's classes ``(classes, directions)``, as of `along`; by
+                default those of the training corpora.
+        """
+        scores = x @ self.weight.T + self.bias
+        if classes is None:
+            return scores
+        general = self.along(self.means)
+        further = (classes.square() - general.square()).sum(1) / 2
+        return scores + self.along(x) @ (classes - general).T - further
+
+    def along(self, x: Tensor) -> Tensor:
+        """Coordinates ``(..., directions)`` of ``(..., dim)`` along the discriminants.
+
+        The origin is the mean of the class means.
+        """
+        return (x - self.means.mean(0)) @ self.discriminants()
 
     def discriminants(self) -> Tensor:
         """Directions ``(dim, directions)`` in which the class means differ, at most one per class.

@@ -45,7 +45,7 @@ def embed_windows(waves: NDArray[np.float32]) -> NDArray[np.float64]:
     """Embeddings ``(windows, 192)`` of unit length of windows ``(windows, 32000)``."""
     weights, found = load_weights(), [torch.empty(0, DIM)]
     for i in range(0, len(waves), BATCH):
-        _, frames = _network()(torch.from_numpy(waves[i : i + BATCH]))
+        frames = _network()(torch.from_numpy(waves[i : i + BATCH]))
         statistics = torch.cat([frames.mean(1), frames.std(1)], -1)
         found.append(F.linear(statistics, weights["embedding"], weights["embedding.bias"]))
     return F.normalize(torch.cat(found), dim=1).double().numpy()

@@ -161,7 +161,7 @@ class _Data:
 
     def learn(self, rows: Rows) -> tuple[Statistics, nn.Linear]:
         """Fit statistics and last layer to some of the clips."""
-        statistics = self.statistics(rows)
+        statistics = self.statistics(rows)._replace(classes=None)  # of several speakers
         x = self.inputs(rows, statistics)
         return statistics, self.fit(x, rows, self.select_penalty(x, rows))
 
@@ -219,7 +219,8 @@ class _Data:
         pooled = model.classify(standardised).pooled
         if not model.linear.mix.any():
             return pooled
-        scores = model.linear.scores(torch.stack([e.mean(0) for e in standardised]))
+        classes = statistics.classes if statistics else None
+        scores = model.linear.scores(torch.stack([e.mean(0) for e in standardised]), classes)
         return torch.cat([pooled, scores], 1)
 
     @torch.inference_mode()
@@ -321,8 +322,9 @@ def _adapted_model(
         temperatures: Temperatures of the softmax; see `EmotionModel`.
     """
     model = copy.deepcopy(base)
-    for buffer, values in zip(model.prior or (), statistics, strict=True):
-        buffer.copy_(values)
+    if model.prior:
+        model.prior.mean.copy_(statistics.mean)
+        model.prior.sd.copy_(statistics.sd)
     pooled = model.sequence.classifier.in_features
     classifier = nn.Linear(pooled, layer.out_features).requires_grad_(False)
     classifier.weight.copy_(layer.weight[:, :pooled])

@@ -28,6 +28,7 @@ from .targets import ClassTargets, Targets
 TAIL = 0.01  # share of validation speech below the lower bound, of noise above the upper bound
 SPEECH_CLIPS = 2000  # most speech clips that the gate is fitted to, besides a degraded copy of each
 NOISE_CLIPS = 150  # noise clips that the gate is fitted to; a third as many set the threshold
+LINEAR = 4.0  # weight of the linear head beside the network, which fits the training corpora more
 LEAST_CORPORA = 3  # least number of left-out corpora to calibrate on
 
 
@@ -52,7 +53,7 @@ def calibrate(
     """Weigh the linear head in place, and fit the temperatures.
 
     The scores of the linear head are divided by their temperature and the logits of the network by
-    its own, so that both count the same.
+    its own, so that both are on one scale; then the linear head counts `LINEAR`.
 
     Args:
         model: Trained.
@@ -75,7 +76,7 @@ def calibrate(
     if config.stage2.linear_head:
         rows = range(len(known))
         x = torch.stack([e.mean(0) for e in known.standardise(model, encode(rows), rows)])
-        share = fitted(known) / temperature(model.linear.scores(x).cpu(), known.targets)
+        share = LINEAR * fitted(known) / temperature(model.linear.scores(x).cpu(), known.targets)
         model.linear.mix.copy_(share * torch.eye(len(model.linear.mix)))
     return fitted(unknown), fitted(known)
 

@@ -14,6 +14,7 @@ from .embedding_cache import EmbeddingCache
 from .targets import ClassTargets
 
 BETWEEN_CORPORA = 2.0  # weight of what differs between corpora for the same class
+FURTHER = 1 / 3  # weight of what an encoder says beside the first one
 SHRINKAGE = 0.4  # of the covariance towards its mean variance
 LEAST_CLIPS = 6  # of a speaker in one class, to see how far they differ
 
@@ -87,7 +88,8 @@ def class_statistics(
         corpora: Names ``(clips,)``.
         classes: Number of classes.
         parts: Lengths of the embeddings of several encoders in `x`. What they say counts as
-            independent: the covariance between them is 0.
+            independent: the covariance between them is 0. As it is not quite, each but the first
+            counts `FURTHER`.
 
     Returns:
         ``(classes, dim)``; zero for a class without clips. ``(dim, dim)``.
@@ -122,11 +124,15 @@ def class_statistics(
 
 
 def _shrunk(covariance: Matrix, parts: Sequence[int]) -> Matrix:
-    """Shrink a covariance matrix ``(dim, dim)``, block by block; 0 outside of the blocks."""
+    """Shrink a covariance matrix ``(dim, dim)``, block by block; 0 outside of the blocks.
+
+    Blocks but the first are divided by their weight, `FURTHER`.
+    """
     result = np.zeros_like(covariance)
     for end, width in zip(np.cumsum(parts), parts, strict=True):
         own = slice(end - width, end)
         block = covariance[own, own]
         level = max(np.trace(block) / width, 1e-6)
-        result[own, own] = (1 - SHRINKAGE) * block + SHRINKAGE * level * np.eye(width)
+        shrunk = (1 - SHRINKAGE) * block + SHRINKAGE * level * np.eye(width)
+        result[own, own] = shrunk if end == width else shrunk / FURTHER
     return result

@@ -25,27 +25,32 @@ CHANNELS = 32  # of the head, and that each dense layer adds
 INNER, SQUEEZED = 128, 64  # channels inside a dense layer
 CONTEXT = 100  # frames of which a dense layer sees the mean, beside that of the clip
 BLOCKS = ((12, 1), (24, 2), (16, 2))  # dense layers and dilation of each block
-WIDTH = 512  # channels after block 2, and before the last layer
+WIDTH = 512  # channels after block 2, and after the last
 
 
 class CAMPlusPlus(nn.Module):
-    """The layers before the embedding of who speaks, with the bundled weights."""
+    """The layers before the embedding of who speaks, with the bundled weights.
 
-    def __init__(self) -> None:
+    Args:
+        blocks: Number of dense blocks, the first ones. An activation follows the last of all.
+    """
+
+    def __init__(self, blocks: int = len(BLOCKS)) -> None:
         super().__init__()
         self.head = Head()
         self.tdnn = nn.Linear(5 * CHANNELS * BANDS // 8, INNER)
-        width, blocks = INNER, []
-        for layers, dilation in BLOCKS:
-            blocks.append(Block(width, layers, dilation))
+        width, dense = INNER, []
+        for layers, dilation in BLOCKS[:blocks]:
+            dense.append(Block(width, layers, dilation))
             width = (width + layers * CHANNELS) // 2
-        self.blocks = nn.ModuleList(blocks)
-        self.out = Activation(width)
-        self.load_state_dict(_state(load_weights()))
+        self.blocks = nn.ModuleList(dense)
+        self.out = Activation(width) if blocks == len(BLOCKS) else nn.Identity()
+        stored = _state(load_weights())
+        self.load_state_dict({name: stored[name] for name in self.state_dict()})
         self.requires_grad_(False)
 
-    def forward(self, waves: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Frames ``(batch, frames, 512)`` after block 2 and before the last layer, 50 per second.
+    def forward(self, waves: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Frames ``(batch, frames, 512)`` after these layers, 50 per second.
 
         Args:
             waves: ``(batch, samples)``, at least `FRAME`.
@@ -59,11 +64,9 @@ class CAMPlusPlus(nn.Module):
         if sizes is not None:
             inside = _inside((sizes + 1) // 2, (mel.shape[1] + 1) // 2)
         x = F.relu(self.tdnn(_neighbours(x, 5, stride=2)))
-        outputs = []
         for block in self.blocks:
             x = block(x, inside)
-            outputs.append(x)
-        return outputs[1], self.out(x)
+        return self.out(x)
 
 
 class Head(nn.Module):

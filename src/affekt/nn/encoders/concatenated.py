@@ -18,7 +18,7 @@ class Concatenated(SegmentEncoder):
     def __init__(self, encoders: Sequence[SegmentEncoder]) -> None:
         super().__init__()
         self.encoders = nn.ModuleList(encoders)
-        self.parts = tuple(n for each in encoders for n in each.parts or (each.dim,))
+        self.parts = tuple(each.dim for each in encoders)
         self.dim = sum(self.parts)
         self.contextual = any(each.contextual for each in encoders)
         self.origin = "; ".join(each.origin for each in encoders)

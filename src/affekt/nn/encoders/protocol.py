@@ -27,7 +27,7 @@ class SegmentEncoder(nn.Module):
         contextual: Whether a segment's embedding depends on the rest of its clip. If so (the
             default), the segments of a clip are encoded together in training, too.
         stacked: Number of layers concatenated in an embedding, for a learned mix.
-        parts: Lengths of what is concatenated in it, if it comes from several encoders or depths.
+        parts: Lengths of what is concatenated in it, if it comes from several encoders.
             The linear head takes them as independent.
         architecture: What is needed to build the encoder without its weights. For an encoder of
             your own: its keyword arguments, needed only if an instance is given instead of a class.

@@ -12,23 +12,24 @@ from .hashing import file_hash
 from .protocol import SegmentEncoder, padded_batch
 from .whisper import hidden_frame
 
+BLOCKS = 2  # later frames add a point where the speaker is known, and a quarter to the time
+
 
 class VoiceFrames(SegmentEncoder):
-    """Embeddings: mean and standard deviation of the frames of a segment at two depths of CAM++.
+    """Embeddings: mean and standard deviation of the frames of a segment after block 2 of CAM++.
 
-    These are after block 2 and before the last layer. What makes voices differ is also what emotion
-    changes in them: these frames recognise emotion nearly as well as those of Whisper, and other
-    emotions (results/default-model.md). The weights are the bundled ones and stay as they are in
-    training. A clip shorter than a segment is pooled over its own frames.
+    What makes voices differ is also what emotion changes in them: these frames recognise emotion
+    nearly as well as those of Whisper, and other emotions (results/default-model.md). The weights
+    are the bundled ones and stay as they are in training. A clip shorter than a segment is pooled
+    over its own frames.
     """
 
-    dim = 4 * WIDTH
-    parts = (2 * WIDTH, 2 * WIDTH)
+    dim = 2 * WIDTH
     contextual = True
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = CAMPlusPlus()
+        self.network = CAMPlusPlus(BLOCKS)
         self.origin = f"CAM++, out of the package (sha256 {file_hash(WEIGHTS)[:12]})"
 
     def forward(self, waves: Sequence[Tensor], spans: Sequence[Tensor]) -> Tensor:
@@ -42,14 +43,13 @@ class VoiceFrames(SegmentEncoder):
         return self.pooled(hidden[clip[:, None], index.minimum(last)])
 
     def padded_frames(self, waves: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Frames ``(batch, frames, 1024)``, 50 per second, the depths side by side.
+        """Frames ``(batch, frames, 512)``, 50 per second.
 
         Args:
             waves: ``(batch, samples)``.
             lengths: Samples of each wave ``(batch,)``; by default there is no padding.
         """
-        padded = F.pad(waves, (0, max(0, FRAME - waves.shape[1])))
-        return torch.cat(self.network(padded, lengths), -1)
+        return self.network(F.pad(waves, (0, max(0, FRAME - waves.shape[1]))), lengths)
 
     @staticmethod
     def last_frame(lengths: Tensor) -> Tensor:
@@ -58,8 +58,7 @@ class VoiceFrames(SegmentEncoder):
 
     @staticmethod
     def pooled(segments: Tensor) -> Tensor:
-        """Frames of each segment ``(..., 48, 1024)`` to its embedding ``(..., 2048)``, by depth."""
+        """Frames of each segment ``(..., 48, 512)`` to its embedding ``(..., 1024)``."""
         mean = segments.mean(-2)
         variance = (segments - mean[..., None, :]).square().mean(-2)
-        both = torch.stack([mean, variance.sqrt()], -2)
-        return both.unflatten(-1, (2, WIDTH)).transpose(-3, -2).flatten(-3)
+        return torch.cat([mean, variance.sqrt()], -1)
