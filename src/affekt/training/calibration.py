@@ -1,5 +1,6 @@
 """Calibration of a trained model: temperatures of the softmax, threshold of the speech gate."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,20 +30,22 @@ TAIL = 0.01  # share of validation speech below the lower bound, of noise above 
 SPEECH_CLIPS = 2000  # most speech clips that the gate is fitted to, besides a degraded copy of each
 NOISE_CLIPS = 150  # noise clips that the gate is fitted to; a third as many set the threshold
 LINEAR = 4.0  # weight of the linear head beside the network, which fits the training corpora more
+LOWEST = 0.25  # temperature of a left-out corpus, on top of the one of validation speakers
 LEAST_CORPORA = 3  # least number of left-out corpora to calibrate on
 
 
-def temperature(logits: Tensor, targets: Targets) -> float:
-    """Temperature of the softmax with the highest likelihood (Guo et al., 2017), at least 1.
+def temperature(logits: Tensor, targets: Targets, lowest: float = 1.0) -> float:
+    """Temperature of the softmax with the highest likelihood (Guo et al., 2017), up to 10.
 
-    It changes no label and never raises the confidence: the loss of a few validation speakers, who
-    also chose the epoch, may be too low.
+    It changes no label. At 1 or more it does not raise the confidence: the loss of a few validation
+    speakers, who also chose the epoch, may be too low.
 
     Args:
         logits: ``(clips, classes)`` of clips that were not trained on.
         targets: Their classes.
+        lowest: Lowest temperature.
     """
-    grid = torch.logspace(0, 1, 101)
+    grid = torch.logspace(math.log10(lowest), 1, 101)
     losses = torch.stack([targets.loss(logits / t) for t in grid])
     return float(grid[losses.argmin()])
 
@@ -113,7 +116,7 @@ def left_out_temperature(run: Path, config: Config) -> LeftOut:
         logits = torch.from_numpy(np.log(rows[columns].to_numpy(np.float64) + 1e-12))
         indices = torch.tensor([labels.index(label) for label in rows["label"]])
         known = torch.ones(logits.shape, dtype=torch.bool)
-        best[name] = temperature(logits, ClassTargets(indices, known))
+        best[name] = temperature(logits, ClassTargets(indices, known), LOWEST)
     mean = float(np.exp(np.mean(np.log(list(best.values())))))
     known_source = result.settings.protocol.test_normalisation != "none"
     return LeftOut(temperature=mean, known_source=known_source, corpora=best)
