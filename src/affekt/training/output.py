@@ -222,11 +222,14 @@ def _warning_counts(clips: Sequence[Clip]) -> dict[str, int]:
 def _round_to_float16(model: EmotionModel) -> None:
     """Round weights to float16, so that the stored model is bitwise equal to this one.
 
-    An encoder from outside the package is not rounded: float16 may be too coarse for it.
+    An encoder from outside the package is not rounded: float16 may be too coarse for it. Neither are
+    weights that are never trained, which are not stored with the model.
     """
-    exact = "encoder." if is_own(model.encoder) else None
+    own = is_own(model.encoder)
+    exact = {name for name, weight in model.named_parameters() if not weight.requires_grad}
     for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not (exact and name.startswith(exact)):
+        kept = name in exact or (own and name.startswith("encoder."))
+        if tensor.is_floating_point() and not kept:
             tensor.copy_(tensor.half())
 
 
