@@ -222,7 +222,7 @@ def _warning_counts(clips: Sequence[Clip]) -> dict[str, int]:
 def _round_to_float16(model: EmotionModel) -> None:
     """Round weights to float16, so that the stored model is bitwise equal to this one.
 
-    An encoder from outside the package is not rounded: float16 may be too coarse for it. Neither are
+    An encoder from outside the package is not rounded: float16 may be too coarse for it. Nor are
     weights that are never trained, which are not stored with the model.
     """
     own = is_own(model.encoder)
