@@ -57,14 +57,6 @@ def baum1s(root: Path) -> Path:
     return root
 
 
-def affekt(*arguments, **kwargs):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
-    return subprocess.run(
-        [sys.executable, "-m", "affekt", *map(str, arguments)],
-        capture_output=True, text=True, timeout=300, env=environment, **kwargs,
-    )  # fmt: skip
-
-
 class Commands:
     """Runs commands in processes forked from a server that has imported torch.
 
@@ -72,37 +64,54 @@ class Commands:
     only saves the seconds that imports take.
     """
 
+    IMPORTED = (
+        "affekt.__main__", "affekt.inference.pipeline", "affekt.training.output",
+        "affekt.evaluation.study", "affekt.evaluation.audit", "affekt.report.console",
+        "affekt.report.page",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(
-            ["affekt.training.output", "affekt.evaluation.study", "affekt.report.console"]
-        )
+        self.context.set_forkserver_preload([*self.IMPORTED])
 
     def run(self, arguments, folder, environment, stdin=os.devnull, timeout=300):
-        """Run ``affekt ARGUMENTS`` in a folder; give its exit code and what it printed."""
-        with tempfile.NamedTemporaryFile("r", errors="replace") as output:
-            given = (arguments, folder, environment, stdin, output.name)
-            process = self.context.Process(target=_run_forked, args=given)
+        """Run ``affekt ARGUMENTS`` in a folder, with an environment and nothing else in it."""
+        with tempfile.NamedTemporaryFile() as stdout, tempfile.NamedTemporaryFile() as stderr:
+            streams = [(stdin, os.O_RDONLY), (stdout.name, os.O_WRONLY), (stderr.name, os.O_WRONLY)]
+            arguments = [*map(str, arguments)]
+            process = self.context.Process(
+                target=_run_forked, args=(arguments, folder, dict(environment), streams)
+            )
             process.start()
             process.join(timeout)
             if process.is_alive():
                 process.kill()
                 process.join()
-            return process.exitcode, output.read()
+            printed = (file.read().decode(errors="replace") for file in (stdout, stderr))
+            return subprocess.CompletedProcess(arguments, process.exitcode, *printed)
 
 
-def _run_forked(arguments, folder, environment, stdin, output):
+def _run_forked(arguments, folder, environment, streams):
     os.chdir(folder)
+    os.environ.clear()
     os.environ.update(environment)
-    for number, path, flags in ((0, stdin, os.O_RDONLY), (1, output, os.O_WRONLY)):
+    for number, (path, flags) in enumerate(streams):
         file = os.open(path, flags)
         os.dup2(file, number)
         os.close(file)
-    os.dup2(1, 2)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     from affekt.__main__ import run
 
     sys.exit(run(arguments))
+
+
+COMMANDS = Commands()
+
+
+def affekt(*arguments, cwd="."):
+    """Run ``affekt ARGUMENTS`` in a process of its own."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+    return COMMANDS.run(arguments, Path(cwd).resolve(), environment)
 
 
 def settings(tiny_config, epochs=3):

@@ -17,7 +17,7 @@ import httpx
 import pytest
 import reference
 import soundfile
-from helpers import PITCH, RATE, ROOT, SPEAKERS, Commands, baum1s, serving, voice
+from helpers import COMMANDS, PITCH, RATE, ROOT, SPEAKERS, baum1s, serving, voice
 
 import affekt
 from affekt.corpora.registry import CORPORA
@@ -138,8 +138,8 @@ class Runner:
     def __init__(self, desk, copies):
         self.desk, self.copies = desk, copies
         self.finished = {}
-        self.commands = Commands()
-        self.environment = {"OMP_NUM_THREADS": "1", "AFFEKT_CACHE": str(desk / "cache")}
+        cache = {"OMP_NUM_THREADS": "1", "AFFEKT_CACHE": str(desk / "cache")}
+        self.environment = os.environ | cache
 
     def run(self, line):
         command, _, source = line.partition(" < ")
@@ -151,27 +151,24 @@ class Runner:
                 shutil.copytree(self.finished[line] / folder, self.desk / folder)
             return
         if arguments[0] == "torchrun":
-            code, output = self._process([sys.executable, "-m", "torch.distributed.run",
-                                          *arguments[1:], *QUICK])  # fmt: skip
+            done = self._process([sys.executable, "-m", "torch.distributed.run",
+                                  *arguments[1:], *QUICK])  # fmt: skip
         elif not self.finished:  # one command exactly as a shell starts it
-            code, output = self._process([sys.executable, "-m", *shortened(arguments)])
+            done = self._process([sys.executable, "-m", *shortened(arguments)])
         else:
             stdin = self.desk / source if source else os.devnull
-            code, output = self.commands.run(
-                shortened(arguments)[1:], self.desk, self.environment, stdin
-            )
-        assert code == 0, f"{line}\n{output}"
+            done = COMMANDS.run(shortened(arguments)[1:], self.desk, self.environment, stdin)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         if independent:
             self.finished[line] = self.copies / str(len(self.finished))
             for folder in folders:
                 shutil.copytree(self.desk / folder, self.finished[line] / folder)
 
     def _process(self, command):
-        done = subprocess.run(
+        return subprocess.run(
             command, cwd=self.desk, capture_output=True, text=True, timeout=300, check=False,
-            env=os.environ | self.environment,
+            env=self.environment,
         )  # fmt: skip
-        return done.returncode, done.stderr
 
 
 def shortened(arguments):

@@ -54,9 +54,9 @@ class Watched(PaperSystem):
         )
 
 
-def run(corpus, config, out, seen):
+def run(corpus, config, out, seen, embeddings=None):
     def make():
-        system_ = Watched(config, None)
+        system_ = Watched(config, embeddings)
         system_.seen = seen
         return system_
 
@@ -64,10 +64,16 @@ def run(corpus, config, out, seen):
 
 
 @pytest.fixture(scope="module")
-def outcome(corpus, tiny_config, tmp_path_factory):
+def embeddings(tmp_path_factory):
+    """Folder in which runs of this file cache their embeddings."""
+    return tmp_path_factory.mktemp("embeddings")
+
+
+@pytest.fixture(scope="module")
+def outcome(corpus, tiny_config, embeddings, tmp_path_factory):
     seen = []
     out = tmp_path_factory.mktemp("run") / "out"
-    return out, run(corpus, tiny_config, out, seen), seen
+    return out, run(corpus, tiny_config, out, seen, embeddings), seen
 
 
 def test_metrics_and_predictions_have_the_promised_form(outcome, corpus):
@@ -103,13 +109,13 @@ def test_no_test_speaker_is_trained_on_or_chooses(outcome, corpus):
 
 
 def test_several_normalisations_share_a_training_and_are_those_of_each_alone(
-    outcome, corpus, tiny_config, tmp_path
+    outcome, corpus, tiny_config, embeddings, tmp_path
 ):
     expected, _, once = outcome
     seen, names = [], ("none", "clip", "speaker", "fold")
 
     def make():
-        system = Watched(tiny_config, None)
+        system = Watched(tiny_config, embeddings)
         system.seen = seen
         return system
 
@@ -119,7 +125,7 @@ def test_several_normalisations_share_a_training_and_are_those_of_each_alone(
     assert tables["none"].equals(pd.read_parquet(expected / "predictions.parquet"))
     assert first == load_run(tmp_path / "all" / "none").metrics
     config = tiny_config.with_test_normalisation("speaker")
-    evaluate(corpus, Maker("default", config, None), config, tmp_path / "alone")
+    evaluate(corpus, Maker("default", config, embeddings), config, tmp_path / "alone")
     assert tables["speaker"].equals(pd.read_parquet(tmp_path / "alone" / "predictions.parquet"))
     columns = [f"prob_{label}" for label in corpus.labels]
     values = [table[columns].to_numpy() for table in tables.values()]
@@ -209,37 +215,41 @@ class Breaks(PaperSystem):
         super().fit(clips, seed, report, held_out)
 
 
-def test_a_broken_run_goes_on_where_it_ended(corpus, tiny_config, outcome, tmp_path):
+def test_a_broken_run_goes_on_where_it_ended(corpus, tiny_config, outcome, embeddings, tmp_path):
     out = tmp_path / "out"
     Breaks.calls = 0
     with pytest.raises(AffektError, match="broken"):
-        evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
+        evaluate(corpus, lambda: Breaks(tiny_config, embeddings), tiny_config, out)
     assert not (out / "metrics.json").exists()
 
     other = tiny_config.model_copy(update={"intended_use": "other"})
     with pytest.raises(AffektError, match="unfinished run of other data, settings or code"):
-        evaluate(corpus, lambda: Breaks(other, None), other, out)
+        evaluate(corpus, lambda: Breaks(other, embeddings), other, out)
 
     fold = out / "folds/seed0-fold0.json"
     record = fold.read_text()
     fold.write_text(record.replace('"identity": "', '"identity": "0'))
     with pytest.raises(AffektError, match="a fold of other data, settings or code"):
-        evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
+        evaluate(corpus, lambda: Breaks(tiny_config, embeddings), tiny_config, out)
     fold.write_text(record)
     noise = dict.fromkeys(corpus.audio_hashes(), "noise")
     with pytest.raises(AffektError, match="audio changed: 72 of 72 recordings"):
-        evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out, recordings=noise)
+        evaluate(
+            corpus, lambda: Breaks(tiny_config, embeddings), tiny_config, out, recordings=noise
+        )
     with pytest.raises(AffektError, match="content of instance changed"):
-        evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out, instance="C = 2")
+        evaluate(
+            corpus, lambda: Breaks(tiny_config, embeddings), tiny_config, out, instance="C = 2"
+        )
 
-    metrics = evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
+    metrics = evaluate(corpus, lambda: Breaks(tiny_config, embeddings), tiny_config, out)
     assert Breaks.calls == 4  # one, the broken one, and the two that were missing
     whole, reference = outcome[0], outcome[1]
     assert metrics == reference
     table = pd.read_parquet(out / "predictions.parquet")
     pd.testing.assert_frame_equal(table, pd.read_parquet(whole / "predictions.parquet"))
     with pytest.raises(AffektError, match="not empty"):
-        evaluate(corpus, lambda: Breaks(tiny_config, None), tiny_config, out)
+        evaluate(corpus, lambda: Breaks(tiny_config, embeddings), tiny_config, out)
 
 
 def test_an_evaluation_is_not_started_by_torchrun(corpus, tiny_config, tmp_path, monkeypatch):
@@ -264,8 +274,8 @@ def test_weights_that_change_between_two_folds_stop_the_evaluation(corpus, tmp_p
     assert len(list((tmp_path / "out/folds").glob("*.json"))) == 1
 
 
-def test_several_processes_give_the_same(corpus, tiny_config, outcome, tmp_path):
-    make = Maker("default", tiny_config, None)
+def test_several_processes_give_the_same(corpus, tiny_config, outcome, embeddings, tmp_path):
+    make = Maker("default", tiny_config, embeddings)
     evaluate(corpus, make, tiny_config, tmp_path / "out", workers=2)
     table = pd.read_parquet(tmp_path / "out/predictions.parquet")
     pd.testing.assert_frame_equal(table, pd.read_parquet(outcome[0] / "predictions.parquet"))

@@ -67,7 +67,7 @@ def test_a_graph_with_a_fixed_number_of_segments_is_not_written(tiny_config, tmp
 
     monkeypatch.setattr(Graph, "segments", frozen)
     with pytest.raises(AffektError, match="has 4 of 7 segments"):
-        onnx_file.export_onnx(untrained(tiny_config), tmp_path / "m.onnx", int8=False)
+        onnx_file.export_onnx(untrained(tiny_config, cell="none"), tmp_path / "m.onnx", int8=False)
     assert not list(tmp_path.iterdir())
 
 
@@ -80,7 +80,7 @@ def test_a_graph_with_other_outputs_is_not_written(tiny_config, tmp_path, monkey
 
     monkeypatch.setattr(Graph, "segments", earlier)
     with pytest.raises(AffektError, match=r"probabilities of the exported graph differ by 0\.\d"):
-        onnx_file.export_onnx(untrained(tiny_config), tmp_path / "m.onnx", int8=False)
+        onnx_file.export_onnx(untrained(tiny_config, cell="none"), tmp_path / "m.onnx", int8=False)
     assert not list(tmp_path.iterdir())
 
 

@@ -287,3 +287,11 @@ def test_whisper_weights_that_do_not_fit_are_refused(tiny_weights, tmp_path):
     (tmp_path / "no.safetensors").write_bytes(tiny_weights.read_bytes()[:999])
     with pytest.raises(CheckpointError, match="not a Whisper encoder"):
         weights.build_encoder(Encoder(weights=str(tmp_path / "no.safetensors"), layer=1))
+
+
+@pytest.mark.parametrize("name", ["whisper", "whisper+campplus"])
+def test_the_packaged_tensors_are_those_of_the_encoder(name):
+    config = Encoder(name=name, layer=2)
+    built, read_only = weights.build_encoder(config).state_dict(), weights.packaged_tensors(config)
+    assert built.keys() == read_only.keys()
+    assert all(torch.equal(built[key], tensor) for key, tensor in read_only.items())

@@ -26,7 +26,7 @@ from .encoders.own import own_encoder
 from .encoders.protocol import SegmentEncoder
 from .encoders.ssl import empty_ssl
 from .encoders.voice_frames import VoiceFrames
-from .encoders.weights import LAYERS, build_encoder, empty_vggish, packaged_hash
+from .encoders.weights import LAYERS, empty_vggish, packaged_hash, packaged_tensors
 from .encoders.whisper import Whisper
 from .model_config import FILE, FORMAT, ModelConfig, read_model_config
 from .training_info import TrainingInfo
@@ -161,19 +161,21 @@ def require_classes(name: str, dimensions: Sequence[str], what: str) -> None:
 def _build(about: ModelConfig, tensors: Mapping[str, Tensor]) -> EmotionModel:
     """Build the model that config.json describes, with the weights of the file."""
     classes = tensors["linear.means"].shape[0] if "linear.means" in tensors else None
-    model = EmotionModel(about.config, about.outputs, _encoder(about, tensors), classes).float()
+    packaged = _packaged(about.config)
+    encoder = _encoder(about, packaged | dict(tensors))
+    model = EmotionModel(about.config, about.outputs, encoder, classes).float()
     model.encoder.origin = about.encoder_origin
     empty = {f"linear.{name}": t for name, t in model.linear.state_dict().items()}
     own = empty | {name: t.float() for name, t in tensors.items()}  # version 0.1 has no linear head
     complete = own.keys() >= model.state_dict().keys()
     if not complete and about.packaged_encoder != packaged_hash(about.config.encoder):
         raise AffektError("needs the bundled encoder of another version of affekt; train it again")
-    model.load_state_dict(own if complete else _packaged(about.config) | own)
+    model.load_state_dict(own if complete else packaged | own)
     return model
 
 
 def _encoder(about: ModelConfig, tensors: Mapping[str, Tensor]) -> SegmentEncoder:
-    """Build the encoder without weights, with the sizes of the file or of the bundled encoder."""
+    """Build the encoder without its weights, with the sizes of these tensors."""
     settings = about.config.encoder
     if settings.name == "ssl":
         return empty_ssl(
@@ -185,8 +187,7 @@ def _encoder(about: ModelConfig, tensors: Mapping[str, Tensor]) -> SegmentEncode
         return empty_vggish(settings)
     together = settings.name == "whisper+campplus"
     first = "encoder.encoders.0.conv1.bias" if together else "encoder.conv1.bias"
-    d_model = len({**_packaged(about.config), **tensors}[first])
-    whisper = Whisper(d_model, settings.layer, pooling=settings.pooling)
+    whisper = Whisper(len(tensors[first]), settings.layer, pooling=settings.pooling)
     return Concatenated([whisper, VoiceFrames()]) if together else whisper
 
 
@@ -204,8 +205,8 @@ def _packaged(config: Config) -> dict[str, Tensor]:
     """Tensors of the bundled encoder, under their names in a model with this config."""
     if config.encoder.name not in ("whisper", "whisper+campplus") or config.encoder.layer > LAYERS:
         return {}
-    encoder = build_encoder(config.encoder.model_copy(update={"weights": None}))
-    return {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}
+    tensors = packaged_tensors(config.encoder)
+    return {f"encoder.{name}": tensor for name, tensor in tensors.items()}
 
 
 def _compact(tensor: Tensor) -> Tensor:

@@ -90,6 +90,19 @@ def packaged_hash(config: EncoderConfig) -> str:
     return file_hash(BUNDLED, *voices)[:16]
 
 
+def packaged_tensors(config: EncoderConfig) -> dict[str, Tensor]:
+    """Tensors of the bundled encoder "whisper" or "whisper+campplus", cut after the config's layer.
+
+    They are those of `build_encoder`, which would first draw random ones.
+    """
+    stored = load_file(BUNDLED)
+    whisper = {name: t.float() for name, t in stored.items() if _below(name, config.layer)}
+    if config.name == "whisper":
+        return whisper
+    first = {f"encoders.0.{name}": tensor for name, tensor in whisper.items()}
+    return first | {f"encoders.1.{name}": t for name, t in VoiceFrames().state_dict().items()}
+
+
 def download() -> Path:
     """Download Google's VGGish weights as torchvggish publishes them (288 MB), and verify them.
 
