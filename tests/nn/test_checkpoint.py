@@ -10,7 +10,7 @@ from affekt import AffektError, CheckpointError
 from affekt.config import Config
 from affekt.inference.recognizer import Recognizer
 from affekt.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from affekt.nn.emotion_model import EmotionModel
+from affekt.nn.emotion_model import EmotionModel, statistics_of
 from affekt.nn.training_info import CorpusInfo, TrainingInfo
 
 LABELS = ["anger", "neutral", "sadness"]
@@ -20,7 +20,7 @@ LABELS = ["anger", "neutral", "sadness"]
 def checkpoint(tiny_config):
     torch.manual_seed(0)
     model = EmotionModel(tiny_config, 3).eval()
-    model.projection.set_statistics({"": torch.randn(50, 128)})
+    model.projection.set_statistics({"": statistics_of([torch.randn(50, 128)])})
     return Checkpoint(model, LABELS, tiny_config, "tiny", "For tests.", TrainingInfo(seed=0))
 
 

@@ -12,7 +12,7 @@ from affekt import AffektError, CheckpointError
 from affekt.config import Config, Encoder
 from affekt.inference.recognizer import Recognizer
 from affekt.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from affekt.nn.emotion_model import EmotionModel
+from affekt.nn.emotion_model import EmotionModel, statistics_of
 from affekt.nn.encoders.hashing import embedding_key, encoder_id
 from affekt.nn.encoders.own import own_encoder
 from affekt.nn.encoders.protocol import SegmentEncoder
@@ -166,7 +166,7 @@ def test_cache_and_statistics_depend_on_its_code(monkeypatch):
 def folder(tmp_path):
     config = Config(encoder=settings(Good, dim=9))
     model = EmotionModel(config, 2).eval()
-    model.projection.set_statistics({"": torch.randn(50, 9)})
+    model.projection.set_statistics({"": statistics_of([torch.randn(50, 9)])})
     checkpoint = Checkpoint(model, ["a", "b"], config, "own")
     save_checkpoint(checkpoint, tmp_path / "m", "# card")
     return tmp_path / "m", checkpoint

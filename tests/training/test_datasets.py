@@ -57,7 +57,7 @@ def test_clips_encoded_anew_have_the_embeddings_that_the_cache_gives(clips, tiny
     waves = [np.tile(clips[0].recording.wave, 30), clips[5].recording.wave]  # one long, one short
     data, cache = dataset(waves), EmbeddingCache(encoder)
     model = EmotionModel(tiny_config, 2, encoder)
-    expected = cache.encode(data.waves, data.stage2_spans)[::-1]
+    expected = list(cache.encode(data.waves, data.stage2_spans))[::-1]
     cached = clip_encoder(model, data, tiny_config, cache)([1, 0])
     live = clip_encoder(model, data, end_to_end(tiny_config), cache)
     with torch.no_grad():

@@ -7,7 +7,7 @@ from affekt.audio.segmentation import uniform
 from affekt.nn.encoders.hashing import embedding_key
 from affekt.nn.encoders.vggish import VGGish
 from affekt.nn.encoders.weights import build_encoder
-from affekt.training.embedding_cache import EmbeddingCache
+from affekt.training.embedding_cache import EmbeddingCache, blocks, joined
 
 
 def same(one, other):
@@ -17,9 +17,9 @@ def same(one, other):
 class Cached(EmbeddingCache):
     """Counts what had to be encoded."""
 
-    def _encode(self, waves, spans):
+    def encode(self, waves, spans):
         before = set(self.folder.rglob("*.safetensors"))
-        embeddings = super()._encode(waves, spans)
+        embeddings = super().encode(waves, spans)
         self.fresh = len(set(self.folder.rglob("*.safetensors")) - before)
         return embeddings
 
@@ -95,3 +95,35 @@ def test_clips_that_another_process_encoded_meanwhile_are_read(tmp_path, tiny_co
         together, EmbeddingCache(encoder).encode(waves, spans), strict=True
     ):
         assert torch.equal(embeddings, expected)
+
+
+def test_what_does_not_fit_in_memory_is_read_when_it_is_needed(tmp_path, tiny_config, monkeypatch):
+    waves = [np.random.default_rng(i).standard_normal(20_000).astype(np.float32) for i in range(3)]
+    spans = [uniform(1.25, 0.48)] * 3
+    encoder = build_encoder(tiny_config.encoder).eval()
+    expected = list(EmbeddingCache(encoder, tmp_path).encode(waves, spans))
+    monkeypatch.setattr("affekt.training.embedding_cache.MEMORY", expected[0].nbytes)
+    known = EmbeddingCache(encoder, tmp_path).encode(waves, spans)
+    files = sorted(tmp_path.rglob("*.safetensors"))
+    for path in files:
+        path.write_bytes(b"damaged")
+    assert torch.equal(known[0], expected[0])  # held
+    assert all(path.read_bytes() == b"damaged" for path in files)
+    assert all(map(torch.equal, known, expected))  # encoded again
+    assert sum(path.read_bytes() != b"damaged" for path in files) == 2
+
+
+def test_without_a_folder_everything_is_held(tiny_config, monkeypatch):
+    monkeypatch.setattr("affekt.training.embedding_cache.MEMORY", 0)
+    encoder = build_encoder(tiny_config.encoder).eval()
+    waves, spans = [np.ones(20_000, np.float32)] * 2, [uniform(1.25, 0.24)] * 2
+    embeddings = EmbeddingCache(encoder).encode(waves, spans)
+    assert embeddings[0] is embeddings[0]
+
+
+def test_blocks_keep_the_order_and_join_to_all_segments(monkeypatch):
+    monkeypatch.setattr("affekt.training.embedding_cache.BLOCK", 5)
+    assert list(blocks([2, 3, 1, 9, 1])) == [[0, 1], [2], [3], [4]]
+    embeddings = [torch.full((size, 1), float(size)) for size in (2, 3, 1, 9, 1)]
+    assert [len(part) for part in joined(embeddings, [0, 1, 2, 4])] == [5, 2]
+    assert torch.equal(torch.cat(list(joined(embeddings, range(5)))), torch.cat(embeddings))

@@ -25,7 +25,7 @@ def test_statistics_computed_by_hand():
     """Two corpora, two classes; the class of the first dimension differs between the corpora."""
     x = np.array([[1.0, 1], [3, -1], [-3, 0], [-1, 0], [5, 1], [7, -1], [-7, 0], [-5, 0]])
     y = np.array([0, 0, 1, 1] * 2)
-    means, covariance = class_statistics(x, y, np.array(["a"] * 4 + ["b"] * 4), 3)
+    means, covariance = class_statistics(x.__getitem__, y, np.array(["a"] * 4 + ["b"] * 4), 3, (2,))
     assert means.tolist() == [[4, 0], [-4, 0], [0, 0]]  # nobody speaks the third class
     within = np.array([[1, -0.5], [-0.5, 0.5]])
     between = np.array([[8.0, 0], [0, 0]])  # (2 - 4)^2 + (6 - 4)^2 of each class, 2 degrees
@@ -38,10 +38,14 @@ def test_the_covariance_is_of_the_classes_that_all_corpora_have():
     """The third class, of one corpus alone, has a mean; its spread is no part of the covariance."""
     x = np.array([[1.0, 1], [3, -1], [-3, 0], [-1, 0], [5, 1], [7, -1], [-7, 0], [-5, 0]])
     y, corpora = np.array([0, 0, 1, 1] * 2), np.array(["a"] * 4 + ["b"] * 4)
-    _, expected = class_statistics(x, y, corpora, 3)
+    _, expected = class_statistics(x.__getitem__, y, corpora, 3, (2,))
     third = np.array([[0.0, 9], [0, -3]])
     means, covariance = class_statistics(
-        np.concatenate([x, third]), np.append(y, [2, 2]), np.append(corpora, ["b", "b"]), 3
+        np.concatenate([x, third]).__getitem__,
+        np.append(y, [2, 2]),
+        np.append(corpora, ["b", "b"]),
+        3,
+        (2,),
     )
     assert means[2].tolist() == [0, 3]
     assert covariance == pytest.approx(expected)
@@ -49,7 +53,8 @@ def test_the_covariance_is_of_the_classes_that_all_corpora_have():
 
 def test_the_covariance_is_of_all_classes_where_corpora_share_none():
     x = np.array([[1.0, 0], [3, 0], [0, 1], [0, 5]])
-    _, covariance = class_statistics(x, np.array([0, 0, 1, 1]), np.array(["a", "a", "b", "b"]), 2)
+    y, corpora = np.array([0, 0, 1, 1]), np.array(["a", "a", "b", "b"])
+    _, covariance = class_statistics(x.__getitem__, y, corpora, 2, (2,))
     within = np.array([[0.5, 0], [0, 2]])
     assert covariance == pytest.approx((1 - SHRINKAGE) * within + SHRINKAGE * 1.25 * np.eye(2))
 
@@ -82,10 +87,20 @@ def test_the_spread_in_one_emotion_is_that_of_nine_of_ten_groups():
     few = rng.standard_normal((5, 4)) * [1, 1, 1, 9]
     groups = [("a", 0)] * 400 + [("a", 1)] * 400 + [("b", 0)] * 5
     vectors = torch.from_numpy(np.concatenate([*own, few]))
-    found = _spread_in_one_emotion(vectors, groups, 3)
+    found = _spread_in_one_emotion(vectors.__getitem__, groups, 3)
     one, other = (x.var(0)[3] / np.median(x.var(0)[:3]) for x in own)
     assert found == pytest.approx(0.1 * one + 0.9 * other)
-    assert _spread_in_one_emotion(vectors[:5], groups[:5], 3) == 0
+    assert _spread_in_one_emotion(vectors.__getitem__, groups[:5], 3) == 0
+
+
+def test_statistics_of_blocks_are_those_of_all_clips(monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y, corpora = rng.standard_normal((90, 3)) + 7, np.arange(90) % 2, np.repeat(["a", "b"], 45)
+    means, covariance = class_statistics(x.__getitem__, y, corpora, 2, (3,))
+    monkeypatch.setattr("affekt.training.linear_head.BLOCK", 10)
+    in_blocks = class_statistics(x.__getitem__, y, corpora, 2, (3,))
+    assert in_blocks[0] == pytest.approx(means, abs=1e-12)
+    assert in_blocks[1] == pytest.approx(covariance, abs=1e-12)
 
 
 def test_encoders_count_as_independent():
@@ -93,10 +108,10 @@ def test_encoders_count_as_independent():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((40, 1)) + rng.standard_normal((40, 3))
     y, corpora = np.arange(40) % 2, np.repeat(["a", "b"], 20)
-    _, together = class_statistics(x, y, corpora, 2)
-    _, apart = class_statistics(x, y, corpora, 2, (1, 2))
-    _, first = class_statistics(x[:, :1], y, corpora, 2)
-    _, others = class_statistics(x[:, 1:], y, corpora, 2)
+    _, together = class_statistics(x.__getitem__, y, corpora, 2, (3,))
+    _, apart = class_statistics(x.__getitem__, y, corpora, 2, (1, 2))
+    _, first = class_statistics(x[:, :1].__getitem__, y, corpora, 2, (1,))
+    _, others = class_statistics(x[:, 1:].__getitem__, y, corpora, 2, (2,))
     assert abs(together[0, 1:]).min() > 0.1
     assert (apart[0, 1:] == 0).all() and (apart[1:, 0] == 0).all()
     assert apart[:1, :1] == pytest.approx(first) and apart[1:, 1:] == pytest.approx(3 * others)

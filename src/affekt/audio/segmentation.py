@@ -50,7 +50,9 @@ def uniform(seconds: float, hop: float) -> Spans:
     Raises:
         ValueError: `hop` is not a positive multiple of 0.01 s.
     """
-    return np.unique(np.concatenate([hopped(seconds, hop), head_and_tail(seconds)[-1:]]), axis=0)
+    last = _last_start(seconds)
+    starts = np.arange(0, last + 1, _hop_frames(hop))
+    return _spans(starts if starts[-1] == last else np.append(starts, last))
 
 
 def interleaved(seconds: float, hop: float, ways: int) -> tuple[Spans, list[NDArray[np.intp]]]:

@@ -1,6 +1,6 @@
 """The complete network: segment encoder, projection, sequence model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -68,21 +68,17 @@ class Projection(nn.Module):
         self.linear = nn.Linear(dim // stacked, EMBEDDING_DIM)
 
     def set_statistics(
-        self, corpora: Mapping[str, Tensor], speakers: Mapping[str, Tensor] | None = None
+        self, corpora: Mapping[str, Statistics], speakers: Mapping[str, Statistics] | None = None
     ) -> None:
-        """Compute the statistics of the training corpora, and of speakers.
+        """Set the statistics of the training corpora, and of speakers; see `statistics_of`.
 
         Args:
-            corpora: Training embeddings ``(segments, dim)`` of each corpus.
-            speakers: Embeddings of each speaker, or of what else is standardised together.
+            corpora: Of the training embeddings of each corpus.
+            speakers: Of each speaker, or of what else is standardised together.
         """
-        of_corpora = {name: _statistics(embeddings) for name, embeddings in corpora.items()}
-        self.mean.copy_(torch.stack([s.mean for s in of_corpora.values()]).mean(0))
-        self.sd.copy_(torch.stack([s.sd for s in of_corpora.values()]).mean(0))
-        of_speakers = {
-            name: _statistics(embeddings) for name, embeddings in (speakers or {}).items()
-        }
-        everywhere = of_speakers | of_corpora
+        self.mean.copy_(torch.stack([s.mean for s in corpora.values()]).mean(0))
+        self.sd.copy_(torch.stack([s.sd for s in corpora.values()]).mean(0))
+        everywhere = {**(speakers or {}), **corpora}
         device = self.mean.device
         self.domains = {
             name: Statistics(s.mean.to(device), s.sd.to(device)) for name, s in everywhere.items()
@@ -95,10 +91,25 @@ class Projection(nn.Module):
         return self.linear(self.norm(x))
 
 
-def _statistics(embeddings: Tensor) -> Statistics:
-    """Statistics of embeddings ``(segments, dim)``; a constant dimension is not scaled."""
-    sd = embeddings.std(0)
-    return Statistics(embeddings.mean(0), torch.where(sd < CONSTANT, 1, sd))
+def statistics_of(blocks: Iterable[Tensor]) -> Statistics:
+    """Statistics of embeddings; a constant dimension is not scaled.
+
+    Args:
+        blocks: All of them, block by block ``(segments, dim)``; one or more blocks. Moments of
+            several are merged in float64 (Chan et al., 1979).
+    """
+    count, mean, squares = 0, torch.zeros(()), torch.zeros(())  # squared deviations from the mean
+    for block in blocks:
+        single = None if count else Statistics(block.mean(0), block.std(0))
+        x = block.double()
+        offset, before, count = x.mean(0) - mean, count, count + len(x)
+        mean = mean + offset * len(x) / count
+        squares = squares + x.var(0, correction=0) * len(x) + offset**2 * before * len(x) / count
+    if single is None:
+        mean, sd = mean.float(), (squares / (count - 1)).sqrt().float()
+    else:  # as torch rounds them
+        mean, sd = single
+    return Statistics(mean, torch.where(sd < CONSTANT, 1, sd))
 
 
 def prepare(recordings: Sequence[Recording], config: Config) -> tuple[list[Wave], list[Spans]]:

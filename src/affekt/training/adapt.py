@@ -22,13 +22,14 @@ from ..errors import CorpusError
 from ..inference.normalisation import NormalisationStatistics
 from ..metrics import gain_interval, scores
 from ..nn.checkpoint import Checkpoint
-from ..nn.emotion_model import EmotionModel, Statistics, prepare
+from ..nn.emotion_model import EmotionModel, Statistics
 from ..nn.encoders.hashing import encoder_id
 from ..types import ANONYMOUS, unit_of
 from .calibration import temperature
 from .clips import Clip, held_out_units, speakers
 from .embedding_cache import EmbeddingCache
 from .targets import ClassTargets
+from .waves import prepared
 
 FOLDS = 5
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # on the distance from the old last layer
@@ -101,7 +102,7 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: 
         raise CorpusError(
             f"{base.name}: a model with a fine-tuned encoder cannot be adapted; train a new model"
         )
-    waves, spans = prepare([c.recording for c in clips], base.config)
+    waves, spans = prepared([c.recording for c in clips], base.config)
     data = _Data(
         base,
         prior,
@@ -148,7 +149,7 @@ class _Data:
     base: Checkpoint
     prior: Statistics
     labels: list[str]
-    embeddings: list[Tensor]
+    embeddings: Sequence[Tensor]
     targets: Tensor
     speakers: NDArray[np.str_]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..audio.recording import Recording
 from ..config import Augment, Config, Protocol
 from ..errors import AffektError
-from ..nn.emotion_model import EmotionModel, prepare
+from ..nn.emotion_model import EmotionModel
 from ..nn.training_info import LeftOut
 from ..provenance import content_hashes
 from ..run_result import RunResult, load_run_result
@@ -21,10 +21,11 @@ from .augmentation import with_copies
 from .clips import Clip
 from .context import TrainingContext
 from .datasets import ClipDataset, clip_encoder
-from .embedding_cache import EmbeddingCache
+from .embedding_cache import EmbeddingCache, blocks
 from .stage2 import clip_logits
 from .synthetic_noise import synthetic_noise
 from .targets import ClassTargets, Targets
+from .waves import prepared
 
 TAIL = 0.01  # share of validation speech below the lower bound, of noise above the upper bound
 SPEECH_CLIPS = 2000  # most speech clips that the gate is fitted to, besides a degraded copy of each
@@ -68,6 +69,7 @@ def calibrate(
         Temperatures of the softmax for recordings of an unknown domain, and of a known one.
     """
     encode = clip_encoder(model, validation, config, context.cache_of(model.encoder))
+    sizes = [len(spans) for spans in validation.stage2_spans]
     by_speaker = config.training_normalisation == "speaker"
     unknown = validation.with_domains([None] * len(validation))
     known = validation.with_domains(validation.speakers if by_speaker else validation.corpora)
@@ -77,9 +79,11 @@ def calibrate(
         return temperature(logits, dataset.targets)
 
     if config.stage2.linear_head:
-        rows = range(len(known))
-        x = torch.stack([e.mean(0) for e in known.standardise(model, encode(rows), rows)])
-        share = LINEAR * fitted(known) / temperature(model.linear.scores(x).cpu(), known.targets)
+        scores = []
+        for rows in blocks(sizes):
+            x = torch.stack([e.mean(0) for e in known.standardise(model, encode(rows), rows)])
+            scores.append(model.linear.scores(x).cpu())
+        share = LINEAR * fitted(known) / temperature(torch.cat(scores), known.targets)
         model.linear.mix.copy_(share * torch.eye(len(model.linear.mix)))
     return fitted(unknown), fitted(known)
 
@@ -140,8 +144,12 @@ def fit_gate(
     """
 
     def means(recordings: Sequence[Recording]) -> Tensor:
-        embeddings = cache.encode(*prepare(recordings, config))
+        embeddings = cache.encode(*prepared(recordings, config))
         return torch.stack([e.mean(0) for e in embeddings]).to(model.gate.mean.device)
+
+    def scores(recordings: Sequence[Recording]) -> Tensor:
+        parts = (recordings[i : i + SPEECH_CLIPS] for i in range(0, len(recordings), SPEECH_CLIPS))
+        return torch.cat([gate.score(means(part)) for part in parts])
 
     drawn = np.random.default_rng(config.protocol.seed).permutation(len(clips))[:SPEECH_CLIPS]
     degraded = Augment(speeds=(), degraded=1)
@@ -155,7 +163,7 @@ def fit_gate(
     is_speech = np.arange(len(speech) + len(noise)) < len(speech)
     regression.fit(gate.standardise(torch.cat([speech, noise])).cpu().numpy(), is_speech)
     gate.weight.copy_(torch.from_numpy(regression.coef_[0]))
-    lowest = gate.score(means([c.recording for c in validation])).quantile(TAIL)
+    lowest = scores([c.recording for c in validation]).quantile(TAIL)
     highest = gate.score(validation_noise).quantile(1 - TAIL)
     # Half-way between the bounds, since speech of unseen speakers scores lower.
     gate.threshold.copy_((lowest + highest) / 2)

@@ -11,13 +11,14 @@ from torch import Tensor
 from ..audio.resampling import Wave
 from ..audio.segmentation import FRAME, Spans
 from ..config import Config
-from ..nn.emotion_model import EmotionModel, prepare
+from ..nn.emotion_model import EmotionModel
 from ..nn.encoders.batching import encode, windows
 from ..nn.encoders.vggish import SAMPLES
 from .clips import Clip
 from .embedding_cache import EmbeddingCache
 from .targets import Targets, Task
 from .trainer import autocast
+from .waves import prepared
 
 LEAST_CLASSES = 3  # of a speaker whose own statistics normalise its training clips
 
@@ -82,6 +83,22 @@ class ClipDataset:
             model.standardise(e, self.domains[i]) for e, i in zip(embeddings, clips, strict=True)
         ]
 
+    def standardise_rows(self, model: EmotionModel, x: Tensor, clips: Sequence[int]) -> Tensor:
+        """Standardise segments ``(segments, dim)``, each by the statistics of its clip's domain.
+
+        Args:
+            model: The model with the statistics.
+            x: The segments.
+            clips: Index of the clip of each.
+        """
+        rows: dict[str | None, list[int]] = {}
+        for row, clip in enumerate(clips):
+            rows.setdefault(self.domains[clip], []).append(row)
+        x = x.to(model.device)
+        for domain, own in rows.items():
+            x[own] = model.standardise(x[own], domain)
+        return x
+
 
 class Split(NamedTuple):
     """The datasets of a training; `validation` is None if all clips are used for training."""
@@ -106,7 +123,7 @@ class Chunk(NamedTuple):
 
 def uniform_dataset(clips: Sequence[Clip], task: Task, config: Config) -> ClipDataset:
     """Dataset with the uniform segments of inference; clips are standardised by their corpus."""
-    waves, spans = prepare([c.recording for c in clips], config)
+    waves, spans = prepared([c.recording for c in clips], config)
     corpora = [c.example.corpus for c in clips]
     return ClipDataset(
         waves=waves,

@@ -1,6 +1,6 @@
 """Fit of the linear Gaussian head to the mean embeddings of training clips."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -17,8 +17,10 @@ BETWEEN_CORPORA = 2.0  # weight of what differs between corpora for the same cla
 FURTHER = 1 / 3  # weight of what an encoder says beside the first one
 SHRINKAGE = 0.4  # of the covariance towards its mean variance
 LEAST_CLIPS = 6  # of a speaker in one class, to see how far they differ
+BLOCK = 4096  # clips whose mean embeddings are in memory at a time
 
 Matrix = NDArray[np.float64]
+Rows = Sequence[int] | NDArray[np.intp]
 
 
 def fit_linear_head(model: EmotionModel, training: ClipDataset, cache: EmbeddingCache) -> None:
@@ -37,26 +39,40 @@ def fit_linear_head(model: EmotionModel, training: ClipDataset, cache: Embedding
     if not isinstance(targets, ClassTargets) or not isinstance(model.projection, Projection):
         return
     embeddings = cache.encode(training.waves, training.stage2_spans)
+
+    def means_of(dataset: ClipDataset, clips: Rows) -> Tensor:
+        clips = [int(i) for i in clips]
+        own = dataset.standardise(model, [embeddings[i] for i in clips], clips)
+        return torch.stack([clip.mean(0) for clip in own])
+
     by_speaker = training.with_domains(training.speakers)
-    standardised = by_speaker.standardise(model, embeddings, range(len(training)))
-    x = torch.stack([clip.mean(0) for clip in standardised]).cpu().double().numpy()
     means, covariance = class_statistics(
-        x, targets.indices.numpy(), np.array(training.corpora), targets.outputs, model.encoder.parts
+        lambda clips: means_of(by_speaker, clips).cpu().double().numpy(),
+        targets.indices.numpy(),
+        np.array(training.corpora),
+        targets.outputs,
+        model.encoder.parts or (model.encoder.dim,),
     )
     model.linear.set_classes(torch.from_numpy(means), torch.from_numpy(covariance))
-    plain = training.with_domains([None] * len(training)).standardise(
-        model, embeddings, range(len(training))
-    )
-    vectors = with_discriminants(torch.stack([clip.mean(0) for clip in plain]), model.linear)
+    unknown = training.with_domains([None] * len(training))
     groups = zip(training.speakers, targets.indices.tolist(), strict=True)
-    model.linear.alike.fill_(_spread_in_one_emotion(vectors, list(groups), len(means[0])))
+    spread = _spread_in_one_emotion(
+        lambda clips: with_discriminants(means_of(unknown, clips), model.linear),
+        list(groups),
+        model.encoder.dim,
+    )
+    model.linear.alike.fill_(spread)
 
 
-def _spread_in_one_emotion(vectors: Tensor, groups: Sequence[tuple[str, int]], dim: int) -> float:
+def _spread_in_one_emotion(
+    vectors: Callable[[Rows], Tensor], groups: Sequence[tuple[str, int]], dim: int
+) -> float:
     """The 0.9 quantile of the spread of a speaker's clips of one class; 0 if there are too few.
 
+    It is that of the first `BLOCK` clips of each speaker and class.
+
     Args:
-        vectors: Of `with_discriminants` ``(clips, dim + directions)``.
+        vectors: From clips to what `with_discriminants` returns ``(clips, dim + directions)``.
         groups: Speaker and class of each clip.
         dim: Length of an embedding.
     """
@@ -64,17 +80,19 @@ def _spread_in_one_emotion(vectors: Tensor, groups: Sequence[tuple[str, int]], d
     for i, group in enumerate(groups):
         clips.setdefault(group, []).append(i)
     spreads = [
-        spread_of(vectors[own].var(0), dim) for own in clips.values() if len(own) >= LEAST_CLIPS
+        spread_of(vectors(own[:BLOCK]).var(0), dim)
+        for own in clips.values()
+        if len(own) >= LEAST_CLIPS
     ]
     return float(np.quantile(spreads, 0.9)) if spreads else 0.0
 
 
 def class_statistics(
-    x: Matrix,
+    x: Callable[[Rows], Matrix],
     y: NDArray[np.int64],
     corpora: NDArray[np.str_],
     classes: int,
-    parts: Sequence[int] = (),
+    parts: Sequence[int],
 ) -> tuple[Matrix, Matrix]:
     """Means of the classes, and the covariance that they share.
 
@@ -83,18 +101,18 @@ def class_statistics(
     taken over the classes that all corpora have, if there are two or more.
 
     Args:
-        x: Mean embeddings ``(clips, dim)``.
+        x: From clips to their mean embeddings ``(clips, dim)``; it is asked for up to `BLOCK`.
         y: Classes ``(clips,)``.
         corpora: Names ``(clips,)``.
         classes: Number of classes.
-        parts: Lengths of the embeddings of several encoders in `x`. What they say counts as
-            independent: the covariance between them is 0. As it is not quite, each but the first
-            counts `FURTHER`.
+        parts: Lengths of the embeddings of one or several encoders in `x`; their sum is dim. What
+            several say counts as independent: the covariance between them is 0. As it is not quite,
+            each but the first counts `FURTHER`.
 
     Returns:
         ``(classes, dim)``; zero for a class without clips. ``(dim, dim)``.
     """
-    dim = x.shape[1]
+    dim = sum(parts)
     names = sorted(set(corpora))
     of_corpora = {name: set(y[corpora == name].tolist()) for name in names}
     common = set.intersection(*of_corpora.values())
@@ -103,12 +121,11 @@ def class_statistics(
     for name in names:
         scatter, total = np.zeros((dim, dim)), 0
         for c in of_corpora[name]:
-            rows = (corpora == name) & (y == c)
-            cells[name, c] = x[rows].mean(0)
+            rows = np.flatnonzero((corpora == name) & (y == c))
+            cells[name, c], own = _mean_and_scatter(x, rows, dim)
             if c in shared:
-                centred = x[rows] - cells[name, c]
-                scatter += centred.T @ centred
-                total += len(centred)
+                scatter += own
+                total += len(rows)
         within += scatter / total / len(names)
     means, between, freedom = np.zeros((classes, dim)), np.zeros((dim, dim)), 0
     for c in range(classes):
@@ -120,7 +137,25 @@ def class_statistics(
             between += deviations.T @ deviations
             freedom += len(of_class) - 1
     covariance = within + BETWEEN_CORPORA * between / max(freedom, 1)
-    return means, _shrunk(covariance, parts or (dim,))
+    return means, _shrunk(covariance, parts)
+
+
+def _mean_and_scatter(x: Callable[[Rows], Matrix], rows: Rows, dim: int) -> tuple[Matrix, Matrix]:
+    """Mean of some clips ``(dim,)``, and sum of the products of deviations from it ``(dim, dim)``.
+
+    Args:
+        x: As of `class_statistics`; blocks are merged as by Chan et al. (1979).
+        rows: The clips.
+        dim: Length of an embedding.
+    """
+    mean, scatter = np.zeros(dim), np.zeros((dim, dim))
+    for start in range(0, len(rows), BLOCK):
+        block = x(rows[start : start + BLOCK])
+        own, share = block.mean(0), len(block) / (start + len(block))
+        centred, offset = block - own, own - mean
+        scatter += centred.T @ centred + np.outer(offset, offset) * (start * share)
+        mean += offset * share
+    return mean, scatter
 
 
 def _shrunk(covariance: Matrix, parts: Sequence[int]) -> Matrix:

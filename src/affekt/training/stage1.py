@@ -3,15 +3,22 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..config import Config
-from ..nn.emotion_model import EMBEDDING_DIM, EmotionModel, Projection
+from ..nn.emotion_model import (
+    EMBEDDING_DIM,
+    EmotionModel,
+    Projection,
+    Statistics,
+    statistics_of,
+)
 from .class_loss import ClassLoss
 from .context import TrainingContext
 from .datasets import ClipDataset, Split, encode_chunks, segment_chunks
-from .embedding_cache import EmbeddingCache
+from .embedding_cache import EmbeddingCache, blocks, joined
 from .targets import Score, Targets
 from .trainer import History, Stage, Trainer
 
@@ -83,7 +90,7 @@ def train_encoder(model: EmotionModel, split: Split, config: Config, trainer: Tr
 
 def _set_statistics(
     model: EmotionModel, split: Split, cache: EmbeddingCache, *, by_speaker: bool
-) -> list[Tensor]:
+) -> Sequence[Tensor]:
     """Compute the statistics of each training corpus and speaker for the model's projection.
 
     Args:
@@ -101,40 +108,45 @@ def _set_statistics(
         return []
     training, validation = split
     embeddings = cache.encode(training.waves, training.stage1_spans)
-    corpora = _grouped(embeddings, training.corpora)
-    speakers = _grouped(embeddings, training.speakers)
+    speakers = _statistics(embeddings, training.speakers)
     if by_speaker:  # changed copies are corpora and speakers of their own
-        domains = _grouped(embeddings, training.corpus_domains)
-        corpora = {name: domains[name] for name in corpora}
+        domains = _statistics(embeddings, training.corpus_domains)
+        corpora = {name: domains[name] for name in dict.fromkeys(training.corpora)}
         speakers |= domains
+    else:
+        corpora = _statistics(embeddings, training.corpora)
     if validation and by_speaker:
         validated = cache.encode(validation.waves, validation.stage1_spans)
-        own = _grouped(validated, validation.speakers)
+        own = _statistics(validated, validation.speakers)
         speakers |= {name: own[name] for name in own.keys() - speakers.keys()}
     model.projection.set_statistics(corpora, speakers)
     return embeddings
 
 
-def _grouped(embeddings: Sequence[Tensor], names: Sequence[str]) -> dict[str, Tensor]:
-    """Embeddings ``(segments, dim)`` of all clips of each name."""
-    groups: dict[str, list[Tensor]] = {}
-    for clip, name in zip(embeddings, names, strict=True):
+def _statistics(embeddings: Sequence[Tensor], names: Sequence[str]) -> dict[str, Statistics]:
+    """Statistics of the segments of all clips of each name."""
+    groups: dict[str, list[int]] = {}
+    for clip, name in enumerate(names):
         groups.setdefault(name, []).append(clip)
-    return {name: torch.cat(clips) for name, clips in groups.items()}
+    return {name: statistics_of(joined(embeddings, clips)) for name, clips in groups.items()}
 
 
 def _frozen_batches(
     model: EmotionModel, training: ClipDataset, embeddings: Sequence[Tensor]
 ) -> Batches:
-    """Segments whose embeddings were computed beforehand; all of them may not fit on a GPU."""
-    x = _on_cpu(training.standardise(model, embeddings, range(len(training))))
+    """Segments whose embeddings were computed beforehand; they may not fit in memory."""
+    sizes = [len(spans) for spans in training.stage1_spans]
+    clips = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    first = np.cumsum(sizes) - sizes
     targets = training.segment_targets
-    return Batches([1] * len(x), lambda items: (x[items].to(model.device), targets.select(items)))
 
+    def get(items: list[int]) -> tuple[Tensor, Targets]:
+        own = clips[items].tolist()
+        rows = (items - first[own]).tolist()
+        x = torch.stack([embeddings[clip][row] for clip, row in zip(own, rows, strict=True)])
+        return training.standardise_rows(model, x, own), targets.select(items)
 
-def _on_cpu(embeddings: Sequence[Tensor]) -> Tensor:
-    """Embeddings ``(segments, dim)`` of all clips, on the CPU."""
-    return torch.cat([clip.cpu() for clip in embeddings])
+    return Batches([1] * len(clips), get)
 
 
 def _encoded_batches(model: EmotionModel, training: ClipDataset, precision: str) -> Batches:
@@ -173,17 +185,20 @@ def _validation(
         return None
     targets = validation.segment_targets
 
-    def encode(cache: EmbeddingCache) -> Tensor:
-        embeddings = cache.encode(validation.waves, validation.stage1_spans)
-        return _on_cpu(validation.standardise(model, embeddings, range(len(validation))))
+    def encode(cache: EmbeddingCache) -> Sequence[Tensor]:
+        return cache.encode(validation.waves, validation.stage1_spans)
 
     frozen = encode(context.cache_of(model.encoder)) if config.stage1.freeze else None
 
     @torch.inference_mode()
     def validate() -> Score:
-        x = frozen
-        if x is None:
-            x = encode(EmbeddingCache(model.encoder, processes=context.processes))
-        return targets.score(head(model.projection(x.to(model.device))).cpu(), class_loss)
+        embeddings = frozen
+        if embeddings is None:
+            embeddings = encode(EmbeddingCache(model.encoder, processes=context.processes))
+        logits = []
+        for clips in blocks(len(spans) for spans in validation.stage1_spans):
+            own = validation.standardise(model, [embeddings[i] for i in clips], clips)
+            logits.append(head(model.projection(torch.cat(own))).cpu())
+        return targets.score(torch.cat(logits), class_loss)
 
     return validate

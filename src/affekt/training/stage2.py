@@ -15,6 +15,7 @@ from ..nn.emotion_model import EmotionModel
 from .class_loss import PLAIN, ClassLoss
 from .context import TrainingContext
 from .datasets import ClipDataset, ClipEncoder, Split, clip_encoder
+from .embedding_cache import blocks
 from .processes import gather, share
 from .targets import Score
 from .trainer import History, Stage, Trainer
@@ -78,10 +79,11 @@ def clip_logits(
     """
     clips, classes = len(dataset.targets), dataset.targets.outputs
     own = share(range(clips), processes)
-    logits = torch.empty(0, classes)
-    if own:
-        logits = model.classify(dataset.standardise(model, encode(own), own)).logits.cpu()
-    return torch.cat(gather(logits.split(1), [1] * clips, classes, processes))
+    logits = [torch.empty(0, classes)]
+    for block in blocks(len(dataset.stage2_spans[i]) for i in own):
+        some = [own[i] for i in block]
+        logits.append(model.classify(dataset.standardise(model, encode(some), some)).logits.cpu())
+    return torch.cat(gather(torch.cat(logits).split(1), [1] * clips, classes, processes))
 
 
 def _validation(

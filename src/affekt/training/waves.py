@@ -1,0 +1,51 @@
+"""Waves of recordings, made when they are needed."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from ..audio.level import rms_normalise
+from ..audio.recording import Recording
+from ..audio.resampling import Wave
+from ..audio.segmentation import Spans, uniform
+from ..config import Config
+
+
+class Waves(Sequence[Wave]):
+    """Waves ``(samples,)`` of recordings.
+
+    Args:
+        recordings: The recordings.
+        normalise: Whether they are RMS-normalised.
+    """
+
+    def __init__(self, recordings: Sequence[Recording], *, normalise: bool = False) -> None:
+        self._recordings, self._normalise = recordings, normalise
+
+    def __len__(self) -> int:
+        return len(self._recordings)
+
+    def __iter__(self) -> Iterator[Wave]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> Wave:  # type: ignore[override]  # no slices
+        wave = self._recordings[index].wave
+        return rms_normalise(wave) if self._normalise else wave
+
+    def seconds(self, index: int) -> float:
+        """Duration of a wave, which need not be made for it."""
+        return self._recordings[index].seconds
+
+    def digest(self, index: int) -> bytes:
+        """SHA-256 of the samples of a wave."""
+        return hashlib.sha256(self[index].tobytes()).digest()
+
+
+def prepared(recordings: Sequence[Recording], config: Config) -> tuple[Waves, list[Spans]]:
+    """Waves and uniform segments of recordings, as `affekt.nn.emotion_model.prepare` has them.
+
+    Args:
+        recordings: The recordings.
+        config: Settings.
+    """
+    waves = Waves(recordings, normalise=config.audio.normalisation == "rms")
+    return waves, [uniform(r.seconds, config.segments.hop) for r in recordings]
