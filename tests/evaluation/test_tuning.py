@@ -11,6 +11,7 @@ import pytest
 
 import affekt
 from affekt import AffektError
+from affekt.audio.recording import Recording
 from affekt.config import Config
 from affekt.corpora.corpus import Corpus
 from affekt.corpora.registry import load_corpus
@@ -70,8 +71,8 @@ def changed(clips, test):
         else replace(
             c,
             example=replace(c.example, label=labels[labels.index(c.label) - 1]),
-            recording=replace(
-                c.recording, wave=rng.normal(0, 0.1, len(c.recording.wave)).astype(np.float32)
+            recording=Recording(
+                c.recording.name, rng.normal(0, 0.1, len(c.recording.wave)).astype(np.float32)
             ),
         )
         for c in clips

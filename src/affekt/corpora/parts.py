@@ -4,6 +4,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -125,10 +127,49 @@ def read_examples(examples: Sequence[Example]) -> Iterator[tuple[int, Recording 
             yield from ((row, error) for row in rows)
 
 
+def read_example(example: Example, last: float) -> Recording:
+    """Decode an example again.
+
+    Args:
+        example: A file or a part of one.
+        last: Of a part, the value of `last_end` for its file: parts that follow each other in a
+            file are taken from the same decoded wave.
+
+    Raises:
+        AudioError: It cannot be read.
+    """
+    if not example.part:
+        return decoding.read(example.path)
+    try:
+        changed = Path(example.path).stat().st_mtime_ns
+    except OSError as error:
+        raise AudioError(f"{example.path}: cannot be opened: {error.strerror}") from error
+    found = _part(*_decoded_again(example.path, last, changed), example)
+    if isinstance(found, AudioError):
+        raise found
+    return found
+
+
+def last_end(examples: Iterable[Example]) -> float:
+    """Second up to which a file with these parts is decoded."""
+    return max(float("inf") if e.end is None else e.end for e in examples)
+
+
 def _parts(path: str, examples: Sequence[Example]) -> list[Recording | AudioError]:
     """Parts of a file, which is decoded up to the end of the last one."""
-    ends = [float("inf") if e.end is None else e.end for e in examples]
-    last = max(ends) * SAMPLE_RATE
+    decoder, wave = _decoded(path, last_end(examples))
+    return [_part(decoder, wave, example) for example in examples]
+
+
+@lru_cache(maxsize=1)
+def _decoded_again(path: str, seconds: float, changed: int) -> tuple[decoding.Decoder, Wave]:
+    """`_decoded` of the file that was last used, at the time in ns at which it was changed."""
+    return _decoded(path, seconds)
+
+
+def _decoded(path: str, seconds: float) -> tuple[decoding.Decoder, Wave]:
+    """A file, decoded up to a second."""
+    last = seconds * SAMPLE_RATE
     decoder = decoding.Decoder(path)
     blocks, samples = [], 0
     for block in decoder:
@@ -136,8 +177,7 @@ def _parts(path: str, examples: Sequence[Example]) -> list[Recording | AudioErro
         samples += len(block)
         if samples >= last:
             break
-    wave = np.concatenate(blocks)
-    return [_part(decoder, wave, example) for example in examples]
+    return decoder, np.concatenate(blocks)
 
 
 def _part(decoder: decoding.Decoder, wave: Wave, example: Example) -> Recording | AudioError:

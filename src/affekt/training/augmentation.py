@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ..audio.recording import Recording
 from ..audio.resampling import Wave
 from ..config import Augment
 from .clips import Clip
 from .degradation import degrade, speed
+from .recordings import StoredRecording
 
 Change = Callable[[Wave], Wave]
 
@@ -49,6 +51,17 @@ def _fraction(clip: Clip) -> float:
 def _copy(clip: Clip, name: str, change: Change) -> Clip:
     """A copy of a clip; see `Clip.copies`."""
     if name not in clip.copies:
-        clip.copies[name] = change(clip.recording.wave)
-    recording = replace(clip.recording, wave=clip.copies[name])
-    return replace(clip, recording=recording, copies={}, change=name)
+        clip.copies[name] = _changed(clip.recording, change)
+    return replace(clip, recording=clip.copies[name], copies={}, change=name)
+
+
+def _changed(source: Recording, change: Change) -> Recording:
+    """A recording with a changed wave, which is made again where it does not fit in memory."""
+    copy = Recording(source.name, change(source.wave), source.warnings, source.sampling_rate)
+    if not isinstance(source, StoredRecording):
+        return copy
+    return StoredRecording(copy, partial(_change, source, change), source.memory)
+
+
+def _change(source: Recording, change: Change) -> Wave:
+    return change(source.wave)

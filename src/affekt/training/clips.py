@@ -3,17 +3,25 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from ..audio.recording import Recording
 from ..audio.resampling import Wave
-from ..corpora.parts import overlap_groups, read_examples, refuse_conflicts
+from ..corpora.parts import (
+    last_end,
+    overlap_groups,
+    read_example,
+    read_examples,
+    refuse_conflicts,
+)
 from ..corpora.splits import inner_validation
 from ..errors import AudioError, CorpusError
 from ..plural import counted
 from ..progress import Event, Report, silent
 from ..types import Example
+from .recordings import Memory, StoredRecording
 
 
 @dataclass(frozen=True)
@@ -23,14 +31,14 @@ class Clip:
     Attributes:
         example: The example.
         recording: Its sound.
-        copies: Changed copies of the sound by what changed it: folds, seeds and the refit train on
-            the same copies, and some take longer to make than to encode.
+        copies: Changed copies of the recording by what changed it: folds, seeds and the refit train
+            on the same copies, and some take longer to make than to encode.
         change: What changed the sound of a copy, such as "degraded 0"; "" for a recording itself.
     """
 
     example: Example
     recording: Recording
-    copies: dict[str, Wave] = field(default_factory=dict, compare=False, repr=False)
+    copies: dict[str, Recording] = field(default_factory=dict, compare=False, repr=False)
     change: str = ""
 
     @property
@@ -47,18 +55,28 @@ class Clip:
 def load_clips(examples: Sequence[Example], report: Report = silent) -> list[Clip]:
     """Decode the recording of every example, each file once.
 
+    The first recordings stay in memory, up to `affekt.training.recordings.MEMORY`; the others are
+    decoded again whenever their wave is used.
+
     Raises:
         AudioError: Recordings cannot be read; the message has their number and the first error.
         CorpusError: Parts of a file overlap and differ in label, speaker or split.
     """
     refuse_conflicts(examples)
     recordings: dict[int, Recording] = {}
+    parts: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        if example.part:
+            parts[example.path].append(example)
+    ends = {path: last_end(own) for path, own in parts.items()}
+    memory = Memory()
     broken = []
     for done, (index, found) in enumerate(read_examples(examples), 1):
         if isinstance(found, AudioError):
             broken.append(str(found))
         else:
-            recordings[index] = found
+            load = partial(_wave, examples[index], ends.get(examples[index].path, 0.0))
+            recordings[index] = StoredRecording(found, load, memory)
         report(Event("read recordings", done, len(examples)))
     if broken:
         raise AudioError(
@@ -66,6 +84,10 @@ def load_clips(examples: Sequence[Example], report: Report = silent) -> list[Cli
             f"{broken[0]}"
         )
     return [Clip(example, recordings[index]) for index, example in enumerate(examples)]
+
+
+def _wave(example: Example, last: float) -> Wave:
+    return read_example(example, last).wave
 
 
 def inner_split(

@@ -8,6 +8,7 @@ from ..audio.recording import Recording
 from ..audio.resampling import Wave
 from ..audio.segmentation import Spans, uniform
 from ..config import Config
+from .recordings import StoredRecording
 
 
 class Waves(Sequence[Wave]):
@@ -28,8 +29,12 @@ class Waves(Sequence[Wave]):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: int) -> Wave:  # type: ignore[override]  # no slices
-        wave = self._recordings[index].wave
-        return rms_normalise(wave) if self._normalise else wave
+        recording = self._recordings[index]
+        if not self._normalise:
+            return recording.wave
+        if isinstance(recording, StoredRecording):
+            return recording.normalised()
+        return rms_normalise(recording.wave)
 
     def seconds(self, index: int) -> float:
         """Duration of a wave, which need not be made for it."""
@@ -37,6 +42,9 @@ class Waves(Sequence[Wave]):
 
     def digest(self, index: int) -> bytes:
         """SHA-256 of the samples of a wave."""
+        recording = self._recordings[index]
+        if isinstance(recording, StoredRecording):
+            return recording.digest(normalised=self._normalise)
         return hashlib.sha256(self[index].tobytes()).digest()
 
 
