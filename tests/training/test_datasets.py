@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from affekt.audio.recording import Recording
 from affekt.audio.segmentation import uniform
 from affekt.config import Config
 from affekt.corpora.registry import load_corpus
@@ -14,14 +15,15 @@ from affekt.nn.encoders.weights import build_encoder
 from affekt.training.clips import Clip, load_clips
 from affekt.training.datasets import (
     ClipDataset,
+    SegmentChunks,
     clip_encoder,
     encode_chunks,
     random_domains,
-    segment_chunks,
     speaker_domains,
 )
 from affekt.training.embedding_cache import EmbeddingCache
 from affekt.training.targets import ClassTargets
+from affekt.training.waves import Waves
 from affekt.types import Example
 
 
@@ -42,7 +44,7 @@ def named_dataset(corpora, waves=None, spans=(), targets=None, **values):
     """A dataset whose clips are standardised by their corpus."""
     same = {"stage1_spans": spans, "stage2_spans": spans, "domains": corpora, "speakers": corpora}
     values = {"changes": [""] * len(corpora)} | same | values
-    waves = corpora if waves is None else waves
+    waves = Waves([Recording("", w) for w in (corpora if waves is None else waves)])
     return ClipDataset(waves=waves, targets=targets, corpora=corpora, **values)
 
 
@@ -72,7 +74,7 @@ def test_clips_encoded_anew_have_the_embeddings_that_the_cache_gives(clips, tiny
 def test_gradients_in_bfloat16_are_close_to_those_in_float32(clips, tiny_config):
     encoder = build_encoder(tiny_config.encoder)
     model = EmotionModel(tiny_config, 2, encoder)
-    chunks = segment_chunks(dataset([clips[0].recording.wave]), contextual=True)
+    chunks = SegmentChunks(dataset([clips[0].recording.wave]), contextual=True)
     gradients = []
     for precision in ("float32", "bfloat16"):
         model.zero_grad()
@@ -88,9 +90,9 @@ def test_gradients_in_bfloat16_are_close_to_those_in_float32(clips, tiny_config)
 def test_segments_are_items_of_their_own_unless_the_encoder_is_contextual():
     wave = np.arange(16_000 * 30, dtype=np.float32)  # longer than the encoder takes at once
     data = dataset([wave, wave[:20_000]])
-    together = segment_chunks(data, contextual=True)
+    together = SegmentChunks(data, contextual=True)
     assert [c.clip for c in together] == [0, 0, 1]
-    alone = segment_chunks(data, contextual=False)
+    alone = SegmentChunks(data, contextual=False)
     starts = [first for spans in data.stage1_spans for first in spans[:, 0].tolist()]
     assert [int(c.wave[0]) for c in alone] == [160 * start for start in starts]
     assert all(c.spans.tolist() == [[0, 96]] for c in alone)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..audio.resampling import Wave
-from ..audio.segmentation import FRAME, Spans
+from ..audio.segmentation import FRAME, SAMPLE_RATE, Spans
 from ..config import Config
 from ..nn.emotion_model import EmotionModel
 from ..nn.encoders.batching import encode, windows
@@ -18,7 +18,7 @@ from .clips import Clip
 from .embedding_cache import EmbeddingCache
 from .targets import Targets, Task
 from .trainer import autocast
-from .waves import prepared
+from .waves import Waves, prepared
 
 LEAST_CLASSES = 3  # of a speaker whose own statistics normalise its training clips
 
@@ -42,7 +42,7 @@ class ClipDataset:
             mean statistics of all corpora, as in inference on an unknown domain.
     """
 
-    waves: Sequence[Wave]
+    waves: Waves
     stage1_spans: Sequence[Spans]
     stage2_spans: Sequence[Spans]
     targets: Targets
@@ -57,8 +57,9 @@ class ClipDataset:
     @property
     def corpus_domains(self) -> list[str]:
         """Domain of the corpus of each clip; changed copies are a corpus of their own."""
-        pairs = zip(self.corpora, self.changes, strict=True)
-        return [corpus + _suffix(change) for corpus, change in pairs]
+        pairs = list(zip(self.corpora, self.changes, strict=True))
+        names = {pair: pair[0] + _suffix(pair[1]) for pair in set(pairs)}
+        return [names[pair] for pair in pairs]
 
     @property
     def segment_targets(self) -> Targets:
@@ -148,11 +149,12 @@ def speaker_domains(clips: Sequence[Clip]) -> list[str]:
     spoken: dict[tuple[str, str, str], set[str]] = {}
     for voice, clip in zip(voices, clips, strict=True):
         spoken.setdefault(voice, set()).add(clip.label)
-    return [
-        (f"{corpus}: {name}" if len(spoken[corpus, name, change]) >= LEAST_CLASSES else corpus)
+    domains = {  # one string for all clips of a speaker
+        (corpus, name, change): (f"{corpus}: {name}" if len(labels) >= LEAST_CLASSES else corpus)
         + _suffix(change)
-        for corpus, name, change in voices
-    ]
+        for (corpus, name, change), labels in spoken.items()
+    }
+    return [domains[voice] for voice in voices]
 
 
 def random_domains(
@@ -184,23 +186,40 @@ def _suffix(change: str) -> str:
     return f" ({change})" if change else ""
 
 
-def clip_chunks(dataset: ClipDataset, spans: Sequence[Spans], clip: int) -> list[Chunk]:
-    """Chunks of a clip, given the segments of every clip."""
-    return [Chunk(w, s, clip) for w, s in windows(dataset.waves[clip], spans[clip])]
-
-
-def segment_chunks(dataset: ClipDataset, *, contextual: bool) -> list[Chunk]:
-    """Chunks of all clips, for stage 1.
+class SegmentChunks(Sequence[Chunk]):
+    """Chunks of all clips, for stage 1; each is made when it is needed.
 
     Args:
         dataset: The clips.
         contextual: Whether the segments of a clip are encoded together; otherwise each segment is
             a chunk of its own, as in the paper.
+
+    Attributes:
+        sizes: Number of segments of each chunk.
     """
-    chunks = [c for i in range(len(dataset)) for c in clip_chunks(dataset, dataset.stage1_spans, i)]
-    if contextual:
-        return chunks
-    return [_segment(chunk, span) for chunk in chunks for span in chunk.spans]
+
+    def __init__(self, dataset: ClipDataset, *, contextual: bool) -> None:
+        self._dataset, self._contextual = dataset, contextual
+        self._places: list[tuple[int, int]] = []  # clip, and number of the chunk in it
+        self.sizes: list[int] = []
+        for clip in range(len(dataset)):
+            silence = np.zeros(round(dataset.waves.seconds(clip) * SAMPLE_RATE), np.float32)
+            for k, chunk in enumerate(self._of_clip(silence, clip)):
+                self._places.append((clip, k))
+                self.sizes.append(len(chunk.spans))
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Chunk:  # type: ignore[override]  # no slices
+        clip, k = self._places[index]
+        return self._of_clip(self._dataset.waves[clip], clip)[k]
+
+    def _of_clip(self, wave: Wave, clip: int) -> list[Chunk]:
+        chunks = [Chunk(w, s, clip) for w, s in windows(wave, self._dataset.stage1_spans[clip])]
+        if self._contextual:
+            return chunks
+        return [_segment(chunk, span) for chunk in chunks for span in chunk.spans]
 
 
 def encode_chunks(model: EmotionModel, chunks: Sequence[Chunk], precision: str) -> list[Tensor]:
@@ -240,7 +259,10 @@ def clip_encoder(
             waves = [dataset.waves[i] for i in clips]
             encoded = dict(encode(model.encoder, waves, [dataset.stage2_spans[i] for i in clips]))
             return [encoded[i] for i in range(len(clips))]
-        chunks = [clip_chunks(dataset, dataset.stage2_spans, i) for i in clips]
+        chunks = [
+            [Chunk(w, s, i) for w, s in windows(dataset.waves[i], dataset.stage2_spans[i])]
+            for i in clips
+        ]
         flat = encode_chunks(model, [c for of_clip in chunks for c in of_clip], config.precision)
         embeddings = iter(flat)
         return [torch.cat([next(embeddings) for _ in of_clip]) for of_clip in chunks]

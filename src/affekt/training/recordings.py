@@ -42,7 +42,7 @@ class StoredRecording(Recording):
     _load: Callable[[], Wave]
     _wave: Wave | None
     _normalised: Wave | None
-    _digests: dict[bool, bytes]
+    _digests: tuple[bytes, bytes]
 
     def __init__(self, recording: Recording, load: Callable[[], Wave], memory: Memory) -> None:
         wave = recording.wave
@@ -55,7 +55,7 @@ class StoredRecording(Recording):
             "_load": load,
             "_wave": wave if memory.take(wave) else None,
             "_normalised": None,
-            "_digests": {},
+            "_digests": (b"", b""),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -90,7 +90,9 @@ class StoredRecording(Recording):
 
     def digest(self, *, normalised: bool) -> bytes:
         """SHA-256 of the wave, which is computed once."""
-        if normalised not in self._digests:
+        if not self._digests[normalised]:
             wave = self.normalised() if normalised else self.wave
-            self._digests[normalised] = hashlib.sha256(wave.tobytes()).digest()
+            digest = hashlib.sha256(wave.tobytes()).digest()
+            digests = (self._digests[0], digest) if normalised else (digest, self._digests[1])
+            object.__setattr__(self, "_digests", digests)
         return self._digests[normalised]

@@ -23,6 +23,7 @@ from .stage1 import train_encoder
 from .stage2 import train_sequence
 from .targets import Classes, Dimensions, Task, task_of
 from .trainer import History, Trainer
+from .waves import Segments
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,7 @@ def prepare(run: Run, rng: np.random.Generator) -> tuple[Split, Plan, list[Class
     lengths = [(c.label, c.seconds) for c in clips]
     has_classes = isinstance(run.task, Classes)
     plan = make_plan(settings.plan if has_classes else "none", lengths)
-    balanced = [cut(c.seconds, plan[c.label]) for c in clips]
+    balanced = Segments(len(clips), lambda i: cut(clips[i].seconds, plan[clips[i].label]))
     training = uniform_dataset(clips, run.task, run.config)
     training = replace(
         training,

@@ -17,7 +17,7 @@ from ..nn.emotion_model import (
 )
 from .class_loss import ClassLoss
 from .context import TrainingContext
-from .datasets import ClipDataset, Split, encode_chunks, segment_chunks
+from .datasets import ClipDataset, SegmentChunks, Split, encode_chunks
 from .embedding_cache import EmbeddingCache, blocks, joined
 from .targets import Score, Targets
 from .trainer import History, Stage, Trainer
@@ -151,7 +151,7 @@ def _frozen_batches(
 
 def _encoded_batches(model: EmotionModel, training: ClipDataset, precision: str) -> Batches:
     """Segments that are encoded in each step, with gradients."""
-    chunks = segment_chunks(training, contextual=model.encoder.contextual)
+    chunks = SegmentChunks(training, contextual=model.encoder.contextual)
 
     def get(items: list[int]) -> tuple[Tensor, Targets]:
         batch = [chunks[i] for i in items]
@@ -160,7 +160,7 @@ def _encoded_batches(model: EmotionModel, training: ClipDataset, precision: str)
         targets = training.targets.select(clips).repeat([len(c.spans) for c in batch])
         return torch.cat(training.standardise(model, embeddings, clips)), targets
 
-    return Batches([len(chunk.spans) for chunk in chunks], get)
+    return Batches(chunks.sizes, get)
 
 
 def _validation(

@@ -114,7 +114,11 @@ class ClassTargets:
 
     def class_loss(self, settings: Loss) -> ClassLoss:
         """The loss of classes with weights from the numbers of these items."""
-        weights = class_weights(settings.class_weights, self._shares().sum(0))
+        if self.shares is None:  # a row for each of millions of segments takes much memory
+            counts = torch.bincount(self.indices, minlength=self.outputs).float()
+        else:
+            counts = self.shares.sum(0)
+        weights = class_weights(settings.class_weights, counts)
         return ClassLoss(weights, settings.focal_gamma)
 
     def loss(self, logits: Tensor, class_loss: ClassLoss = PLAIN) -> Tensor:

@@ -194,11 +194,13 @@ class Trainer:
     def _batches(self, stage: Stage) -> Iterator[list[int]]:
         """Items in random order, batch by batch."""
         batch: list[int] = []
-        for item in self.rng.permutation(len(stage.sizes)).tolist():
+        size = 0
+        for item in map(int, self.rng.permutation(len(stage.sizes))):
             batch.append(item)
-            if stage.size(batch) >= stage.batch_size:
+            size += stage.sizes[item]
+            if size >= stage.batch_size:
                 yield batch
-                batch = []
+                batch, size = [], 0
         if batch:
             yield batch
 

@@ -1,7 +1,7 @@
-"""Waves of recordings, made when they are needed."""
+"""Waves and segments of clips, made when they are needed."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ..audio.level import rms_normalise
 from ..audio.recording import Recording
@@ -48,7 +48,28 @@ class Waves(Sequence[Wave]):
         return hashlib.sha256(self[index].tobytes()).digest()
 
 
-def prepared(recordings: Sequence[Recording], config: Config) -> tuple[Waves, list[Spans]]:
+class Segments(Sequence[Spans]):
+    """Segments ``(segments, 2)`` of clips, cut when they are needed: arrays would take memory.
+
+    Args:
+        number: Number of clips.
+        cut: From the index of a clip to its segments.
+    """
+
+    def __init__(self, number: int, cut: Callable[[int], Spans]) -> None:
+        self._number, self._cut = number, cut
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __iter__(self) -> Iterator[Spans]:
+        return map(self._cut, range(self._number))
+
+    def __getitem__(self, index: int) -> Spans:  # type: ignore[override]  # no slices
+        return self._cut(index)
+
+
+def prepared(recordings: Sequence[Recording], config: Config) -> tuple[Waves, Segments]:
     """Waves and uniform segments of recordings, as `affekt.nn.emotion_model.prepare` has them.
 
     Args:
@@ -56,4 +77,5 @@ def prepared(recordings: Sequence[Recording], config: Config) -> tuple[Waves, li
         config: Settings.
     """
     waves = Waves(recordings, normalise=config.audio.normalisation == "rms")
-    return waves, [uniform(r.seconds, config.segments.hop) for r in recordings]
+    hop = config.segments.hop
+    return waves, Segments(len(recordings), lambda i: uniform(recordings[i].seconds, hop))
