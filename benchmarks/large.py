@@ -86,8 +86,8 @@ def main(source, sizes):
     print(f"{platform.processor() or platform.machine()} with {os.cpu_count()} cores, of which")
     print(f"PyTorch uses {os.environ.get('OMP_NUM_THREADS', 'all')}. The corpus is synthetic: it")
     print("repeats the clips of a real one. Recipe of the default model, one epoch of each stage,")
-    print("no refit; all embeddings are in the cache. CPU seconds are of all threads, with those of")
-    print("importing the libraries and loading the encoder.\n")
+    print("no refit; all embeddings are in the cache. The CPU seconds include those of importing")
+    print("the libraries and loading the encoder.\n")
     print("| hours | clips | peak memory, MB | CPU seconds | per hour |")
     print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as work:

@@ -100,7 +100,7 @@ def statistics_of(blocks: Iterable[Tensor]) -> Statistics:
     """
     count, mean, squares = 0, torch.zeros(()), torch.zeros(())  # squared deviations from the mean
     for block in blocks:
-        single = None if count else Statistics(block.mean(0), block.std(0))
+        single = None if count else (block.mean(0), block.std(0))
         x = block.double()
         offset, before, count = x.mean(0) - mean, count, count + len(x)
         mean = mean + offset * len(x) / count
