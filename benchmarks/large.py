@@ -4,8 +4,9 @@
 
 A synthetic corpus repeats the clips of a real one, each time in a file of its own; every tenth
 repetition brings new speakers, up to two thousand. It measures sizes, not recognition. The recipe
-of the default model is trained on it for one epoch of each stage, every size in a process of its
-own. A sound is encoded once, since the embedding cache knows its repetitions.
+of the default model, with the Whisper encoder alone, is trained on it for one epoch of each stage,
+every size in a process of its own. A sound is encoded once, since the embedding cache knows its
+repetitions.
 """
 
 import csv
@@ -32,7 +33,8 @@ SPEAKERS = 200  # sets of speakers, at most
 def settings(degraded):
     """The recipe of the default model for one epoch, with degraded copies of each clip."""
     one = {"stage1": {"epochs": 1}, "stage2": {"epochs": 1}, "protocol": {"refit": False}}
-    return read_config(RECIPE, one | {"augment": {"degraded": degraded}})
+    others = {"augment": {"degraded": degraded}, "encoder": {"name": "whisper"}}
+    return read_config(RECIPE, one | others)
 
 
 def repeat(source, folder, hours):
@@ -85,9 +87,9 @@ def main(source, sizes):
     print(f"`python benchmarks/large.py {source.partition(':')[0]}:FOLDER {' '.join(sizes)}` on")
     print(f"{platform.processor() or platform.machine()} with {os.cpu_count()} cores, of which")
     print(f"PyTorch uses {os.environ.get('OMP_NUM_THREADS', 'all')}. The corpus is synthetic: it")
-    print("repeats the clips of a real one. Recipe of the default model, one epoch of each stage,")
-    print("no refit; all embeddings are in the cache. The CPU seconds include those of importing")
-    print("the libraries and loading the encoder.\n")
+    print("repeats the clips of a real one. Recipe of the default model with the Whisper encoder")
+    print("alone, one epoch of each stage, no refit; all embeddings are in the cache. The CPU seconds")
+    print("include those of importing the libraries and loading the encoder.\n")
     print("| hours | clips | peak memory, MB | CPU seconds | per hour |")
     print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as work:
