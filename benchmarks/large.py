@@ -88,7 +88,7 @@ def main(source, sizes):
     print(f"{platform.processor() or platform.machine()} with {os.cpu_count()} cores, of which")
     print(f"PyTorch uses {os.environ.get('OMP_NUM_THREADS', 'all')}. The corpus is synthetic: it")
     print("repeats the clips of a real one. Recipe of the default model with the Whisper encoder")
-    print("alone, one epoch of each stage, no refit; all embeddings are in the cache. The CPU seconds")
+    print("alone, one epoch of each stage, no refit; all embeddings are cached. The CPU seconds")
     print("include those of importing the libraries and loading the encoder.\n")
     print("| hours | clips | peak memory, MB | CPU seconds | per hour |")
     print("|---|---|---|---|---|")
