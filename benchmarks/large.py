@@ -1,6 +1,6 @@
 """Memory and time of a training by the hours of its audio.
 
-    python benchmarks/large.py emodb:FOLDER 1 10 30 > results/large.md
+    python benchmarks/large.py emodb:FOLDER 1 3 10 > results/large.md
 
 A synthetic corpus repeats the clips of a real one, each time in a file of its own; every tenth
 repetition brings new speakers, up to two thousand. It measures sizes, not recognition. The recipe
