@@ -106,7 +106,7 @@ def for_inference(encoder: SegmentEncoder, device: str = "cpu") -> SegmentEncode
     fast = copy.deepcopy(encoder).eval()
     for module in list(fast.modules()):
         if isinstance(module, Head) and rounded:
-            module.to(torch.bfloat16, memory_format=torch.channels_last)
+            module.to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for name, child in module.named_children():
             if isinstance(child, nn.Linear):
                 setattr(module, name, linear(child))
