@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test slow-tests lint docs clean results study ablation imbalance bundled-models across unseen voices distilled benchmark faults
+.PHONY: demo test slow-tests lint docs clean results study ablation imbalance bundled-models across known-speakers unseen voices distilled benchmark faults
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
@@ -110,6 +110,17 @@ across: $(VENV)/dev.stamp
 	    $(foreach n,none clip speaker fold,--normalisations $(n)) --out runs/across
 	$(BIN)/python benchmarks/calibration.py $(foreach n,none clip speaker fold,runs/across/$(n)) \
 	    > results/calibration.md
+
+# Within a corpus, with and without the unlabelled clips of the test speakers.
+known-speakers: $(VENV)/dev.stamp
+	for name in emodb casia nemo; do \
+	    OMP_NUM_THREADS=1 $(BIN)/affekt evaluate $$name:$(CORPORA)/$$name \
+	        --recipe recipes/known-speakers.toml --normalisations none --normalisations speaker \
+	        --out runs/known-speakers/$$name && \
+	    $(BIN)/python results/collect.py runs/known-speakers/$$name/* \
+	        results/known-speakers/$$name || exit; \
+	done
+	$(BIN)/python results/table.py
 
 unseen: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/unseen.py $(CORPORA) > results/unseen.md
