@@ -88,5 +88,5 @@ def test_the_notebook_runs_from_its_folder(monkeypatch):
     assert table["label"].tolist() == [p.label for p in names["predictions"]]
     assert aggregate["max"].ge(aggregate["mean"]).all()
     assert figure._repr_png_().startswith(b"\x89PNG")
-    assert shape == (3, 1024)
+    assert shape == (3, 2048)
     assert not any(cell.get("outputs") for cell in notebook["cells"])

@@ -160,7 +160,7 @@ class EmotionModel(nn.Module):
         self.projection = (
             nn.Identity() if tuned_vggish else Projection(self.encoder.dim, self.encoder.stacked)
         )
-        self.gate = SpeechGate(self.encoder.dim)
+        self.gate = SpeechGate((self.encoder.parts or (self.encoder.dim,))[0])
         self.linear = LinearHead(
             self.encoder.dim, classes if gaussian_classes is None else gaussian_classes, classes
         )

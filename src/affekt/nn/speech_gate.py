@@ -11,8 +11,14 @@ SHORTEST = 0.25  # s, about a syllable; a shorter recording is rejected
 class SpeechGate(nn.Module):
     """Logistic regression on the mean of a clip's segment embeddings.
 
+    Of the embeddings of several encoders it takes the first one: the frames of a voice encoder say
+    little of what is no voice.
+
     It is fitted to training speech and to the noises, tones and melodies of
     `affekt.training.synthetic_noise`. Until then it accepts everything.
+
+    Args:
+        dim: Length of the embeddings, or of their first part.
 
     Attributes:
         mean: Mean of its training speech ``(dim,)``.
@@ -34,8 +40,8 @@ class SpeechGate(nn.Module):
         self.register_buffer("threshold", torch.tensor(-torch.inf))
 
     def standardise(self, means: Tensor) -> Tensor:
-        """Standardise mean embeddings ``(..., dim)`` and clip them to ±8."""
-        return ((means - self.mean) / self.sd).clamp(-8, 8)
+        """Standardise mean embeddings ``(..., dim)``, or more, and clip them to ±8."""
+        return ((means[..., : len(self.mean)] - self.mean) / self.sd).clamp(-8, 8)
 
     def score(self, means: Tensor) -> Tensor:
         """Score mean embeddings ``(..., dim)``; speech scores higher."""

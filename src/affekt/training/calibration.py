@@ -145,7 +145,8 @@ def fit_gate(
 
     def means(recordings: Sequence[Recording]) -> Tensor:
         embeddings = cache.encode(*prepared(recordings, config))
-        return torch.stack([e.mean(0) for e in embeddings]).to(model.gate.mean.device)
+        together = torch.stack([e.mean(0) for e in embeddings])
+        return together[:, : len(model.gate.mean)].to(model.gate.mean.device)
 
     def scores(recordings: Sequence[Recording]) -> Tensor:
         parts = (recordings[i : i + SPEECH_CLIPS] for i in range(0, len(recordings), SPEECH_CLIPS))

@@ -189,8 +189,8 @@ def filter_banks(waves: Tensor) -> Tensor:
     frames = waves.unfold(-1, FRAME, HOP)
     frames = frames - frames.mean(-1, keepdim=True)
     before = torch.cat([frames[..., :1], frames[..., :-1]], -1)
-    window = torch.hann_window(FRAME, periodic=False, device=waves.device).pow(0.85)
-    spectrum = torch.fft.rfft((frames - 0.97 * before) * window, n=FFT).abs().square()
+    window = torch.hann_window(FRAME, periodic=False, dtype=waves.dtype, device=waves.device)
+    spectrum = torch.fft.rfft((frames - 0.97 * before) * window.pow(0.85), n=FFT).abs().square()
     with without_autocast(waves.device.type):
         mel = spectrum @ mel_bands().to(spectrum)
         return mel.clamp_min(torch.finfo(torch.float32).eps).log()
