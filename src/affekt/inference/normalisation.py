@@ -98,12 +98,17 @@ class ClassMeans(NamedTuple):
         total = self.numbers[:, None] * self.means + weights.T @ vectors.double()
         return ClassMeans(numbers, total / numbers.clamp_min(1e-12)[:, None])
 
-    def along(self, head: LinearHead, standardised_by: Statistics) -> Tensor:
-        """Class means ``(classes, directions)``, drawn to those of the training corpora."""
-        mean, sd, _ = standardised_by
+    def along(self, head: LinearHead, known: Statistics, weight: float) -> Tensor:
+        """Class means ``(classes, directions)``, drawn to those of the training corpora.
+
+        Args:
+            head: Linear head of the model.
+            known: Mean and standard deviation of the speaker.
+            weight: Of the speaker's means, from 0 to 1, beside that by the number of utterances.
+        """
         general = head.along(head.means)
-        own = head.along(((self.means - mean) / sd).float())
-        share = self.numbers / (self.numbers + CLASS_PRIOR)
+        own = head.along(((self.means - known.mean) / known.sd).float())
+        share = weight * self.numbers / (self.numbers + CLASS_PRIOR)
         return general + share.float()[:, None] * (own - general)
 
 
@@ -232,9 +237,7 @@ class NormalisationStatistics:
         drawn = self._drawn(self.share, prior, head)
         if self.classes is None or self.neutral or not self.mixed:
             return drawn
-        general = head.along(head.means)
-        own = self.classes.along(head, drawn)
-        return drawn._replace(classes=general + self.mixed * (own - general))
+        return drawn._replace(classes=self.classes.along(head, drawn, self.mixed))
 
     def _drawn(self, own: float, prior: Statistics, head: LinearHead) -> Statistics:
         """As `statistics`, with the weight `own` in place of `share`."""

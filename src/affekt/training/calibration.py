@@ -30,8 +30,8 @@ from .waves import prepared
 TAIL = 0.01  # share of validation speech below the lower bound, of noise above the upper bound
 SPEECH_CLIPS = 2000  # most speech clips that the gate is fitted to, besides a degraded copy of each
 NOISE_CLIPS = 150  # noise clips that the gate is fitted to; a third as many set the threshold
-LINEAR = 4.0  # weight of the linear head beside the network, which fits the training corpora more
-LOWEST = 0.25  # temperature of a left-out corpus, on top of the one of validation speakers
+LINEAR_WEIGHT = 4.0  # of the linear head relative to the network, which overfits training corpora
+LOWEST = 0.25  # lowest temperature that is tried for a left-out corpus
 LEAST_CORPORA = 3  # least number of left-out corpora to calibrate on
 
 
@@ -57,7 +57,8 @@ def calibrate(
     """Weigh the linear head in place, and fit the temperatures.
 
     The scores of the linear head are divided by their temperature and the logits of the network by
-    its own, so that both are on one scale; then the linear head counts `LINEAR`.
+    its own, so that both are on one scale; the scores are then multiplied by
+    `LINEAR_WEIGHT`.
 
     Args:
         model: Trained.
@@ -83,7 +84,7 @@ def calibrate(
         for rows in blocks(sizes):
             x = torch.stack([e.mean(0) for e in known.standardise(model, encode(rows), rows)])
             scores.append(model.linear.scores(x).cpu())
-        share = LINEAR * fitted(known) / temperature(torch.cat(scores), known.targets)
+        share = LINEAR_WEIGHT * fitted(known) / temperature(torch.cat(scores), known.targets)
         model.linear.mix.copy_(share * torch.eye(len(model.linear.mix)))
     return fitted(unknown), fitted(known)
 

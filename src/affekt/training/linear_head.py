@@ -14,7 +14,7 @@ from .embedding_cache import EmbeddingCache
 from .targets import ClassTargets
 
 BETWEEN_CORPORA = 2.0  # weight of what differs between corpora for the same class
-FURTHER = 1 / 3  # weight of what an encoder says beside the first one
+FURTHER_WEIGHT = 1 / 3  # of the scores of each encoder after the first
 SHRINKAGE = 0.4  # of the covariance towards its mean variance
 LEAST_CLIPS = 6  # of a speaker in one class, to see how far they differ
 BLOCK = 4096  # clips whose mean embeddings are in memory at a time
@@ -105,9 +105,9 @@ def class_statistics(
         y: Classes ``(clips,)``.
         corpora: Names ``(clips,)``.
         classes: Number of classes.
-        parts: Lengths of the embeddings of one or several encoders in `x`; their sum is dim. What
-            several say counts as independent: the covariance between them is 0. As it is not quite,
-            each but the first counts `FURTHER`.
+        parts: Lengths of the embeddings of one or several encoders in `x`; their sum is dim. The
+            covariance between encoders is set to 0. Since their errors are correlated all the same,
+            the scores of each after the first are multiplied by `FURTHER_WEIGHT`.
 
     Returns:
         ``(classes, dim)``; zero for a class without clips. ``(dim, dim)``.
@@ -161,7 +161,7 @@ def _mean_and_scatter(x: Callable[[Rows], Matrix], rows: Rows, dim: int) -> tupl
 def _shrunk(covariance: Matrix, parts: Sequence[int]) -> Matrix:
     """Shrink a covariance matrix ``(dim, dim)``, block by block; 0 outside of the blocks.
 
-    Blocks but the first are divided by their weight, `FURTHER`.
+    Blocks after the first are divided by `FURTHER_WEIGHT`.
     """
     result = np.zeros_like(covariance)
     for end, width in zip(np.cumsum(parts), parts, strict=True):
@@ -169,5 +169,5 @@ def _shrunk(covariance: Matrix, parts: Sequence[int]) -> Matrix:
         block = covariance[own, own]
         level = max(np.trace(block) / width, 1e-6)
         shrunk = (1 - SHRINKAGE) * block + SHRINKAGE * level * np.eye(width)
-        result[own, own] = shrunk if end == width else shrunk / FURTHER
+        result[own, own] = shrunk if end == width else shrunk / FURTHER_WEIGHT
     return result
