@@ -28,7 +28,6 @@ from affekt.audio.segmentation import SEGMENT_FRAMES
 from affekt.config import DISTILLED_WIDTH, Augment, Config
 from affekt.config import Encoder as EncoderConfig
 from affekt.corpora.registry import load_corpus
-from affekt.nn.emotion_model import prepare
 from affekt.nn.encoders.batching import encode
 from affekt.nn.encoders.fast import for_inference
 from affekt.nn.encoders.melspec import HOP, vggish_log_mel
@@ -41,6 +40,7 @@ from affekt.training.context import TrainingContext
 from affekt.training.resume import ResumeCheckpoints
 from affekt.training.targets import Score
 from affekt.training.trainer import Stage, Trainer, autocast
+from affekt.training.waves import prepared
 
 CORPORA = {  # names and folders; EMO-DB is missing on purpose
     "casia": "casia",
@@ -85,7 +85,7 @@ def left_out_speakers(clips: Sequence[Clip]) -> set[str]:
 
 def prepare_segments(clips: Sequence[Clip]) -> Segments:
     """Cut clips into segments, with the teacher's embedding of each."""
-    waves, spans = prepare([clip.recording for clip in clips], CONFIG)
+    waves, spans = prepared([clip.recording for clip in clips], CONFIG)
     teacher = for_inference(build_encoder(EncoderConfig()).eval())
     targets = dict(encode(teacher, waves, spans))
     mels, starts, offset = [], [], 0

@@ -18,10 +18,10 @@ from sklearn.preprocessing import StandardScaler
 from affekt.config import Config
 from affekt.corpora.registry import load_corpus
 from affekt.metrics import confusion_by_speaker, intervals, scores
-from affekt.nn.emotion_model import prepare
 from affekt.nn.encoders.batching import encode
 from affekt.nn.encoders.weights import build_encoder
 from affekt.training.clips import load_clips
+from affekt.training.waves import prepared
 
 ENCODERS = {
     "Whisper, 3 layers (the teacher)": {},
@@ -33,7 +33,7 @@ ENCODERS = {
 def clip_embeddings(clips, settings):
     """Mean embedding ``(clips, dim)`` of each clip."""
     config = Config.model_validate({"encoder": settings})
-    waves, spans = prepare([clip.recording for clip in clips], config)
+    waves, spans = prepared([clip.recording for clip in clips], config)
     torch.manual_seed(0)
     encoder = build_encoder(config.encoder).eval()
     found = dict(encode(encoder, waves, spans))

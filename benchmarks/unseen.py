@@ -33,7 +33,6 @@ from affekt.inference.normalisation import NormalisationStatistics
 from affekt.inference.recognizer import Recognizer
 from affekt.metrics import calibration_error, uar
 from affekt.nn.checkpoint import Checkpoint
-from affekt.nn.emotion_model import prepare
 from affekt.nn.encoders.weights import cache_folder
 from affekt.recipe import read_config
 from affekt.training import degradation
@@ -41,6 +40,7 @@ from affekt.training.adapt import adapt
 from affekt.training.clips import Clip, load_clips
 from affekt.training.context import TrainingContext
 from affekt.training.run import train
+from affekt.training.waves import prepared
 
 FOUR = ("anger", "happiness", "neutral", "sadness")
 TESTED = ("emodb", "casia", "nemo", "turev", "urdu", "emovo")
@@ -87,7 +87,7 @@ class Left:
     def _encode(self) -> list[EncodedRecording]:
         """As `Recognizer.encode`, by stored vectors: they are the same for every seed."""
         recordings = [c.recording for c in self.clips]
-        waves, spans = prepare(recordings, self.config)
+        waves, spans = prepared(recordings, self.config)
         embeddings = self.cache.encode(waves, spans)
         return [
             EncodedRecording(r.name, r.seconds, r.warnings, s, v, [np.arange(len(s))])

@@ -10,7 +10,7 @@ import soundfile
 from affekt import AffektError
 from affekt.config import Augment
 from affekt.corpora.registry import load_corpus
-from affekt.nn.emotion_model import prepare
+from affekt.nn.emotion_model import rms_normalised
 from affekt.training import recordings
 from affekt.training.augmentation import with_copies
 from affekt.training.clips import load_clips
@@ -36,7 +36,7 @@ def test_they_are_the_same_from_memory_and_from_the_file(examples, monkeypatch, 
     monkeypatch.setattr(recordings, "MEMORY", 0)
     again = with_copies(load_clips(examples), settings)
     assert len(again) == 12
-    waves, _ = prepare([c.recording for c in whole], tiny_config)
+    waves = rms_normalised([c.recording for c in whole], tiny_config)
     (kept, _), (made, spans) = (
         prepared([c.recording for c in clips], tiny_config) for clips in (whole, again)
     )

@@ -10,7 +10,6 @@ from torch.nn.utils.rnn import pad_sequence
 from ..audio.level import rms_normalise
 from ..audio.recording import Recording
 from ..audio.resampling import Wave
-from ..audio.segmentation import Spans, uniform
 from ..config import Config
 from .encoders.protocol import SegmentEncoder
 from .encoders.vggish import VGGish
@@ -110,17 +109,6 @@ def statistics_of(blocks: Iterable[Tensor]) -> Statistics:
     else:  # as torch rounds them
         mean, sd = single
     return Statistics(mean, torch.where(sd < CONSTANT, 1, sd))
-
-
-def prepare(recordings: Sequence[Recording], config: Config) -> tuple[list[Wave], list[Spans]]:
-    """Normalise and segment recordings: the same in training, validation and test, without labels.
-
-    Returns:
-        Waves ``(samples,)`` and spans ``(segments, 2)`` of each recording.
-    """
-    return rms_normalised(recordings, config), [
-        uniform(r.seconds, config.segments.hop) for r in recordings
-    ]
 
 
 def rms_normalised(recordings: Sequence[Recording], config: Config) -> list[Wave]:

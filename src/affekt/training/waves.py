@@ -70,7 +70,9 @@ class Segments(Sequence[Spans]):
 
 
 def prepared(recordings: Sequence[Recording], config: Config) -> tuple[Waves, Segments]:
-    """Waves and uniform segments of recordings, as `affekt.nn.emotion_model.prepare` has them.
+    """Waves and uniform segments of recordings: the same in training, validation and test.
+
+    They depend on no label.
 
     Args:
         recordings: The recordings.

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
 from ...audio.recording import Recording
-from ...nn.emotion_model import prepare
 from ...training.balance import cut, make_plan
+from ...training.waves import prepared
 from .system import ConfiguredSystem, TrainingPart
 
 
@@ -51,5 +51,5 @@ class Length(ConfiguredSystem):
         return np.asarray(self.tree.predict_proba(self._counts(recordings)), np.float64)
 
     def _counts(self, recordings: Sequence[Recording]) -> NDArray[np.float64]:
-        _, spans = prepare(recordings, self.config)
+        _, spans = prepared(recordings, self.config)
         return np.array([[float(len(s))] for s in spans])

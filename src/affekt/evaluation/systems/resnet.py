@@ -19,10 +19,10 @@ from ...audio.recording import Recording
 from ...config import Config
 from ...corpora.splits import anonymous
 from ...errors import CheckpointError
-from ...nn.emotion_model import prepare
 from ...nn.encoders.vggish import patches
 from ...training.clips import speakers
 from ...training.processes import Device
+from ...training.waves import prepared
 from .network import NetworkSystem, Schedule, SegmentedClips, scaled, train_network
 from .system import TrainingPart
 
@@ -155,7 +155,7 @@ class ResNetSystem(NetworkSystem):
 
     def segments(self, recordings: Sequence[Recording]) -> list[Tensor]:
         """Log-mel ``(segments, 1, 96, 64)`` of each recording."""
-        waves, spans = prepare(recordings, self.config)
+        waves, spans = prepared(recordings, self.config)
         return [
             patches(torch.from_numpy(w), torch.from_numpy(s))[:, None]
             for w, s in zip(waves, spans, strict=True)
