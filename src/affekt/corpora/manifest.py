@@ -1,6 +1,7 @@
 """Manifests: tables with path, label, speaker, and optionally gender, split, text, start, end.
 
-A manifest is a CSV, TSV, JSON lines or Parquet file. Paths are relative to it. A split is train,
+A manifest is a CSV, TSV, JSON lines or Parquet file. Paths are relative to it, or URLs of fsspec; a
+Parquet file may contain the recordings. A split is train,
 val or test; without splits, folds and validation sets are chosen by speaker. Rows with ``start``
 and ``end``, in seconds, label a part of a file. Other columns are ignored.
 """
@@ -17,6 +18,7 @@ from ..plural import counted
 from ..types import LABELS, Example, TargetColumns, part_name
 from .parts import part_fault, seconds
 from .published import LoadedExamples
+from .stored import Stored, fetch, is_url
 from .tables import find_column, read_table
 from .targets import RowTargets, TargetReader, target_notes
 
@@ -60,8 +62,11 @@ def load(
     spelling: dict[Path, str] = {}  # one path for each file, so that its parts are of one file
     rows = list(listed(path, speaker_needed=speaker_needed, columns=columns))
     _refuse_empty(path, rows, speaker_needed=speaker_needed, closed_test=closed_test)
+    fetched = fetch(row.example.path for _, row in rows if is_url(row.example.path))
     for line, row in rows:
         example = row.example
+        if example.path in fetched:
+            example = replace(example, path=str(fetched[example.path]))
         if row.fault:
             raise CorpusError(f"{example.where}: {row.fault}")
         if example.split not in SPLITS:
@@ -115,6 +120,9 @@ def listed(
     """
     headers, rows = read_table(path)
     names = {c: name for c in COLUMNS if (name := find_column(path, headers, COLUMNS[c]))}
+    for header in headers if rows else ():
+        if isinstance(rows[0][1].get(header), Stored):  # it also has the path at its creator's
+            names["path"] = header
     required = ["path", *(["speaker"] if speaker_needed else [])]
     targets = TargetReader(path, headers, columns)
     if not targets:
@@ -129,6 +137,9 @@ def listed(
     label_columns = [name for name in found if name and not targets]
     for line, row in rows:
         cells = {column: row.get(name) for column, name in names.items()}
+        stored = cells.get("path")
+        if isinstance(stored, Stored):
+            cells["path"] = stored.name
         value = {column: text(cells.get(column)) for column in COLUMNS}
         start, end, fault = times_or_fault(cells.get("start"), cells.get("end"))
         if len({text(row.get(name)) for name in label_columns}) > 1:
@@ -138,7 +149,7 @@ def listed(
         file = local_path(path.parent, value["path"])
         example = Example(
             file + part_name(start, end),
-            str(path.parent / file),
+            _place(path.parent, file, stored),
             own.label,
             value["speaker"],
             value["gender"],
@@ -224,6 +235,19 @@ def local_path(folder: Path, path: str) -> str:
     if "\\" in path and not (folder / path).exists():
         return path.replace("\\", "/")
     return path
+
+
+def _place(folder: Path, file: str, stored: object) -> str:
+    """Path or URL of a recording.
+
+    Args:
+        folder: Folder of the table.
+        file: The cell.
+        stored: The recording, if the table contained it.
+    """
+    if isinstance(stored, Stored):
+        return str(stored.path)
+    return file if is_url(file) else str(folder / file)
 
 
 def _empty(column: str, lines: Sequence[int]) -> str:

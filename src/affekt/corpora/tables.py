@@ -1,4 +1,7 @@
-"""Read tables: CSV and TSV, also as spreadsheets export them, JSON lines, Parquet."""
+"""Read tables: CSV and TSV, also as spreadsheets export them, JSON lines, Parquet.
+
+Parquet may be as Hugging Face's datasets write it, with recordings inside and numbered classes.
+"""
 
 import codecs
 import csv
@@ -6,10 +9,14 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CorpusError
 from ..extras import optional_import
+from .stored import store
+
+if TYPE_CHECKING:
+    import pyarrow
 
 SUFFIXES = {".csv", ".tsv", ".jsonl", ".parquet"}
 SPREADSHEETS = {".xlsx", ".xls", ".xlsm", ".ods"}
@@ -17,6 +24,7 @@ ZIP = b"PK\x03\x04"  # the first bytes of .xlsx and .ods
 DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;"}  # the usual one first
 AS_CSV = "a spreadsheet; save it as CSV (in Excel: Save As, CSV UTF-8) and give that file"
 Row = Mapping[str, Any]
+ROWS = 64  # of a Parquet file that are in memory together, with their recordings
 Table = tuple[list[str], list[tuple[int, Row]]]  # names of columns, rows with line numbers
 
 
@@ -118,5 +126,40 @@ def _delimited(text: str, kind: str) -> Table:
 def _parquet(path: Path) -> Table:
     with optional_import(f"{path}: a Parquet file"):
         import pyarrow.parquet
-    table = pyarrow.parquet.read_table(path)
-    return table.column_names, list(enumerate(table.to_pylist(), 1))
+    file = pyarrow.parquet.ParquetFile(path)
+    classes = _class_names(file.schema_arrow)
+    lines: list[tuple[int, Row]] = []
+    for batch in file.iter_batches(ROWS):
+        for row in batch.to_pylist():
+            line = len(lines) + 1
+            cells = {name: _cell(value, classes.get(name), line) for name, value in row.items()}
+            lines.append((line, cells))
+    return file.schema_arrow.names, lines
+
+
+def _class_names(schema: "pyarrow.Schema") -> dict[str, list[str]]:
+    """Names of the numbered classes of each column that has them (``ClassLabel`` of datasets)."""
+    described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    features = described.get("info", {}).get("features", {})
+    return {
+        column: feature["names"]
+        for column, feature in features.items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+    }
+
+
+def _cell(value: Any, classes: Sequence[str] | None, line: int) -> Any:
+    """A cell of a Parquet file: a recording as a file, a class by its name.
+
+    Args:
+        value: As pyarrow reads it.
+        classes: Names of the classes of its column, if they are numbered.
+        line: Its row.
+    """
+    if classes is not None and isinstance(value, int):
+        return classes[value] if value >= 0 else None  # -1: no label
+    if isinstance(value, dict) and isinstance(value.get("bytes"), bytes):
+        return store(f"{line}-{Path(value.get('path') or '').name}".rstrip("-"), value["bytes"])
+    if isinstance(value, dict) and value.keys() == {"bytes", "path"}:
+        return value["path"]
+    return value
