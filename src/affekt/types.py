@@ -52,7 +52,7 @@ class TargetColumns(NamedTuple):
 LABELS = TargetColumns()  # no such columns: the targets are labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be a million
 class Example:
     """One labelled recording of a corpus: a file, or a part of it.
 

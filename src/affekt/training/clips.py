@@ -24,7 +24,7 @@ from ..types import Example
 from .recordings import Memory, StoredRecording
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
     """A labelled example with its recording.
 
