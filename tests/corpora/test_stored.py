@@ -36,13 +36,19 @@ def wavs(tmp_path):
     return found
 
 
-def dataset(path, wavs, names=("a.wav", "a.wav", None, "x/d.wav"), labels=(0, 1, 1, 0)):
+def dataset(
+    path,
+    wavs,
+    names=("a.wav", "a.wav", None, "x/d.wav"),
+    labels=(0, 1, 1, 0),
+    speakers=("s1", "s1", "s2", "s2"),
+):
     """A Parquet file as ``datasets`` writes it."""
     table = pa.table({
         "path": [f"/home/creator/{i}.wav" for i in range(len(wavs))],
         "audio": [{"bytes": wav, "path": n} for wav, n in zip(wavs, names, strict=True)],
         "label": pa.array(labels, pa.int64()),
-        "speaker_id": ["s1", "s1", "s2", "s2"],
+        "speaker_id": speakers,
     })  # fmt: skip
     features = {"label": {"names": NAMES, "_type": "ClassLabel"}, "audio": {"_type": "Audio"}}
     described = json.dumps({"info": {"features": features}}).encode()
@@ -64,6 +70,23 @@ def test_recordings_and_class_names_of_a_parquet_file(tmp_path, wavs, cache):
     assert len(files) == 4
     load_corpus(tmp_path / "train.parquet")
     assert files == {p: p.stat().st_mtime_ns for p in cache.rglob("*") if p.is_file()}
+
+
+def test_shards_of_a_repository(tmp_path, wavs):
+    (tmp_path / "repo/data").mkdir(parents=True)
+    (tmp_path / "repo/README.md").write_text("A corpus.")
+    for name, part in (("train-00000-of-00002", wavs[:1]), ("train-00001-of-00002", wavs[1:3]),
+                       ("test-00000-of-00001", wavs[3:])):  # fmt: skip
+        n = len(part)
+        path = tmp_path / f"repo/data/{name}.parquet"
+        dataset(path, part, ["a.wav"] * n, [0, 1][:n], ["s1", "s2"][:n])
+    corpus = load_corpus(tmp_path / "repo")
+    assert [(e.id, e.split, e.speaker) for e in corpus.examples] == [
+        ("test-00000-of-00001/1-a.wav", "test", "s1"),
+        ("train-00000-of-00002/1-a.wav", "train", "s1"),
+        ("train-00001-of-00002/1-a.wav", "train", "s1"),
+        ("train-00001-of-00002/2-a.wav", "train", "s2"),
+    ]
 
 
 def test_a_class_without_a_number_is_a_missing_label(tmp_path, wavs):

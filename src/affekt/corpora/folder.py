@@ -1,4 +1,4 @@
-"""Load a folder of recordings: audiofolder, audformat, or one subfolder per class."""
+"""Load a folder of recordings: audiofolder, audformat, Parquet, or one subfolder per class."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from .published import LoadedExamples, recordings
 from .tables import SUFFIXES
 
 SPLITS = {"train": "train", "dev": "val", "test": "test"}  # audformat's names: ours
+SHARDS = {"train": "train", "validation": "val", "test": "test"}  # Hugging Face's names: ours
 UNKNOWN = (
     "speakers are unknown: every {unit} counts as a speaker of its own, and scores are "
     "not on unseen speakers"
@@ -26,8 +27,8 @@ def load(root: Path) -> LoadedExamples:
     """Load the examples of a folder.
 
     A folder with ``db.yaml`` is read as audformat, one with ``metadata.csv``, ``.jsonl`` or
-    ``.parquet`` as Hugging Face's ``audiofolder``, any other as ``CLASS/SPEAKER/file`` or
-    ``CLASS/file``.
+    ``.parquet`` as Hugging Face's ``audiofolder``, one with other Parquet files as their
+    ``parquet``, any other as ``CLASS/SPEAKER/file`` or ``CLASS/file``.
 
     Raises:
         CorpusError: The folder has none of these forms.
@@ -38,6 +39,8 @@ def load(root: Path) -> LoadedExamples:
         examples, notes = manifest.load(table, speaker_needed=False)
         loaded = with_speakers(examples)
         return LoadedExamples(loaded.examples, notes + loaded.notes)
+    if shards := sorted(root.glob("*.parquet")):
+        return with_speakers([example for shard in shards for example in _of_shard(shard)])
     left_out = LeftOut()
     examples = [_by_folders(root, path) for path in recordings(root, left_out)]
     if {e.label for e in examples} == {root.resolve().name}:
@@ -72,6 +75,16 @@ def with_speakers(examples: list[Example]) -> LoadedExamples:
     speakers = [replace(e, speaker=ANONYMOUS + files[e.path]) for e in examples]
     unit = "file" if any(e.part for e in examples) else "clip"
     return LoadedExamples(speakers, [UNKNOWN.format(unit=unit)])
+
+
+def _of_shard(path: Path) -> list[Example]:
+    """Examples of a file such as ``train-00000-of-00002.parquet``, whose name begins with a split.
+
+    Their ids begin with its name, since other shards have rows of the same number.
+    """
+    examples, _ = manifest.load(path, speaker_needed=False)
+    split = SHARDS.get(path.stem.split("-")[0], "")
+    return [replace(e, id=f"{path.stem}/{e.id}", split=e.split or split) for e in examples]
 
 
 def _by_folders(root: Path, path: Path) -> Example:
