@@ -18,6 +18,8 @@ from ...training.processes import Device, join_processes
 from ...training.run import train
 from .system import ConfiguredSystem, Grouping, TrainingPart
 
+TOGETHER = 256  # recordings whose waves are in memory together in a test
+
 
 class PaperSystem(ConfiguredSystem):
     """Encoder, sequence model and pooling as the settings say; see `System`.
@@ -65,7 +67,9 @@ class PaperSystem(ConfiguredSystem):
         self, recordings: Sequence[Recording], groupings: Sequence[Grouping | None]
     ) -> list[NDArray[np.float64]]:
         """See `NormalisingSystem.predict_grouped`; the recordings are encoded once."""
-        encoded = self._recognizer.encode(recordings)
+        encoded: list[EncodedRecording] = []
+        for start in range(0, len(recordings), TOGETHER):  # not the waves of a whole test part
+            encoded += self._recognizer.encode(recordings[start : start + TOGETHER])
         return [self._classified(encoded, grouping) for grouping in groupings]
 
     def _classified(
