@@ -1,6 +1,8 @@
 """Scores of the default recipe on unseen corpora, and on degraded recordings of them.
 
-python benchmarks/unseen.py CORPORA [--seeds N --workers N] > results/unseen.md
+python benchmarks/unseen.py CORPORA [--seeds N --workers N --kept FOLDER] > results/unseen.md
+
+A folder of --kept has the tables of each model, so that a run that was stopped goes on.
 
 Each of six corpora in turn is left out of training, and all of it is tested on four classes: with
 the statistics of the training corpora ("nothing"), or with unlabelled statistics of groups of its
@@ -14,6 +16,7 @@ recordings. There is one model for each left-out corpus.
 
 import argparse
 import copy
+import json
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +28,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from affekt.atomic import write
+from affekt.audio.recording import Recording
 from affekt.audio.resampling import Wave
 from affekt.config import Config
 from affekt.corpora.combine import pool
@@ -241,7 +246,7 @@ class Left:
             encoded = []
             for i in rows:
                 recording = self.clips[i].recording
-                changed = replace(recording, wave=change(recording.wave, self.rng))
+                changed = Recording(recording.name, change(recording.wave, self.rng))
                 encoded += self.recognizer.encode([changed])
             results[name] = self.scored(None, encoded, truth)[0]
         return results
@@ -266,6 +271,9 @@ def print_table(title: str, rows: Table) -> None:
 
 def measured(name: str, seed: int) -> dict[str, dict[str, float]]:
     """All that is asked of one model, by table; what is slow, of the first seed alone."""
+    kept = _kept / f"{name}-{seed}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())  # type: ignore[no-any-return]
     left = Left(name, _clips, _config, seed)
     states = {"nothing": left.scored(None)}
     states |= {what: left.grouped(groups) for what, groups in left.groupings().items()}
@@ -281,16 +289,19 @@ def measured(name: str, seed: int) -> dict[str, dict[str, float]]:
         tables[f"UAR on degraded recordings, {LINED} clips of each corpus, plain, {FIRST}"] = (
             left.through_lines()
         )
+    write(kept, json.dumps(tables))
     return tables
 
 
 _clips: list[Clip]
 _config: Config
+_kept: Path
 
 
-def _load(corpora: Path, recipe: Path) -> None:
+def _load(corpora: Path, recipe: Path, kept: Path) -> None:
     """Of each worker, once."""
-    global _clips, _config
+    global _clips, _config, _kept
+    _kept = kept
     torch.set_num_threads(1)
     _config = read_config(recipe)
     sources = [f"{name}:{corpora / name}" for name in (*TESTED, *ALWAYS)]
@@ -304,11 +315,12 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, default=Path("recipes/default.toml"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--kept", type=Path, default=Path("runs/unseen"))
     chosen = parser.parse_args()
     jobs = [(name, seed) for seed in range(chosen.seeds) for name in TESTED]
     tables: dict[str, Table] = {}
     context = multiprocessing.get_context("spawn")
-    given = chosen.corpora, chosen.recipe
+    given = chosen.corpora, chosen.recipe, chosen.kept
     with ProcessPoolExecutor(chosen.workers, context, _load, given) as workers:
         for (name, seed), told in zip(
             jobs, workers.map(measured, *zip(*jobs, strict=True)), strict=True
@@ -318,7 +330,7 @@ def main() -> None:
                 for key, value in rows.items():
                     table.setdefault(key, []).append(value)
             print(f"{name}, seed {seed}: done", file=sys.stderr, flush=True)
-    about = (__doc__ or "").split("\n\n", 2)[2].strip()
+    about = (__doc__ or "").split("\n\n", 3)[3].strip()
     print(f"# Corpora left out\n\n{about}\n\n{chosen.seeds} seeds; {DRAWS} draws each of what")
     print("is drawn; \u00b1 of the mean over seeds.")
     for title, table in tables.items():
