@@ -40,7 +40,7 @@ def some(source, number, folder):
         table.writerow(["path", "label", "speaker"])
         for i in range(number):
             example = examples[i * len(examples) // number]
-            table.writerow([example.path, example.label, example.speaker])
+            table.writerow([Path(example.path).resolve(), example.label, example.speaker])
 
 
 class Training:
