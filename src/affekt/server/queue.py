@@ -1,6 +1,7 @@
 """The jobs as workers see them: claims, leases, heartbeats, results, ends."""
 
 import json
+import logging
 import os
 import sqlite3
 import time
@@ -10,6 +11,7 @@ from math import inf
 
 from ..types import Prediction
 from .job import Job
+from .monitoring import log_event
 from .store import JobStore
 
 LEASE = 30.0  # s without a heartbeat after which another worker takes over a job
@@ -53,6 +55,9 @@ class JobQueue:
                 {"now": now, "pid": os.getpid(), "process": self._process,
                  "longest": longest, "lost": now - LEASE},
             ).fetchone()  # fmt: skip
+        if row and row["attempts"] > 1:
+            attempt = {"job": row["id"], "attempt": row["attempts"]}
+            log_event("job started again", logging.WARNING, **attempt)
         return Job.from_row(row) if row else None
 
     def add_result(self, job: Job, number: int, prediction: Prediction) -> bool:
@@ -146,13 +151,15 @@ class JobQueue:
 
 
 def _fail_repeatedly_abandoned(db: sqlite3.Connection, now: float) -> None:
-    db.execute(
+    failed = db.execute(
         "update jobs set status = 'failed', beat = :now, error = :error,"
         " webhook_due = case when webhook = '' then null else :now end"
         " where status = 'running' and beat < :lost and failures >= :most",
         {"now": now, "lost": now - LEASE, "most": MAX_FAILURES,
          "error": f"the server stopped {MAX_FAILURES} times while recognising this recording"},
     )  # fmt: skip
+    if failed.rowcount:
+        log_event("jobs given up", logging.ERROR, number=failed.rowcount)
 
 
 def is_working(pid: int) -> bool:

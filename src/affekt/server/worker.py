@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from math import inf
 from threading import Event, Thread
+from typing import Self
 
 from ..errors import AudioError
 from ..inference.classifier import LONG
@@ -27,6 +28,50 @@ LANES = (LONG, LONG, 600.0, inf, inf)
 
 class StoppedError(Exception):
     """The job was deleted or taken over by another worker, or the server shuts down."""
+
+
+class Heart(Thread):
+    """Renews the lease of a job while the `with` block runs, whatever the block is busy with.
+
+    Args:
+        queue: The jobs.
+        job: As `JobQueue.claim` returned it.
+
+    Attributes:
+        fraction: Fraction of the recording that was decoded, 0 to 1; set by the block.
+    """
+
+    def __init__(self, queue: JobQueue, job: Job) -> None:
+        super().__init__(daemon=True, name=f"heart of {job.id}")
+        self.fraction = 0.0
+        self._queue, self._job = queue, job
+        self._ended, self._lost = Event(), Event()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self.join()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the job was deleted or taken over by another worker."""
+        return self._lost.is_set()
+
+    def beat(self, *, advanced: bool = False) -> None:
+        """Renew the lease now; see `JobQueue.heartbeat`."""
+        if not self._queue.heartbeat(self._job, self.fraction, advanced=advanced):
+            self._lost.set()
+
+    def run(self) -> None:
+        """See `Heart`."""
+        while not (self.is_lost or self._ended.wait(HEARTBEAT)):
+            try:
+                self.beat()
+            except (OSError, sqlite3.Error) as error:  # tried again
+                log_event("job store unavailable", logging.WARNING, error=str(error))
 
 
 class Workers:
@@ -143,30 +188,25 @@ class Worker(Thread):
             StoppedError: The job cannot be continued here.
             AudioError: The recording cannot be read.
         """
-        last, fraction = time.monotonic(), 0.0
-
-        def heartbeat(block: Decoded | None = None, *, advanced: bool = False) -> None:
-            nonlocal last, fraction
-            if self._stop_event.is_set():
-                raise StoppedError
-            if block and block.duration:
-                fraction = min(block.end / block.duration, 1)
-            if advanced or time.monotonic() > last + HEARTBEAT:
-                last = time.monotonic()
-                if not self._queue.heartbeat(job, fraction, advanced=advanced):
-                    raise StoppedError
-
         model = self._models[job.model]
         model = (model if job.seconds <= LONG else model.background()).at_hop(job.hop)
-        folder = self._queue.store.journal(job)
-        model = model.with_journal(folder, partial(heartbeat, advanced=True))
         warnings: list[Notice] = []
-        options = job.options._replace(observe=heartbeat)
-        for number, prediction in enumerate(
-            recognise_file(model, str(job.path), options, name=job.file)
-        ):
-            if self._queue.add_result(job, number, prediction):
-                RECOGNISED.labels(job.model).inc(prediction.duration)
-            warnings += [w for w in prediction.warnings if w.of_file]
-            heartbeat()
+        with Heart(self._queue, job) as heart:
+
+            def go_on(block: Decoded | None = None) -> None:
+                if self._stop_event.is_set() or heart.is_lost:
+                    raise StoppedError
+                if block and block.duration:
+                    heart.fraction = min(block.end / block.duration, 1)
+
+            folder = self._queue.store.journal(job)
+            model = model.with_journal(folder, partial(heart.beat, advanced=True))
+            options = job.options._replace(observe=go_on)
+            for number, prediction in enumerate(
+                recognise_file(model, str(job.path), options, name=job.file)
+            ):
+                if self._queue.add_result(job, number, prediction):
+                    RECOGNISED.labels(job.model).inc(prediction.duration)
+                warnings += [w for w in prediction.warnings if w.of_file]
+                go_on()
         return warnings
