@@ -70,6 +70,11 @@ LAZY = {  # public names that are imported at their first use, by module
 }
 
 
+def __dir__() -> list[str]:
+    """The public names, those that are not imported yet too."""
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
     """Import torch only when a model is wanted, so that ``affekt --help`` is quick."""
     if name == "Utterance":  # until version 0.3

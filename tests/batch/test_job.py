@@ -175,7 +175,7 @@ def test_a_job_that_never_began_starts_with_resume_and_leaves_nothing_out_silent
     }  # fmt: skip
     assert "not a regular file" in next(r["error"] for r in rows if r["file"].endswith("pipe.wav"))
     assert run(command) == 0
-    assert "0 of them to be recognised" in capsys.readouterr().err
+    assert "parts to be recognised: 0" in capsys.readouterr().err
     (out / "job.json").unlink()
     assert run(command) == 2
     assert "not empty" in capsys.readouterr().err
@@ -295,13 +295,13 @@ def test_changed_recordings_are_recognised_again(tmp_path, capsys, monkeypatch):
     rows = table(out).to_pylist()
     assert [(r["duration"], bool(r["error"])) for r in rows] == [(1.5, False), (1.0, False)]
     assert {s["index"] for s in table(out, "segments").to_pylist()} == {0, 1}
-    assert "0 of them to be recognised" in resumed()
+    assert "parts to be recognised: 0" in resumed()
 
     part = out / "files/part-000000.parquet"
     pq.write_table(pq.read_table(part).replace_schema_metadata(), part)  # of an earlier version
-    assert "0 of them to be recognised" in resumed()
+    assert "parts to be recognised: 0" in resumed()
     os.utime(archive / "a.flac", (time.time() + 9,) * 2)
-    assert "1 of them to be recognised" in resumed()
+    assert "parts to be recognised: 1" in resumed()
 
     with tarfile.open(archive / "a.tar", "w") as tar:
         tar.add(archive / "a.flac")

@@ -14,7 +14,7 @@ from affekt import AffektError
 from affekt.audio.decoding import read
 from affekt.config import Config
 from affekt.corpora.registry import load_corpus
-from affekt.evaluation.audit.run_audit import audit_record
+from affekt.evaluation.audit.run_audit import audit_record, audit_run
 from affekt.evaluation.existing import evaluate_model, evaluate_predictions
 from affekt.evaluation.results import compare, load_run
 from affekt.export.onnx_file import export_onnx
@@ -99,6 +99,10 @@ def test_a_model_scored_on_the_corpus_that_it_was_trained_on_is_marked(emodb, tm
     assert result.existing.unseen_speakers is False
     assert result.notes[0].startswith("NOT a score on unseen speakers")
     assert [f.severity for f in audit_record(result)] == ["serious"]
+    found = audit_run(tmp_path / "run", few)  # and not that recordings were changed
+    assert [(f.severity, f.kind) for f in found if f.severity != "unchecked"] == [
+        ("serious", "speaker")
+    ]
     boredom = sum(e.label == "boredom" for e in few.examples)
     assert result.existing.left_out == {"boredom": boredom}
     assert result.clips == len(few.examples) - boredom
@@ -108,6 +112,15 @@ def test_a_model_scored_on_the_corpus_that_it_was_trained_on_is_marked(emodb, tm
     row = rows[rows["utterance"] == example.id].iloc[0]
     for label in result.confusion.labels:
         assert np.isclose(row[f"prob_{label}"], one.probabilities[label], atol=1e-4)
+
+
+def test_of_clips_under_another_name_it_is_unknown_who_was_trained_on(emodb, tmp_path):
+    rows = [f"{e.path},{e.label},{e.speaker}" for e in load_corpus(f"emodb:{emodb}").examples[::40]]
+    (tmp_path / "m.csv").write_text("\n".join(["path,label,speaker", *rows]))
+    few = load_corpus(tmp_path / "m.csv")
+    result = evaluate_model(few, "open", Config(), tmp_path / "run")
+    assert result.existing.unseen_speakers is None
+    assert any("unknown who was trained on" in note for note in result.notes)
 
 
 def test_on_another_corpus_it_is_not_marked(corpora, tmp_path):

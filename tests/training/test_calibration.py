@@ -14,7 +14,11 @@ from affekt.config import Config
 from affekt.evaluation.runner import measure
 from affekt.metrics import SCORES
 from affekt.nn.speech_gate import SpeechGate
-from affekt.training.calibration import left_out_temperature, temperature
+from affekt.training.calibration import (
+    cautious_temperature,
+    left_out_temperature,
+    temperature,
+)
 from affekt.training.synthetic_noise import synthetic_noise
 from affekt.training.targets import ClassTargets
 
@@ -36,6 +40,16 @@ def test_an_unknown_class_gets_no_gradient():
     logits = torch.zeros(1, 3, requires_grad=True)
     ClassTargets(torch.tensor([0]), torch.tensor([[YES, YES, NO]])).loss(logits).backward()
     assert logits.grad[0].tolist() == pytest.approx([-0.5, 0.5, 0])
+
+
+def test_a_few_clips_without_an_error_do_not_make_it_sure():
+    logits = 20 * torch.eye(2).repeat(5, 1)  # ten clips
+    targets = ClassTargets(torch.tensor([0, 1] * 5), torch.ones(10, 2, dtype=torch.bool))
+    assert temperature(logits, targets) == pytest.approx(1)
+    found = cautious_temperature(logits, targets)
+    assert (logits / found).softmax(1).amax(1).mean() == pytest.approx(11 / 12, abs=0.01)
+    many = logits.repeat(200, 1), ClassTargets(targets.indices.repeat(200), torch.ones(2000, 2) > 0)
+    assert (many[0] / cautious_temperature(*many)).softmax(1).amax(1).mean() > 0.999
 
 
 def test_the_temperature_undoes_overconfidence():

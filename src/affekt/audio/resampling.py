@@ -68,9 +68,11 @@ class Resampler:
         else:  # a later part of the file may have fewer channels
             mono = block[:, min(self.channel, channels - 1)]
         if not (np.abs(mono) < MAX_PEAK).all():
-            at = (self.taken + int(np.argmin(np.abs(mono) < MAX_PEAK))) / self.sampling_rate
+            first = int(np.argmin(np.abs(mono) < MAX_PEAK))
+            at = (self.taken + first) / self.sampling_rate
             raise AudioError(
-                f"{self.name}: has NaN, infinite or absurd samples, the first at {at:.2f} s"
+                f"{self.name}: the sample at {at:.2f} s is {mono[first]:g}, where full scale is 1; "
+                "write the recording again"
             )
         self.taken += len(mono)
         if self.channel is None and channels > 1:

@@ -46,7 +46,7 @@ def adapt(
         Rename or merge classes (--labels.furious anger); "" leaves a class out.
     """
     if sum(given is not None for given in (source, unlabelled, neutral)) != 1:
-        raise AffektError("give labelled recordings, or a folder with --unlabelled or --neutral")
+        raise AffektError("give one of: labelled recordings, --unlabelled FOLDER, --neutral FOLDER")
     if source is not None:
         return _labelled(source, out, base, labels or {}, cache)
     if labels:

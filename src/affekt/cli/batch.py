@@ -103,8 +103,8 @@ def batch(
         )
     parts = sorted({*jobs.missing_parts(out, job), *changed})
     say(
-        f"{counted(job.files, 'recording')} in {counted(job.parts, 'part')}, {len(parts)} of them "
-        "to be recognised"
+        f"{counted(job.files, 'recording')} in {counted(job.parts, 'part')}; parts to be "
+        f"recognised: {len(parts)}"
     )
     if parts:
         (out / jobs.SUCCESS).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from .. import api
 from ..config import Config, TestNormalisation
+from ..plural import counted
 from .app import (
     Cache,
     Recipe,
@@ -111,7 +112,7 @@ def show_result(result: "RunResult | DimensionResult", out: Path) -> None:
         return
     heading = f"{result.corpus.name}: UAR {result.UAR:.3f}"
     if not result.existing:
-        heading += f", {result.seeds} seeds pooled"
+        heading += f", {counted(result.seeds, 'seed')} pooled"
     heading += f"\n{result.title}"
     charts.save(charts.confusion(**dict(result.confusion), title=heading), out / "confusion.png")
     console().print(score_table(result))

@@ -19,6 +19,8 @@ from .files import sources as opened
 from .normalisation import read_normalisation
 from .target import Target, named
 
+RECOGNISED = "seconds recognised"
+
 if TYPE_CHECKING:
     from ..inference.utterances import Decoded
     from ..report.figures.outline import Outline
@@ -163,6 +165,9 @@ class _Printer:
             else:
                 self._show(result)
             predictions.append(result if self.plot else replace(result, segments=[]))
+        if not self.alone:  # what follows the last utterance is silence
+            end = round(predictions[-1].file_duration or self.duration)
+            self.report(Event(RECOGNISED, end, end))
         self._warn(predictions)
         if self.plot:
             self._draw(index, predictions)
@@ -175,7 +180,7 @@ class _Printer:
             console().print(printable(prediction.file), style="bold", markup=False)
         self._show(prediction)
         end = prediction.start + prediction.duration
-        self.report(Event("recognised, s", round(end), round(max(end, self.duration))))
+        self.report(Event(RECOGNISED, round(end), round(max(end, self.duration))))
 
     def _show(self, prediction: "Prediction") -> None:
         from ..report.console import prediction_view, utterance_line

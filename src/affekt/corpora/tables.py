@@ -48,7 +48,9 @@ def read_table(path: Path) -> Table:
             return _parquet(path)
         text = _text(path.read_bytes())
         return _json_lines(text) if kind == ".jsonl" else _delimited(text, kind)
-    except (OSError, ValueError, csv.Error) as error:
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, csv.Error) as error:
         raise CorpusError(f"{path}: cannot be read as {kind[1:].upper()}: {error}") from error
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from ..export.onnx_model import OnnxModel
 from ..inference.recognizer import load
 from ..nn.bundled import model_folder
 from ..nn.model_config import read_model_config
-from ..nn.training_info import TrainingInfo
+from ..nn.training_info import CorpusInfo, TrainingInfo
 from ..progress import Event, Report, silent
 from ..provenance import provenance
 from ..run_result import FILE, RECORDINGS, ExistingModel, RunResult, to_text
@@ -173,20 +173,37 @@ def with_classes(
 
 
 def _unseen_speakers(corpus: Corpus, training: TrainingInfo | None) -> bool | None:
-    """Whether no test speaker was trained on, as far as known; None if that is unknown."""
+    """Whether no test speaker was trained on, as far as known; None if that is unknown.
+
+    It is unknown of a corpus of the user's own that the training data do not name: it may hold
+    clips of theirs.
+    """
     if training is None:
         return None
-    if _trained_on(corpus, training):
-        return False
-    return None if anonymous(corpus.examples) else True
-
-
-def _trained_on(corpus: Corpus, training: TrainingInfo) -> bool:
-    """Whether a model's training data name the corpus, or its speakers of the test part."""
     infos = [training.corpus]
     if training.adapted_from:
         infos.append(training.adapted_from.corpus)
     names = {name for info in infos if info for name in info.name.split(" and ")}
+    if _trained_on(corpus, training, infos, names):
+        return False
+    is_named = corpus.name in CORPORA or corpus.name in names
+    return True if is_named and not anonymous(corpus.examples) else None
+
+
+def _trained_on(
+    corpus: Corpus,
+    training: TrainingInfo,
+    infos: Sequence[CorpusInfo | None],
+    names: Collection[str],
+) -> bool:
+    """Whether a model's training data name the corpus, or its speakers of the test part.
+
+    Args:
+        corpus: The test part.
+        training: Of the model.
+        infos: Training corpora of the model and of the one that it was adapted from.
+        names: Their names.
+    """
     if any(info and info.digest == corpus.digest() for info in infos):
         return True
     known = {*(training.training_speakers or ()), *(training.validation_speakers or ())}
@@ -277,7 +294,9 @@ def _notes(existing: ExistingModel) -> list[str]:
     if existing.unseen_speakers is False:
         notes.append(SEEN.format(model=existing.name))
     if existing.unseen_speakers is None:
-        notes.append("it is unknown who was trained on: test speakers may be among them")
+        notes.append(
+            "it is unknown who was trained on: these speakers, or these clips, may be among them"
+        )
     if existing.left_out:
         clips = ", ".join(f"{label} {count}" for label, count in existing.left_out.items())
         notes.append(f"clips left out, of classes that {existing.name} does not have: {clips}")

@@ -81,6 +81,7 @@ def evaluate(
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise AffektError("an evaluation has processes of its own: use --workers, not torchrun")
+    jobs, names = jobs_of(corpus, config.protocol), corpus.dimensions  # or why there are none
     recordings = corpus.audio_hashes() if recordings is None else recordings
     tested = normalisations or [config.protocol.test_normalisation]
     parts = [
@@ -94,7 +95,6 @@ def evaluate(
         )
         for normalisation in tested
     ]
-    jobs, names = jobs_of(corpus, config.protocol), corpus.dimensions
     clips = load_clips([*corpus.examples, *corpus.train_only], report)
     experiment = Experiment(clips, corpus.labels, make_system, config.protocol, tested, names)
     run_jobs(experiment, jobs, [part.done for part in parts], workers, report)

@@ -93,7 +93,8 @@ def run_study(
         for name, config in systems.items()
         if not is_finished(run_folder(out, name), identity(corpus, config, recordings, name))
     }
-    for name, config in unfinished.items():  # missing files are errors before hours of work
+    for name, config in unfinished.items():  # what is missing is an error before hours of work
+        corpus.test_folds(config.protocol.folds)
         Maker(name, config, cache)()
     folders = []
     for number, (name, config) in enumerate(systems.items()):

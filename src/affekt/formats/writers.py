@@ -45,7 +45,7 @@ def table(predictions: Sequence[Prediction]) -> str:
     shares = (csv_text(f"prob_{label}") for label in labels)
     names = list(dict.fromkeys(name for p in predictions for name in p.dimensions))
     dimensions = (csv_text(f"dim_{name}") for name in names)
-    rows.writerow([*columns, *shares, "arousal", "valence", *dimensions])
+    rows.writerow([*columns, *shares, "arousal", "valence", *dimensions, "warnings"])
     for p in predictions:
         texts = (p.file, p.speaker, p.label, p.rejection_reason, p.model)
         file, speaker, label, reason, model = map(csv_text, texts)
@@ -54,7 +54,8 @@ def table(predictions: Sequence[Prediction]) -> str:
         numbers = ["" if value is None else f"{value:.4f}" for value in shown]
         times = f"{p.start:.3f}", f"{p.start + p.duration:.3f}"
         who = file, p.channel or "", speaker
-        rows.writerow([*who, *times, label, f"{p.confidence:.4f}", reason, model, *numbers])
+        codes = csv_text(" ".join(warning.code for warning in p.warnings))
+        rows.writerow([*who, *times, label, f"{p.confidence:.4f}", reason, model, *numbers, codes])
     return out.getvalue()
 
 

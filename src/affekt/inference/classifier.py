@@ -103,6 +103,11 @@ class Classifier:
         self.intended_use = checkpoint.intended_use
         self.license = checkpoint.license
 
+    def __repr__(self) -> str:
+        """Name, outputs and license."""
+        outputs = ", ".join(self.labels or self.dimensions)
+        return f"<{type(self).__name__} {self.name}: {outputs}; {self.license}>"
+
     def at_hop(self, hop: float) -> Self:
         """The same model with another distance between two points of a timeline.
 

@@ -25,7 +25,7 @@ from ..nn.checkpoint import Checkpoint
 from ..nn.emotion_model import EmotionModel, Statistics
 from ..nn.encoders.hashing import encoder_id
 from ..types import ANONYMOUS, unit_of
-from .calibration import temperature
+from .calibration import cautious_temperature
 from .clips import Clip, held_out_units, speakers
 from .embedding_cache import EmbeddingCache
 from .targets import ClassTargets
@@ -116,7 +116,7 @@ def adapt(base: Checkpoint, clips: Sequence[Clip], cache: EmbeddingCache, name: 
     logits, normalised = data.held_out_logits(everything)
     after = normalised.argmax(-1).numpy()
     known = ClassTargets(data.targets, torch.ones_like(logits, dtype=torch.bool))
-    temperatures = temperature(logits, known), temperature(normalised, known)
+    temperatures = cautious_temperature(logits, known), cautious_temperature(normalised, known)
     model = _adapted_model(base.model, *data.learn(everything), temperatures)
     targets = data.targets.numpy()
     old, new = (_confusions(targets, p, data.groups, len(labels)) for p in (before, after))

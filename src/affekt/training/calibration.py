@@ -51,6 +51,25 @@ def temperature(logits: Tensor, targets: Targets, lowest: float = 1.0) -> float:
     return float(grid[losses.argmin()])
 
 
+def cautious_temperature(logits: Tensor, targets: ClassTargets) -> float:
+    """`temperature` of a few clips: also so high that the mean confidence is no surprise.
+
+    Of n clips of which k are right, k + 1 of n + 2 of further ones are expected to be (Laplace's
+    rule of succession): ten clips without an error allow a mean confidence of 0.92, not of 1.
+
+    Args:
+        logits: ``(clips, classes)`` of clips that were not trained on.
+        targets: Their classes.
+    """
+    right = int((logits.argmax(1) == targets.indices).sum())
+    expected = (right + 1) / (len(logits) + 2)
+    lowest = temperature(logits, targets)
+    for t in torch.logspace(math.log10(lowest), 2, 101).tolist():
+        if float((logits / t).softmax(1).amax(1).mean()) <= expected:
+            return t
+    return lowest
+
+
 def calibrate(
     model: EmotionModel, validation: ClipDataset, config: Config, context: TrainingContext
 ) -> tuple[float, float]:

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -127,7 +128,7 @@ def _caveats(result: RunResult) -> Iterator[Finding]:
         text = f"{result.existing.name} was trained on this corpus"
         yield Finding("speaker", "serious", text)
     if result.existing and result.existing.unseen_speakers is None:
-        text = f"the training speakers of {result.existing.name} are unknown"
+        text = f"it is unknown whether {result.existing.name} was trained on these speakers"
         yield Finding("speaker", "note", text)
     if any(ANONYMOUS in speaker for fold in result.folds for speaker in fold.test_speakers):
         yield unchecked("speaker", "test speakers in training", "speakers are unknown")
@@ -191,6 +192,8 @@ def _test_part(corpus: Corpus, result: RunResult) -> list[Example]:
 
 def _changed_audio(folder: Path, corpus: Corpus, result: RunResult) -> Iterator[Finding]:
     """A finding on recordings whose content is not that of the run."""
+    if result.existing:  # only the clips of classes that the model has were scored
+        corpus = replace(corpus, examples=tuple(_test_part(corpus, result)))
     now, before = corpus.audio_hashes(), {}
     with suppress(OSError, ValueError):
         before = json.loads((folder / RECORDINGS).read_text("utf-8"))

@@ -73,7 +73,7 @@ def recognition(predictions: Sequence[Prediction], outline: Outline | None = Non
             if chosen := [p for p in inside if bool(p.rejection_reason) == uncertain]:
                 _emotion(axes[-2], axes[-1], chosen, colour, FADED if uncertain else 1.0)
         axes[-2].set(ylim=(0, 1), ylabel="probability")
-        axes[-1].set(ylabel="attention", xlim=(start, start + row))
+        axes[-1].set(ylabel="attention\n/ mean", xlim=(start, start + row))
         axes[-1].set_ylim(bottom=0)
         for each in axes:
             each.yaxis.label.set_fontsize(8)
