@@ -1,8 +1,7 @@
 """Build the documentation site into ``site/``, and check every link of it.
 
-``make docs`` runs this. The pages of each language are copied to ``build/docs/`` with the
-generated reference and the files of the repository that they link to, and Zensical renders
-them from there.
+``make docs`` runs this. The pages of each language are copied to ``build/docs/`` with the files of
+the repository that they link to, and Zensical renders them from there.
 """
 
 import os
@@ -30,10 +29,9 @@ def main() -> None:
     """Stage, render and check all pages; exit with 1 at the first warning or broken link."""
     for folder in (STAGED, SITE):
         shutil.rmtree(folder, ignore_errors=True)
+    reference.write()
     for language in LANGUAGES:
         stage(language)
-    for page, text in reference.pages().items():
-        (STAGED / "en" / "reference" / page).write_text(text, "utf-8")
     for language in LANGUAGES:
         render(language)
     (SITE / "index.html").write_text(START, "utf-8")

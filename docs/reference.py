@@ -1,4 +1,7 @@
-"""The pages of the reference that are written from the code: commands, settings, JSON schema."""
+"""The pages of the reference that are written from the code: commands, settings, JSON schema.
+
+``python docs/reference.py`` writes them, and ``make docs`` does so too.
+"""
 
 import types
 from collections.abc import Iterable, Iterator
@@ -17,6 +20,7 @@ from affekt.config import Config
 from affekt.renamed_settings import RENAMED
 from affekt.server.schema import JobState, Prediction, Segment
 
+FOLDER = Path(__file__).parent / "en" / "reference"
 COMMANDS_HEAD = """# Commands
 
 `affekt COMMAND --help` prints the same. Commands that train or evaluate also take each key of the
@@ -47,6 +51,12 @@ def pages() -> dict[str, str]:
         "configuration.md": configuration(),
         "schema.md": schema(),
     }
+
+
+def write() -> None:
+    """Write the pages into ``docs/en/reference``."""
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, "utf-8")
 
 
 def commands() -> str:
@@ -188,3 +198,7 @@ def _paragraphs(text: str | None) -> list[str]:
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     lines = [head, ("---",) * len(head), *rows]
     return [*(f"| {' | '.join(cells)} |" for cells in lines), ""]
+
+
+if __name__ == "__main__":
+    write()

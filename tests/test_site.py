@@ -41,6 +41,12 @@ def test_broken_links_are_found(page, text, broken):
     assert build_site.broken_links(page(text)) == broken
 
 
+@pytest.mark.parametrize("page", reference.pages())
+def test_the_generated_pages_are_current(page):
+    committed = (reference.FOLDER / page).read_text("utf-8")
+    assert committed == reference.pages()[page], "run: python docs/reference.py"
+
+
 def test_configuration_lists_every_key():
     text = reference.configuration()
     for key in all_keys():

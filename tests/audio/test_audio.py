@@ -126,7 +126,10 @@ def test_integers_are_scaled_by_their_range():
         (b"", "is empty"),
         (b"%PDF-1.7 no audio", "not a recording"),
         (encoded(np.zeros((0, 1))), "has no samples"),
-        (encoded(np.array([[0.1], [np.nan], [0.1]]), subtype="FLOAT"), "at 0.00 s is nan, where full scale is 1"),
+        (
+            encoded(np.array([[0.1], [np.nan], [0.1]]), subtype="FLOAT"),
+            "at 0.00 s is nan, where full scale is 1",
+        ),
         (encoded(np.full((100, 1), np.inf), subtype="FLOAT"), "at 0.00 s is inf"),
         (encoded(np.full((100, 1), 3e38), 8_000, subtype="FLOAT"), "is 3e.38"),
     ],
