@@ -57,7 +57,7 @@ def load(
         CorpusError: The table cannot be read, a column or a value is missing, a split is unknown,
             or a path is listed twice or does not exist. The message has line numbers and counts.
     """
-    examples, absent = [], []
+    examples, absent = list[Example](), list[Example]()
     first_line: dict[tuple[Path, str], int] = {}
     spelling: dict[Path, str] = {}  # one path for each file, so that its parts are of one file
     rows = list(listed(path, speaker_needed=speaker_needed, columns=columns))
@@ -78,14 +78,18 @@ def load(
         if first != line:
             raise CorpusError(f"{example.where}: {example.id} is listed on line {first} too")
         if not file.is_file():
-            absent.append(example.file)
+            absent.append(example)
         same = spelling.setdefault(file.resolve(), example.path)
         examples.append(example if same == example.path else replace(example, path=same))
     if absent:
         files = counted(len(examples), "file")
-        windows = PureWindowsPath(absent[0])
+        first_absent = absent[0]
+        windows = PureWindowsPath(first_absent.file)
         hint = "; make paths relative to the table" if windows.drive else ""
-        raise CorpusError(f"{path}: {len(absent)} of {files} missing, the first {absent[0]}{hint}")
+        raise CorpusError(
+            f"{path}: {len(absent)} of {files} missing, the first {first_absent.file} "
+            f"({first_absent.where.removeprefix(f'{path}, ')}){hint}"
+        )
     blanks = sum(row.blanks for _, row in rows)
     note = f"{path.name}: blanks around the label ignored in {counted(blanks, 'row')}"
     return LoadedExamples(examples, [*target_notes(examples), *([note] if blanks else [])])
