@@ -44,7 +44,7 @@ def main() -> None:
     print(
         f"{len(args.files)} files, {os.cpu_count()} cores, median of {RUNS} interleaved runs. The"
     )
-    print("time for a single file is subtracted, which excludes the time to load the model.")
+    print("The time for a single file is subtracted, which excludes the time to load the model.")
     print("`make benchmark` runs `benchmarks/predict.py`. The model `open` has the encoder of")
     print("version 0.1; `default` had it too, and has the frames of CAM++ beside it now.\n")
     print("| model | affekt predict FILES | files a second | ratio |\n|---|---|---|---|")
