@@ -34,6 +34,7 @@ def serve(
     keep_hours: float = 24,
     device: Device = "cpu",
     traces: bool = False,
+    metrics: bool = False,
 ) -> int:
     """Serve recognition over HTTP and WebSocket, and a web page at /.
 
@@ -70,6 +71,8 @@ def serve(
         Hours after which the results of jobs are deleted.
     traces:
         Send traces of OpenTelemetry (extra "telemetry") to where $OTEL_EXPORTER_OTLP_ENDPOINT says.
+    metrics:
+        Send metrics of OpenTelemetry there too. Those of Prometheus are at /metrics without it.
     """
     import uvicorn
     from uvicorn.supervisors import Multiprocess
@@ -87,7 +90,7 @@ def serve(
     from ..server.keys import read_keys
     from ..server.settings import LOOPBACK, VARIABLE, Settings
     from ..server.store import JobStore
-    from ..server.tracing import require_tracing
+    from ..server.tracing import require_telemetry
     from ..server.webhooks import secret_of
 
     settings = Settings(
@@ -96,7 +99,7 @@ def serve(
         webhook_hosts=webhook_host, webhook_secret=os.environ.get("AFFEKT_WEBHOOK_SECRET", ""),
         state=state or _state(), adapt=adapt and adapt.resolve(), megabytes=megabytes,
         job_megabytes=40 * megabytes, jobs=jobs, waiting=waiting, keep_hours=keep_hours,
-        device=device, traces=traces,
+        device=device, traces=traces, metrics=metrics,
     )  # fmt: skip
     if not re.fullmatch(r"[A-Za-z0-9._~-]*", settings.token):
         raise AffektError(
@@ -109,8 +112,9 @@ def serve(
             "proxy in front"
         )
     device_named(device)  # raises before anything starts
-    if traces:
-        require_tracing()  # raises before anything starts
+    for option, given in (("--traces", traces), ("--metrics", metrics)):
+        if given:
+            require_telemetry(option)  # raises before anything starts
     if keys:
         read_keys(keys)  # raises before anything starts
     if webhook_host:
@@ -131,8 +135,8 @@ def serve(
     Multiprocess.handle_hup = _reload_in_workers  # type: ignore[assignment]
     with ExitStack() as stack:
         if workers > 1:  # metrics of all processes are summed in this folder
-            metrics = tempfile.TemporaryDirectory(prefix="affekt-metrics-")
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(metrics)
+            folder = tempfile.TemporaryDirectory(prefix="affekt-metrics-")
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(folder)
         say(f"serving {', '.join(names)} at http://{host}:{port}; stop with Ctrl-C")
         uvicorn.run(
             "affekt.server.app:create_app", factory=True, host=host, port=port, workers=workers,

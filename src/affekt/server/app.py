@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from .. import __version__
 from . import adaptations, jobs, models, recognise, streams, submit
 from .access import BEARER, METRICS
+from .encoding_metrics import start_metrics, stop_metrics
 from .errors import ERROR_HANDLERS, error_responses
 from .head import HeadFromGet
 from .monitoring import RequestMonitor, log_to_stderr, prometheus_text
@@ -53,6 +54,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     log_to_stderr()
     if settings.traces:
         start_tracing()
+    if settings.metrics:
+        start_metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -64,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         service.stop()
         flush()
+        stop_metrics()
 
     app = FastAPI(
         title="affekt", version=__version__, description=ABOUT, lifespan=lifespan,

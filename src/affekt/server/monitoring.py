@@ -31,15 +31,6 @@ SECONDS = Histogram("affekt_request_seconds", "Duration of HTTP requests, in sec
 RECOGNISED = Counter("affekt_recognised_seconds", "Recognised speech, in seconds.", ["model"])
 STREAMS = Gauge("affekt_streams", "Open live streams.", multiprocess_mode="livesum")
 JOBS = Gauge("affekt_jobs", "Jobs by status.", ["status"], multiprocess_mode="mostrecent")
-QUEUED = Histogram(
-    "affekt_queue_seconds",
-    "Time that recordings wait to be encoded, in seconds.",
-    ["kind"],  # interactive (requests, streams, short jobs) or background (long jobs)
-)
-ENCODING = Histogram("affekt_encode_seconds", "Duration of encoding a batch, in seconds.")
-BATCHES = Histogram(
-    "affekt_batch_recordings", "Recordings of a batch.", buckets=(1, 2, 4, 8, 16, 32, 64)
-)
 REQUEST_ID = "X-Request-ID"
 
 

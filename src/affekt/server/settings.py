@@ -49,6 +49,8 @@ class Settings(Frozen):
     """Where the encoders run."""
     traces: bool = False
     """Whether spans of OpenTelemetry are sent."""
+    metrics: bool = False
+    """Whether metrics of OpenTelemetry are sent."""
     drain_seconds: int = Field(20, ge=1)
     """Time to finish running requests at shutdown."""
 

@@ -16,8 +16,8 @@ from ..audio.recording import Recording
 from ..inference.classifier import EncodedRecording
 from ..inference.recognizer import HOP, Recognizer
 from ..nn.checkpoint import Checkpoint
+from .encoding_metrics import record_encoded, record_queued, record_taken
 from .journal import Journal
-from .monitoring import BATCHES, ENCODING, QUEUED
 from .tracing import current_context, record_batch
 
 if TYPE_CHECKING:
@@ -196,6 +196,7 @@ class SharedRecognizer(Recognizer):
         created, context = time.perf_counter(), current_context()
         tasks = [Task(part, Future(), self._ways, kind, created, context) for part in parts if part]
         for task in tasks:
+            record_queued(self.name, kind, len(task.recordings))
             self.threads.queue.put(task, background=self._is_background)
         for task in tasks:
             yield from task.future.result()
@@ -209,12 +210,11 @@ def _work(encoder: Recognizer, queue: TaskQueue) -> None:
         worker._ways = batch[0].ways
         begun = time.perf_counter()
         for task in batch:
-            QUEUED.labels(task.kind).observe(begun - task.created)
+            record_taken(encoder.name, task.kind, len(task.recordings), begun - task.created)
         try:
             recordings = [r for task in batch for r in task.recordings]
-            BATCHES.observe(len(recordings))
-            with ENCODING.time():
-                encoded = iter(Recognizer.encode(worker, recordings))
+            encoded = iter(Recognizer.encode(worker, recordings))
+            record_encoded(encoder.name, len(recordings), time.perf_counter() - begun)
             waited = [(task.context, task.created, task.seconds) for task in batch]
             record_batch(encoder.name, waited, begun)
             for task in batch:

@@ -23,9 +23,9 @@ _tracer: "Tracer | None" = None
 _provider: "TracerProvider | None" = None
 
 
-def require_tracing() -> None:
-    """Raise `MissingExtraError` if the extra is not installed."""
-    with optional_import("--traces"):
+def require_telemetry(option: str) -> None:
+    """Raise `MissingExtraError` if the extra that an option needs is not installed."""
+    with optional_import(option):
         import opentelemetry.exporter.otlp.proto.http
         import opentelemetry.sdk  # noqa: F401
 
@@ -38,7 +38,7 @@ def start_tracing(exporter: "SpanExporter | None" = None) -> None:
             ``OTEL_EXPORTER_OTLP_...`` say.
     """
     global _provider, _tracer
-    require_tracing()
+    require_telemetry("--traces")
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
