@@ -3,7 +3,12 @@
 const BUSY = [429, 503]; // status codes of a server that may answer later
 const REFUSED = [413, 422]; // status codes of a recording that is too long, or none
 const LONGEST_WAIT = 60_000; // ms between two tries, whatever the server asks for
+const DONE = 1000; // close code of a stream at its end
+const BROKEN = 1006; // close code of a connection that broke
+const OPEN = 1; // state of a WebSocket
 const POLL = 500; // ms between two looks at a job
+const FRAME = 1 << 16; // bytes of a frame of a stream; the server refuses those of more than 1 MiB
+const UNSENT = 1 << 20; // bytes that may wait to be sent before the next block is asked for
 const RECONNECTIONS = 5; // times in a row that events are asked for again without a new one
 
 /**
@@ -63,6 +68,15 @@ const RECONNECTIONS = 5; // times in a row that events are asked for again witho
  *   job. By default a new one for each call, so that a retry queues no second job.
  */
 
+/**
+ * @typedef {object} StreamParameters What the blocks of a stream are, and how they are recognised.
+ * @property {string} [model]
+ * @property {"int16" | "float32" | "mulaw" | "alaw" | "opus" | "webm" | "ogg"} [samples] By default
+ *   int16: mono samples, little-endian.
+ * @property {number} [rate] Sampling rate of samples in Hz, by default 16000; of mulaw and alaw 8000.
+ * @property {number} [hop] Seconds from one segment to the next.
+ */
+
 /** The server refused a request or a recording, or cannot be reached. */
 export class ServerError extends Error {
   /**
@@ -78,6 +92,19 @@ export class ServerError extends Error {
   }
 }
 
+/** The server closed a stream before its end, or the connection broke. */
+export class StreamError extends ServerError {
+  /**
+   * @param {number} code Close code of the WebSocket; 1006 if the connection broke.
+   * @param {string} reason The sentence that the server gave, or "".
+   */
+  constructor(code, reason) {
+    super(reason || `the stream was closed with code ${code}`, code);
+    this.name = "StreamError";
+    this.reason = reason;
+  }
+}
+
 /**
  * A client of a server. A request is sent again if the server is busy, after the time that it asks
  * for, or if the connection breaks. A page can only reach the server that it came from.
@@ -86,16 +113,22 @@ export class Client {
   #url;
   #headers;
   #retries;
+  #protocols;
+  #WebSocket;
 
   /**
    * @param {string} url Address of the server.
-   * @param {{token?: string, retries?: number}} [options] A token or key, and the number of times
-   *   that a request is sent again.
+   * @param {{token?: string, retries?: number, WebSocket?: function}} [options] A token or key, the
+   *   number of times that a request is sent again, and the class for streams where there is none:
+   *   before Node 22, that of the package ws.
    */
-  constructor(url = "http://127.0.0.1:8000", { token = "", retries = 3 } = {}) {
+  constructor(url = "http://127.0.0.1:8000", options = {}) {
+    const { token = "", retries = 3, WebSocket = globalThis.WebSocket } = options;
     this.#url = url.replace(/\/$/, "");
     this.#headers = token ? { Authorization: `Bearer ${token}` } : {};
     this.#retries = retries;
+    this.#protocols = token ? ["affekt", `token.${token}`] : ["affekt"]; // no headers in a browser
+    this.#WebSocket = WebSocket;
   }
 
   /** The models of the server. @returns {Promise<object[]>} */
@@ -228,6 +261,46 @@ export class Client {
     await this.#request("DELETE", path(id));
   }
 
+  /**
+   * Recognise live speech. Blocks may have any length, but whole samples; an Opus packet is one.
+   * @param {Iterable<Block> | AsyncIterable<Block>} blocks
+   * @param {StreamParameters} [parameters]
+   * @returns {AsyncGenerator<{segment: Segment} | {utterance: Prediction}>} A segment every `hop`
+   *   seconds, and an utterance after its end. It throws a StreamError if the server closes the
+   *   stream before its end, and what `blocks` throws.
+   * @typedef {ArrayBuffer | ArrayBufferView | Blob} Block
+   */
+  async *stream(blocks, parameters = {}) {
+    if (!this.#WebSocket) throw new Error("no WebSocket here; give one, or use Node 22 or later");
+    const address = `${this.#url.replace("http", "ws")}/v1/stream?${new URLSearchParams(parameters)}`;
+    const socket = new this.#WebSocket(address, this.#protocols);
+    const messages = []; // each as a function that returns or throws what happened
+    let wake = () => {};
+    const tell = (message) => {
+      messages.push(message);
+      wake();
+    };
+    const fail = (error) =>
+      tell(() => {
+        throw error;
+      });
+    socket.onopen = () => send(socket, blocks).catch(fail);
+    socket.onmessage = ({ data }) => tell(() => JSON.parse(data));
+    socket.onerror = () => fail(new StreamError(BROKEN, "")); // before Node 22, nothing follows it
+    socket.onclose = ({ code, reason }) =>
+      code === DONE ? tell(() => null) : fail(new StreamError(code, reason));
+    try {
+      for (;;) {
+        while (!messages.length) await new Promise((resolve) => (wake = resolve));
+        const message = messages.shift()();
+        if (!message) return;
+        yield message;
+      }
+    } finally {
+      socket.close();
+    }
+  }
+
   async #upload(route, recordings, parameters, headers = {}) {
     const body = new FormData();
     for (const file of recordings) body.append("file", file, file.name ?? "recording");
@@ -254,6 +327,20 @@ export class Client {
       await sleep(Math.min(wait, LONGEST_WAIT));
     }
   }
+}
+
+/** Send blocks and the end of a stream, as long as it is open. */
+async function send(socket, blocks) {
+  for await (const block of blocks) {
+    const data = ArrayBuffer.isView(block)
+      ? new Uint8Array(block.buffer, block.byteOffset, block.byteLength)
+      : block;
+    const size = data.byteLength ?? data.size;
+    for (let i = 0; i < size; i += FRAME) socket.send(data.slice(i, i + FRAME));
+    while (socket.readyState === OPEN && socket.bufferedAmount > UNSENT) await sleep(50);
+    if (socket.readyState !== OPEN) return;
+  }
+  socket.send("end");
 }
 
 async function errorOf(response) {

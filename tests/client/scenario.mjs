@@ -37,3 +37,45 @@ export async function scenario({ Client, ServerError }, url, bytes) {
     errors,
   };
 }
+
+/** What the test does with live streams; `pcm` has int16 samples at 16 kHz, and `gone` no server. */
+export async function liveScenario({ Client, StreamError }, url, pcm, gone) {
+  const client = new Client(url, { token: "secret" });
+  const blocks = [pcm.subarray(0, 6400), pcm.slice(6400, 12_800).buffer, new Blob([pcm.slice(12_800)])];
+  const found = { segments: [], utterances: [], errors: [] };
+  for await (const { segment, utterance } of client.stream(blocks, { hop: 0.48 })) {
+    if (segment) found.segments.push([segment.end, segment.label]);
+    else found.utterances.push([utterance.start, utterance.label]);
+  }
+  let isWaiting = true; // for the first result, before the last block is given
+  async function* slowly() {
+    yield pcm.slice(0, 64_000);
+    while (isWaiting) await new Promise((resolve) => setTimeout(resolve, 20));
+    yield pcm.slice(64_000, 80_000);
+  }
+  found.slow = 0;
+  for await (const { segment } of client.stream(slowly())) {
+    isWaiting = false;
+    if (segment) found.slow = segment.end;
+  }
+  async function* broken() {
+    yield pcm.slice(0, 6400);
+    throw new RangeError("no microphone");
+  }
+  for (const results of [
+    client.stream([pcm.slice(0, 3)]),
+    client.stream([], { model: "nope" }),
+    client.stream(broken()),
+    new Client(url, { token: "wrong" }).stream([]),
+    new Client(gone).stream([]),
+    new Client(url, { WebSocket: null }).stream([]),
+  ]) {
+    try {
+      for await (const result of results) void result;
+      found.errors.push("none");
+    } catch (error) {
+      found.errors.push([error instanceof StreamError, error.code ?? null, error.message]);
+    }
+  }
+  return found;
+}

@@ -1,8 +1,8 @@
-"""The client: recognition and jobs of a server, by plain calls."""
+"""The client: recognition, jobs and live streams of a server, by plain calls."""
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack
@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import httpx
 
-from ..types import Prediction
+from ..types import Prediction, Segment
 from .jobs import Job, JobFailedError, Progress, read_events
+from .live import StreamParameters, recognise_live
 from .recordings import Source, failure, opened, recording
 from .transport import ServerError, Transport
 
@@ -56,6 +57,7 @@ class Client:
         retries: int = 3,
     ) -> None:
         self._transport = Transport(url, token, timeout, retries)
+        self._server = (url, token, timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -266,6 +268,27 @@ class Client:
     def cancel(self, job: Job | str) -> None:
         """Delete a job, its recording and its result, whether it has ended or not."""
         self._transport.request("DELETE", _path(job))
+
+    def stream(
+        self, blocks: Iterable[bytes], **parameters: Unpack[StreamParameters]
+    ) -> Iterator[Segment | Prediction]:
+        """Recognise live speech.
+
+        Args:
+            blocks: Samples, packets or pieces of a file, as `samples` says; by default mono int16
+                samples at 16 kHz, little-endian. Blocks may have any length, but whole samples, and
+                an Opus packet is one block. They are taken in a thread of their own.
+            parameters: What they are, and how they are recognised.
+
+        Yields:
+            A segment every `hop` seconds, and after each utterance its prediction.
+
+        Raises:
+            StreamError: The server closed the stream before its end; never sent again.
+            ServerError: The server cannot be reached.
+            Exception: What `blocks` raises.
+        """
+        return recognise_live(blocks, *self._server, parameters)
 
     def _get(self, path: str, query: dict[str, Any] | None = None) -> Any:
         return self._transport.request("GET", path, params=query).json()
