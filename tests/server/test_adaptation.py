@@ -2,8 +2,11 @@
 
 import csv
 import io
+import multiprocessing
 import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -127,6 +130,9 @@ def test_the_new_model_is_served_at_once_with_its_scores(ann, server, folders):
         with client_of(server, name) as other:
             answer = other.get(f"/v1/adaptations/{adaptation['id']}")
             assert answer.status_code == {"eve": 404, "bob": 403}[name]
+    assert ann.delete(f"/v1/adaptations/{adaptation['id']}").status_code == 204
+    assert ann.get("/v1/adaptations").json() == []
+    assert [m["name"] for m in ann.get("/v1/models").json()] == ["default", "mine"]  # it stays
 
 
 def test_a_failure_names_no_path_of_the_server(ann, folders):
@@ -290,6 +296,77 @@ def test_stop_ends_what_runs_and_leaves_no_model(folder):
     [found] = adaptations.find(None)
     assert (found.id, found.status, found.error) == (one.id, "failed", STOPPED)
     assert [path.name for path in folder.iterdir()] == [f"{one.id}.json"]
+    assert list((folder.parent / "models").iterdir()) == []
+
+
+def gone(pid):
+    """Whether a process has ended and was waited for."""
+    return not Path(f"/proc/{pid}").exists()
+
+
+def children():
+    """Ids of the processes that adapt for this one."""
+    return [process.pid for process in multiprocessing.active_children()]
+
+
+def test_a_cancelled_adaptation_ends_and_leaves_nothing(ann, server, folders):
+    """The first one is cancelled while it runs, the second one while it waits."""
+    state_folder, models = folders
+    before = {
+        path.name for folder in (state_folder / "adaptations", models) for path in folder.iterdir()
+    }
+    first = send(ann, archive(rows(takes=4)), name="first").json()["id"]
+    second = send(ann, archive(rows()), name="second").json()["id"]
+    path = f"/v1/adaptations/{first}"
+    waited(lambda: ann.get(path).json()["status"] == "running" and children())
+    [pid] = children()
+    with client_of(server, "eve") as other:
+        assert other.delete(path).status_code == 404
+    for one in (second, first):
+        assert ann.delete(f"/v1/adaptations/{one}").status_code == 204
+        assert ann.get(f"/v1/adaptations/{one}").status_code == 404
+        assert ann.delete(f"/v1/adaptations/{one}").status_code == 404
+    waited(lambda: gone(pid))
+
+    def left():
+        return {
+            p.name for folder in (state_folder / "adaptations", models) for p in folder.iterdir()
+        }
+
+    waited(lambda: left() == before)
+    path = f"/v1/adaptations/{send(ann, archive(rows()), name='first').json()['id']}"
+    waited(lambda: ann.get(path).json()["status"] == "running")  # the name and the queue are free
+    assert ann.delete(path).status_code == 204
+    waited(lambda: left() == before)
+
+
+CANCEL = """
+import sys
+from pathlib import Path
+from affekt.server.adaptation import Adaptations
+from affekt.server.adapted_models import AdaptedModels
+folder = Path(sys.argv[1])
+models = AdaptedModels(folder.parent / "models", load=lambda path: None)
+adaptations = Adaptations(folder, models, dict, 3600)
+[one] = adaptations.find(None)
+adaptations.cancel(one)
+assert adaptations.find(None) == []
+"""
+
+
+def test_another_worker_process_cancels(folder):
+    adaptations = adaptations_of(folder)
+
+    def clips(place):
+        return dict(unpack(io.BytesIO(archive(rows(takes=1))), place, 10))
+
+    adaptations.add("mine", "default", "", clips)
+    waited(children)
+    [pid] = children()
+    subprocess.run([sys.executable, "-c", CANCEL, folder], check=True, timeout=120)
+    waited(lambda: gone(pid))
+    adaptations.stop()  # waits for its thread
+    assert list(folder.iterdir()) == []
     assert list((folder.parent / "models").iterdir()) == []
 
 

@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -29,6 +28,10 @@ STOPPED = "the server stopped while adapting; send the labels again"
 
 class NameTakenError(AffektError):
     """There is a model of this name, or one is being made."""
+
+
+class CancelledError(AffektError):
+    """The adaptation was cancelled."""
 
 
 class TooManyError(AffektError):
@@ -86,7 +89,6 @@ class Adaptations:
         self._process = uuid.uuid4().hex
         self._threads = ThreadPoolExecutor(1, "adapting")
         self._stopping = False
-        self._running: BaseProcess | None = None
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._tidy()
 
@@ -134,21 +136,34 @@ class Adaptations:
 
     def find(self, owner: str | None) -> list[Adaptation]:
         """Adaptations of a key, or with None of all, the latest first."""
-        found = [one for path in self._folder.glob("*.json") if (one := _read(path))]
-        own = [one for one in found if owner in (None, one.owner)]
-        return sorted(own, key=lambda one: one.created, reverse=True)
+        own = [one for one in self._all() if owner in (None, one.owner)]
+        known = [one for one in own if not self._is_cancelled(one)]
+        return sorted(known, key=lambda one: one.created, reverse=True)
+
+    def cancel(self, adaptation: Adaptation) -> None:
+        """End an adaptation and forget it; of one that is done, the model stays.
+
+        The worker process that runs it, which may be another one, ends its process a moment later.
+        """
+        self._mark(adaptation).touch(mode=0o600)
+        shutil.rmtree(self._folder / adaptation.id, ignore_errors=True)
+        self._tidy()
 
     def stop(self) -> None:
         """Stop what runs; it is then failed."""
         self._stopping = True
-        if self._running:
-            self._running.kill()
         self._threads.shutdown(cancel_futures=True)
 
     def _run(self, adaptation: Adaptation) -> None:
         """Adapt, serve the new model, and store how it ended."""
         clips, target = self._folder / adaptation.id, self._models.folder / adaptation.name
+
+        def is_stopped() -> bool:
+            return self._stopping or self._is_cancelled(adaptation)
+
+        end: dict[str, object]
         try:
+            self._check_cancelled(adaptation)
             self._store(adaptation, status="running")
             if target.exists():
                 raise NameTakenError(f"there is a model {adaptation.name}; choose another name")
@@ -156,46 +171,58 @@ class Adaptations:
             base = self._model_folders()[adaptation.model]
 
             def fill(part: Path) -> None:
-                found = adapt_in_process(clips / LABELS, base, part, self._started)
+                found = adapt_in_process(clips / LABELS, base, part, is_stopped)
+                self._check_cancelled(adaptation)
                 result.append(AdaptationResult(**found))
 
             write_folder(target, fill)
             self._models.load_new()
         except AffektError as error:
             text = STOPPED if self._stopping else _without_paths(str(error), clips, target)
-            self._store(adaptation, status="failed", error=text)
+            end = {"status": "failed", "error": text}
         except Exception as error:  # of one adaptation; the next ones must still run
             log_event("adaptation failed", logging.ERROR, adaptation=adaptation.id)
-            text = f"internal error ({type(error).__name__})"
-            self._store(adaptation, status="failed", error=text)
+            end = {"status": "failed", "error": f"internal error ({type(error).__name__})"}
         else:
-            self._store(adaptation, status="done", result=result[0])
-        finally:
-            self._running = None
-            shutil.rmtree(clips, ignore_errors=True)
+            end = {"status": "done", "result": result[0]}
+        shutil.rmtree(clips, ignore_errors=True)  # before anyone sees that it has ended
+        self._store(adaptation, **end)
+        self._tidy()  # forgets it, if it was cancelled
 
-    def _started(self, process: BaseProcess) -> None:
-        self._running = process
-        if self._stopping:
-            process.kill()
+    def _all(self) -> list[Adaptation]:
+        return [one for path in self._folder.glob("*.json") if (one := _read(path))]
 
-    def _store(self, adaptation: Adaptation, **changes: object) -> None:
+    def _mark(self, adaptation: Adaptation) -> Path:
+        """The file that tells all worker processes that an adaptation was cancelled."""
+        return self._folder / f"{adaptation.id}.cancelled"
+
+    def _is_cancelled(self, adaptation: Adaptation) -> bool:
+        return self._mark(adaptation).exists()
+
+    def _check_cancelled(self, adaptation: Adaptation) -> None:
+        if self._is_cancelled(adaptation):
+            raise CancelledError("it was cancelled")
+
+    def _store(self, adaptation: Adaptation, **changes: object) -> Adaptation:
         new = adaptation.model_copy(update=changes)
         if new.has_ended:
             new = new.model_copy(update={"ended": time.time()})
         path = self._folder / f"{new.id}.json"
         write(path, new.model_dump_json())
         path.chmod(0o600)
+        return new
 
     def _tidy(self) -> None:
-        """Fail what processes that no longer run left, and forget what ended long ago."""
-        for one in self.find(None):
+        """Fail what dead processes left, and forget what ended long ago or was cancelled."""
+        for one in self._all():
             dead = one.process != self._process and not is_working(one.pid)
             if not one.has_ended and dead:
-                self._store(one, status="failed", error=STOPPED)
+                one = self._store(one, status="failed", error=STOPPED)
                 shutil.rmtree(self._folder / one.id, ignore_errors=True)
-            elif one.ended and one.ended + self._keep_seconds < time.time():
+            expired = one.ended and one.ended + self._keep_seconds < time.time()
+            if expired or (one.has_ended and self._is_cancelled(one)):
                 (self._folder / f"{one.id}.json").unlink(missing_ok=True)
+                self._mark(one).unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Adaptation | None:

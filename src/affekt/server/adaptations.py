@@ -99,19 +99,42 @@ def adaptations(client: CurrentClient, adaptations: CurrentAdaptations) -> list[
     return [_state(one) for one in adaptations.find(client.owner)]
 
 
+def current_adaptation(
+    adaptation: str, client: CurrentClient, adaptations: CurrentAdaptations
+) -> Adaptation:
+    """The adaptation of a path.
+
+    Raises:
+        HTTPException: 404 if there is none, or it is another client's.
+    """
+    for one in adaptations.find(client.owner):
+        if one.id == adaptation:
+            return one
+    raise HTTPException(404, "no adaptation with this id; they are stored for a limited time")
+
+
+CurrentAdaptation = Annotated[Adaptation, Depends(current_adaptation)]
+
+
 @router.get(
     "/{adaptation}",
     dependencies=[Depends(no_parameters)],
     responses=error_responses(403, 404, 422, 429),
 )
-def state(
-    adaptation: str, client: CurrentClient, adaptations: CurrentAdaptations
-) -> schema.Adaptation:
+def state(adaptation: CurrentAdaptation) -> schema.Adaptation:
     """The state of an adaptation, and its result."""
-    for one in adaptations.find(client.owner):
-        if one.id == adaptation:
-            return _state(one)
-    raise HTTPException(404, "no adaptation with this id; they are stored for a limited time")
+    return _state(adaptation)
+
+
+@router.delete(
+    "/{adaptation}",
+    dependencies=[Depends(no_parameters)],
+    status_code=204,
+    responses=error_responses(403, 404, 422, 429),
+)
+def delete(adaptation: CurrentAdaptation, adaptations: CurrentAdaptations) -> None:
+    """Cancel an adaptation, and delete its clips; of one that is done, the model stays."""
+    adaptations.cancel(adaptation)
 
 
 def _state(adaptation: Adaptation) -> schema.Adaptation:

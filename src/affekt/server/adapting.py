@@ -6,7 +6,6 @@ import signal
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from ..errors import AffektError
 from ..worker_process import exit_with_parent
 
 NICE = 5  # requests come first
+POLL = 0.2  # s between two looks at whether to stop
 
 
 def adapt_in_process(
-    manifest: Path, base: Path, out: Path, started: Callable[[BaseProcess], None]
+    manifest: Path, base: Path, out: Path, is_stopped: Callable[[], bool]
 ) -> dict[str, Any]:
     """Adapt a model to the clips of a manifest.
 
@@ -25,21 +25,23 @@ def adapt_in_process(
         manifest: The clips; embeddings are stored next to it.
         base: Folder of the model to adapt.
         out: New or empty folder of the new model.
-        started: Called with the process, which may be killed.
+        is_stopped: Called every `POLL` seconds; the process is killed if it returns True.
 
     Returns:
         The fields of `schema.AdaptationResult`.
 
     Raises:
-        AffektError: The model cannot be adapted to them, or the process was killed.
+        AffektError: The model cannot be adapted to them, or the process was stopped.
     """
     context = get_context("spawn")  # this process has threads, which a fork would not copy
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_adapt, args=(sender, manifest, base, out), daemon=True)
     process.start()
     sender.close()
-    started(process)
     try:
+        while not receiver.poll(POLL):
+            if is_stopped():
+                process.kill()
         outcome: dict[str, Any] = json.loads(receiver.recv_bytes())
     except EOFError as error:
         raise AffektError("the process that adapted the model was stopped") from error

@@ -62,7 +62,7 @@ def test_too_few_labels_are_counted(visit, clips):
 
 @pytest.mark.slow
 def test_the_adapted_model_is_in_the_list_with_its_scores(visit, clips):
-    page = visit()
+    page = visit(refused=True)  # a state may be asked for while it is cancelled
     label(page, clips)
     page.click("#adapt-open")
     dialog = page.locator("#adapt")
@@ -71,6 +71,9 @@ def test_the_adapted_model_is_in_the_list_with_its_scores(visit, clips):
     expect(dialog.get_by_label("Name of the new model")).to_have_value("default-adapted")
     assert axe.Axe().run(page).violations_count == 0
     dialog.get_by_role("button", name="Adapt", exact=True).click()
+    dialog.get_by_role("button", name="Cancel adapting").click()
+    expect(page.locator("#status")).to_have_text("Adapting was cancelled.")
+    dialog.get_by_role("button", name="Adapt", exact=True).click()  # the name is free
     expect(dialog).to_contain_text("The server is adapting the model.")
     page.reload()  # it goes on
     expect(page.locator("#status")).to_contain_text("default-adapted is ready", timeout=90_000)

@@ -117,19 +117,39 @@ export class Adapt {
   }
 
   async follow(state) {
-    for (this.update(state); !["done", "failed"].includes(this.state.status);) {
+    const isCurrent = () => this.state?.id === state.id; // until it is cancelled
+    for (this.update(state); isCurrent() && !["done", "failed"].includes(this.state.status);) {
       await new Promise((resolve) => setTimeout(resolve, POLL));
+      if (!isCurrent()) return;
       try {
-        this.update(await api.adaptation(state.id));
+        const news = await api.adaptation(state.id);
+        if (isCurrent()) this.update(news);
       } catch (error) {
         const failed = { ...this.state, status: "failed", error: error.message };
-        if (error.status !== 0) this.update(failed);
+        if (error.status !== 0 && isCurrent()) this.update(failed);
       }
     }
+    if (!isCurrent()) return;
     this.store.set({ adaptation: "" });
     if (this.state.status === "done") await this.models.reload();
     this.showState();
     announce(t(this.state.status === "done" ? "adaptDone" : "adaptFailed", this.state));
+  }
+
+  /** Cancels the adaptation that runs. */
+  async cancel() {
+    const { state } = this;
+    if (!state) return undefined; // pressed twice
+    this.state = null; // followed no longer
+    try {
+      await api.cancelAdaptation(state.id);
+    } catch (error) {
+      announce(error.message);
+      return this.follow(state);
+    }
+    this.store.set({ adaptation: "" });
+    this.showForm();
+    return announce(t("adaptCancelled"));
   }
 
   update(state) {
@@ -147,7 +167,10 @@ export class Adapt {
       return this.show(englishText("p", error, { className: "error" }), make("p", {}, again));
     }
     const bar = make("progress", { "aria-label": t("adaptTitle") });
-    return this.show(make("p", {}, bar), paragraph(t("adaptRunning"), { role: "status" }));
+    const cancel = make("button", { type: "button", textContent: t("adaptCancel") });
+    cancel.onclick = () => this.cancel();
+    return this.show(make("p", {}, bar), paragraph(t("adaptRunning"), { role: "status" }),
+      make("p", { className: "answers" }, cancel));
   }
 
   /** Shows the scores before and after, and what they are worth. */

@@ -66,6 +66,10 @@ export const adaptations = async () => (await ask("v1/adaptations")).json();
 export const adaptation = async (id) =>
   (await ask(`v1/adaptations/${encodeURIComponent(id)}`)).json();
 
+/** Cancels an adaptation. */
+export const cancelAdaptation = (id) =>
+  ask(`v1/adaptations/${encodeURIComponent(id)}`, { method: "DELETE" });
+
 /** Adapts a model to an export of labels. @param {{model: string, name: string}} options  name: of
  *   the new model */
 export async function adapt(archive, options) {

@@ -94,6 +94,8 @@ export const EN = {
   adaptAction: "Adapt",
   adaptSending: "Sending the labelled parts.",
   adaptRunning: "The server is adapting the model. You can close this and go on labelling.",
+  adaptCancel: "Cancel adapting",
+  adaptCancelled: "Adapting was cancelled.",
   adaptDone: "The model {name} is ready, and in the list of models.",
   adaptFailed: "The model was not adapted: {error}",
   "adaptScores-speakers": "Mean recall of the classes (UAR), on speakers that were held out",

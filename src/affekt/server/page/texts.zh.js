@@ -147,6 +147,8 @@ export const ZH = {
   adaptAction: "适配",
   adaptSending: "正在发送标注的片段。",
   adaptRunning: "服务器正在适配模型。您可以关闭此窗口，继续标注。",
+  adaptCancel: "取消适配",
+  adaptCancelled: "适配已取消。",
   adaptDone: "模型 {name} 已完成，并已在模型列表中。",
   adaptFailed: "模型没有适配：{error}",
   "adaptScores-speakers": "各类召回率的平均值（UAR），在留出的说话人上",
