@@ -162,6 +162,9 @@ def test_jobs_are_listed_in_pages_and_deleted_by_tag(client):
     second = client.get(f"/v1/jobs?tag=mine&limit=2&after={first['next']}").json()
     assert [job["id"] for job in second["jobs"]] == [ids[0]]
     assert second["next"] is None
+    some = client.get("/v1/jobs", params={"id": [ids[0], ids[2], "0" * 32]}).json()
+    assert [job["id"] for job in some["jobs"]] == [ids[2], ids[0]]
+    assert client.get("/v1/jobs", params={"id": ["a"] * 101}).status_code == 422
     assert client.delete("/v1/jobs").status_code == 422
     assert client.delete("/v1/jobs?tag=mine").json() == {"deleted": 3}
     assert client.get("/v1/jobs?tag=mine").json()["jobs"] == []

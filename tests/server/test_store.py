@@ -141,6 +141,9 @@ def test_jobs_are_listed_by_owner_tag_and_status_in_pages(tmp_path):
     assert [job.path.name for job in jobs.find(owner="ann")] == list("420")
     assert [job.path.name for job in jobs.find(owner="ann", tag="x")] == list("20")
     assert jobs.find(status="done") == []
+    two = [everything[1].id, everything[3].id]
+    assert [job.id for job in jobs.find(ids=[*two, "0" * 32])] == two
+    assert jobs.find(owner="bob", ids=two) == []
     pages = [jobs.find(limit=4), jobs.find(limit=4, after=everything[3].id)]
     assert [job for page in pages for job in page] == everything
     jobs.delete(*jobs.find(tag="x"))

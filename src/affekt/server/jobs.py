@@ -33,7 +33,9 @@ def jobs(
     service: CurrentService, client: CurrentClient, query: Annotated[JobsQuery, Query()]
 ) -> JobList:
     """Jobs, the latest first, without their results."""
-    found = service.store.find(client.owner, query.tag, query.status, query.after, query.limit + 1)
+    found = service.store.find(
+        client.owner, query.tag, query.status, query.after, query.limit + 1, query.id
+    )
     states = [_without_result(service, job) for job in found[: query.limit]]
     return JobList(jobs=states, next=states[-1].id if len(found) > query.limit else None)
 

@@ -205,6 +205,9 @@ class JobsQuery(Parameters):
     """Parameters of ``GET /v1/jobs``."""
 
     tag: str | None = Field(None, max_length=100, description="Only jobs with this tag.")
+    id: list[str] = Field(
+        [], max_length=100, description="Only jobs with these ids; may be repeated."
+    )
     status: Status | None = Field(None, description="Only jobs with this status.")
     limit: int = Field(100, ge=1, le=1000, description="Most jobs of a response.")
     after: str = Field(

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -109,6 +110,7 @@ class JobStore:
         status: str | None = None,
         after: str = "",
         limit: int = 100,
+        ids: Sequence[str] = (),
     ) -> list[Job]:
         """Jobs, the latest first.
 
@@ -118,15 +120,18 @@ class JobStore:
             status: Only those with a status.
             after: Only those that were queued before the job with this id.
             limit: Most jobs.
+            ids: Only those with one of these ids; none for all.
         """
         with self.database.connection() as db:
             rows = db.execute(
                 "select * from jobs where (:owner is null or owner = :owner)"
                 " and (:tag is null or tag = :tag) and (:status is null or status = :status)"
+                " and (:ids = '[]' or id in (select value from json_each(:ids)))"
                 " and (:after = '' or (created, id) < (select created, id from jobs where"
                 " id = :after)) order by created desc, id desc limit :limit",
-                {"owner": owner, "tag": tag, "status": status, "after": after, "limit": limit},
-            ).fetchall()
+                {"owner": owner, "tag": tag, "status": status, "after": after, "limit": limit,
+                 "ids": json.dumps([*ids])},
+            ).fetchall()  # fmt: skip
         return [Job.from_row(row) for row in rows]
 
     def result(self, job_id: str, after: int = 0) -> list[Prediction]:

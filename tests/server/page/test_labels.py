@@ -257,6 +257,26 @@ def test_the_queue_goes_on_after_a_reload(visit):
     expect(page.locator("#files .state", has_text="%")).to_have_count(2)
 
 
+def test_all_files_that_were_added_together_are_followed(visit):
+    """All files are sent while the page waits for states; one request then asks for all."""
+    polls = []
+
+    def hold(page):
+        page.route("**/v1/jobs?id=*", lambda route: polls.append(route))
+
+    page = visit(prepare=hold)
+    speech = (DEMO / "flat.flac").read_bytes()
+    names = [f"{number}.flac" for number in range(6)]
+    page.set_input_files(
+        "#choose", [{"name": name, "mimeType": "audio/flac", "buffer": speech} for name in names]
+    )
+    expect(page.locator("#files .state")).to_have_text(["queued"] * 6)
+    with page.expect_request(lambda request: request.url.count("id=") == 6):
+        page.unroute("**/v1/jobs?id=*")
+    expect(page.locator("#files .state", has_text="%")).to_have_count(6)
+    expect(page.locator("#files progress:visible")).to_have_count(0)
+
+
 def test_files_added_before_the_models_are_known_are_submitted_once(visit):
     models, jobs = [], []
 

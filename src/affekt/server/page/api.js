@@ -56,6 +56,20 @@ export async function submit(file, name, options) {
 /** The state of a job, with further predictions. @param {number} after  how many are here */
 export const job = async (id, after) => (await ask(`${jobPath(id)}?after=${after}`)).json();
 
+const MOST_IDS = 100; // of a request
+
+/** The states of jobs, without predictions. @returns {Promise<Map<string, object>>} by id; a job
+ *   that the server does not know is missing */
+export async function jobs(ids) {
+  const states = new Map();
+  for (let i = 0; i < ids.length; i += MOST_IDS) {
+    const query = new URLSearchParams(ids.slice(i, i + MOST_IDS).map((id) => ["id", id]));
+    const page = await (await ask(`v1/jobs?${query}`)).json();
+    for (const state of page.jobs) states.set(state.id, state);
+  }
+  return states;
+}
+
 /** Deletes a job; a missing one is no error. @returns {Promise<boolean>} whether it is deleted */
 export const deleteJob = (id) =>
   ask(jobPath(id), { method: "DELETE" }).then(() => true, (error) => error.status === 404);

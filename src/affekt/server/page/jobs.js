@@ -1,12 +1,13 @@
-/** Submits recordings as jobs, a few at a time, and gets the results of each as they come. */
+/** Submits recordings as jobs, a few at a time, and gets the results of all as they come. */
 
 import * as api from "./api.js";
 import { t } from "./i18n.js";
 import { jobKey } from "./store.js";
 
-const CONCURRENT = 2;
-const MAX_FAILURES = 10; // of requests in a row, before a job is given up
+const UPLOADS = 2; // at the same time
+const MAX_FAILURES = 10; // of requests in a row, before jobs are given up
 const POLL = [150, 300, 600, 1000]; // ms between polls; the last value repeats
+const ENDED = ["done", "failed"];
 
 const SHOWN = ["status", "progress", "id", "error", "code"]; // of the server's state
 
@@ -26,7 +27,12 @@ export class Jobs {
     this.store = store;
     this.changed = changed;
     this.waiting = [];
-    this.running = 0;
+    this.sending = 0;
+    /** @type {Set<{recording: object, key: string, job: Job, known: boolean}>} jobs of the server
+     *   that have not ended; known: whether the server knew it at an earlier poll */
+    this.followed = new Set();
+    this.polls = 0; // since the last job was added
+    this.isPolling = false;
   }
 
   /** Submits a recording for a model, unless that was done before.
@@ -46,7 +52,7 @@ export class Jobs {
   resume() {
     for (const recording of this.store.recordings) {
       for (const [key, { status }] of recording.jobs) {
-        if (status !== "done" && status !== "failed") this.enqueue(recording, key);
+        if (!ENDED.includes(status)) this.enqueue(recording, key);
       }
     }
     for (const id of this.store.deletions) this.delete(id);
@@ -64,72 +70,118 @@ export class Jobs {
   }
 
   next() {
-    while (this.running < CONCURRENT && this.waiting.length) {
+    while (this.sending < UPLOADS && this.waiting.length) {
       const [recording, key] = this.waiting.shift();
       if (recording.removed) continue;
-      this.running += 1;
-      this.follow(recording, key).finally(() => {
-        this.running -= 1;
+      this.sending += 1;
+      this.begin(recording, key).finally(() => {
+        this.sending -= 1;
         this.next();
       });
     }
   }
 
-  async follow(recording, key) {
-    const job = recording.jobs.get(key);
-    const update = (state) => {
-      const known = job.status === state.status && job.id === (state.id ?? job.id);
-      for (const name of SHOWN) job[name] = state[name] ?? job[name];
-      if (state.result?.length) job.result = [...(job.result ?? []), ...state.result];
-      if (!known) this.store.saveJob(recording, key);
-      this.changed(recording, job, !known || Boolean(state.result?.length));
-    };
+  /** Sends a recording, unless an earlier visit did, and follows its job from then on. */
+  async begin(recording, key) {
+    const one = { recording, key, job: recording.jobs.get(key), known: false };
     try {
-      if (!job.id) await this.send(recording, job, update);
-      for (let i = 0; job.status === "queued" || job.status === "running"; i += 1) {
-        await sleep(POLL[Math.min(i, POLL.length - 1)]);
-        if (recording.removed) return;
-        update(await this.poll(recording, job, { update, known: i > 0 }));
-      }
+      if (!one.job.id) await this.send(one);
     } catch (error) {
-      if (!(error instanceof api.ServerError)) reportError(error);
-      update({ status: "failed", error: error.message, code: error.status ?? -1 });
+      return this.fail(one, error);
     }
+    if (recording.removed || ENDED.includes(one.job.status)) return undefined;
+    this.followed.add(one);
+    this.polls = 0;
+    if (!this.isPolling) this.follow();
+    return undefined;
   }
 
-  async send(recording, job, update) {
+  async send(one) {
+    const { recording, job } = one;
     job.result = null;
-    update({ status: "sending" });
-    const state = await this.submit(recording, job, update);
+    this.update(one, { status: "sending" });
+    const state = await this.submit(one);
     if (recording.removed) this.discard(state.id);
-    update(state);
-    return state;
+    this.update(one, state);
   }
 
-  /** The state of a job; retries for a while if the server cannot be reached. A job of an earlier
-   * visit is submitted again if the server no longer knows it; one that was known before
-   * (`known`) has been deleted there. */
-  async poll(recording, job, { update, known }) {
-    for (let failures = 1; ; failures += 1) {
+  update({ recording, key, job }, state) {
+    const known = job.status === state.status && job.id === (state.id ?? job.id);
+    for (const name of SHOWN) job[name] = state[name] ?? job[name];
+    if (state.result?.length) job.result = [...(job.result ?? []), ...state.result];
+    if (!known) this.store.saveJob(recording, key);
+    this.changed(recording, job, !known || Boolean(state.result?.length));
+  }
+
+  fail(one, error) {
+    if (!(error instanceof api.ServerError)) reportError(error);
+    this.followed.delete(one);
+    this.update(one, { status: "failed", error: error.message, code: error.status ?? -1 });
+  }
+
+  /** Asks for the states of all jobs by one request, again and again until all have ended; waits
+   * for a while if the server cannot be reached. */
+  async follow() {
+    this.isPolling = true;
+    for (let failures = 0; this.followed.size;) {
+      await sleep(POLL[Math.min(this.polls, POLL.length - 1)]);
+      this.polls += 1;
+      const all = [...this.followed].filter((one) => this.isWanted(one));
       try {
-        return await api.job(job.id, job.result?.length ?? 0);
+        const states = await api.jobs(all.map(({ job }) => job.id));
+        for (const one of all) await this.advance(one, states.get(one.job.id));
+        failures = 0;
       } catch (error) {
-        if (error.status === 404 && known) throw new api.ServerError(t("deletedThere"), 404);
-        if (error.status === 404) return this.send(recording, job, update);
-        if (error.status !== 0 || failures === MAX_FAILURES) throw error;
-        await sleep(1000 * failures);
+        failures += 1;
+        const passes = error.status === 0 || error.status === 429;
+        if (!passes || failures === MAX_FAILURES) for (const one of all) this.fail(one, error);
+        else await sleep(1000 * Math.max(failures, error.wait));
       }
     }
+    this.isPolling = false;
+  }
+
+  /** Whether a job is still that of its recording; else it is followed no longer. */
+  isWanted(one) {
+    const { recording, key, job } = one;
+    const wanted = !recording.removed && recording.jobs.get(key) === job;
+    if (!wanted) this.followed.delete(one);
+    return wanted;
+  }
+
+  /** Shows the present state of a job, and gets its further predictions. A job of an earlier visit
+   * is submitted again if the server no longer knows it; one that was known before has been deleted
+   * there. @param {object | undefined} state  of the server */
+  async advance(one, state) {
+    const { recording, key, job } = one;
+    if (!this.isWanted(one)) return;
+    if (!state && one.known) return this.fail(one, new api.ServerError(t("deletedThere"), 404));
+    if (!state) {
+      this.followed.delete(one);
+      job.id = "";
+      return this.enqueue(recording, key);
+    }
+    one.known = true;
+    const count = job.result?.length ?? 0;
+    if (state.available > count) {
+      const further = await api.job(job.id, count);
+      if (!this.isWanted(one)) return;
+      this.update(one, further);
+    } else {
+      this.update(one, state);
+    }
+    if (ENDED.includes(job.status)) this.followed.delete(one);
   }
 
   /** Submits a recording and returns the job; waits while the queue of the server is full. */
-  async submit(recording, { model, speakers, channels = "mean" }, update) {
+  async submit(one) {
+    const { recording, job: { model, speakers, channels = "mean" } } = one;
     for (;;) {
       try {
         return await api.submit(recording.blob, recording.name, { model, speakers, channels });
       } catch (error) {
         if (error.status !== 429 || recording.removed) throw error;
-        update({ status: "busy" });
+        this.update(one, { status: "busy" });
         await sleep(1000 * Math.max(error.wait, 1));
       }
     }
