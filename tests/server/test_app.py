@@ -321,6 +321,14 @@ def test_head_is_answered_as_get_without_a_body(client, path):
     assert head.content == b""
 
 
+def test_the_scripts_of_the_page_are_those_of_this_server(client):
+    """A browser asks each time whether a script has changed, so a new page has no old ones."""
+    script = client.get("/page/main.js")
+    assert script.headers["cache-control"] == "no-cache"
+    same = {"If-None-Match": script.headers["etag"]}
+    assert client.get("/page/main.js", headers=same).status_code == 304
+
+
 def test_the_description_loads_nothing_from_other_sites(client):
     page = client.get("/docs")
     links = re.findall(r'(?:src|href)="([^"]+)"', page.text)

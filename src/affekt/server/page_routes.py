@@ -70,5 +70,7 @@ class _Files(StaticFiles):
         """See `StaticFiles`."""
         response = await super().get_response(path, scope)
         policy = {"Content-Security-Policy": POLICY.format(script="", style="")}
-        response.headers.update(SECURITY_HEADERS | policy)
+        # Without it browsers guess for how long: a new page would run with old scripts.
+        caching = {"Cache-Control": "no-cache"}
+        response.headers.update(SECURITY_HEADERS | policy | caching)
         return response

@@ -1,4 +1,4 @@
-"""``affekt serve`` and headless Chromium for the tests of the page.
+"""``affekt serve`` and headless Chromium for the tests of the page; $AFFEKT_BROWSER=firefox for it.
 
 Nothing may be written to the console, and no request may go to another host.
 """
@@ -19,15 +19,18 @@ from page_steps import DEMO
 
 from affekt.audio.decoding import read
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+FIREFOX = os.environ.get("AFFEKT_BROWSER") == "firefox"
+NAMES = ("firefox-esr", "firefox") if FIREFOX else ("chromium", "chromium-browser")
+BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
+PREFERENCES = {"media.navigator.streams.fake": True, "media.navigator.permission.disabled": True}
 REFUSED = "Failed to load resource"  # how Chromium logs any answer of 4xx
 
 
 def pytest_collection_modifyitems(items):
-    """Skip the tests of the page where there is no Chromium."""
+    """Skip the tests of the page where there is no browser."""
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()) and not CHROMIUM:
-            item.add_marker(pytest.mark.skip(reason="no chromium on this machine"))
+        if "browser" in getattr(item, "fixturenames", ()) and not BROWSER:
+            item.add_marker(pytest.mark.skip(reason=f"no {NAMES[0]} on this machine"))
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +75,12 @@ def browser(tmp_path_factory):
         f"--use-file-for-fake-audio-capture={microphone}",
     ]  # fmt: skip
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        if FIREFOX:  # a stock Firefox, by WebDriver BiDi
+            browser = driver.firefox.launch(
+                executable_path=BROWSER, channel="moz-firefox", firefox_user_prefs=PREFERENCES
+            )
+        else:
+            browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
         yield browser
         browser.close()
 
@@ -84,7 +92,8 @@ def visit(browser, server):
 
     def go(*, refused=False, prepare=None, **options):
         size = {"width": 1280, "height": 800}
-        context = browser.new_context(**{"viewport": size, "permissions": ["microphone"]} | options)
+        allowed = [] if FIREFOX else ["microphone"]  # Firefox knows no such permission
+        context = browser.new_context(**{"viewport": size, "permissions": allowed} | options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: messages.append(str(error)))

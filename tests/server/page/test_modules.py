@@ -93,6 +93,14 @@ def test_short_recording_is_one_unit_and_a_long_one_has_its_utterances(run):
     assert [kind for kind, *_ in long] == ["utterance", "utterance"]
 
 
+def test_without_a_duration_the_utterances_are_the_units(run):
+    """While a job runs, the duration of its recording may be unknown."""
+    two = [prediction(0, 1, {"anger": 1.0}), prediction(2, 3, {"fear": 1.0})]
+    body = """return [0, 6].map((duration) =>
+        m.units(m.rowsOf(duration, argument, [])).map(({ kind }) => kind));"""
+    assert run("rows.js", body, two) == [["utterance", "utterance"], ["recording"]]
+
+
 def test_unit_is_done_when_half_of_it_is_labelled(run):
     unit = {"start": 0, "end": 4, "channel": 0}
     cases = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from page_steps import DEMO, RESULT, choose, drop, lanes, painted, rows, seek
+from page_steps import DEMO, RESULT, choose, drop, lanes, painted, rows, seek, settle
 
 from affekt.audio.decoding import read
 
@@ -210,6 +210,22 @@ def test_everything_is_in_sight_without_scrolling(long_page, size, compare):
         expect(page.locator(selector)).to_be_in_viewport(ratio=0.99)
     overflow = "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
     assert page.evaluate(overflow) == list(size)
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["laptop", "phone"])
+def test_times_are_not_cut_off_and_the_transport_is_one_line(long_page, size):
+    page = long_page
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.locator("#table").evaluate("(box) => (box.scrollTop = box.scrollHeight)")
+    settle(page)
+    widths = "(all) => all.map((one) => [one.scrollWidth, one.clientWidth])"
+    times = page.locator("#rows .time").evaluate_all(widths)
+    assert len(times) > 3
+    assert all(needed <= given for needed, given in times)
+    tops = page.locator(".transport button:visible").evaluate_all(
+        "(all) => all.map((one) => one.getBoundingClientRect().top)"
+    )
+    assert max(tops) - min(tops) < 5
 
 
 def test_spectrogram_and_pitch_on_demand(visit):

@@ -13,7 +13,7 @@ import { labelRuns, mean, spansOf, UNCERTAIN } from "./timeline.js";
 const SHORT = 30; // s; a shorter recording of several utterances is labelled as a whole
 const ROUNDING = 1e-3; // s
 const NONE = { channel: 0, speaker: "", label: "", probabilities: {}, share: 0, reason: "" };
-const predicted = new WeakMap(); // rows of a result, by its array of predictions
+const predicted = new WeakMap(); // rows of a result and its duration, by its array of predictions
 const built = new WeakMap(); // the last result of `rowsOf`, by its array of annotations
 
 const row = (kind, values) => ({ ...NONE, ...values, kind, key: spanKey({ ...NONE, ...values }) });
@@ -28,9 +28,10 @@ function utteranceRows(prediction) {
   return runs.length > 1 ? [whole, ...runs] : [whole];
 }
 
+/** Rows of a result. @param {number} duration  0 while it is not known, as of a running job */
 function predictedRows(predictions, duration) {
   const rows = predictions.flatMap(utteranceRows);
-  if (predictions.length === 1 || duration > SHORT) return rows;
+  if (predictions.length === 1 || !duration || duration > SHORT) return rows;
   const { label, probabilities, rejection_reason: reason } = mean(predictions);
   const share = Math.max(0, ...Object.values(probabilities));
   const span = { start: 0, end: duration };
@@ -79,10 +80,10 @@ export function rowsOf(duration, predictions, annotations) {
 /** What there is to label without annotations: the parts of a result, else the whole recording. */
 function foundRows(duration, predictions) {
   if (!predictions?.length) return duration ? [row("recording", { start: 0, end: duration })] : [];
-  if (!predicted.has(predictions)) {
-    predicted.set(predictions, predictedRows(predictions, duration));
+  if (predicted.get(predictions)?.duration !== duration) {
+    predicted.set(predictions, { duration, rows: predictedRows(predictions, duration) });
   }
-  return predicted.get(predictions);
+  return predicted.get(predictions).rows;
 }
 
 /** The rows that are shown: those of folded rows are not. @param {Set<string>} unfolded  keys

@@ -103,9 +103,9 @@ export class Table {
     const node = cell("", "time");
     node.style.paddingLeft = `${row.depth * 16}px`;
     const fold = row.children.length ? (unfolded.has(row.key) ? "▾" : "▸") : "";
-    const span = `${clock(row.start)} – ${clock(row.end)}`;
     const arrow = make("span", { className: "fold", textContent: fold, "aria-hidden": "true" });
-    node.append(arrow, span);
+    const end = make("span", { className: "until", textContent: ` – ${clock(row.end)}` });
+    node.append(arrow, clock(row.start), end);
     const notes = [
       row.kind === "recording" && t("whole"),
       row.speaker && speakerName(row.speaker),

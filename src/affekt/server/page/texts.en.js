@@ -4,6 +4,7 @@ export const EN = {
   none: "none",
   record: "Record",
   stop: "Stop",
+  decoding: "Reading the sound",
   play: "Play",
   pause: "Pause",
   waiting: "waiting",

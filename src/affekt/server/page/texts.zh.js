@@ -36,6 +36,7 @@ export const ZH = {
   speaker: "说话人",
   previous: "上一段录音",
   next: "下一段录音",
+  decoding: "正在读取声音",
   undecodable: "浏览器无法解码此文件：没有波形，不能播放，也不能导出片段。",
   speed: "速度",
   loop: "循环",

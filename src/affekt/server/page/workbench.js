@@ -71,9 +71,11 @@ export class Workbench {
     this.showSpeaker();
     this.showVoices(1);
     find("silent-note").hidden = true;
+    find("decoding").hidden = false; // half an hour takes a second or more
     this.showResults();
     const buffer = await decode(recording.blob);
     if (this.current !== recording) return;
+    find("decoding").hidden = true;
     find("silent-note").hidden = buffer !== null;
     this.showVoices(buffer?.numberOfChannels);
     const samples = buffer && samplesOf(buffer);
