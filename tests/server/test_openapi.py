@@ -13,7 +13,8 @@ ROUTES = [
     ("POST", "/v1/jobs"), ("GET", "/v1/jobs"), ("DELETE", "/v1/jobs"),
     ("GET", "/v1/jobs/{job}"), ("DELETE", "/v1/jobs/{job}"), ("GET", "/v1/jobs/{job}/events"),
     ("POST", "/v1/adaptations"), ("GET", "/v1/adaptations"),
-    ("GET", "/v1/adaptations/{adaptation}"), ("GET", "/v1/stream"),
+    ("GET", "/v1/adaptations/{adaptation}"), ("DELETE", "/v1/adaptations/{adaptation}"),
+    ("GET", "/v1/stream"),
     ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"),
 ]  # fmt: skip
 
