@@ -81,6 +81,17 @@ def recognise_live(
 def _connect(
     url: str, token: str, timeout: float, parameters: StreamParameters
 ) -> ClientConnection:
+    """Open a stream.
+
+    Args:
+        url: As of `recognise_live`.
+        token: As of `recognise_live`.
+        timeout: As of `recognise_live`.
+        parameters: As of `recognise_live`.
+
+    Raises:
+        ServerError: The server cannot be reached.
+    """
     address = f"{url.rstrip('/').replace('http', 'ws', 1)}/v1/stream?{urlencode(parameters)}"
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:

@@ -11,6 +11,9 @@ const ENDED = ["done", "failed"];
 
 const SHOWN = ["status", "progress", "id", "error", "code"]; // of the server's state
 
+/** Whether a request may succeed later. */
+const passes = ({ status }) => status === 0 || status === 429;
+
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
@@ -133,9 +136,12 @@ export class Jobs {
         failures = 0;
       } catch (error) {
         failures += 1;
-        const passes = error.status === 0 || error.status === 429;
-        if (!passes || failures === MAX_FAILURES) for (const one of all) this.fail(one, error);
-        else await sleep(1000 * Math.max(failures, error.wait));
+        if (passes(error) && failures < MAX_FAILURES) {
+          await sleep(1000 * Math.max(failures, error.wait));
+          continue;
+        }
+        for (const one of all) if (this.followed.has(one)) this.fail(one, error);
+        failures = 0;
       }
     }
     this.isPolling = false;
@@ -164,9 +170,14 @@ export class Jobs {
     one.known = true;
     const count = job.result?.length ?? 0;
     if (state.available > count) {
-      const further = await api.job(job.id, count);
-      if (!this.isWanted(one)) return;
-      this.update(one, further);
+      try {
+        const further = await api.job(job.id, count);
+        if (!this.isWanted(one)) return;
+        this.update(one, further);
+      } catch (error) {
+        if (passes(error)) throw error;
+        if (error.status !== 404) this.fail(one, error); // 404: the next poll tells what it means
+      }
     } else {
       this.update(one, state);
     }
