@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import Gauge, Histogram
 
-from .tracing import require_telemetry
+from .tracing import FLUSH, require_telemetry
 
 if TYPE_CHECKING:
     from opentelemetry import metrics
@@ -82,7 +82,7 @@ def stop_metrics() -> None:
     """Send the last values, and no more."""
     global _instruments
     if _instruments:
-        _instruments.provider.shutdown()
+        _instruments.provider.shutdown(FLUSH)
         _instruments = None
 
 

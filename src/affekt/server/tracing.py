@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 Attributes = Mapping[str, str | int | float]
-FLUSH = 5000  # ms in which the last spans are sent
+FLUSH = 5000  # ms in which the last spans and metrics are sent
 _tracer: "Tracer | None" = None
 _provider: "TracerProvider | None" = None
 
