@@ -11,6 +11,7 @@ from affekt.errors import MissingExtraError
 from affekt.extras import EXTRA_OF, MODULES, optional_import
 
 PACKAGES = {
+    "fsspec": "fsspec[http]",
     "mlflow": "mlflow-skinny",
     "multipart": "python-multipart",
     "opentelemetry": "opentelemetry-sdk",
