@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from helpers import PITCH, RATE, ROOT, SPEAKERS, voice
+from filelock import FileLock
+from helpers import COMMANDS, EXPORT, PITCH, RATE, ROOT, SPEAKERS, voice
 from safetensors.torch import save_file
 
 from affekt.config import Config
@@ -65,6 +66,31 @@ def tiny_config(tiny_weights: Path) -> Config:
             "protocol": {"folds": 3, "seeds": 1, "validation": 0.25},
         }
     )
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of the tests, the same for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(shared_folder: Path) -> None:
+    """Embeddings are cached for this run alone, not in the home folder."""
+    os.environ["AFFEKT_CACHE"] = str(shared_folder / "cache")
+
+
+@pytest.fixture(scope="session")
+def exported_default(shared_folder: Path) -> Path:
+    """The file that the command `EXPORT` writes, once for all workers: it takes a minute."""
+    path = shared_folder / "default.onnx"
+    with FileLock(shared_folder / "default.lock"):
+        if not path.exists():
+            environment = os.environ | {"OMP_NUM_THREADS": "1"}
+            done = COMMANDS.run(EXPORT.split()[1:], shared_folder, environment)
+            assert done.returncode == 0, done.stdout + done.stderr
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ LIVELY = DEMO[0].read_bytes()
 RATE = 16_000
 PITCH = {"anger": 260.0, "sadness": 110.0, "neutral": 170.0}
 SPEAKERS = ("s1", "s2", "s3", "s4", "s5", "s6")
+EXPORT = "affekt export default --out default.onnx"  # as the documentation has it
 
 
 def voice(label: str, speaker: str, take: int, seconds: float) -> np.ndarray:
@@ -67,7 +68,7 @@ class Commands:
     IMPORTED = (
         "affekt.__main__", "affekt.inference.pipeline", "affekt.training.output",
         "affekt.evaluation.study", "affekt.evaluation.audit", "affekt.report.console",
-        "affekt.report.page",
+        "affekt.report.page", "torch._dynamo",  # which torch imports with the first optimizer
     )  # fmt: skip
 
     def __init__(self) -> None:

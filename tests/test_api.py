@@ -54,11 +54,6 @@ class Last(affekt.Pooling):
         return h[torch.arange(len(h)), last], shares
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("AFFEKT_CACHE", str(tmp_path / "cache"))
-
-
 def test_importing_affekt_imports_no_torch():
     code = "import affekt, sys; print(sorted({'torch', 'numpy', 'pandas'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

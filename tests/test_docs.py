@@ -16,7 +16,7 @@ from contextlib import nullcontext, suppress
 import httpx
 import pytest
 import soundfile
-from helpers import COMMANDS, PITCH, RATE, ROOT, SPEAKERS, baum1s, serving, voice
+from helpers import COMMANDS, EXPORT, PITCH, RATE, ROOT, SPEAKERS, baum1s, serving, voice
 
 import affekt
 from affekt.corpora.registry import CORPORA
@@ -31,6 +31,7 @@ SHOWN = [  # runs whose scores stand in the READMEs
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "results").glob("*.md")]
 LOCAL = "http://127.0.0.1:8000"
 QUICK = ["--stage1.epochs", "1", "--stage2.epochs", "1"]
+NARROW = ["--encoder.width", "0.25"]  # as --weights distilled
 ONE_SEED = ["--protocol.seeds", "1"]
 TWO_FOLDS = [*ONE_SEED, "--protocol.folds", "2"]
 
@@ -113,7 +114,7 @@ def server(desk, tmp_path):
         arguments = [*arguments, "--port", port, "--state", str(tmp_path)]
         begun.append(subprocess.Popen([sys.executable, "-m", "affekt", *arguments], cwd=desk))
 
-    def request(line):
+    def send_line(line):
         for _ in range(300):
             with suppress(httpx.TransportError):
                 if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
@@ -121,7 +122,7 @@ def server(desk, tmp_path):
             time.sleep(0.1)
         send(shlex.split(line.replace(":8000", f":{port}")), desk)
 
-    yield start, request
+    yield start, send_line
     for process in begun:
         process.terminate()
         process.wait()
@@ -136,8 +137,7 @@ class Runner:
     def __init__(self, desk, copies):
         self.desk, self.copies = desk, copies
         self.finished = {}
-        cache = {"OMP_NUM_THREADS": "1", "AFFEKT_CACHE": str(desk / "cache")}
-        self.environment = os.environ | cache
+        self.environment = os.environ | {"OMP_NUM_THREADS": "1"}
 
     def run(self, line):
         command, _, source = line.partition(" < ")
@@ -170,7 +170,7 @@ class Runner:
 
 
 def shortened(arguments):
-    """A command of affekt with fewer epochs, folds, seeds and systems."""
+    """A command of affekt with fewer epochs, folds, seeds and systems, and a narrower VGGish."""
     command = arguments[1]
     if command == "train":
         return [*arguments, *QUICK]
@@ -178,6 +178,8 @@ def shortened(arguments):
         return ["1" if a == "20" else a for a in arguments] + [*QUICK, *TWO_FOLDS]
     if command in ("evaluate", "study") and not {"--model", "--predictions"} & {*arguments}:
         quick = [] if "--system" in arguments else QUICK  # only networks have epochs
+        if "recipes/vggish.toml" in arguments and "--weights" not in arguments:
+            quick = [*quick, *NARROW]
         return [*arguments, *quick, *(ONE_SEED if "--folds" in arguments else TWO_FOLDS)]
     if command == "reproduce":  # networks of this size take their time
         return [*arguments, "--systems", "mfcc,majority", *TWO_FOLDS]
@@ -190,15 +192,17 @@ def runner(desk, tmp_path_factory):
 
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
-def test_commands_run_as_written(page, desk, server, runner):
+def test_commands_run_as_written(page, desk, server, runner, request):
     for folder in ("runs", "models"):
         shutil.rmtree(desk / folder, ignore_errors=True)
-    serve, request = server
+    serve, send_line = server
     for line in commands(page):
         if line.startswith("curl "):
-            request(line)
+            send_line(line)
         elif line.startswith("affekt serve"):
             serve(shlex.split(line)[1:])
+        elif line == EXPORT:
+            shutil.copy(request.getfixturevalue("exported_default"), desk)
         elif line.startswith(("affekt ", "torchrun ")):
             runner.run(line)
         else:

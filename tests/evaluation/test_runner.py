@@ -156,7 +156,9 @@ def test_test_labels_change_neither_the_chosen_epoch_nor_a_weight(
     assert again[1]["training_info"] != seen[1]["training_info"]
 
 
-def test_a_corpus_with_test_speakers_of_its_own_is_tested_on_them(corpus, tiny_config, tmp_path):
+def test_a_corpus_with_test_speakers_of_its_own_is_tested_on_them(
+    corpus, tiny_config, embeddings, tmp_path
+):
     *_, val, test = corpus.speakers
     parts = {val: "val", test: "test"}
     marked = tuple(
@@ -164,7 +166,7 @@ def test_a_corpus_with_test_speakers_of_its_own_is_tested_on_them(corpus, tiny_c
     )
     seen = []
     own = dataclasses.replace(corpus, examples=marked)
-    metrics = run(own, tiny_config, tmp_path / "out", seen)
+    metrics = run(own, tiny_config, tmp_path / "out", seen, embeddings)
     assert [fold["test_speakers"] for fold in metrics["folds"]] == [[test]]
     assert seen[0]["training_info"]["validation_speakers"] == [val]
     assert seen[0]["speakers"] == set(own.training().speakers)
@@ -173,12 +175,12 @@ def test_a_corpus_with_test_speakers_of_its_own_is_tested_on_them(corpus, tiny_c
 
 
 def test_under_the_papers_protocol_the_test_fold_chooses_and_the_result_says_so(
-    corpus, tiny_config, tmp_path, outcome
+    corpus, tiny_config, embeddings, tmp_path, outcome
 ):
     protocol = tiny_config.protocol.model_copy(update={"paper_protocol": True})
     config = tiny_config.model_copy(update={"protocol": protocol})
     seen = []
-    metrics = run(corpus, config, tmp_path / "out", seen)
+    metrics = run(corpus, config, tmp_path / "out", seen, embeddings)
     for group, record in zip(metrics["folds"], seen, strict=True):
         test = set(group["test_speakers"])
         assert set(record["training_info"]["validation_speakers"]) == test  # they choose the epoch
@@ -307,12 +309,14 @@ def test_the_number_of_segments_at_test_tells_nothing_of_the_class(manifest, tin
     assert probe(by_class) > 0.6  # the leak is real where segments are cut by class
 
 
-def test_a_class_unknown_to_a_fold_and_an_unclean_folder(corpus, tiny_config, tmp_path):
+def test_a_class_unknown_to_a_fold_and_an_unclean_folder(corpus, tiny_config, embeddings, tmp_path):
     rare = tuple(
         dataclasses.replace(u, label="rare") if u.speaker == "s6" and u.label == "anger" else u
         for u in corpus.examples
     )
-    metrics = run(dataclasses.replace(corpus, examples=rare), tiny_config, tmp_path / "a", [])
+    metrics = run(
+        dataclasses.replace(corpus, examples=rare), tiny_config, tmp_path / "a", [], embeddings
+    )
     assert metrics["per_class"]["rare"]["recall"] == 0
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "precious.txt").write_text("mine")
@@ -321,12 +325,16 @@ def test_a_class_unknown_to_a_fold_and_an_unclean_folder(corpus, tiny_config, tm
     assert (tmp_path / "b" / "precious.txt").read_text() == "mine"
 
 
-def test_with_one_training_speaker_some_of_the_clips_choose(corpus, tiny_config, tmp_path):
+def test_with_one_training_speaker_some_of_the_clips_choose(
+    corpus, tiny_config, embeddings, tmp_path
+):
     two = tuple(u for u in corpus.examples if u.speaker in corpus.speakers[:2])
     pair = dataclasses.replace(corpus, examples=two)
     folds = tiny_config.protocol.model_copy(update={"folds": 2})
     seen = []
-    metrics = run(pair, tiny_config.model_copy(update={"protocol": folds}), tmp_path / "o", seen)
+    metrics = run(
+        pair, tiny_config.model_copy(update={"protocol": folds}), tmp_path / "o", seen, embeddings
+    )
     assert metrics["notes"] == [
         f"fold {n}: one training speaker, whose clips also select the epoch" for n in (1, 2)
     ]
@@ -341,10 +349,14 @@ def test_with_one_training_speaker_some_of_the_clips_choose(corpus, tiny_config,
         inner_split([c for c in clips if c.label != "anger"] + clips[:1], 0.25, 0, None)
 
 
-def test_where_nobody_knows_who_speaks_the_protocol_says_so(corpus, tiny_config, tmp_path):
+def test_where_nobody_knows_who_speaks_the_protocol_says_so(
+    corpus, tiny_config, embeddings, tmp_path
+):
     part = [u for u in corpus.examples if u.id.endswith("0.wav")]
     clips = tuple(dataclasses.replace(u, speaker=ANONYMOUS + u.id) for u in part)
-    metrics = run(dataclasses.replace(corpus, examples=clips), tiny_config, tmp_path / "o", [])
+    metrics = run(
+        dataclasses.replace(corpus, examples=clips), tiny_config, tmp_path / "o", [], embeddings
+    )
     assert "3 folds by clip" in metrics["protocol"]
     assert "speakers are unknown" in metrics["protocol"]
     assert not any("one class only" in note for note in metrics["notes"])
@@ -364,10 +376,12 @@ def test_where_nobody_knows_who_speaks_the_protocol_says_so(corpus, tiny_config,
         assert "speakers unknown" in text or "语音" in text or "over clips" in text
 
 
-def test_a_class_that_no_validation_speaker_has_is_noted(corpus, tiny_config, tmp_path):
+def test_a_class_that_no_validation_speaker_has_is_noted(corpus, tiny_config, embeddings, tmp_path):
     rare = corpus.speakers[-1]
     few = tuple(u for u in corpus.examples if u.label != "anger" or u.speaker == rare)
-    metrics = run(dataclasses.replace(corpus, examples=few), tiny_config, tmp_path / "o", [])
+    metrics = run(
+        dataclasses.replace(corpus, examples=few), tiny_config, tmp_path / "o", [], embeddings
+    )
     lacks = [info.get("validation_lacks") for info in metrics["runs"]]
     assert lacks.count(["anger"]) == 2  # in the third fold nobody speaks it
     assert "in 2 of 3 trainings the validation speakers lack a class" in metrics["notes"]

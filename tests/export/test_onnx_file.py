@@ -108,14 +108,12 @@ print(json.dumps([labels, use, *(t[0].tolist() for t in outputs)]))
 """
 
 
-def test_onnxruntime_alone_runs_the_default_model_as_predict_does(tmp_path):
+def test_onnxruntime_alone_runs_the_default_model_as_predict_does(exported_default, tmp_path):
     soundfile.write(
         tmp_path / "a.wav", onnx_file.synthetic_vowel(41_234, 0), 16_000, subtype="FLOAT"
     )
-    path = tmp_path / "m.onnx"
-    onnx_file.export_onnx(load_checkpoint(model_folder("default")), path, int8=False)
     done = subprocess.run(
-        [sys.executable, "-c", ALONE, path, tmp_path / "a.wav"],
+        [sys.executable, "-c", ALONE, exported_default, tmp_path / "a.wav"],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     labels, note, probabilities, timeline, attention, starts, speech = json.loads(done.stdout)

@@ -68,11 +68,11 @@ def test_a_pause_has_no_emotion(recognizer, wave):
     assert np.mean([s.label != "uncertain" for s in spoken]) > 0.5
 
 
-@pytest.mark.parametrize("size", [777, 10**6])
-def test_the_size_of_pushed_blocks_does_not_matter(recognizer, wave, size):
+def test_the_size_of_pushed_blocks_does_not_matter(recognizer, wave):
     expected = values(pushed(Stream(recognizer, hop=0.48), wave, 1600))
-    got = values(pushed(Stream(recognizer, hop=0.48), wave, size))
-    assert np.allclose(got, expected, atol=1e-4)
+    for size in (777, 10**6):
+        got = values(pushed(Stream(recognizer, hop=0.48), wave, size))
+        assert np.allclose(got, expected, atol=1e-4), size
 
 
 def test_a_moment_depends_on_nothing_later(recognizer, wave):
@@ -109,6 +109,7 @@ def test_other_rates_channels_and_types(recognizer, wave):
     def stream(rate=RATE):
         return Stream(recognizer, rate, normalisation="none")
 
+    wave = wave[: 6 * RATE]  # a pause, speech and a pause
     int16 = (wave * 32767).astype(np.int16)
     expected = values(stream().push(int16.astype(np.float32) / 32768))  # rounded alike
     stereo = np.stack([int16, int16], axis=1)
@@ -126,7 +127,8 @@ def test_the_old_name_of_the_sampling_rate_warns_and_works(recognizer, wave):
     with pytest.warns(RenamedWarning, match="rate is now sampling_rate"):
         old = Stream(recognizer, rate=8_000)
     current = Stream(recognizer, sampling_rate=8_000)
-    assert np.array_equal(values(old.push(wave[::2])), values(current.push(wave[::2])))
+    half = wave[: 4 * RATE : 2]
+    assert np.array_equal(values(old.push(half)), values(current.push(half)))
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ RECIPES = ROOT / "recipes"
 def results(tmp_path_factory):
     corpus = load_corpus(f"baum1s:{baum1s(tmp_path_factory.mktemp('BAUM1s'))}")
     settings = {"stage1": {"epochs": 1}, "stage2": {"epochs": 1, "hidden": 8}}
+    settings["encoder"] = {"width": 0.25}  # a tenth of the time
     config = Config.model_validate({"protocol": {"folds": 2, "seeds": 1}} | settings)
     out = tmp_path_factory.mktemp("study")
     found = reproduce(corpus, [OURS, "mfcc", "majority"], config, out, None, 1, silent)

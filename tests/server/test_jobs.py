@@ -80,7 +80,7 @@ def very_long_call(long_call):
     """A recording that takes a while."""
     wave, rate = soundfile.read(long_call, dtype="float32")
     file = io.BytesIO()
-    soundfile.write(file, np.tile(wave, 40), rate, format="flac")
+    soundfile.write(file, np.tile(wave, 16), rate, format="flac")
     return file.getvalue()
 
 

@@ -34,9 +34,19 @@ def cache(base, tmp_path_factory):
     return EmbeddingCache(base.model.encoder, tmp_path_factory.mktemp("embeddings"))
 
 
-def test_it_learns_speakers_unlike_the_training_data(base, clips, cache):
+@pytest.fixture(scope="module")
+def before(base):
+    """The weights of the base model before anything is adapted."""
+    return {name: t.clone() for name, t in base.model.state_dict().items()}
+
+
+@pytest.fixture(scope="module")
+def adapted(before, base, clips, cache):
+    return adapt(base, clips, cache, "mine")
+
+
+def test_it_learns_speakers_unlike_the_training_data(adapted):
     """The classes of synthetic tones differ in pitch and vibrato."""
-    adapted = adapt(base, clips, cache, "mine")
     assert adapted.checkpoint.labels == ["anger", "neutral", "sadness"]
     assert adapted.after > max(adapted.before, 0.7)
     assert adapted.gain[0] > 0
@@ -45,9 +55,7 @@ def test_it_learns_speakers_unlike_the_training_data(base, clips, cache):
     assert adapted.notes() == []
 
 
-def test_the_base_model_is_not_changed(base, clips, cache):
-    before = {name: t.clone() for name, t in base.model.state_dict().items()}
-    adapted = adapt(base, clips, cache, "mine")
+def test_the_base_model_is_not_changed(before, adapted, base):
     for name, tensor in base.model.state_dict().items():
         assert torch.equal(tensor, before[name]), name
     for name, tensor in adapted.checkpoint.model.encoder.state_dict().items():

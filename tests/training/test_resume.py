@@ -85,7 +85,8 @@ def test_a_complete_stage_is_not_run_again(tmp_path):
 def test_two_stages_and_a_refit_cut_off_again_and_again(manifest, tiny_config, tmp_path):
     clips = load_clips(load_corpus(str(manifest)).examples)
     uninterrupted = train(clips, tiny_config, seed=0)
-    events, checkpoints = iter(range(100)), ResumeCheckpoints(tmp_path, 2)
+    events, checkpoints = iter(range(100)), ResumeCheckpoints(tmp_path / "m", 2)
+    cache = tmp_path / "embeddings"
 
     def cut(event):
         if event.stage.startswith("stage") and next(events) % 9 == 8:
@@ -93,7 +94,8 @@ def test_two_stages_and_a_refit_cut_off_again_and_again(manifest, tiny_config, t
 
     for _ in range(20):
         try:
-            again = train(clips, tiny_config, TrainingContext(cut, checkpoints=checkpoints), seed=0)
+            context = TrainingContext(cut, checkpoints=checkpoints, embedding_cache=cache)
+            again = train(clips, tiny_config, context, seed=0)
             break
         except CutOff:
             pass

@@ -24,6 +24,19 @@ def clips(manifest):
     return load_clips(load_corpus(str(manifest)).examples)
 
 
+@pytest.fixture(scope="module")
+def cached(tmp_path_factory):
+    """A context with the embeddings that other tests of this file have computed."""
+    return TrainingContext(embedding_cache=tmp_path_factory.mktemp("embeddings"))
+
+
+@pytest.fixture(scope="module")
+def trained(clips, tiny_config):
+    """Of the tiny config and seed 0, without a cache of embeddings; no test may change it."""
+    torch.manual_seed(99)  # the caller's random state must not matter
+    return train(clips, tiny_config, seed=0)
+
+
 def weights(trained):
     return trained.model.state_dict()
 
@@ -32,18 +45,18 @@ def same(one, other):
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_does_not(clips, tiny_config):
-    torch.manual_seed(99)  # the caller's random state must not matter
-    first = train(clips, tiny_config, seed=0)
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(
+    trained, clips, tiny_config, cached
+):
     torch.manual_seed(7)
-    again, other = (train(clips, tiny_config, seed=s) for s in (0, 1))
-    assert same(weights(first), weights(again))
-    assert not same(weights(first), weights(other))
+    again, other = (train(clips, tiny_config, cached, seed=s) for s in (0, 1))
+    assert same(weights(trained), weights(again))
+    assert not same(weights(trained), weights(other))
 
 
-def test_only_an_encoder_that_is_not_frozen_changes(clips, tiny_config):
+def test_only_an_encoder_that_is_not_frozen_changes(trained, clips, tiny_config):
     start = build_encoder(tiny_config.encoder).state_dict()
-    assert same(start, train(clips, tiny_config, seed=0).model.encoder.state_dict())
+    assert same(start, trained.model.encoder.state_dict())
     tuned = tiny_config.model_copy(
         update={"stage1": tiny_config.stage1.model_copy(update={"freeze": False, "epochs": 1})}
     )
@@ -66,9 +79,9 @@ def test_a_trained_encoder_is_standardised_by_its_own_embeddings(clips, tiny_con
     assert torch.allclose(model.projection.mean, torch.cat(list(embeddings)).mean(0), atol=1e-5)
 
 
-def test_the_statistics_of_a_corpus_are_those_of_all_its_speakers(clips, tiny_config):
+def test_the_statistics_of_a_corpus_are_those_of_all_its_speakers(clips, tiny_config, cached):
     few = [c for c in clips if c.example.speaker != "s1" or c.label == "anger"]  # s1: one class
-    projection = train(few, tiny_config, seed=0).model.projection
+    projection = train(few, tiny_config, cached, seed=0).model.projection
     [corpus] = {c.example.corpus for c in clips}
     assert torch.equal(projection.domains[corpus].mean, projection.mean)
 
@@ -85,24 +98,23 @@ def test_end_to_end_the_encoder_is_trained_with_the_sequence_model(clips, tiny_c
     assert same(weights(trained), weights(again))
 
 
-def test_it_learns(clips, tiny_config):
-    trained = train(clips, tiny_config, seed=0)
+def test_it_learns(trained):
     assert trained.training_info().validation_UAR > 0.6
 
 
-def test_a_diverging_training_is_an_error(clips, tiny_config):
+def test_a_diverging_training_is_an_error(clips, tiny_config, cached):
     config = tiny_config.model_dump()
     config["stage2"] |= {"learning_rate": 1e30}
     with pytest.raises(AffektError, match="stage 2.+lower the learning rate"):
-        train(clips, Config.model_validate(config), seed=0)
+        train(clips, Config.model_validate(config), cached, seed=0)
 
 
-def test_weights_do_not_depend_on_the_content_of_the_cache(clips, tiny_config, tmp_path):
+def test_weights_do_not_depend_on_the_content_of_the_cache(trained, clips, tiny_config, tmp_path):
     one, other = (TrainingContext(embedding_cache=tmp_path / name) for name in "ab")
     fresh = weights(train(clips, tiny_config, one, seed=0))
     train(clips[:20], tiny_config, other, seed=0)
     assert same(fresh, weights(train(clips, tiny_config, other, seed=0)))
-    assert same(fresh, weights(train(clips, tiny_config, seed=0)))
+    assert same(fresh, weights(trained))
 
 
 @pytest.mark.parametrize("scope", ["encoder", "both"])
@@ -126,11 +138,11 @@ def test_segments_depend_on_the_class_in_training_only(clips, tiny_config, scope
         assert len(spans) == len(right)
 
 
-def test_validation_speakers_are_trained_on_in_the_refit_alone(clips, tiny_config):
+def test_validation_speakers_are_trained_on_in_the_refit_alone(trained, clips, tiny_config, cached):
     without = tiny_config.model_copy(
         update={"protocol": tiny_config.protocol.model_copy(update={"refit": False})}
     )
-    first, second = (train(clips, c, seed=0) for c in (without, tiny_config))
+    first, second = train(clips, without, cached, seed=0), trained
     assert (first.refit, second.refit) == (False, True)
     assert first.validation_speakers == second.validation_speakers
     inner = [c for c in clips if c.example.speaker not in first.validation_speakers]
@@ -142,21 +154,21 @@ def test_validation_speakers_are_trained_on_in_the_refit_alone(clips, tiny_confi
     config = without.model_dump()
     config["stage1"] |= {"epochs": 1}
     config["stage2"] |= {"epochs": 1}
-    one, other = (train(part, Config.model_validate(config), seed=0) for part in (clips, silent))
+    config = Config.model_validate(config)
+    one, other = (train(part, config, cached, seed=0) for part in (clips, silent))
     assert one.stage2.validation != other.stage2.validation
     assert one.stage2.loss == other.stage2.loss
     one.model.temperatures.copy_(other.model.temperatures)
     assert same(weights(one), weights(other))
 
 
-def test_the_refit_runs_for_the_epochs_that_validation_chose(clips, tiny_config):
+def test_the_refit_runs_for_the_epochs_that_validation_chose(clips, tiny_config, cached):
     config = tiny_config.model_dump()
     config["stage1"] |= {"epochs": 30, "patience": 1, "head_learning_rate": 0.1}
     config["stage2"] |= {"epochs": 30, "patience": 1, "learning_rate": 0.1}
     events = []
-    trained = train(
-        clips, Config.model_validate(config), TrainingContext(report=events.append), seed=0
-    )
+    context = TrainingContext(events.append, embedding_cache=cached.embedding_cache)
+    trained = train(clips, Config.model_validate(config), context, seed=0)
     epochs = [e for e in events if e.stage.startswith("stage")]
     selection = [e for e in epochs if e.total == 30]
     refit = epochs[len(selection) :]
