@@ -88,7 +88,7 @@ def exported_default(shared_folder: Path) -> Path:
     with FileLock(shared_folder / "default.lock"):
         if not path.exists():
             environment = os.environ | {"OMP_NUM_THREADS": "1"}
-            done = COMMANDS.run(EXPORT.split()[1:], shared_folder, environment)
+            done = COMMANDS.run(EXPORT.split()[1:], shared_folder, environment, timeout=1200)
             assert done.returncode == 0, done.stdout + done.stderr
     return path
 

@@ -78,7 +78,7 @@ def test_the_size_of_pushed_blocks_does_not_matter(recognizer, wave):
 def test_a_moment_depends_on_nothing_later(recognizer, wave):
     changed = wave.copy()
     changed[5 * RATE :] = np.random.default_rng(0).standard_normal(len(wave) - 5 * RATE) * 0.1
-    before, after = (values(Stream(recognizer).push(w)) for w in (wave, changed))
+    before, after = (values(Stream(recognizer, hop=0.48).push(w)) for w in (wave, changed))
     early = before[:, 1] <= 5
     assert np.allclose(before[early], after[early], atol=1e-4)
     assert not np.allclose(before[~early], after[~early], atol=1e-2)
@@ -107,7 +107,7 @@ def test_utterances_are_those_of_a_file(recognizer, wave, tmp_path):
 
 def test_other_rates_channels_and_types(recognizer, wave):
     def stream(rate=RATE):
-        return Stream(recognizer, rate, normalisation="none")
+        return Stream(recognizer, rate, hop=0.48, normalisation="none")
 
     wave = wave[: 6 * RATE]  # a pause, speech and a pause
     int16 = (wave * 32767).astype(np.int16)

@@ -95,7 +95,8 @@ def test_pages_tables_and_pictures_are_written(results, tmp_path):
     assert 'src="http' not in html
     assert "NOT a score on unseen speakers" in html
     markdown = (tmp_path / "reproduction.md").read_text()
-    title = "VGGish + LSTM + attention, balance (incomplete corpus) (random start)"
+    marks = "(incomplete corpus) (random start)"
+    title = f"VGGish + LSTM + attention, balance, width 0.25 {marks}"
     assert f"| {title} | 47.27 |" in markdown
     assert "incomplete corpus, of the published clips it has: anger 6 of 56" in markdown
     assert "hop" in markdown
