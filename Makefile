@@ -3,12 +3,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test slow-tests lint docs clean results study ablation imbalance bundled-models across known-speakers unseen voices distilled benchmark faults
+.PHONY: demo test pytest slow-tests lint docs clean results study ablation imbalance bundled-models across known-speakers unseen voices distilled benchmark faults
 
 demo: $(VENV)/run.stamp
 	$(BIN)/affekt predict demo/lively.flac demo/flat.flac demo/mixed.flac --plot demo/out/demo.png
 
-test: $(VENV)/dev.stamp lint
+test: $(VENV)/dev.stamp
+	$(MAKE) -j 2 lint pytest
+
+pytest: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 slow-tests: $(VENV)/dev.stamp
