@@ -67,7 +67,7 @@ def test_random_labels_show_no_gain_on_held_out_clips(base, clips, cache):
     rng = np.random.default_rng(0)
     labels = rng.permutation([c.label for c in clips])
     shuffled = [
-        type(c)(type(c.example)(**vars(c.example) | {"label": str(label)}), c.recording)
+        replace(c, example=replace(c.example, label=str(label)))
         for c, label in zip(clips, labels, strict=True)
     ]
     adapted = adapt(base, shuffled, cache, "mine")
@@ -81,9 +81,7 @@ def test_random_labels_show_no_gain_on_held_out_clips(base, clips, cache):
 def test_one_speaker_and_few_clips_are_enough_and_new_classes_are_added(base, clips, cache):
     own = [c for c in clips if c.example.speaker == "s1"]
     renamed = [
-        type(c)(type(c.example)(**vars(c.example) | {"label": "joke"}), c.recording)
-        if c.label == "anger"
-        else c
+        replace(c, example=replace(c.example, label="joke")) if c.label == "anger" else c
         for c in own
     ]
     adapted = adapt(base, renamed, cache, "mine")
@@ -164,7 +162,7 @@ def test_the_command_writes_a_model_that_predict_loads(manifest, clips, tmp_path
     assert again.returncode == 2
     both = affekt("adapt", manifest, "--unlabelled", tmp_path, "--out", tmp_path / "x")
     assert both.returncode == 2
-    assert "or a folder with --unlabelled" in both.stderr
+    assert "give one of: labelled recordings, --unlabelled" in both.stderr
     none = affekt("adapt", manifest, "--from", "nobody", "--out", tmp_path / "x")
     assert none.returncode == 2
     assert "no such model" in none.stderr

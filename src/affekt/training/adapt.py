@@ -10,6 +10,7 @@ the clips of a single one.
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -153,6 +154,11 @@ class _Data:
     targets: Tensor
     speakers: NDArray[np.str_]
 
+    @cached_property
+    def encoder(self) -> str:
+        """Hash of the encoder, which takes longer than a fit."""
+        return encoder_id(self.base.model.encoder)
+
     @property
     def groups(self) -> NDArray[np.str_]:
         """Group of each clip for the bootstrap: its speaker; of a single speaker the clip."""
@@ -183,9 +189,7 @@ class _Data:
 
     def statistics(self, rows: Rows, prior: Statistics | None = None) -> Statistics:
         """Normalisation statistics of some of the clips, drawn to a prior; see `prior`."""
-        statistics = NormalisationStatistics.unknown(
-            encoder_id(self.base.model.encoder), len(self.prior.mean)
-        )
+        statistics = NormalisationStatistics.unknown(self.encoder, len(self.prior.mean))
         for row in rows:
             statistics = statistics.updated(self.embeddings[row])
         prior, head = prior or self.prior, self.base.model.linear
