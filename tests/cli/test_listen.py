@@ -63,7 +63,7 @@ def test_stereo_floats_at_another_rate():
         (["-", "--rate", "0"], "must be positive"),
         (["-", "--hop", "0.001"], "multiple of 0.01"),
         (["-", "--normalisation", "none.safetensors"], "choose speaker, none, or a file"),
-        (["-", "--samples", "float32"], "NaN"),
+        (["-", "--samples", "float32"], "the sample at 0.00 s is nan"),
     ],
 )
 def test_mistakes_are_explained(arguments, message):
