@@ -41,9 +41,7 @@ def main() -> None:
         sys.exit(f"{args.before}: is no checkout of affekt (no folder src/affekt)")
     ways = {"version 0.1": args.before / "src", "now": Path(__file__).parents[1] / "src"}
     print("# Batching in `affekt predict`\n")
-    print(
-        f"{len(args.files)} files, {os.cpu_count()} cores, median of {RUNS} interleaved runs. The"
-    )
+    print(f"{len(args.files)} files, {os.cpu_count()} cores, median of {RUNS} interleaved runs.")
     print("The time for a single file is subtracted, which excludes the time to load the model.")
     print("`make benchmark` runs `benchmarks/predict.py`. The model `open` has the encoder of")
     print("version 0.1; `default` had it too, and has the frames of CAM++ beside it now.\n")

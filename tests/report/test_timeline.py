@@ -62,7 +62,7 @@ def test_the_title_says_what_it_shows():
 def test_without_the_recording_emotion_and_attention_are_drawn(tmp_path):
     figure = spoken(2.0, "anger", ["anger", "neutral"]).plot()
     emotion, attention = figure.subfigs[0].axes
-    assert (emotion.get_ylabel(), attention.get_ylabel()) == ("probability", "attention")
+    assert (emotion.get_ylabel(), attention.get_ylabel()) == ("probability", "attention\n/ mean")
     assert attention.get_xlim() == pytest.approx((2.0, 3.92))
     assert figure._repr_png_().startswith(b"\x89PNG")
     figure.savefig(tmp_path / "a.svg")
