@@ -95,6 +95,12 @@ def test_a_class_without_a_number_is_a_missing_label(tmp_path, wavs):
         load_corpus(path)
 
 
+def test_a_class_that_has_no_name_is_refused(tmp_path, wavs):
+    path = dataset(tmp_path / "test.parquet", wavs, labels=(0, 1, 2, 0))
+    with pytest.raises(CorpusError, match="line 3: class 2, but 2 classes have names"):
+        load_corpus(path)
+
+
 def manifest(folder, paths):
     rows = [f"{path},{NAMES[i % 2]},s{i}" for i, path in enumerate(paths)]
     (folder / "m.csv").write_text("\n".join(["path,label,speaker", *rows]) + "\n")

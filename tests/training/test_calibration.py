@@ -48,6 +48,9 @@ def test_a_few_clips_without_an_error_do_not_make_it_sure():
     assert temperature(logits, targets) == pytest.approx(1)
     found = cautious_temperature(logits, targets)
     assert (logits / found).softmax(1).amax(1).mean() == pytest.approx(11 / 12, abs=0.01)
+    wrong = ClassTargets(1 - targets.indices, targets.known)
+    even = (logits / cautious_temperature(logits, wrong)).softmax(1).amax(1)
+    assert even.mean() == pytest.approx(0.5, abs=0.05)
     many = logits.repeat(200, 1), ClassTargets(targets.indices.repeat(200), torch.ones(2000, 2) > 0)
     assert (many[0] / cautious_temperature(*many)).softmax(1).amax(1).mean() > 0.999
 

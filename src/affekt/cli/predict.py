@@ -19,12 +19,12 @@ from .files import sources as opened
 from .normalisation import read_normalisation
 from .target import Target, named
 
-RECOGNISED = "seconds recognised"
-
 if TYPE_CHECKING:
     from ..inference.utterances import Decoded
     from ..report.figures.outline import Outline
     from ..types import Prediction
+
+RECOGNISED = "seconds recognised"
 
 
 @app.command

@@ -115,7 +115,7 @@ def _send(socket: ClientConnection, blocks: Iterable[bytes], errors: list[Except
                 socket.send(block[i : i + FRAME])
         socket.send("end")
     except ConnectionClosed:
-        pass  # whoever receives is told why
+        pass  # the thread that receives raises it, with the reason
     except Exception as error:  # raised where the results are taken
         errors.append(error)
         socket.close()

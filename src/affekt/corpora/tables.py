@@ -159,6 +159,8 @@ def _cell(value: Any, classes: Sequence[str] | None, line: int) -> Any:
         line: Its row.
     """
     if classes is not None and isinstance(value, int):
+        if value >= len(classes):
+            raise ValueError(f"line {line}: class {value}, but {len(classes)} classes have names")
         return classes[value] if value >= 0 else None  # -1: no label
     if isinstance(value, dict) and isinstance(value.get("bytes"), bytes):
         return store(f"{line}-{Path(value.get('path') or '').name}".rstrip("-"), value["bytes"])

@@ -63,11 +63,10 @@ def cautious_temperature(logits: Tensor, targets: ClassTargets) -> float:
     """
     right = int((logits.argmax(1) == targets.indices).sum())
     expected = (right + 1) / (len(logits) + 2)
-    lowest = temperature(logits, targets)
-    for t in torch.logspace(math.log10(lowest), 2, 101).tolist():
+    for t in torch.logspace(math.log10(temperature(logits, targets)), 2, 101).tolist():
         if float((logits / t).softmax(1).amax(1).mean()) <= expected:
-            return t
-    return lowest
+            break
+    return float(t)
 
 
 def calibrate(
@@ -76,8 +75,7 @@ def calibrate(
     """Weigh the linear head in place, and fit the temperatures.
 
     The scores of the linear head are divided by their temperature and the logits of the network by
-    its own, so that both are on one scale; the scores are then multiplied by
-    `LINEAR_WEIGHT`.
+    its own, so that both are on one scale; the scores are then multiplied by `LINEAR_WEIGHT`.
 
     Args:
         model: Trained.
