@@ -69,6 +69,7 @@ class Commands:
         "affekt.__main__", "affekt.inference.pipeline", "affekt.training.output",
         "affekt.evaluation.study", "affekt.evaluation.audit", "affekt.report.console",
         "affekt.report.page", "torch._dynamo",  # which torch imports with the first optimizer
+        "noises",
     )  # fmt: skip
 
     def __init__(self) -> None:

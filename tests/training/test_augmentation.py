@@ -4,6 +4,7 @@ import pytest
 from affekt.audio.recording import Recording
 from affekt.config import Augment
 from affekt.corpora.registry import load_corpus
+from affekt.training import augmentation
 from affekt.training.augmentation import with_copies
 from affekt.training.clips import load_clips
 
@@ -20,6 +21,21 @@ def test_a_copy_is_made_once(clips):
     assert all(a.recording.wave is b.recording.wave for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[4].recording.wave, first[6].recording.wave)
     assert first[2].copies == {}
+
+
+def test_a_copy_has_its_length_and_digest_before_its_wave(clips, monkeypatch):
+    settings = Augment(speeds=(0.9, 1.1), degraded=3)
+    few = load_clips([c.example for c in clips[:12]])
+    copies = [c.recording for c in with_copies(few, settings)[len(few) :]]
+    digests = {r.digest(normalised=n) for r in copies for n in (False, True)}
+    assert len(digests) == 2 * len(copies) == 2 * 60
+    assert all(r._wave is None for r in copies)
+    assert all(len(r.wave) == r.samples for r in copies)
+    assert len({r.samples / c.recording.samples for r, c in zip(copies, few * 5)}) > 10
+    monkeypatch.setattr(augmentation, "VERSION", augmentation.VERSION + 1)
+    fresh = load_clips([c.example for c in clips[:12]])
+    again = [c.recording for c in with_copies(fresh, settings)[len(few) :]]
+    assert not digests & {r.digest(normalised=True) for r in again}
 
 
 def test_a_fraction_of_degraded_copies_is_of_a_fraction_of_the_clips(clips):

@@ -29,7 +29,8 @@ from .waves import prepared
 
 TAIL = 0.01  # share of validation speech below the lower bound, of noise above the upper bound
 SPEECH_CLIPS = 2000  # most speech clips that the gate is fitted to, besides a degraded copy of each
-NOISE_CLIPS = 150  # noise clips that the gate is fitted to; a third as many set the threshold
+NOISE_CLIPS = 150  # noise clips that the gate is fitted to
+VALIDATION_NOISE_CLIPS = 50  # those that set the threshold
 LINEAR_WEIGHT = 4.0  # of the linear head relative to the network, which overfits training corpora
 LOWEST = 0.25  # lowest temperature that is tried for a left-out corpus
 LEAST_CORPORA = 3  # least number of left-out corpora to calibrate on
@@ -173,7 +174,8 @@ def fit_gate(
     drawn = np.random.default_rng(config.protocol.seed).permutation(len(clips))[:SPEECH_CLIPS]
     degraded = Augment(speeds=(), degraded=1)
     speech = means([c.recording for c in with_copies([clips[i] for i in drawn], degraded)])
-    noises = means([Recording("", wave) for wave in synthetic_noise(NOISE_CLIPS * 4 // 3)])
+    noise_waves = synthetic_noise(NOISE_CLIPS + VALIDATION_NOISE_CLIPS)
+    noises = means([Recording("", wave) for wave in noise_waves])
     noise, validation_noise = noises[:NOISE_CLIPS], noises[NOISE_CLIPS:]
     gate = model.gate
     gate.mean.copy_(speech.mean(0))

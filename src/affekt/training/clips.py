@@ -76,7 +76,16 @@ def load_clips(examples: Sequence[Example], report: Report = silent) -> list[Cli
             broken.append(str(found))
         else:
             load = partial(_wave, examples[index], ends.get(examples[index].path, 0.0))
-            recordings[index] = StoredRecording(found, load, memory)
+            stored = StoredRecording(
+                found.name,
+                len(found.wave),
+                load,
+                memory,
+                warnings=found.warnings,
+                sampling_rate=found.sampling_rate,
+            )
+            stored.keep(found.wave)
+            recordings[index] = stored
         report(Event("read recordings", done, len(examples)))
     if broken:
         raise AudioError(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE
 
+VERSION = 1  # increase it with each change that alters a degraded wave: embeddings are cached by it
 MU = 255  # ITU-T G.711
 Samples = NDArray[np.float64]
 
@@ -23,6 +24,11 @@ def speed(wave: Wave, factor: float) -> Wave:
     """Change the speed by resampling; pitch and formants change by the same factor."""
     faster: Wave = soxr.resample(wave, SAMPLE_RATE * factor, SAMPLE_RATE)
     return faster
+
+
+def length_at_speed(samples: int, factor: float) -> int:
+    """Number of samples that `speed` returns."""
+    return round(samples / factor)
 
 
 def reverb(wave: Wave, seconds: float, rng: np.random.Generator) -> Wave:
@@ -95,10 +101,9 @@ def degrade(wave: Wave, copy: int) -> Wave:
         wave: The speech.
         copy: Number of the copy; the same wave and number give the same result.
     """
-    digest = hashlib.sha256(wave.tobytes()).digest()[:8]
-    rng = np.random.default_rng([copy, int.from_bytes(digest, "little")])
-    if rng.random() < 0.5:
-        wave = speed(wave, rng.uniform(0.88, 1.12))
+    rng = _generator(hashlib.sha256(wave.tobytes()).digest(), copy)
+    if factor := _random_speed(rng):
+        wave = speed(wave, factor)
     if rng.random() < 0.4:
         wave = reverb(wave, rng.uniform(0.15, 0.8), rng)
     if rng.random() < 0.5:
@@ -114,6 +119,27 @@ def degrade(wave: Wave, copy: int) -> Wave:
     if line < 0.5:
         return band(wave, rng.uniform(50, 400), rng.uniform(2500, 7000))
     return wave
+
+
+def degraded_length(samples: int, copy: int, digest: bytes) -> int:
+    """Number of samples that `degrade` returns.
+
+    Args:
+        samples: Of the wave.
+        copy: As of `degrade`.
+        digest: SHA-256 of the wave.
+    """
+    factor = _random_speed(_generator(digest, copy))
+    return length_at_speed(samples, factor) if factor else samples
+
+
+def _generator(digest: bytes, copy: int) -> np.random.Generator:
+    return np.random.default_rng([copy, int.from_bytes(digest[:8], "little")])
+
+
+def _random_speed(rng: np.random.Generator) -> float:
+    """Factor of the speed; 0 for no change."""
+    return rng.uniform(0.88, 1.12) if rng.random() < 0.5 else 0.0
 
 
 def _rms(wave: Wave | Samples) -> float:

@@ -1,4 +1,4 @@
-"""Recordings of clips, which are decoded again where they do not fit in memory."""
+"""Recordings of clips, whose waves are made when they are used."""
 
 import hashlib
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from ..audio.recording import Recording
 from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE
 from ..errors import AudioError
+from ..types import Notice
 
 MEMORY = 1 << 28  # bytes of waves that the clips of a training hold together; over an hour
 
@@ -26,39 +27,54 @@ class Memory:
 
 
 class StoredRecording(Recording):
-    """A recording that holds its wave only if there is room in a memory.
+    """A recording that makes its wave when it is used, and holds it if a memory has room.
 
     Args:
-        recording: The recording.
-        load: Makes its wave again, always the same.
+        name: See `Recording`.
+        samples: Length of its wave.
+        load: Makes its wave, always the same.
         memory: The memory that it shares with other recordings.
+        warnings: See `Recording`.
+        sampling_rate: See `Recording`.
+        identity: Bytes that only recordings of this very wave have; the SHA-256 of its samples if
+            empty. Whoever has them need not make the wave to know whether it was encoded before.
 
     Attributes:
         memory: The memory.
+        samples: Length of its wave.
     """
 
     memory: Memory
-    _samples: int
+    samples: int
     _load: Callable[[], Wave]
     _wave: Wave | None
     _normalised: Wave | None
-    _digests: tuple[bytes, bytes]
+    _digests: dict[bool, bytes]
 
-    def __init__(self, recording: Recording, load: Callable[[], Wave], memory: Memory) -> None:
-        wave = recording.wave
+    def __init__(
+        self,
+        name: str,
+        samples: int,
+        load: Callable[[], Wave],
+        memory: Memory,
+        *,
+        warnings: tuple[Notice, ...] = (),
+        sampling_rate: float = SAMPLE_RATE,
+        identity: bytes = b"",
+    ) -> None:
         values = {
-            "name": recording.name,
-            "warnings": recording.warnings,
-            "sampling_rate": recording.sampling_rate,
+            "name": name,
+            "warnings": warnings,
+            "sampling_rate": sampling_rate,
             "memory": memory,
-            "_samples": len(wave),
+            "samples": samples,
             "_load": load,
-            "_wave": wave if memory.take(wave) else None,
+            "_wave": None,
             "_normalised": None,
-            "_digests": (b"", b""),
+            "_digests": _digests_of(identity),
         }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        for key, value in values.items():
+            object.__setattr__(self, key, value)
 
     @property
     def wave(self) -> Wave:
@@ -70,14 +86,23 @@ class StoredRecording(Recording):
         if self._wave is not None:
             return self._wave
         wave = self._load()
-        if len(wave) != self._samples:
+        if len(wave) != self.samples:
             raise AudioError(f"{self.name}: changed since it was first read; start again")
+        self.keep(wave)
         return wave
+
+    def keep(self, wave: Wave) -> None:
+        """Hold the wave if there is room, else its digests, for which it need not be made again."""
+        if self.memory.take(wave):
+            object.__setattr__(self, "_wave", wave)
+        elif not self._digests:
+            waves = {False: wave, True: rms_normalise(wave)}
+            self._digests.update((key, _sha256(each)) for key, each in waves.items())
 
     @property
     def seconds(self) -> float:
         """Duration in seconds."""
-        return self._samples / SAMPLE_RATE
+        return self.samples / SAMPLE_RATE
 
     def normalised(self) -> Wave:
         """The RMS-normalised wave ``(samples,)``, which is held if there is room."""
@@ -89,10 +114,18 @@ class StoredRecording(Recording):
         return wave
 
     def digest(self, *, normalised: bool) -> bytes:
-        """SHA-256 of the wave, which is computed once."""
-        if not self._digests[normalised]:
-            wave = self.normalised() if normalised else self.wave
-            digest = hashlib.sha256(wave.tobytes()).digest()
-            digests = (self._digests[0], digest) if normalised else (digest, self._digests[1])
-            object.__setattr__(self, "_digests", digests)
+        """Digest of the wave: its SHA-256, or that of the identity."""
+        if normalised not in self._digests:
+            self._digests[normalised] = _sha256(self.normalised() if normalised else self.wave)
         return self._digests[normalised]
+
+
+def _sha256(wave: Wave) -> bytes:
+    return hashlib.sha256(wave.tobytes()).digest()
+
+
+def _digests_of(identity: bytes) -> dict[bool, bytes]:
+    """Digests of a wave and, with the key True, of its normalised wave."""
+    if not identity:
+        return {}
+    return {key: hashlib.sha256(identity + bytes([key])).digest() for key in (False, True)}

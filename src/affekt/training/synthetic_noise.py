@@ -4,6 +4,8 @@ They are the negative examples of `nn.speech_gate.SpeechGate`, which is tested o
 noises.
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,10 +16,11 @@ Samples = NDArray[np.float64]
 MINOR = np.array([0, 2, 3, 5, 7, 8, 10, 12])  # semitones
 
 
-def synthetic_noise(number: int, seed: int = 0) -> list[Wave]:
+@cache  # a process that trains several models generates its clips once
+def synthetic_noise(number: int, seed: int = 0) -> tuple[Wave, ...]:
     """Generate clips of 0.5 to 4 s, each a wave ``(samples,)``."""
     rng = np.random.default_rng(seed)
-    return [_clip(rng) for _ in range(number)]
+    return tuple(_clip(rng) for _ in range(number))
 
 
 def _clip(rng: np.random.Generator) -> Wave:
