@@ -68,8 +68,11 @@ ablation: $(VENV)/dev.stamp
 	done; done
 
 # Balance, class weights and focal loss on training parts as unbalanced as the paper's corpora
-# (5.9 : 1 and 11 : 1). A cell is runs/imbalance/CORPUS-RATIO/CONTROL.
-IMBALANCE = emodb-11 emodb-5.9 emodb-natural casia-11 casia-5.9
+# (5.9 : 1 and 11 : 1). A cell is runs/imbalance/CORPUS-RATIO/CONTROL, or CORPUS-RATIO-distilled
+# with the paper's encoder at a quarter of its width, trained from the weights "distilled".
+IMBALANCE = emodb-11 emodb-11-distilled emodb-5.9 emodb-natural casia-11 casia-5.9
+network-frozen = --recipe recipes/ablation.toml
+network-distilled = --recipe recipes/vggish.toml --weights distilled --precision bfloat16
 control-none = --balance.plan none
 control-auto = --balance.plan auto
 control-paper-like = --balance.plan paper-like
@@ -81,7 +84,8 @@ control-focal = $(control-none) --loss.focal-gamma 2
 CONTROLS = none auto paper-like paper-like-both inverse inverse-encoder effective-number focal
 CELLS = $(foreach name,$(IMBALANCE),$(CONTROLS:%=runs/imbalance/$(name)/%/metrics.json))
 parts = $(subst -, ,$(firstword $(subst /, ,$1)))
-thinned = $(patsubst %,--protocol.training-imbalance %,$(filter-out natural,$(lastword $(parts))))
+thinned = $(patsubst %,--protocol.training-imbalance %,$(filter-out natural,$(word 2,$(parts))))
+network = $(network-$(or $(word 3,$(parts)),frozen))
 
 imbalance: $(VENV)/dev.stamp $(CELLS)
 	for name in $(IMBALANCE); do \
@@ -92,7 +96,7 @@ imbalance: $(VENV)/dev.stamp $(CELLS)
 
 runs/imbalance/%/metrics.json:
 	corpus=$(firstword $(call parts,$*)); OMP_NUM_THREADS=1 $(BIN)/affekt evaluate \
-	    $$corpus:$(CORPORA)/$$corpus --recipe recipes/ablation.toml --seeds 5 \
+	    $$corpus:$(CORPORA)/$$corpus $(call network,$*) --seeds 5 \
 	    $(call thinned,$*) $(control-$(notdir $*)) --out $(@D)
 
 REST = casia nemo turev urdu emovo
