@@ -18,6 +18,7 @@ FURTHER_WEIGHT = 1 / 3  # of the scores of each encoder after the first
 SHRINKAGE = 0.4  # of the covariance towards its mean variance
 LEAST_CLIPS = 6  # of a speaker in one class, to see how far they differ
 BLOCK = 4096  # clips whose mean embeddings are in memory at a time
+LOADED = 256  # clips whose embeddings are
 
 Matrix = NDArray[np.float64]
 Rows = Sequence[int] | NDArray[np.intp]
@@ -41,9 +42,12 @@ def fit_linear_head(model: EmotionModel, training: ClipDataset, cache: Embedding
     embeddings = cache.encode(training.waves, training.stage2_spans)
 
     def means_of(dataset: ClipDataset, clips: Rows) -> Tensor:
-        clips = [int(i) for i in clips]
-        own = dataset.standardise(model, [embeddings[i] for i in clips], clips)
-        return torch.stack([clip.mean(0) for clip in own])
+        rows = [int(i) for i in clips]
+        blocks = (rows[i : i + LOADED] for i in range(0, len(rows), LOADED))
+        own = (
+            dataset.standardise(model, [embeddings[i] for i in block], block) for block in blocks
+        )
+        return torch.stack([clip.mean(0) for block in own for clip in block])
 
     by_speaker = training.with_domains(training.speakers)
     means, covariance = class_statistics(
