@@ -129,8 +129,9 @@ def batch(
 
 
 def _say_counts(counts: dict[str, int | float]) -> None:
-    hours = counts["seconds"] / 3600
+    minutes = counts["seconds"] / 60
+    duration = f"{minutes:.1f} minutes" if minutes < 60 else f"{minutes / 60:.1f} hours"
     say(
         f"complete: {counted(int(counts['files']), 'recording')}, {counts['errors']} with an "
-        f"error, {counted(int(counts['segments']), 'segment')}, {hours:.1f} hours of audio"
+        f"error, {counted(int(counts['segments']), 'segment')}, {duration} of audio"
     )

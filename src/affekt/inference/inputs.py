@@ -115,6 +115,8 @@ def as_array(samples: Any) -> NDArray[Any]:
         # numpy has no bfloat16
         return (samples.float() if samples.is_floating_point() else samples).numpy()
     array = np.asarray(samples)
+    if array.ndim == 0:
+        raise ValueError(f"{type(samples).__name__} is no recording: give {FORMS}")
     if array.dtype == object or array.dtype.kind in "US":
         raise ValueError(f"{type(samples).__name__} of {array.dtype}: give {FORMS}")
     return array
