@@ -249,7 +249,7 @@ SAMPLES_READ: dict[str, tuple[Any, int | None]] = {
 
 # Samples that cannot be right: source, sampling rate, what the error says.
 SAMPLES_REFUSED: dict[str, tuple[Any, Any, str]] = {
-    "nothing": (None, None, "NoneType is no recording: give a path"),
+    "nothing": (None, None, "NoneType of object: give a path"),
     "number": (5, None, "int is no recording: give a path"),
     "no-rate": (WAVE, None, "sampling_rate=None: an array needs its sampling rate in Hz"),
     "swapped": (RATE, WAVE, "sampling_rate=ndarray"),

@@ -115,8 +115,6 @@ def as_array(samples: Any) -> NDArray[Any]:
         # numpy has no bfloat16
         return (samples.float() if samples.is_floating_point() else samples).numpy()
     array = np.asarray(samples)
-    if array.ndim == 0:
-        raise ValueError(f"{type(samples).__name__} is no recording: give {FORMS}")
     if array.dtype == object or array.dtype.kind in "US":
         raise ValueError(f"{type(samples).__name__} of {array.dtype}: give {FORMS}")
     return array
@@ -124,6 +122,8 @@ def as_array(samples: Any) -> NDArray[Any]:
 
 def _from_samples(samples: Any, sampling_rate: Any) -> Recording:
     array = as_array(samples)
+    if array.ndim == 0 and sampling_rate is None:
+        raise ValueError(f"{type(samples).__name__} is no recording: give {FORMS}")
     channels_first = isinstance(samples, torch.Tensor) and array.ndim == 2
     return from_array(array.T if channels_first else array, sampling_rate)
 
