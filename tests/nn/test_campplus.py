@@ -68,9 +68,7 @@ def test_frames_do_not_depend_on_the_padding(blocks):
 
 def test_layers_are_replaced_for_inference(encoder):
     fast = for_inference(encoder)
-    linear = [m for m in fast.modules() if isinstance(m, nn.Linear)]
-    assert all(m.weight.dtype == torch.bfloat16 for m in linear)
-    assert bool(linear) == has_bfloat16()  # those of the dense blocks
+    assert not any(isinstance(m, nn.Linear) for m in fast.modules())
     [head] = [m for m in fast.modules() if isinstance(m, Head)]
     assert head.conv1.weight.dtype == (torch.bfloat16 if has_bfloat16() else torch.float32)
     waves, spans = [noise(40_000)], [uniform(2.5, 0.24)]

@@ -66,7 +66,7 @@ class CAMPlusPlus(nn.Module):
         x = F.relu(self.tdnn(_neighbours(x, 5, stride=2)))
         for block in self.blocks:
             x = block(x, inside)
-        return self.out(x.float())
+        return self.out(x)
 
 
 class Head(nn.Module):
@@ -133,8 +133,6 @@ class Activation(nn.Module):
 class Block(nn.Module):
     """Dense block: each layer adds 32 channels to its input; then half as many are left.
 
-    It computes in the arithmetic of its weights.
-
     Args:
         width: Channels of the input.
         layers: Number of dense layers.
@@ -150,7 +148,6 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, inside: Tensor | None) -> Tensor:
         """``(batch, frames, channels)``; inside ``(batch, frames)``."""
-        x = x.to(self.transit.weight.dtype)
         for layer in self.layers:
             x = torch.cat([x, layer(x, inside)], -1)
         return self.transit(self.activation(x))
@@ -177,8 +174,7 @@ class Dense(nn.Module):
         """``(batch, frames, width)`` to ``(batch, frames, 32)``; inside ``(batch, frames)``."""
         mask = None if inside is None else inside[..., None].to(x)
         y = _rectified(self.narrow(self.activation(x)), mask)
-        context = _context(y.float(), inside).to(y)
-        weights = self.mask(F.relu(self.squeeze(context))).sigmoid()
+        weights = self.mask(F.relu(self.squeeze(_context(y, inside)))).sigmoid()
         local = self.local(_neighbours(y, 3, dilation=self.dilation))
         return local * weights.repeat_interleave(CONTEXT, 1)[:, : x.shape[1]]
 

@@ -1,10 +1,10 @@
 """Layers that are faster than torch's default, for inference (``results/speed.md``).
 
 On processors with bfloat16 arithmetic, weights and inputs of linear layers and convolutions are
-rounded to bfloat16, and head and dense blocks of CAM++ and the attention of Whisper compute in it;
-everything else stays float32. That is twice as fast and changes probabilities by at most 0.02. On
-other processors oneDNN is used for linear layers, because MKL, the default, runs at half speed on
-some of them; the precision is the same and outputs agree to about 1e-6.
+rounded to bfloat16, and the head of CAM++ and the attention of Whisper compute in it; everything
+else stays float32. That is twice as fast and changes probabilities by at most 0.02. On other
+processors oneDNN is used for linear layers, because MKL, the default, runs at half speed on some of
+them; the precision is the same and outputs agree to about 1e-6.
 """
 
 import copy
@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..devices import device_named
-from .campplus import Block as DenseBlock
 from .campplus import Head
 from .concatenated import Concatenated
 from .protocol import SegmentEncoder
@@ -116,12 +115,7 @@ def for_inference(encoder: SegmentEncoder, device: str = "cpu") -> SegmentEncode
     for module in list(fast.modules()):
         if isinstance(module, Head) and rounded:
             module.to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if isinstance(module, DenseBlock) and rounded:
-            module.to(torch.bfloat16)
-    for module in list(fast.modules()):
         for name, child in module.named_children():
-            if isinstance(child, nn.Linear) and child.weight.dtype is torch.bfloat16:
-                continue
             if isinstance(child, nn.Linear) and rounded:
                 setattr(module, name, BFloat16Linear(child, narrow=name in NARROW))
             elif isinstance(child, nn.Linear):
