@@ -84,7 +84,7 @@ def test_the_mean_of_a_speaker_in_several_emotions_is_the_speaker_alone():
     head.alike.fill_(1.2)
     prior = Statistics(torch.zeros(3), torch.ones(3))
     rng = torch.Generator().manual_seed(0)
-    felt = {"both": [-4.0, 4.0], "one": [4.0], "both, one more often": [4.0, 4.0, 4.0, -4.0]}
+    felt = {"both": [-4.0, 4.0], "one": [4.0], "one of four": [4.0, 4.0, 4.0, -4.0]}
     for name, classes in felt.items():
         source = NormalisationStatistics.unknown("e", 3)
         for count in (2, 6, 72):
@@ -100,8 +100,27 @@ def test_the_mean_of_a_speaker_in_several_emotions_is_the_speaker_alone():
             continue
         assert source.mixed == 1
         own = 80 / (80 + PRIOR)
-        expected = own * source.mean
-        assert torch.allclose(source.statistics(prior, head).mean.double(), expected, atol=1e-5)
+        mean = source.statistics(prior, head).mean.double()
+        if name == "both":
+            assert torch.allclose(mean, own * source.mean, atol=1e-5)
+            continue
+        felt = source.shares @ head.means  # is left in: far more was heard of one class
+        sd = source.statistics(prior, head).sd.double()
+        assert torch.allclose(mean, own * (source.mean - sd * felt), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("share", "left_in"), [(0.5, 0.0), (0.75, 0.0), (0.85, 0.448), (0.99, 1.0)]
+)
+def test_the_more_even_the_mix_the_less_is_left_in(share, left_in):
+    """Effective numbers of classes: 2, 1.75, 1.53 and 1.06; the bounds are 1.25 and 1.75."""
+    head = LinearHead(1, 2, 2)
+    head.set_classes(torch.tensor([[-4.0], [4.0]]), torch.eye(1))
+    shares = torch.tensor([share, 1 - share])
+    heard = NormalisationStatistics("e", 180, torch.ones(1), torch.ones(1), shares, mixed=1.0)
+    mean, sd, _ = heard._drawn(0.5, Statistics(torch.zeros(1), torch.ones(1)), head)
+    felt = (shares @ head.means).item()
+    assert mean.item() == pytest.approx(0.5 * (1 - left_in * sd.item() * felt), abs=0.05)
 
 
 def test_how_a_speaker_expresses_a_class_is_learned_where_there_are_several():

@@ -40,6 +40,7 @@ MIXED = 4  # effective number of classes, of more, in which a speaker must be he
 UNMIXED = 5.0  # segments by which the prior grows for each segment of a speaker heard in one class
 FEW = 4  # utterances needed to tell several emotions from one
 DIFFERENT = 1.4  # spread from which on several emotions are certain, in units of `LinearHead.alike`
+EVEN = (0.625, 0.875)  # shares of that number between which a mix of emotions turns even
 CLASS_PRIOR = 5.0  # weight of the training corpora in a class mean, in utterances
 STEPS = 20  # most steps of the expectation maximisation
 CONVERGED = 1e-3  # largest change of a share of a class that ends it
@@ -218,8 +219,7 @@ class NormalisationStatistics:
         """
         prior = PRIOR
         if self.shares is not None:
-            number = float(torch.special.entr(self.shares).sum().exp())
-            enough = min(MIXED, len(self.shares))
+            number, enough = _classes_heard(self.shares)
             few = max(0.0, enough - number) / max(1, enough - 1)
             prior += UNMIXED * self.segments * few * (1 - self.mixed)
         return self.segments / (self.segments + prior)
@@ -228,7 +228,8 @@ class NormalisationStatistics:
         """Mean and standard deviation to standardise by, and the means of the classes.
 
         They are the mean of these statistics and of those of the training corpora, weighted by
-        `share`. What the classes of the utterances add to the mean is left in.
+        `share`. What the classes of the utterances add to the mean is left in, unless several
+        emotions were heard in about equal shares: to remove it is then better.
 
         Args:
             prior: Statistics of the training corpora.
@@ -247,7 +248,10 @@ class NormalisationStatistics:
         squares = self.variance + (self.mean - mean).square()
         sd = (own * squares + (1 - own) * prior.sd.double().square()).sqrt().float()
         if self.shares is not None:
-            mean = mean - (1 - self.mixed) * own * sd * (self.shares @ head.means)
+            number, enough = _classes_heard(self.shares)
+            even = (number / enough - EVEN[0]) / (EVEN[1] - EVEN[0])
+            left_in = 1 - self.mixed * min(1.0, max(0.0, even))
+            mean = mean - left_in * own * sd * (self.shares @ head.means)
         return Statistics(mean.float(), sd)
 
     def save(self, path: Path) -> None:
@@ -273,6 +277,11 @@ class NormalisationStatistics:
             tensors["class_numbers"] = self.classes.numbers
             tensors["class_means"] = self.classes.means
         write(path, save(tensors, about))
+
+
+def _classes_heard(shares: Tensor) -> tuple[float, int]:
+    """Effective number of classes, the exponential of the entropy, and that which is enough."""
+    return float(torch.special.entr(shares).sum().exp()), min(MIXED, len(shares))
 
 
 def load_statistics(path: Path) -> NormalisationStatistics:
