@@ -1,12 +1,16 @@
 """What the tests of the page do on it."""
 
 import base64
+import os
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from helpers import ROOT
+from helpers import ROOT, waited
 
+FIREFOX = os.environ.get("AFFEKT_BROWSER") == "firefox"
+DOWNLOADS = Path(tempfile.gettempdir()) / f"affekt-downloads-{os.getpid()}"  # of Firefox
 DEMO = ROOT / "demo"
 RESULT = re.compile(r"^(uncertain|(\d+ utterances: )?\w+ \d+\s%)")  # in the list
 
@@ -67,6 +71,13 @@ def painted(page: Any, selector: str) -> int:
 
 def export(page: Any) -> Path:
     """Export the labels; the path of the ZIP archive."""
+    if FIREFOX:
+        before = {*DOWNLOADS.glob("corrections*.zip")}
+        page.click("#export")
+        waited(lambda: {*DOWNLOADS.glob("corrections*.zip")} - before)
+        waited(lambda: not [*DOWNLOADS.glob("*.part")])
+        [path] = {*DOWNLOADS.glob("corrections*.zip")} - before
+        return path
     with page.expect_download() as download:
         page.click("#export")
     assert download.value.suggested_filename == "corrections.zip"
