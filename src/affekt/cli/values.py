@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from cyclopts import CoercionError
 
@@ -19,11 +19,8 @@ def explain_value(error: CoercionError) -> str:
 
 def _expected(kind: Any) -> str:
     """The values of a type."""
-    match get_origin(kind):
-        case type() as origin if origin is Annotated:
-            return _expected(get_args(kind)[0])
-        case origin if origin is Literal:
-            return " or ".join(map(str, get_args(kind)))
-        case origin if origin in (Union, UnionType):
-            return " or ".join(_expected(one) for one in get_args(kind) if one is not NoneType)
+    if get_origin(kind) is Literal:
+        return " or ".join(map(str, get_args(kind)))
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(_expected(one) for one in get_args(kind) if one is not NoneType)
     return KINDS.get(kind, f"a {getattr(kind, '__name__', kind)}")
