@@ -1,12 +1,16 @@
 """What the tests of the page do on it."""
 
 import base64
+import os
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from helpers import ROOT
+from helpers import ROOT, waited
 
+FIREFOX = os.environ.get("AFFEKT_BROWSER") == "firefox"
+DOWNLOADS = Path(tempfile.gettempdir()) / f"affekt-downloads-{os.getpid()}"  # of Firefox
 DEMO = ROOT / "demo"
 RESULT = re.compile(r"^(uncertain|(\d+ utterances: )?\w+ \d+\s%)")  # in the list
 
@@ -67,7 +71,22 @@ def painted(page: Any, selector: str) -> int:
 
 def export(page: Any) -> Path:
     """Export the labels; the path of the ZIP archive."""
-    with page.expect_download() as download:
-        page.click("#export")
-    assert download.value.suggested_filename == "corrections.zip"
-    return Path(download.value.path())
+    return downloaded(page, page.locator("#export"), "corrections", ".zip")
+
+
+def downloaded(page: Any, link: Any, stem: str, suffix: str) -> Path:
+    """Click on a link or button; the path of the file that is saved."""
+    if not FIREFOX:
+        with page.expect_download() as download:
+            link.click()
+        assert download.value.suggested_filename == stem + suffix
+        return Path(download.value.path())
+
+    def files() -> set[Path]:
+        return {path for path in DOWNLOADS.glob(f"{stem}*{suffix}") if path.stat().st_size}
+
+    before = files()
+    link.click()
+    waited(lambda: files() - before and not [*DOWNLOADS.glob("*.part")])
+    [path] = files() - before
+    return path

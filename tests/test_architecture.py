@@ -8,7 +8,7 @@ import affekt
 ROOT = Path(affekt.__file__).parent
 FLOORS = [  # from the ground up; what stands on one floor does not know its neighbours
     ("errors", "plural", "sanitise", "content", "worker_process"),
-    ("extras", "own_parts", "valence_arousal"),
+    ("extras", "own_parts", "requirement", "valence_arousal"),
     ("types", "progress", "metrics", "atomic"),
     ("renamed_settings",),
     ("config", "run_manifest"),

@@ -29,7 +29,7 @@ def test_defaults_then_recipe_then_overrides(tmp_path):
         ("[encoder]\nname = 'vggish'\nwidth = 2", "encoder.width = 2"),
         ("[encoder]\nweights = 'distilled'", "belong to vggish; the encoder is whisper"),
         ("[segments]\nhop = 0.005", "multiple of 0.01"),
-        ("[segments]\nhop = 1.2", "less than or equal to 0.96"),
+        ("[segments]\nhop = 1.2", "at most 0.96"),
         ("[augment]\nspeeds = [0]", "augment.speeds.0 = 0"),
         ("stage2 = 3", "stage2 = 3"),
         ("not toml", "recipe"),

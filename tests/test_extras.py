@@ -12,6 +12,7 @@ from affekt.extras import EXTRA_OF, MODULES, optional_import
 
 PACKAGES = {
     "fsspec": "fsspec[http]",
+    "grpc": "grpcio",
     "mlflow": "mlflow-skinny",
     "multipart": "python-multipart",
     "opentelemetry": "opentelemetry-sdk",

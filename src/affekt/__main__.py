@@ -9,12 +9,13 @@ from collections.abc import Callable
 from functools import partial
 from io import TextIOWrapper
 
-from cyclopts import CycloptsError
+from cyclopts import CoercionError, CycloptsError
 from pydantic import ValidationError
 
 from .cli import app, complain
 from .cli.aliases import replace_old_names
 from .cli.files import name_standard_input
+from .cli.values import explain_value
 from .config import explain
 from .errors import AffektError, DamagedFileWarning, RenamedWarning
 from .extras import optional_import
@@ -72,6 +73,8 @@ def _failed(error: Exception) -> int:
         error = error.__cause__
     if isinstance(error, ValidationError):
         complain(explain(error))
+    elif isinstance(error, CoercionError):
+        complain(explain_value(error))
     elif isinstance(error, AffektError | CycloptsError):
         complain(error)
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -20,6 +20,7 @@ from pydantic import (
 
 from .own_parts import from_text, known_or_dotted
 from .renamed_settings import renamed_keys
+from .requirement import requirement
 from .types import TargetColumns
 
 ENCODERS = ("whisper", "whisper+campplus", "vggish", "ssl")
@@ -322,7 +323,7 @@ def explain(error: ValidationError) -> str:
     if not key:  # of several settings together
         return first["msg"].removeprefix("Value error, ")
     if first["type"] != "extra_forbidden":
-        return f"{key} = {first['input']!r}: {first['msg'].removeprefix('Value error, ')}"
+        return f"{key} = {first['input']!r}{requirement([first])}"
     similar = difflib.get_close_matches(key, all_keys(), n=1)
     return f"no setting {key!r}" + (f"; did you mean {similar[0]!r}?" if similar else "")
 

@@ -21,7 +21,7 @@ MODULES = {
         "websockets",
     ),
     "ssl": ("transformers",),
-    "telemetry": ("opentelemetry",),
+    "telemetry": ("grpc", "opentelemetry"),
     "tracking": ("mlflow", "tensorboard"),
     "train": (
         "accelerate",

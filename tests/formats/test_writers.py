@@ -98,8 +98,11 @@ def test_rttm(predictions):
     lines = [line.split(" ") for line in FILE_FOR_ALL[".rttm"](predictions).splitlines()]
     assert [len(fields) for fields in lines] == [10, 10, 10]
     assert lines[0] == [
-        "SPEAKER", "a_call", "1", "0.000", "1.920", "<NA>", "<NA>", "anger", "0.7000", "<NA>",
+        "SPEAKER", "a_call", "1", "0.000", "1.920", "anger", "<NA>", "<NA>", "0.7000", "<NA>",
     ]  # fmt: skip
+    told_apart = [replace(predictions[0], speaker="speaker 1")]
+    fields = FILE_FOR_ALL[".rttm"](told_apart).split()
+    assert fields == [*lines[0][:7], "speaker_1", *lines[0][8:]]
 
 
 def test_rttm_names_recordings_of_one_stem_apart(predictions):

@@ -161,12 +161,16 @@ def test_later_utterances_go_to_the_voices_of_the_first(recognizer, conversation
     assert growing[0] < growing[-1]
 
 
-def test_speakers_below_one_are_refused(recognizer):
-    with pytest.raises(ValueError, match="speakers is 0"):
-        recognizer(DEMO[0], speakers=0)
-    done = affekt("predict", DEMO[0], "--speakers", "0")
-    assert done.returncode == 2
-    assert "from 1 on, or auto" in done.stderr
+def test_absurd_numbers_of_speakers_are_refused(recognizer):
+    for speakers in (0, 21):
+        with pytest.raises(ValueError, match=f"speakers is {speakers}; it must be 1 to 20"):
+            recognizer(DEMO[0], speakers=speakers)
+    for speakers in ("0", "21"):
+        done = affekt("predict", DEMO[0], "--speakers", speakers)
+        assert done.returncode == 2
+        assert "from 1 to 20, or auto" in done.stderr
+    done = affekt("batch", DEMO[0].parent, "--out", "never", "--speakers", "21")
+    assert (done.returncode, "from 1 to 20, auto or column" in done.stderr) == (2, True)
 
 
 def test_every_format_names_the_speaker(recognizer, conversation, tmp_path):

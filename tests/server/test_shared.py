@@ -1,22 +1,26 @@
 """Requests before jobs, and the same results in any batch."""
 
 from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from helpers import DEMO, waited
 from prometheus_client import REGISTRY
 
 from affekt.audio.decoding import read
 from affekt.audio.recording import make_recording
+from affekt.inference.pipeline import recognise_file
 from affekt.inference.recognizer import HOP, Recognizer
+from affekt.inference.utterances import Options
 from affekt.nn.bundled import model_folder
 from affekt.nn.checkpoint import load_checkpoint
 from affekt.server.shared import SharedRecognizer, Task, TaskQueue
 
 
-def task(name, seconds, ways=1):
+def task(name, seconds, ways=1, options=None):
     wave = np.zeros(round(seconds * 16_000), np.float32)
-    return Task([make_recording(name, wave)], Future(), ways)
+    return Task([make_recording(name, wave)], Future(), ways, options)
 
 
 def taken(queue):
@@ -65,6 +69,42 @@ def test_tasks_of_another_timeline_are_a_batch_of_their_own():
     for name, ways in (("a", 2), ("b", 2), ("c", 4), ("d", 2)):
         queue.put(task(name, 1, ways), background=False)
     assert [taken(queue) for _ in range(3)] == [["a", "b"], ["c"], ["d"]]
+
+
+def test_tasks_with_other_options_are_a_batch_of_their_own():
+    queue, one, two = TaskQueue(), Options(), Options(speakers=2)
+    for name, options in (("a", None), ("b", one), ("c", one), ("d", two), ("e", None)):
+        queue.put(task(name, 1, options=options), background=False)
+    assert [taken(queue) for _ in range(4)] == [["a"], ["b", "c"], ["d"], ["e"]]
+
+
+def test_submitted_recordings_have_the_predictions_of_a_file():
+    checkpoint = load_checkpoint(model_folder("default"))
+    recordings = [read(path) for path in DEMO]
+    shared, alone = SharedRecognizer(checkpoint, 1), Recognizer(checkpoint, HOP)
+    options = [Options(), Options(), Options(speakers=2)]
+    futures = [shared.submit(*each) for each in zip(recordings, options, strict=True)]
+    for recording, option, future in zip(recordings, options, futures, strict=True):
+        [predictions] = future.result(60)
+        expected = [*recognise_file(alone, recording, option)]
+        for one, other in zip(predictions, expected, strict=True):
+            assert (one.start, one.speaker, one.label) == (other.start, other.speaker, other.label)
+            assert np.allclose(
+                list(one.probabilities.values()), list(other.probabilities.values()), atol=0.02
+            )
+
+
+def test_an_error_is_of_one_recording_and_a_cancelled_one_is_left_out():
+    shared = SharedRecognizer(load_checkpoint(model_folder("open")), 1)
+    good = read(DEMO[0])
+    damaged = replace(good, wave=good.wave[None])  # samples in two dimensions
+    busy = shared.submit(make_recording("busy", np.tile(good.wave, 8)), Options())
+    futures = [shared.submit(each, Options()) for each in (good, damaged, good, good)]
+    assert futures[2].cancel()
+    busy.result(60)  # the others are one batch
+    assert len(futures[0].result(60)) == len(futures[3].result(60)) == 1
+    with pytest.raises(ValueError):
+        futures[1].result(60)
 
 
 def test_a_recognizer_at_another_hop_has_the_results_of_one_loaded_with_it():

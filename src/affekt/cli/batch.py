@@ -68,6 +68,7 @@ def batch(
     """
     from ..batch import engines
     from ..batch import job as jobs
+    from ..inference.speakers import MOST
     from ..nn.bundled import model_folder
     from ..nn.checkpoint import load_checkpoint, require_classes
     from ..nn.devices import device_named
@@ -75,8 +76,8 @@ def batch(
     if verify:
         _say_counts(jobs.verify(out))
         return 0
-    if isinstance(speakers, int) and speakers < 1:
-        raise AffektError(f"--speakers {speakers}: give a number from 1 on, auto or column")
+    if isinstance(speakers, int) and not 1 <= speakers <= MOST:
+        raise AffektError(f"--speakers {speakers}: give a number from 1 to {MOST}, auto or column")
     if not source or workers < 1:
         raise AffektError(
             "batch needs a source and at least one worker: affekt batch FOLDER --out DIR"

@@ -82,12 +82,13 @@ def predict(
         raise AffektError("predict needs a recording: affekt predict call.wav")
     from ..inference.pipeline import recognise_files, shared_statistics
     from ..inference.recognizer import load
+    from ..inference.speakers import MOST
     from ..inference.utterances import Options
     from ..nn.checkpoint import require_classes
 
     split = channels == "split"
-    if speakers != "auto" and speakers < 1:
-        raise AffektError(f"--speakers {speakers}: give a number from 1 on, or auto")
+    if speakers != "auto" and not 1 <= speakers <= MOST:
+        raise AffektError(f"--speakers {speakers}: give a number from 1 to {MOST}, or auto")
     try:
         recognizer = load(model, hop, device=device)
     except ValueError as error:

@@ -88,9 +88,9 @@ def serve(
     from ..nn.devices import device_named
     from ..server.app import UVICORN
     from ..server.keys import read_keys
+    from ..server.otlp import exporters_of
     from ..server.settings import LOOPBACK, VARIABLE, Settings
     from ..server.store import JobStore
-    from ..server.tracing import require_telemetry
     from ..server.webhooks import secret_of
 
     settings = Settings(
@@ -112,9 +112,10 @@ def serve(
             "proxy in front"
         )
     device_named(device)  # raises before anything starts
-    for option, given in (("--traces", traces), ("--metrics", metrics)):
-        if given:
-            require_telemetry(option)  # raises before anything starts
+    if traces:
+        exporters_of("traces")  # raises before anything starts
+    if metrics:
+        exporters_of("metrics")
     if keys:
         read_keys(keys)  # raises before anything starts
     if webhook_host:

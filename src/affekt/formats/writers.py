@@ -99,10 +99,9 @@ def _clock(seconds: float, point: str) -> str:
 
 
 def rttm(predictions: Sequence[Prediction]) -> str:
-    """Rich Transcription Time Marked; the label is in the field of the speaker's name.
+    """Rich Transcription Time Marked; the label is in the field of the orthography.
 
-    Where the speaker is known, the name is the speaker's, and the label is in the field of the
-    orthography.
+    The name is that of the speaker, and ``<NA>`` where voices were not told apart.
 
     Recordings are identified by their names without suffix; those that share one, by their paths
     below the folder that they have in common. Blanks become underscores.
@@ -110,7 +109,7 @@ def rttm(predictions: Sequence[Prediction]) -> str:
     ids = _recording_ids(list(dict.fromkeys(p.file for p in predictions)))
     return "".join(
         f"SPEAKER {ids[p.file]} {p.channel or 1} {p.start:.3f} {p.duration:.3f} "
-        f"{_field(p.label if p.speaker else '')} <NA> {_field(p.speaker or p.label)} "
+        f"{_field(p.label)} <NA> {_field(p.speaker)} "
         f"{p.confidence:.4f} <NA>\n"
         for p in spoken(predictions)
     )

@@ -175,10 +175,10 @@ class NormalisationStatistics:
         shares = before
         # The prior stays the same: if it grew with unequal shares, it would make them more unequal.
         own = self.segments / (self.segments + PRIOR)
-        blind = replace(self, mixed=0.0)
+        mean, sd = self._weighted(own, prior)
         for _ in range(STEPS):
-            mean, sd, _ = replace(blind, shares=shares)._drawn(own, prior, head)
-            told = weights @ head.scores((means - mean) / sd).softmax(-1)
+            offset = (mean if self.neutral else mean - own * sd * (shares @ head.means)).float()
+            told = weights @ head.scores((means - offset) / sd).softmax(-1)
             last, shares = shares, (earlier * before + new * told) / self.segments
             if (shares - last).abs().max() < CONVERGED:
                 break
@@ -205,6 +205,8 @@ class NormalisationStatistics:
             mean, sd, classes = replace(self, classes=now).statistics(prior, head)
             told = head.scores((means - mean) / sd, classes).softmax(-1)
             last, now = now, before.updated(told, means)
+            if not self.mixed:  # `statistics` does not depend on the classes
+                break
             if (now.numbers - last.numbers).abs().max() < CONVERGED * len(means):
                 break
         return now
@@ -242,17 +244,26 @@ class NormalisationStatistics:
 
     def _drawn(self, own: float, prior: Statistics, head: LinearHead) -> Statistics:
         """As `statistics`, with the weight `own` in place of `share`."""
-        mean = own * self.mean + (1 - own) * prior.mean.double()
-        if self.neutral:
-            return Statistics(mean.float(), prior.sd)
-        squares = self.variance + (self.mean - mean).square()
-        sd = (own * squares + (1 - own) * prior.sd.double().square()).sqrt().float()
-        if self.shares is not None:
+        mean, sd = self._weighted(own, prior)
+        if self.shares is not None and not self.neutral:
             number, enough = _classes_heard(self.shares)
             even = (number / enough - EVEN[0]) / (EVEN[1] - EVEN[0])
             left_in = 1 - self.mixed * min(1.0, max(0.0, even))
             mean = mean - left_in * own * sd * (self.shares @ head.means)
         return Statistics(mean.float(), sd)
+
+    def _weighted(self, own: float, prior: Statistics) -> tuple[Tensor, Tensor]:
+        """Mean, in double precision, and standard deviation; what was felt is part of the mean.
+
+        Args:
+            own: Weight of these statistics; the rest is that of the training corpora.
+            prior: Statistics of the training corpora.
+        """
+        mean = own * self.mean + (1 - own) * prior.mean.double()
+        if self.neutral:
+            return mean, prior.sd
+        squares = self.variance + (self.mean - mean).square()
+        return mean, (own * squares + (1 - own) * prior.sd.double().square()).sqrt().float()
 
     def save(self, path: Path) -> None:
         """Write a safetensors file; the recordings cannot be reconstructed from it.

@@ -8,7 +8,7 @@ from ..errors import AudioError
 from ..nn.voice_encoder import voice_embeddings
 from .classifier import Classifier, EncodedRecording
 from .normalisation import NormalisationStatistics
-from .speakers import SpeakerCount, Speakers, drawn_to_recording, tell_apart
+from .speakers import SpeakerCount, Speakers, check_speakers, drawn_to_recording, tell_apart
 
 LOOKAHEAD = 600.0  # s of speech that are heard before the first utterance is classified
 
@@ -63,8 +63,9 @@ def with_speakers(
     Raises:
         AffektError: The statistics are of another encoder.
         AudioError: The utterances end in it; those before it come first.
-        ValueError: `speakers` is below 1.
+        ValueError: As of `check_speakers`.
     """
+    check_speakers(speakers)
     by_speaker = normalisation == "speaker" and classifier.normalises_speakers
     known = normalisation if isinstance(normalisation, NormalisationStatistics) else None
     if not by_speaker and speakers == 1:

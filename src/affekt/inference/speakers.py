@@ -22,11 +22,18 @@ WITHIN = 0.45  # mean cosine of two utterances of one voice, where a group has f
 PAIRS = 5  # pairs of utterances that `WITHIN` counts as
 LEAST_SPEECH = 4.0  # s of a voice; less is given to the nearest other
 RECORDING = 80  # segments that the whole recording counts as, in the statistics of a speaker
+MOST = 20  # speakers of a channel; a larger number is taken for a mistake
 CLUSTERED = 600.0  # s of speech that are clustered; later utterances are assigned
 
 SpeakerCount = int | Literal["auto"]
 Embeddings = NDArray[np.float64]  # (utterances, dim), rows of unit length
 Indices = NDArray[np.intp]
+
+
+def check_speakers(speakers: SpeakerCount) -> None:
+    """Raise `ValueError` unless a number of speakers is 1 to `MOST`, or "auto"."""
+    if speakers != "auto" and not 1 <= speakers <= MOST:
+        raise ValueError(f"speakers is {speakers}; it must be 1 to {MOST}, or 'auto'")
 
 
 @dataclass(frozen=True)
@@ -64,12 +71,11 @@ def tell_apart(
         speakers: Number of speakers, or "auto" to find it; in doubt it is one.
 
     Raises:
-        ValueError: There is no utterance, or `speakers` is below 1.
+        ValueError: There is no utterance, or there are not 1 to `MOST` speakers.
     """
     if len(embeddings) == 0:
         raise ValueError("no utterance: there is no speaker to find")
-    if speakers != "auto" and speakers < 1:
-        raise ValueError(f"speakers is {speakers}; it must be at least 1, or 'auto'")
+    check_speakers(speakers)
     durations = np.asarray(seconds, np.float64)
     number = max(1, int(np.searchsorted(np.cumsum(durations), CLUSTERED, "right")))
     own, weights = embeddings[:number], durations[:number]

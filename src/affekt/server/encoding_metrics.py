@@ -4,13 +4,12 @@ Prometheus reads them at ``/metrics``. With ``--metrics`` they are also sent by 
 names of models and kinds of tasks: no file names, no results.
 """
 
-import os
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import Gauge, Histogram
 
-from .tracing import FLUSH, require_telemetry
+from .otlp import FLUSH, metric_exporter
 
 if TYPE_CHECKING:
     from opentelemetry import metrics
@@ -47,16 +46,14 @@ _instruments: _Instruments | None = None
 def start_metrics() -> None:
     """Send metrics from now on, as the environment variables ``OTEL_...`` say."""
     global _instruments
-    require_telemetry("--metrics")
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    exporter = metric_exporter()
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
     from opentelemetry.sdk.resources import Resource
 
-    os.environ.setdefault("OTEL_SERVICE_NAME", "affekt")
     # Several worker processes send series of the same names; the id keeps them apart.
     resource = Resource({"service.instance.id": str(uuid.uuid4())}).merge(Resource.create())
-    provider = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())], resource)
+    provider = MeterProvider([PeriodicExportingMetricReader(exporter)], resource)
     meter = provider.get_meter("affekt")
     _instruments = _Instruments(
         provider,

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from ..errors import AudioError, TooLongError
+from ..requirement import requirement
 from .model_loader import ReloadError
 from .schema import Problem
 from .sockets import REFUSED, accept, close
@@ -87,11 +88,11 @@ def _answer(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 
 
 def _sentence(error: RequestValidationError | WebSocketRequestValidationError) -> str:
-    """The error of the first wrong parameter; of several alternatives, that of the last one."""
+    """The error of the first wrong parameter."""
     errors = error.errors()
     parameter = errors[0]["loc"][:2]
-    message = next(e["msg"] for e in reversed(errors) if e["loc"][:2] == parameter)
-    return f"{' '.join(map(str, parameter))}: {message}"
+    own = [e for e in errors if e["loc"][:2] == parameter]
+    return " ".join(map(str, parameter)) + requirement(own)
 
 
 async def _http(_: Request, error: HTTPException) -> JSONResponse:

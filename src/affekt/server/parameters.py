@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ..inference.recognizer import HOP
+from ..inference.speakers import MOST
 from ..inference.utterances import Options
 from .job import Status
 
@@ -61,7 +62,7 @@ class Parameters(BaseModel):
             return type(self).model_validate(given | fields)
         except ValidationError as error:
             raise RequestValidationError(
-                [{"loc": ("form", *e["loc"]), "msg": e["msg"]} for e in error.errors()]
+                [{**e, "loc": ("form", *e["loc"])} for e in error.errors()]
             ) from error
 
 
@@ -98,7 +99,7 @@ class Recognition(Parameters):
         description='"split" recognises each channel separately, as for a call with one party on '
         "each; otherwise the mean of all.",
     )
-    speakers: Literal["auto"] | Annotated[int, Field(ge=1, le=20)] = Field(
+    speakers: Literal["auto"] | Annotated[int, Field(ge=1, le=MOST)] = Field(
         1, description='Number of speakers on each channel, or "auto" to estimate it (diarisation).'
     )
     hop: float = Field(

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from ..audio.decoding import Decoder
+from ..audio.recording import Recording
 from ..formats import writers
 from ..inference.classifier import LONG
 from ..inference.pipeline import combine, recognise_file
@@ -158,25 +159,31 @@ async def _recognise(
         HTTPException: The recording is longer than 30 s, or there is no such model.
         AudioError: The file cannot be read as a recording.
     """
-    recognizer = service.model(given.model)
+    recognizer = service.model(given.model).at_hop(given.hop)
 
-    def recognise() -> list[Prediction]:
-        data = uploaded.file.read()
+    def decoded() -> Recording:
         with service.decoding:
-            recording = Decoder(data, name=uploaded.name, track=given.track).read(LONG)
+            recording = Decoder(uploaded.file, name=uploaded.name, track=given.track).read(LONG)
         if recording is None:
             raise HTTPException(413, f"longer than {LONG:.0f} s; send it to /v1/jobs")
-        source = data if given.channels == "split" else recording  # which has the mean of all
-        model = recognizer.at_hop(given.hop)
-        about: Attributes = {
-            "affekt.model": model.name,
-            "affekt.audio.seconds": round(recording.seconds, 3),
-        }
-        with span("recognise", about):
-            return list(recognise_file(model, source, given.options, name=uploaded.name))
+        return recording
 
-    predictions = await run_in_threadpool(recognise)
-    RECOGNISED.labels(recognizer.name).inc(_whole(predictions).duration)
+    def recognised_by_channel() -> list[Prediction]:
+        uploaded.file.seek(0)
+        return [*recognise_file(recognizer, uploaded.file, given.options, name=uploaded.name)]
+
+    recording = await run_in_threadpool(decoded)
+    about: Attributes = {
+        "affekt.model": recognizer.name,
+        "affekt.audio.seconds": round(recording.seconds, 3),
+    }
+    with span("recognise", about):
+        if given.channels == "split":
+            predictions = await run_in_threadpool(recognised_by_channel)
+        else:
+            submitted = recognizer.submit(recording, given.options)
+            [predictions] = await asyncio.wrap_future(submitted)
+    RECOGNISED.labels(recognizer.name).inc(recording.seconds)
     return predictions
 
 

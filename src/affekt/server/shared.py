@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Condition, Thread
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from ..audio.recording import Recording
 from ..inference.classifier import EncodedRecording
 from ..inference.recognizer import HOP, Recognizer
+from ..inference.utterances import Options, recognise_recordings
 from ..nn.checkpoint import Checkpoint
+from ..types import Prediction
 from .encoding_metrics import record_encoded, record_queued, record_taken
 from .journal import Journal
 from .tracing import current_context, record_batch
@@ -27,20 +29,22 @@ BATCH = 32.0  # s of recordings after which a batch is closed
 
 
 class Task(NamedTuple):
-    """Recordings to be encoded together.
+    """Recordings to be encoded, or recognised, together.
 
     Attributes:
         recordings: The recordings.
-        future: Of their embeddings.
-        ways: As of the `Classifier`: tasks of one batch have the same timeline.
+        future: Of the result of each: its embeddings, or the predictions of its utterances.
+        ways: As of the `Classifier`.
+        options: How they are recognised; None if they are only encoded.
         kind: interactive or background, for the metrics.
         created: Time of `time.perf_counter`, for the metrics.
         context: Of the trace that it belongs to, if any.
     """
 
     recordings: Sequence[Recording]
-    future: "Future[list[EncodedRecording]]"
+    future: "Future[list[Any]]"
     ways: int = 1
+    options: Options | None = None
     kind: str = "interactive"
     created: float = 0.0
     context: "Context | None" = None
@@ -49,6 +53,11 @@ class Task(NamedTuple):
     def seconds(self) -> float:
         """Seconds of audio."""
         return sum(recording.seconds for recording in self.recordings)
+
+    @property
+    def work(self) -> tuple[int, Options | None]:
+        """What is the same in all tasks of a batch: timeline and options."""
+        return self.ways, self.options
 
 
 class TaskQueue:
@@ -92,19 +101,18 @@ class TaskQueue:
             self._background_is_next = bool(self._background)
             batch = [self._interactive.popleft()]
             seconds = batch[0].seconds
-            while (
-                self._interactive and seconds < BATCH and self._interactive[0].ways == batch[0].ways
-            ):
+            work = batch[0].work
+            while self._interactive and seconds < BATCH and self._interactive[0].work == work:
                 batch.append(self._interactive.popleft())
                 seconds += batch[-1].seconds
             return batch
 
 
 class EncodingThreads:
-    """Threads that encode the recordings of a queue.
+    """Threads that encode or recognise the recordings of a queue.
 
     Args:
-        encoder: The model; on each thread it uses one core.
+        encoder: The model, without a queue; on each thread it uses one core.
         count: Number of threads.
 
     Attributes:
@@ -114,7 +122,7 @@ class EncodingThreads:
     def __init__(self, encoder: Recognizer, count: int) -> None:
         self.queue = TaskQueue()
         self._threads = [
-            Thread(target=_work, args=(encoder, self.queue), daemon=True, name=encoder.name)
+            Thread(target=_run, args=(encoder, self.queue), daemon=True, name=encoder.name)
             for _ in range(count)
         ]
         for thread in self._threads:
@@ -140,7 +148,7 @@ class _Users:
 
 
 class SharedRecognizer(Recognizer):
-    """A recognizer that encodes the recordings of all calling threads in common batches.
+    """A recognizer that encodes the recordings of all callers in common batches.
 
     While one batch is computed, the next one is collected, so that no call waits for others. A
     batch changes no result (`batching.encode`). Each encoding thread uses one core: on two cores
@@ -159,7 +167,9 @@ class SharedRecognizer(Recognizer):
     def __init__(self, checkpoint: Checkpoint, threads: int, device: str = "cpu") -> None:
         super().__init__(checkpoint, HOP, device)
         _ = self._identity  # hashed once, for all copies
+        self._queue: TaskQueue | None = None  # the copy of the threads has none
         self.threads = EncodingThreads(copy.copy(self), threads)
+        self._queue = self.threads.queue
         self._is_background = False
         self._journal: Journal | None = None
         self._users = _Users()  # which the copy of the threads does not have
@@ -185,41 +195,78 @@ class SharedRecognizer(Recognizer):
 
     def encode(self, recordings: Sequence[Recording]) -> list[EncodedRecording]:
         """See `Recognizer.encode`; may be called from any thread."""
+        if self._queue is None:
+            return super().encode(recordings)
         if self._journal:
             return self._journal.encode(recordings, self._queued)
         return list(self._queued(recordings))
 
+    def submit(self, recording: Recording, options: Options) -> "Future[list[list[Prediction]]]":
+        """Recognise a short recording in a common batch.
+
+        The encoding threads find its utterances and classify them too: there, this work does not
+        compete with the encoding of other batches for the interpreter's lock.
+
+        Args:
+            recording: Of up to `LONG` seconds.
+            options: How it is recognised.
+
+        Returns:
+            What `recognise_recordings` returns of the recording.
+        """
+        return self._put([recording], options)
+
     def _queued(self, recordings: Sequence[Recording]) -> Iterator[EncodedRecording]:
         """Recordings as soon as each is encoded: those of jobs one by one, others together."""
         parts = [[r] for r in recordings] if self._is_background else [recordings]
+        for future in [self._put(part) for part in parts if part]:
+            yield from future.result()
+
+    def _put(
+        self, recordings: Sequence[Recording], options: Options | None = None
+    ) -> "Future[list[Any]]":
+        """Put recordings into the queue."""
         kind = "background" if self._is_background else "interactive"
-        created, context = time.perf_counter(), current_context()
-        tasks = [Task(part, Future(), self._ways, kind, created, context) for part in parts if part]
-        for task in tasks:
-            record_queued(self.name, kind, len(task.recordings))
-            self.threads.queue.put(task, background=self._is_background)
-        for task in tasks:
-            yield from task.future.result()
+        future: Future[list[Any]] = Future()
+        task = Task(
+            recordings, future, self._ways, options, kind, time.perf_counter(), current_context()
+        )
+        record_queued(self.name, kind, len(recordings))
+        self.threads.queue.put(task, background=self._is_background)
+        return future
 
 
-def _work(encoder: Recognizer, queue: TaskQueue) -> None:
-    """Encode the recordings of a queue until it is closed."""
+def _run(encoder: SharedRecognizer, queue: TaskQueue) -> None:
+    """Work on the batches of a queue until it is closed."""
     torch.set_num_threads(1)
     while batch := queue.take():
-        worker = copy.copy(encoder)
-        worker._ways = batch[0].ways
         begun = time.perf_counter()
         for task in batch:
             record_taken(encoder.name, task.kind, len(task.recordings), begun - task.created)
-        try:
-            recordings = [r for task in batch for r in task.recordings]
-            encoded = iter(Recognizer.encode(worker, recordings))
-            record_encoded(encoder.name, len(recordings), time.perf_counter() - begun)
-            waited = [(task.context, task.created, task.seconds) for task in batch]
-            record_batch(encoder.name, waited, begun)
+        if awaited := [task for task in batch if task.future.set_running_or_notify_cancel()]:
+            _work(encoder, awaited)
+
+
+def _work(encoder: SharedRecognizer, batch: list[Task]) -> None:
+    """Set the results of the tasks of a batch."""
+    worker = copy.copy(encoder)
+    worker._ways, options = batch[0].work
+    begun = time.perf_counter()
+    recordings = [r for task in batch for r in task.recordings]
+    try:
+        if options is None:
+            results: Sequence[Any] = worker.encode(recordings)
+        else:
+            results = recognise_recordings(worker, options, recordings)
+    except Exception as error:
+        if len(batch) == 1:  # raised where the result is awaited; this thread continues
+            batch[0].future.set_exception(error)
+        else:  # of one task; the others have their results
             for task in batch:
-                task.future.set_result([next(encoded) for _ in task.recordings])
-        except Exception as error:  # raised in the calling threads; this one continues
-            for task in batch:
-                if not task.future.done():
-                    task.future.set_exception(error)
+                _work(encoder, [task])
+        return
+    record_encoded(encoder.name, len(recordings), time.perf_counter() - begun)
+    record_batch(encoder.name, [(t.context, t.created, t.seconds) for t in batch], begun)
+    each = iter(results)
+    for task in batch:
+        task.future.set_result([next(each) for _ in task.recordings])

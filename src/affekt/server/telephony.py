@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from ..requirement import requirement
 from .parameters import Samples
 
 ENCODINGS: dict[str, Samples] = {
@@ -93,4 +94,4 @@ def event_of(text: str) -> Event:
             text = 'send binary frames, the text "end", or JSON frames (start, media, stop)'
             raise ValueError(text) from error
         where = ".".join(map(str, first["loc"][1:])) or "event"
-        raise ValueError(f"JSON frame: {where}: {first['msg']}") from error
+        raise ValueError(f"JSON frame: {where}{requirement([first])}") from error

@@ -3,13 +3,12 @@
 Attributes of spans are names of models, durations and counts: no file names, no results.
 """
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..extras import optional_import
+from .otlp import FLUSH, span_exporter
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -18,16 +17,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 Attributes = Mapping[str, str | int | float]
-FLUSH = 5000  # ms in which the last spans and metrics are sent
 _tracer: "Tracer | None" = None
 _provider: "TracerProvider | None" = None
-
-
-def require_telemetry(option: str) -> None:
-    """Raise `MissingExtraError` if the extra that an option needs is not installed."""
-    with optional_import(option):
-        import opentelemetry.exporter.otlp.proto.http
-        import opentelemetry.sdk  # noqa: F401
 
 
 def start_tracing(exporter: "SpanExporter | None" = None) -> None:
@@ -38,14 +29,12 @@ def start_tracing(exporter: "SpanExporter | None" = None) -> None:
             ``OTEL_EXPORTER_OTLP_...`` say.
     """
     global _provider, _tracer
-    require_telemetry("--traces")
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    exporter = exporter or span_exporter()
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    os.environ.setdefault("OTEL_SERVICE_NAME", "affekt")
     _provider = TracerProvider()
-    _provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
+    _provider.add_span_processor(BatchSpanProcessor(exporter))
     _tracer = _provider.get_tracer("affekt")
 
 

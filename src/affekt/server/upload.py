@@ -98,8 +98,13 @@ async def received(
                     where = str(folder) if folder else None
                     spooled = tempfile.SpooledTemporaryFile(SPOOLED, dir=where)  # noqa: SIM115
                     file = cast(BinaryIO, stack.enter_context(spooled))
+                    written = 0
                     async for chunk in body:
-                        await run_in_threadpool(file.write, chunk)
+                        written += len(chunk)
+                        if written <= SPOOLED:  # it stays in memory
+                            file.write(chunk)
+                        else:
+                            await run_in_threadpool(file.write, chunk)
                     file.seek(0)
                     upload = Upload([UploadedFile("recording", file)], {})
                 else:

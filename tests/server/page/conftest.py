@@ -15,14 +15,19 @@ import urllib.request
 import numpy as np
 import pytest
 import soundfile
-from page_steps import DEMO
+from page_steps import DEMO, DOWNLOADS
 
 from affekt.audio.decoding import read
 
 FIREFOX = os.environ.get("AFFEKT_BROWSER") == "firefox"
 NAMES = ("firefox-esr", "firefox") if FIREFOX else ("chromium", "chromium-browser")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-PREFERENCES = {"media.navigator.streams.fake": True, "media.navigator.permission.disabled": True}
+PREFERENCES = {
+    "media.navigator.streams.fake": True,
+    "media.navigator.permission.disabled": True,
+    "browser.download.folderList": 2,  # this driver reports no downloads: into a folder
+    "browser.download.dir": str(DOWNLOADS),
+}
 REFUSED = "Failed to load resource"  # how Chromium logs any answer of 4xx
 
 
@@ -83,6 +88,21 @@ def browser(tmp_path_factory):
             browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def audio(browser):
+    """Skips where the browser starts no audio: Firefox without a device to play it."""
+    if not FIREFOX:
+        return
+    page = browser.new_page()
+    starts = page.evaluate("""() => new Promise((found) => {
+        new AudioContext().resume().then(() => found(true));
+        setTimeout(() => found(false), 3000);
+    })""")
+    page.close()
+    if not starts:
+        pytest.skip("this browser starts no audio here")
 
 
 @pytest.fixture

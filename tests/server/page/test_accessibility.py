@@ -143,6 +143,8 @@ def check(page, view: str) -> None:
 
 def test_forced_colours_show_the_selection(visit):
     page = visit(forced_colors="active")
+    if not page.evaluate("() => matchMedia('(forced-colors: active)').matches"):
+        pytest.skip("this driver forces no colours")
     choose(page, "mixed.flac")
     page.keyboard.press("3")
     page.locator("#rows .row").first.click()

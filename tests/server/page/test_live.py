@@ -1,9 +1,11 @@
 """The live view, with a recording as the microphone."""
 
 import re
+from contextlib import ExitStack
 
 import pytest
 from page_steps import RESULT, lanes, painted
+from websockets.sync.client import connect
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the page needs playwright")
 Page, expect = playwright.Page, playwright.expect
@@ -21,7 +23,7 @@ def expect_results(page: Page) -> None:
     expect(problem).to_be_empty()
 
 
-def test_level_waveform_emotions_and_utterances(visit):
+def test_level_waveform_emotions_and_utterances(visit, audio):
     page = visit()
     record(page)
     expect_results(page)
@@ -40,7 +42,7 @@ def test_level_waveform_emotions_and_utterances(visit):
     assert float(page.locator("#axis").get_attribute("aria-valuemax")) > 2
 
 
-def test_recording_before_the_models_are_known_uses_the_default(visit):
+def test_recording_before_the_models_are_known_uses_the_default(visit, audio):
     waiting = []
     page = visit(
         prepare=lambda page: page.route("**/v1/models", lambda route: waiting.append(route))
@@ -52,21 +54,28 @@ def test_recording_before_the_models_are_known_uses_the_default(visit):
     expect(page.locator("#summaries .result")).to_have_count(1)
 
 
-def test_recording_continues_without_the_live_stream(visit):
-    def refuse(page: Page) -> None:
-        page.route_web_socket(
-            "**/v1/stream?*", lambda stream: stream.close(code=1013, reason="busy")
+def test_recording_continues_without_the_live_stream(visit, audio, server):
+    page = visit()
+    with ExitStack() as streams:
+        for _ in range(16):  # as many as the server serves
+            streams.enter_context(connect(server.replace("http", "ws") + "v1/stream"))
+        record(page)
+        expect(page.locator("#record-problem")).to_have_text(
+            "No live result: too many streams at the same time; try again. Recording continues."
         )
-
-    page = visit(prepare=refuse)
-    record(page)
-    expect(page.locator("#record-problem")).to_have_text(
-        "No live result: busy. Recording continues."
-    )
     expect(page.locator("#live-text")).to_have_text(re.compile(r"^\d+\.\d s: recording$"))
     page.wait_for_timeout(1500)
     page.click("#record")
     expect(page.locator("#summaries .result")).to_have_count(1)
+
+
+def test_a_browser_that_starts_no_audio_is_reported(visit):
+    """As Firefox without a device to play sound: what starts the audio never returns."""
+    never = "AudioContext.prototype.resume = () => new Promise(() => {})"
+    page = visit(prepare=lambda page: page.add_init_script(never))
+    record(page)
+    expect(page.locator("#record-problem")).to_contain_text("does not start audio")
+    expect(page.locator("#record")).to_have_text("Record")
 
 
 def test_the_live_view_is_left_and_entered_again(visit):

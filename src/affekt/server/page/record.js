@@ -5,6 +5,7 @@ import { wav } from "./audio.js";
 import { t } from "./i18n.js";
 
 const DRAIN = 1500; // ms to wait for the last messages of the server
+const START = 3000; // ms in which the browser must start audio
 
 export class Recorder {
   /** @param {{segment: Function, utterance: Function, problem: Function}} handlers  called while
@@ -29,19 +30,28 @@ export class Recorder {
       await this.connect(model);
     } catch (error) {
       this.stream.getTracks().forEach((track) => track.stop());
+      this.context?.close();
       throw error;
     }
   }
 
   async connect(model) {
     this.context = new AudioContext();
+    await this.startAudio();
     await this.context.audioWorklet.addModule(new URL("./worklet.js", import.meta.url));
     this.openStream(model);
     const mono = { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" };
     const tap = new AudioWorkletNode(this.context, "tap", mono);
     tap.port.onmessage = ({ data }) => this.addBlock(data);
     this.context.createMediaStreamSource(this.stream).connect(tap);
-    await this.context.resume();
+  }
+
+  /** Starts the clock of audio. Firefox waits for ever where there is no device to play sound. */
+  async startAudio() {
+    await new Promise((resolve, reject) => {
+      const timeout = setTimeout(() => reject(new Error(t("noAudio"))), START);
+      this.context.resume().then(() => (clearTimeout(timeout), resolve()), reject);
+    });
   }
 
   /** Opens the live stream; if it fails, recording continues without it. */

@@ -65,6 +65,7 @@ export const EN = {
   noLive: "No live result: {why}. Recording continues.",
   insecure: "Browsers allow the microphone only on https pages and on localhost.",
   noMicrophone: "No microphone: {why}.",
+  noAudio: "The browser does not start audio. Connect a loudspeaker or headphones and try again.",
   unreachable: "The server does not answer. Is it still running?",
   export: "Export ({count})",
   exported: "Labels exported: {count}",

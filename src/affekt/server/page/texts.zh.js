@@ -120,6 +120,7 @@ export const ZH = {
   noLive: "没有实时结果：{why}。录音继续。",
   insecure: "浏览器只允许 https 页面和 localhost 使用麦克风。",
   noMicrophone: "无法使用麦克风：{why}。",
+  noAudio: "浏览器无法启动音频。请连接扬声器或耳机后重试。",
   unreachable: "服务器没有应答。它还在运行吗？",
   export: "导出（{count}）",
   exported: "已导出 {count} 个标签",
