@@ -162,7 +162,7 @@ benchmark: $(VENV)/dev.stamp
 	    > results/predict.md
 	OMP_NUM_THREADS=1 taskset -c 0 $(BIN)/python benchmarks/live.py demo/*.flac > results/live.md
 	$(BIN)/python benchmarks/decode.py > results/decode.md  # needs the command ffmpeg
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/large.py emodb:$(CORPORA)/emodb 1 3 10 \
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/large.py emodb:$(CORPORA)/emodb 1 3 10 30 100 \
 		> results/large.md
 	$(BIN)/python benchmarks/scaling.py emodb:$(CORPORA)/emodb > results/scaling.md
 	$(BIN)/python benchmarks/vad.py $(foreach c,emodb casia emovo turev urdu tess nemo,$c:$(CORPORA)/$c) \
