@@ -26,7 +26,10 @@ QUEUED = Gauge(
 WAITING = Histogram(
     "affekt_queue_seconds", "Time that recordings wait to be encoded, in seconds.", ["kind"]
 )
-ENCODING = Histogram("affekt_encode_seconds", "Duration of encoding a batch, in seconds.")
+ENCODING = Histogram(
+    "affekt_encode_seconds",
+    "Duration of encoding a batch, of requests with utterances and classes, in seconds.",
+)
 BATCHES = Histogram("affekt_batch_recordings", "Recordings of a batch.", buckets=SIZES)
 
 
@@ -65,7 +68,7 @@ def start_metrics() -> None:
             explicit_bucket_boundaries_advisory=SECONDS,
         ),
         meter.create_histogram(
-            "affekt.encode.duration", "s", "Duration of encoding a batch.",
+            "affekt.encode.duration", "s", "Duration of a batch; of requests, with classes.",
             explicit_bucket_boundaries_advisory=SECONDS,
         ),
         meter.create_histogram(
