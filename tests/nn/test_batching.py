@@ -1,6 +1,10 @@
 """Batches of clips: what fits into memory."""
 
+import subprocess
+import sys
+
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -46,3 +50,27 @@ def test_a_batch_takes_half_of_the_free_memory_within_bounds():
     assert seconds_that_fit(free=200e6, per_second=1e6) == 100
     assert seconds_that_fit(free=1e6, per_second=1e6) == BATCH
     assert seconds_that_fit(free=80e9, per_second=1e6) == LARGEST_BATCH
+
+
+LENGTHS = """
+import numpy, torch
+import affekt
+from affekt.nn.encoders.batching import encode
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+
+torch.set_num_threads(1)
+encoder, spans = affekt.load("open")._encoder, [numpy.array([[0, 96]])]
+for i in range(51):
+    list(encode(encoder, [numpy.zeros(48_000 + 640 * i, numpy.float32)], spans))
+    if i == 10:
+        before = resident()
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_does_not_grow_with_the_number_of_different_lengths():
+    done = subprocess.run([sys.executable, "-c", LENGTHS], capture_output=True, text=True)
+    assert float(done.stdout) < 50, done.stderr  # MB; about 140 where all is kept

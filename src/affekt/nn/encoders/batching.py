@@ -1,5 +1,6 @@
 """Encodes any number of clips of any length in bounded memory."""
 
+import os
 from collections.abc import Iterator, Sequence
 from threading import Lock
 
@@ -15,6 +16,10 @@ WINDOW = 24.0  # s; longer clips are encoded window by window
 MARGIN = 1.0  # s of context on either side of a window
 BATCH = 16.0  # s of audio encoded at a time; more does not fit the caches of two cores
 LARGEST_BATCH = 240.0  # s, on a GPU; more is hardly faster, and needs memory for what was decoded
+# torch and oneDNN prepare layers for each length of a clip, and would keep what they prepared for
+# 1024 lengths: over a gigabyte. Both read these variables when they are first used.
+os.environ.setdefault("LRU_CACHE_CAPACITY", "16")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 _gpu = Lock()  # threads take turns: each batch may need half of the memory
 
 
