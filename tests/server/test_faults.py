@@ -96,7 +96,7 @@ def test_jobs_results_and_webhooks_of_a_server_that_is_killed_again_and_again(
         process.terminate()
         assert process.wait(30) == 0
         log = [json.loads(line) for line in process.stderr.read().splitlines() if line[:1] == "{"]
-        assert {"method", "route", "status", "seconds"} <= log[0].keys()
+        assert any({"method", "route", "status", "seconds"} <= line.keys() for line in log)
     receiver.shutdown()
     assert [seen[job] for job in jobs] == [[p["start"] for p in result] for result in whole]
     assert len({json.dumps(result) for result in whole[::2]}) == 1
