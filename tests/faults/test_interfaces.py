@@ -17,7 +17,7 @@ from faults.table import SPOKEN, kinds
 
 TABLE = os.environ.get("AFFEKT_KINDS", "")  # where the outcomes of all kinds are written
 # `make faults` takes all of them; the others are decoded by `test_decoding` anyway.
-KINDS = {kind.name: kind for i, kind in enumerate(kinds()) if TABLE or i % 6 == 0 or kind in SPOKEN}
+KINDS = {kind.name: kind for i, kind in enumerate(kinds()) if TABLE or i % 3 == 0 or kind in SPOKEN}
 PIPES = {"name-fifo"}  # can be read once; only `predict` gets them
 CODES = {"silent", "truncated", "damaged", "gaps", "tracks", "antiphase"}  # of the table
 

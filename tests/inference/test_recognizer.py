@@ -240,7 +240,7 @@ def test_the_bundled_models_know_the_speech_they_were_trained_on(name, least, em
 def test_fast_arithmetic_changes_no_probability_by_more_than_a_fiftieth(name, emodb):
     fast, exact = affekt.load(name), affekt.load(name)
     exact._encoder = exact._model.encoder
-    paths = sorted((emodb / "wav").glob("*.wav"))[::21]
+    paths = sorted((emodb / "wav").glob("*.wav"))[::7]
     told = [[p.probabilities.values() for p in r.many(paths)] for r in (fast, exact)]
     one, other = (np.array([[*row] for row in rows]) for rows in told)
     assert np.abs(one - other).max() < 0.02

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..audio.resampling import Wave
 from ..audio.segmentation import SAMPLE_RATE
 
-VERSION = 1  # increase it with each change that alters a degraded wave: embeddings are cached by it
+VERSION = 1  # increase it with each change that alters a copy: embeddings are cached by it
 MU = 255  # ITU-T G.711
 Samples = NDArray[np.float64]
 

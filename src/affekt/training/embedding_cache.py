@@ -162,7 +162,7 @@ class Embeddings(Sequence[Tensor]):
     def encode_clips(self, clips: Iterable[int]) -> Iterator[Tensor]:
         """Embeddings as the files of clips have them, which are written if they are not there.
 
-        Waves are made in threads of their own, as many as torch computes with.
+        Where torch computes with several threads, as many make the waves ahead.
         """
         clips = list(clips)
         made = map_ahead(self._stored_or_wave, clips, torch.get_num_threads())

@@ -36,8 +36,8 @@ class StoredRecording(Recording):
         memory: The memory that it shares with other recordings.
         warnings: See `Recording`.
         sampling_rate: See `Recording`.
-        identity: Bytes that only recordings of this very wave have; the SHA-256 of its samples if
-            empty. Whoever has them need not make the wave to know whether it was encoded before.
+        identity: Bytes that identify the wave, so that its digest is known before it is made. If
+            empty, the digest is the SHA-256 of the samples.
 
     Attributes:
         memory: The memory.
