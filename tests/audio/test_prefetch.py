@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from affekt.audio.prefetch import map_ahead, prefetch
+from affekt.audio.prefetch import prefetch
 
 
 def test_the_same_items_in_the_same_order_though_some_are_none():
@@ -40,22 +40,3 @@ def test_an_error_is_raised_after_the_items_before_it():
     assert next(running) == 1
     with pytest.raises(OSError, match="disk"):
         next(running)
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_results_made_ahead_are_those_of_map(threads):
-    begun = []
-
-    def square(number):
-        begun.append(number)
-        if number == 20:
-            raise OSError("disk")
-        return number**2
-
-    running = map_ahead(square, iter(range(30)), threads)
-    assert [next(running) for _ in range(5)] == [0, 1, 4, 9, 16]
-    assert len(begun) <= 5 + 2 * threads
-    assert list(map_ahead(square, range(4), threads)) == [0, 1, 4, 9]
-    with pytest.raises(OSError, match="disk"):
-        list(running)
-    assert max(begun) <= 20 + 2 * threads

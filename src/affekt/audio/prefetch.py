@@ -1,15 +1,12 @@
-"""Prefetching: threads produce items while another uses them."""
+"""Prefetching: one thread produces items while another uses them."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import Full, Queue
 from threading import Event, Thread
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def prefetch(items: Iterable[Item], most: int) -> Iterator[Item]:
@@ -52,30 +49,3 @@ def prefetch(items: Iterable[Item], most: int) -> Iterator[Item]:
     finally:
         stop.set()
         thread.join()
-
-
-def map_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], threads: int
-) -> Iterator[Result]:
-    """``map(function, items)``, computed in threads, up to twice as many items ahead.
-
-    Args:
-        function: Spends its time outside the interpreter lock, such as in decoding.
-        items: Its arguments.
-        threads: Number of threads; with 1 each result is computed when it is taken.
-    """
-    if threads == 1:
-        yield from map(function, items)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = deque[Future[Result]]()
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

@@ -15,7 +15,6 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ..atomic import write
-from ..audio.prefetch import map_ahead
 from ..audio.recording import Recording
 from ..audio.resampling import Wave
 from ..audio.segmentation import Spans, uniform
@@ -85,8 +84,8 @@ class EmbeddingCache:
         ordered, step = self._rotated(missing), EXCHANGED * number
         for start in range(0, len(ordered), step):
             block, computed = ordered[start : start + step], []
-            for encoded in embeddings.encode_clips(share(block, self.processes)):
-                computed.append(encoded)
+            for i in share(block, self.processes):
+                computed.append(embeddings.encode_clip(i))
                 done += number
                 self.report(Event("encode segments", min(done, len(waves)), len(waves)))
             sizes = [embeddings.rows_of_file(i) for i in block]
@@ -149,7 +148,7 @@ class Embeddings(Sequence[Tensor]):
     def __getitem__(self, index: int) -> Tensor:  # type: ignore[override]  # no slices
         held = self._held.get(index)
         if held is None:
-            held = self._of_segments(index, self._encoded(index, self._stored_or_wave(index)))
+            held = self._of_segments(index, self.encode_clip(index))
         return held
 
     def find(self) -> list[bool]:
@@ -159,28 +158,16 @@ class Embeddings(Sequence[Tensor]):
         """
         return [self._find(i) for i in range(len(self))]
 
-    def encode_clips(self, clips: Iterable[int]) -> Iterator[Tensor]:
-        """Embeddings as the files of clips have them, which are written if they are not there.
-
-        Where torch computes with several threads, as many make the waves ahead.
-        """
-        clips = list(clips)
-        made = map_ahead(self._stored_or_wave, clips, torch.get_num_threads())
-        for index, result in zip(clips, made, strict=True):
-            yield self._encoded(index, result)
-
-    def _stored_or_wave(self, index: int) -> Tensor | Wave:
-        stored = _read(self._path(index))
-        return self._waves[index] if stored is None else stored
-
-    def _encoded(self, index: int, result: Tensor | Wave) -> Tensor:
-        """Embeddings of a clip from what `_stored_or_wave` returned."""
-        if isinstance(result, Tensor):
-            return result
-        return self._cache._compute(result, self._file_spans(index), self._path(index))
+    def encode_clip(self, index: int) -> Tensor:
+        """Embeddings as the file of a clip has them, which is written if it is not there."""
+        path = self._path(index)
+        stored = _read(path)
+        if stored is not None:
+            return stored
+        return self._cache._compute(self._waves[index], self._file_spans(index), path)
 
     def keep(self, index: int, embeddings: Tensor) -> None:
-        """Hold what `encode_clips` gave, here or in another process, in memory or in its file.
+        """Hold what `encode_clip` returned, here or in another process, in memory or in its file.
 
         Args:
             index: The clip.
